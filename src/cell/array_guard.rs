@@ -1,0 +1,75 @@
+//! [`ArrayGuard`]: a locked section of an array.
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+use super::Array;
+use crate::segment::lock::Hold;
+use crate::shareable::Shareable;
+
+/// A locked section of an [`Array`]: a private copy of its elements to work on as a slice, published when the guard is dropped.
+///
+/// Nothing is published after [`discard`](Self::discard), if a panic unwinds through the guard, or if the slice was never
+/// borrowed mutably.
+#[must_use = "dropping the guard unlocks the array at once"]
+pub struct ArrayGuard<'a, T: Shareable> {
+    copy: Vec<T>,
+    start: usize,
+    publish: bool,
+    panicking: bool,
+    array: &'a Array<T>,
+    /// Dropped last: after the copy is published.
+    hold: Hold<'a>,
+}
+
+impl<'a, T: Shareable> ArrayGuard<'a, T> {
+    pub(super) fn new(array: &'a Array<T>, start: usize, copy: Vec<T>, hold: Hold<'a>) -> Self {
+        Self { copy, start, publish: false, panicking: std::thread::panicking(), array, hold }
+    }
+
+    /// Ends the section without publishing: the elements stay what they were.
+    pub fn discard(mut self) {
+        self.publish = false;
+    }
+
+    /// Whether the last section's holder died in it. Elements that it changed may be new or old; in a journaled array they are all
+    /// old, or (where it had come to its end) all new.
+    pub fn recovered(&self) -> bool {
+        self.hold.recovered()
+    }
+}
+
+impl<T: Shareable> Deref for ArrayGuard<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.copy
+    }
+}
+
+impl<T: Shareable> DerefMut for ArrayGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.publish = true;
+        &mut self.copy
+    }
+}
+
+impl<T: Shareable> Drop for ArrayGuard<'_, T> {
+    fn drop(&mut self) {
+        let panicked = !self.panicking && std::thread::panicking();
+        if self.publish && !panicked && self.hold.is_ours() {
+            self.array.publish(self.start, &self.copy);
+        }
+    }
+}
+
+impl<T: Shareable> fmt::Debug for ArrayGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArrayGuard")
+            .field("len", &self.len())
+            .field("recovered", &self.recovered())
+            .finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_not_impl_any!(ArrayGuard<'static, f32>: Send);

@@ -1,0 +1,354 @@
+//! [`Value`]: one value under a lock, read without it.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use bytemuck::AnyBitPattern;
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::mutex::State;
+use crate::raw::seqlock::Versioned;
+use crate::raw::words::{self, WORD};
+use crate::segment::lock::{Hold, ObjectLock, Patience};
+use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::shareable::{self, Shareable};
+
+/// A value that processes share.
+///
+/// Every write takes the value's lock, so a locked section is never interleaved with anybody's write. Reads take no
+/// lock: [`get`](Self::get) copies the value published last, whole, whoever is about to change it.
+///
+/// **When a process is killed at any instruction:** the value is the old one or the new one, never a mixture. Readers never
+/// wait for a writer, dead or alive. The lock passes on; since nothing half done can be seen, there is no poison.
+///
+/// The commit of a write is one store: of the value itself up to 8 bytes, of a version number beyond (the sequence lock of
+/// Boehm, MSPC 2012, over two slots or, for more than 64 bytes, four, so that no slot that counts is ever written).
+///
+/// ```
+/// use breezeway::Value;
+///
+/// # let name = format!("breezeway-doc-value-{}", std::process::id());
+/// # let name = name.as_str();
+/// let here = Value::create(name, 20.0)?;
+/// let there = Value::<f64>::open(name)?; // in any process of this user
+///
+/// there.set(50.0)?;
+/// *there.lock()? += 1.0;
+/// there.update(|v| *v *= 2.0)?;
+/// assert_eq!(here.get(), 102.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Value<T: Shareable> {
+    lock: ObjectLock,
+    of: PhantomData<fn(T) -> T>,
+}
+
+/// A locked [`Value`]: a private copy to work on, published when the guard is dropped.
+///
+/// Nothing is published after [`discard`](Self::discard), or if a panic unwinds through the guard.
+#[must_use = "dropping the guard unlocks the value at once"]
+pub struct ValueGuard<'a, T: Shareable> {
+    copy: T,
+    publish: bool,
+    panicking: bool,
+    value: &'a Value<T>,
+    /// Dropped last: after the copy is published.
+    hold: Hold<'a>,
+}
+
+/// Reads without a lock that a writer may spoil before the reader asks for the lock.
+const OPTIMISTIC_READS: u32 = 64;
+
+impl<T: Shareable> Value<T> {
+    const IS_SMALL: bool = size_of::<T>() <= WORD;
+    const SLOT_WORDS: usize = size_of::<T>().div_ceil(WORD);
+    /// A reader of a long value survives two writers while it copies.
+    const HAS_FOUR_SLOTS: bool = size_of::<T>() > 64;
+    const BODY_WORDS: usize = match (Self::IS_SMALL, Self::HAS_FOUR_SLOTS) {
+        (true, _) => 0,
+        (false, false) => 2 * Self::SLOT_WORDS,
+        (false, true) => 4 * Self::SLOT_WORDS,
+    };
+
+    /// The slots, in a length the compiler knows.
+    #[inline(always)]
+    fn slots(&self) -> &[AtomicU64] {
+        &self.lock.body()[..Self::BODY_WORDS]
+    }
+
+    /// Copies the value, once: `false` where a writer came by.
+    #[inline(always)]
+    fn try_copy(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
+        let version = self.lock.beside();
+        if Self::IS_SMALL {
+            // ORDER: Acquire pairs with the Release in `publish`: what was written before the value is seen with it.
+            words::bytes_of_word(version.load(Ordering::Acquire), bytes);
+            true
+        } else if Self::HAS_FOUR_SLOTS {
+            Versioned::<4>::new(version, self.slots()).try_read(bytes)
+        } else {
+            Versioned::<2>::new(version, self.slots()).try_read(bytes)
+        }
+    }
+
+    /// Copies the value, under the lock.
+    #[inline(always)]
+    fn copy_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
+        let version = self.lock.beside();
+        if Self::IS_SMALL {
+            words::bytes_of_word(version.load(Ordering::Relaxed), bytes);
+        } else if Self::HAS_FOUR_SLOTS {
+            Versioned::<4>::new(version, self.slots()).read_locked(bytes);
+        } else {
+            Versioned::<2>::new(version, self.slots()).read_locked(bytes);
+        }
+    }
+
+    /// Copies the value, whoever writes.
+    #[inline(always)]
+    fn copy(&self, bytes: &mut [MaybeUninit<u8>]) {
+        if !self.try_copy(bytes) {
+            self.copy_contended(bytes);
+        }
+    }
+
+    #[cold]
+    fn copy_contended(&self, bytes: &mut [MaybeUninit<u8>]) {
+        for _ in 0..OPTIMISTIC_READS {
+            if self.try_copy(bytes) {
+                return;
+            }
+        }
+        // Where the lock is this thread's own, nobody else writes. Where it is corrupt, so may the value be.
+        let _hold = self.lock.lock_to_read(Patience::Forever);
+        self.copy_locked(bytes);
+    }
+
+    /// Makes `value` the one that counts, under the lock.
+    #[inline(always)]
+    fn publish(&self, value: &T) {
+        let bytes = bytemuck::bytes_of(value);
+        let version = self.lock.beside();
+        if Self::IS_SMALL {
+            // ORDER: Release pairs with the Acquire in `try_copy`. The commit.
+            version.store(words::word_of(bytes), Ordering::Release);
+        } else if Self::HAS_FOUR_SLOTS {
+            Versioned::<4>::new(version, self.slots()).publish(bytes);
+        } else {
+            Versioned::<2>::new(version, self.slots()).publish(bytes);
+        }
+    }
+
+    /// The value, if its bytes are one: for types of which not every bit pattern is (`bool`, `char`, enums).
+    ///
+    /// # Errors
+    /// `Corrupt` where a process that does not keep to the type wrote the bytes.
+    #[inline]
+    pub fn try_get(&self) -> Result<T, LockError> {
+        shareable::read(|bytes| self.copy(bytes)).ok_or(LockError::Corrupt { what: "a value" })
+    }
+
+    /// Replaces the value.
+    ///
+    /// # Errors
+    /// `Deadlock` where this thread holds the lock already, `NotAttached`, `Corrupt`.
+    #[inline]
+    pub fn set(&self, value: T) -> Result<(), LockError> {
+        let _hold = self.lock.lock_quietly(Patience::Forever)?;
+        self.publish(&value);
+        Ok(())
+    }
+
+    /// Changes the value in a locked section and returns what `change` returns. If it panics, nothing has changed.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set).
+    #[inline]
+    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
+        Ok(change(&mut *self.guard(self.lock.lock_quietly(Patience::Forever)?)?))
+    }
+
+    /// Replaces the value and returns the old one.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set).
+    #[inline]
+    pub fn replace(&self, value: T) -> Result<T, LockError> {
+        self.update(|current| core::mem::replace(current, value))
+    }
+
+    /// Replaces the value if it equals `current`. The inner result is that of std's atomics: the old value, as `Ok` if it was
+    /// replaced and as `Err` if not.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set).
+    pub fn compare_exchange(&self, current: T, new: T) -> Result<Result<T, T>, LockError>
+    where
+        T: PartialEq,
+    {
+        let mut guard = self.guard(self.lock.lock_quietly(Patience::Forever)?)?;
+        if *guard != current {
+            let found = *guard;
+            guard.discard();
+            return Ok(Err(found));
+        }
+        Ok(Ok(core::mem::replace(&mut *guard, new)))
+    }
+
+    /// Begins a locked section, waiting for the lock as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set).
+    #[inline]
+    pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
+        self.guard(self.lock.lock(Patience::Forever)?)
+    }
+
+    /// Begins a locked section if nobody is in one.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of [`set`](Self::set).
+    #[inline]
+    pub fn try_lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
+        self.guard(self.lock.lock(Patience::None)?)
+    }
+
+    /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`set`](Self::set).
+    #[inline]
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
+        self.guard(self.lock.lock(Patience::For(timeout))?)
+    }
+
+    #[inline]
+    fn guard<'a>(&'a self, hold: Hold<'a>) -> Result<ValueGuard<'a, T>, LockError> {
+        let copy =
+            shareable::read(|bytes| self.copy_locked(bytes)).ok_or(LockError::Corrupt { what: "a value" })?;
+        Ok(ValueGuard { copy, publish: true, panicking: std::thread::panicking(), value: self, hold })
+    }
+}
+
+impl<T: Shareable + AnyBitPattern> Value<T> {
+    /// The value. Takes no lock and never waits for a writer to finish.
+    ///
+    /// In a segment that something else than this crate has damaged, it is whatever the bytes there say.
+    #[inline]
+    pub fn get(&self) -> T {
+        shareable::read_bits(|bytes| self.copy(bytes))
+    }
+}
+
+impl<T: Shareable> ValueGuard<'_, T> {
+    /// Ends the section without publishing: the value stays what it was.
+    pub fn discard(mut self) {
+        self.publish = false;
+    }
+
+    /// Whether the last holder of the lock died holding it. The value is whole all the same.
+    pub fn recovered(&self) -> bool {
+        self.hold.recovered()
+    }
+}
+
+impl<T: Shareable> Deref for ValueGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.copy
+    }
+}
+
+impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.copy
+    }
+}
+
+impl<T: Shareable> Drop for ValueGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let panicked = !self.panicking && std::thread::panicking();
+        if self.publish && !panicked && self.hold.is_ours() {
+            self.value.publish(&self.copy);
+        }
+    }
+}
+
+impl<T: Shareable> sealed::Sealed for Value<T> {}
+
+impl<T: Shareable> Object for Value<T> {
+    type Plan = T;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<T>(Kind::Value)
+    }
+
+    fn shape(_: &T) -> Shape {
+        Shape::ONE
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        let body = (Self::BODY_WORDS as u64).checked_mul(WORD as u64)?;
+        if shape == Shape::ONE { body.checked_add(size_of::<State>() as u64) } else { None }
+    }
+
+    fn build(plan: &T, region: &Region) {
+        region.init_lock();
+        let bytes = bytemuck::bytes_of(plan);
+        if Self::IS_SMALL {
+            region.lock_state().beside.store(words::word_of(bytes), Ordering::Relaxed);
+        } else {
+            // Version 0 counts.
+            words::store(region.words_from(size_of::<State>() as u64), bytes);
+        }
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        Ok(Self { lock: ObjectLock::attach(region)?, of: PhantomData })
+    }
+
+    fn region(&self) -> &Region {
+        self.lock.region()
+    }
+}
+
+impl<T: Shareable> Initial<Value<T>> for T {
+    fn plan(self) -> T {
+        self
+    }
+}
+
+short_forms!([T: Shareable] Value<T>);
+handle_forms!([T: Shareable] Value<T>);
+
+impl<T: Shareable> Clone for Value<T> {
+    fn clone(&self) -> Self {
+        Self { lock: self.lock.clone(), of: PhantomData }
+    }
+}
+
+impl<T: Shareable> fmt::Debug for Value<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+impl<T: Shareable> fmt::Debug for ValueGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValueGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Value<f64>: Send, Sync, Clone);
+static_assertions::assert_not_impl_any!(ValueGuard<'static, f64>: Send);

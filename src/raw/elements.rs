@@ -1,0 +1,190 @@
+//! An array's elements, stored so that none is ever torn.
+//!
+//! An element of up to eight bytes never straddles a word, and words are only ever stored whole, so a lock-free reader and a
+//! survivor of a kill see all of such an element or nothing. A larger one is copied plainly: only the lock's
+//! holder touches it, and the journal covers its death.
+//!
+//! Writers hold the array's lock, all of them; so a word with several elements can be loaded, changed and stored.
+
+#![allow(unsafe_code)]
+
+use core::mem::MaybeUninit;
+
+use crate::primitive::{AtomicU64, Ordering};
+
+use super::words::{WORD, bytes_of_word, word_of};
+
+/// Bytes from one element to the next: what fills a word without a rest, up to a word; the size itself beyond.
+pub(crate) const fn stride(size: usize) -> usize {
+    if is_small(size) { size.next_power_of_two() } else { size }
+}
+
+/// Whether elements of this size are read and written by one atomic access.
+pub(crate) const fn is_small(size: usize) -> bool {
+    size <= WORD
+}
+
+/// The elements' words, by reference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elements<'a> {
+    words: &'a [AtomicU64],
+    size: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// Elements of `size` bytes each, a [`stride`] apart.
+    #[inline(always)]
+    pub(crate) fn new(words: &'a [AtomicU64], size: usize) -> Self {
+        Self { words, size }
+    }
+
+    /// The word of a small element, and where in it the element starts.
+    #[inline(always)]
+    fn place(&self, index: usize) -> (&'a AtomicU64, usize) {
+        let start = index * stride(self.size);
+        (&self.words[start / WORD], start % WORD)
+    }
+
+    /// Reads a small element, lock or no lock.
+    #[inline(always)]
+    pub(crate) fn load_small(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
+        let (word, start) = self.place(index);
+        // ORDER: Acquire pairs with the Release in `store_small`: what was written before the element is seen with it.
+        let value = word.load(Ordering::Acquire).to_ne_bytes();
+        bytes_of_word(word_of(&value[start..]), bytes);
+    }
+
+    /// Writes a small element. The caller holds the lock.
+    #[inline(always)]
+    pub(crate) fn store_small(&self, index: usize, bytes: &[u8]) {
+        let (word, start) = self.place(index);
+        let mut value = word.load(Ordering::Relaxed).to_ne_bytes();
+        value[start..start + bytes.len()].copy_from_slice(bytes);
+        // ORDER: Release pairs with the Acquire in `load_small`.
+        word.store(u64::from_ne_bytes(value), Ordering::Release);
+    }
+
+    /// Writes neighbouring small elements that fill their strides, a word at a time. The caller holds the lock.
+    pub(crate) fn store_small_run(&self, first: usize, bytes: &[u8]) {
+        let start = first * self.size;
+        let head = (start.next_multiple_of(WORD) - start).min(bytes.len());
+        let (before, rest) = bytes.split_at(head);
+        let mut whole = rest.chunks_exact(WORD);
+        let body = &self.words[(start + head) / WORD..];
+        for (n, element) in before.chunks_exact(self.size).enumerate() {
+            self.store_small(first + n, element);
+        }
+        for (word, piece) in body.iter().zip(&mut whole) {
+            // ORDER: Release pairs with the Acquire in `load_small`.
+            word.store(word_of(piece), Ordering::Release);
+        }
+        let behind = whole.remainder();
+        let next = first + (bytes.len() - behind.len()) / self.size;
+        for (n, element) in behind.chunks_exact(self.size).enumerate() {
+            self.store_small(next + n, element);
+        }
+    }
+
+    /// Copies neighbouring elements out, as fast as memory is. For elements that fill their strides.
+    ///
+    /// # Panics
+    /// Where the run leaves the array.
+    ///
+    /// # Safety
+    /// The caller holds the lock, so nobody writes meanwhile.
+    #[inline]
+    pub(crate) unsafe fn copy_out(&self, first: usize, bytes: &mut [MaybeUninit<u8>]) {
+        let source = self.run(first, bytes.len());
+        // SAFETY: `run` found `bytes.len()` live bytes at `source`; `bytes` is private memory, so they do not overlap; a
+        // peer that writes without the lock can spoil the bytes but nothing else: they are any bytes to us until checked.
+        unsafe { core::ptr::copy_nonoverlapping(source, bytes.as_mut_ptr().cast(), bytes.len()) };
+    }
+
+    /// Overwrites one large element.
+    ///
+    /// # Panics
+    /// Where it is outside of the array.
+    ///
+    /// # Safety
+    /// The caller holds the lock, so nobody else reads or writes meanwhile.
+    #[inline]
+    pub(crate) unsafe fn copy_in(&self, index: usize, bytes: &[u8]) {
+        let target = self.run(index, bytes.len());
+        // SAFETY: `run` found `bytes.len()` live bytes at `target`, in cells that may be written through a shared
+        // reference; `bytes` is private memory, so they do not overlap.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
+    }
+
+    /// Saves an element's bytes in `record`, which has room for them.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn save(&self, index: usize, record: &[AtomicU64]) {
+        if is_small(self.size) {
+            let (word, start) = self.place(index);
+            let value = word.load(Ordering::Relaxed).to_ne_bytes();
+            record[0].store(word_of(&value[start..start + self.size]), Ordering::Relaxed);
+            return;
+        }
+        let source = self.run(index, self.size);
+        let target = record_bytes(record, self.size);
+        // SAFETY: `run` and `record_bytes` found `size` live bytes each, of different parts of the object; only the lock's
+        // holder, the caller, touches them.
+        unsafe { core::ptr::copy_nonoverlapping(source, target, self.size) };
+    }
+
+    /// Writes back what `save` saved; `false` where there is no such element.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn restore(&self, index: u64, record: &[AtomicU64]) -> bool {
+        let count = self.words.len() * WORD / stride(self.size);
+        if index >= count as u64 {
+            return false;
+        }
+        let index = index as usize;
+        if is_small(self.size) {
+            self.store_small(index, &record[0].load(Ordering::Relaxed).to_ne_bytes()[..self.size]);
+            return true;
+        }
+        let source = record_bytes(record, self.size);
+        let target = self.run(index, self.size);
+        // SAFETY: as in `save`.
+        unsafe { core::ptr::copy_nonoverlapping(source, target, self.size) };
+        true
+    }
+
+    /// Whether an element's bytes are others than these.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn differs(&self, index: usize, bytes: &[u8]) -> bool {
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 64];
+        let mut at = self.run(index, bytes.len());
+        bytes.chunks(buffer.len()).any(|piece| {
+            let copy = &mut buffer[..piece.len()];
+            // SAFETY: `run` found `bytes.len()` live bytes, of which `at` has passed the pieces before; `copy` is private.
+            unsafe { core::ptr::copy_nonoverlapping(at, copy.as_mut_ptr().cast(), piece.len()) };
+            // SAFETY: still inside the run, or at its end.
+            at = unsafe { at.add(piece.len()) };
+            // SAFETY: just filled.
+            let copy = unsafe { core::slice::from_raw_parts(copy.as_ptr().cast::<u8>(), piece.len()) };
+            copy != piece
+        })
+    }
+
+    /// The address of element `first`, which `len` bytes of the array follow.
+    #[inline]
+    fn run(&self, first: usize, len: usize) -> *mut u8 {
+        let start = first * stride(self.size);
+        assert!(start + len <= self.words.len() * WORD, "a run of elements inside the array");
+        // SAFETY: inside the words, as just checked.
+        unsafe { self.words.as_ptr().cast::<u8>().cast_mut().add(start) }
+    }
+}
+
+/// The address of a record's words, which hold `len` bytes.
+fn record_bytes(record: &[AtomicU64], len: usize) -> *mut u8 {
+    assert!(len <= record.len() * WORD, "a record holds an element");
+    record.as_ptr().cast::<u8>().cast_mut()
+}

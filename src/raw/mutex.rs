@@ -1,0 +1,155 @@
+//! The robust lock: try, spin a little, then sleep in slices.
+//!
+//! | lock word | meaning | who moves it |
+//! |---|---|---|
+//! | 0 | free | a locker, to its thread id |
+//! | thread id (bit 31: somebody sleeps) | held | its owner, to 0; the kernel at the owner's death, to "abandoned" |
+//! | "abandoned" (bit 30) | its owner died | a locker, to its thread id; it learns of the death |
+//!
+//! The word is the C library's; see `sys::robust`. No sleep is longer than [`SLICE`]: glibc can lose a wake-up when the
+//! woken process is killed before it runs, and then the next slice finds the lock free.
+
+use std::time::Duration;
+
+use crate::error::LockError;
+use crate::primitive::{AtomicU32, AtomicU64, Ordering, spin_loop};
+use crate::sys::clock::Deadline;
+use crate::sys::process::has_many_cpus;
+use crate::sys::robust::{Attempt, RobustMutex};
+
+/// The longest sleep before looking again.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Looks at a held lock before going to sleep: about two microseconds, what a sleep and a wake-up cost at least.
+const SPINS: u32 = 40;
+
+/// The lock as it lies in the segment: one cache line, with a word to spare for what the lock protects.
+#[repr(C, align(64))]
+pub(crate) struct State {
+    robust: RobustMutex,
+    _unused: [u8; 48 - size_of::<RobustMutex>()],
+    /// 1 while a holder's death is known to nobody who was to be told: the operation that noticed it had no guard to tell.
+    untold: AtomicU32,
+    _unused_too: u32,
+    /// Belongs to the object that the lock is part of. On the lock's line, so that a short section moves one line only.
+    pub(crate) beside: AtomicU64,
+}
+
+const _: () = {
+    assert!(size_of::<State>() == 64);
+    assert!(core::mem::offset_of!(State, untold) == 48 && core::mem::offset_of!(State, beside) == 56);
+};
+
+/// How a lock was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locked {
+    /// As it should be.
+    Cleanly,
+    /// Its last holder died holding it.
+    AfterDeath,
+}
+
+impl State {
+    /// Makes an unlocked lock, the word beside it zero.
+    ///
+    /// # Safety
+    /// Nobody else uses these bytes as a lock yet.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn init(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.robust.init() };
+        self.untold.store(0, Ordering::Relaxed);
+        self.beside.store(0, Ordering::Relaxed);
+    }
+
+    /// Remembers a death for the next who is to be told. The caller holds the lock, and got it so.
+    #[cold]
+    pub(crate) fn remember(&self) {
+        self.untold.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether there is a death to be told, which then counts as told. The caller holds the lock.
+    #[inline]
+    pub(crate) fn tell(&self) -> bool {
+        let untold = self.untold.load(Ordering::Relaxed) != 0;
+        if untold {
+            self.untold.store(0, Ordering::Relaxed);
+        }
+        untold
+    }
+
+    /// Whether the bytes are a lock's.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.robust.is_valid()
+    }
+
+    /// Takes the lock if nobody has it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Result<Locked, LockError> {
+        verdict(self.robust.try_lock(), LockError::WouldBlock)
+    }
+
+    /// Takes the lock, waiting for it as long as `patience` says, or for ever.
+    #[inline]
+    pub(crate) fn lock(&self, patience: Option<Duration>) -> Result<Locked, LockError> {
+        match self.robust.try_lock() {
+            Attempt::Acquired => Ok(Locked::Cleanly),
+            Attempt::Held => self.wait(patience),
+            other => verdict(other, LockError::WouldBlock),
+        }
+    }
+
+    #[cold]
+    fn wait(&self, patience: Option<Duration>) -> Result<Locked, LockError> {
+        let deadline = patience.map(Deadline::after);
+        if has_many_cpus() {
+            for round in 0..SPINS {
+                // Reading keeps the line shared; only a lock that looks free is worth the write of an attempt.
+                if self.robust.owner() == 0 {
+                    match self.robust.try_lock() {
+                        Attempt::Held => {}
+                        other => return verdict(other, LockError::WouldBlock),
+                    }
+                }
+                for _ in 0..1 << (round / 4).min(6) {
+                    spin_loop();
+                }
+            }
+        }
+        loop {
+            let slice = Deadline::after(SLICE);
+            let until = deadline.map_or(slice, |deadline| deadline.min(slice));
+            match self.robust.lock_until(until) {
+                Attempt::Held if deadline.is_none_or(|deadline| !deadline.has_passed()) => {}
+                other => return verdict(other, LockError::Timeout),
+            }
+        }
+    }
+
+    /// Gives the lock back. `false` where this thread does not hold it; then nothing has happened.
+    #[inline]
+    pub(crate) fn unlock(&self) -> bool {
+        self.robust.unlock()
+    }
+
+    /// Marks the lock as left behind by a dead owner, if it is anything but free.
+    ///
+    /// # Safety
+    /// No living thread uses the lock.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn abandon(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.robust.abandon() };
+    }
+}
+
+#[inline]
+fn verdict(attempt: Attempt, held: LockError) -> Result<Locked, LockError> {
+    match attempt {
+        Attempt::Acquired => Ok(Locked::Cleanly),
+        Attempt::Recovered => Ok(Locked::AfterDeath),
+        Attempt::Held => Err(held),
+        Attempt::HeldByUs => Err(LockError::Deadlock),
+        Attempt::Corrupt => Err(LockError::Corrupt { what: "a lock" }),
+    }
+}

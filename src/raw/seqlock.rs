@@ -1,0 +1,78 @@
+//! A value in several slots and a version that says which one counts.
+//!
+//! After the sequence lock as Boehm gives it for C++ ("Can seqlocks get along with programming language memory models?",
+//! MSPC 2012), with one change: the writer never writes the slot that counts. A writer that dies leaves the version as it
+//! was, so readers neither wait for it nor see what it wrote.
+//!
+//! | word | states | who moves it |
+//! |---|---|---|
+//! | `version` = v | slot `v % K` counts, the other `K - 1` do not | the one writer (the holder of a lock), by 1, when the next slot is complete: **this store is the commit** |
+//! | slot `v % K` | stable | nobody |
+//! | slot `(v + 1) % K` | anything | the one writer |
+//!
+//! A reader that copied slot `v % K` and then finds version `w` has a whole value if nobody can have begun to write that
+//! slot again: that writer would have had to publish `v + K - 1` first, so `w - v <= K - 2` suffices.
+
+#[cfg(all(test, loom))]
+mod model;
+
+use core::mem::MaybeUninit;
+
+use super::words;
+use crate::primitive::{AtomicU64, Ordering, fence};
+
+/// The state, by reference: `K` slots of equal length, back to back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Versioned<'a, const K: u64> {
+    version: &'a AtomicU64,
+    slots: &'a [AtomicU64],
+}
+
+impl<'a, const K: u64> Versioned<'a, K> {
+    /// `slots` is cut into `K` slots of equal length.
+    #[inline(always)]
+    pub(crate) fn new(version: &'a AtomicU64, slots: &'a [AtomicU64]) -> Self {
+        const { assert!(K >= 2 && K.is_power_of_two()) };
+        debug_assert!(slots.len() as u64 % K == 0);
+        Self { version, slots }
+    }
+
+    #[inline(always)]
+    fn slot(&self, version: u64) -> &'a [AtomicU64] {
+        let words = self.slots.len() / K as usize;
+        // In range for any version, also one that a corrupt segment made up.
+        let start = (version % K) as usize * words;
+        &self.slots[start..start + words]
+    }
+
+    /// Copies the value that counts; `false` where a writer came by meanwhile and the bytes are worth nothing.
+    #[inline(always)]
+    pub(crate) fn try_read(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
+        // ORDER: Acquire pairs with the Release store in `publish`: the slot is as complete as its version says.
+        let version = self.version.load(Ordering::Acquire);
+        words::load(self.slot(version), bytes);
+        // ORDER: pairs with the Release fence in `publish`: whoever read a word of a later round sees a version of that
+        // round's beginning in the load behind this fence.
+        fence(Ordering::Acquire);
+        let again = self.version.load(Ordering::Relaxed);
+        again.wrapping_sub(version) <= K - 2
+    }
+
+    /// Copies the value that counts. The caller holds the writer's lock, so nobody comes by.
+    #[inline(always)]
+    pub(crate) fn read_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
+        // ORDER: relaxed; the lock orders this after the last writer's stores.
+        words::load(self.slot(self.version.load(Ordering::Relaxed)), bytes);
+    }
+
+    /// Makes `bytes` the value. The caller holds the writer's lock.
+    #[inline(always)]
+    pub(crate) fn publish(&self, bytes: &[u8]) {
+        let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
+        // ORDER: pairs with the Acquire fence in `try_read`: the words below come after the version stored last time.
+        fence(Ordering::Release);
+        words::store(self.slot(next), bytes);
+        // ORDER: Release pairs with the Acquire load in `try_read`. The commit.
+        self.version.store(next, Ordering::Release);
+    }
+}

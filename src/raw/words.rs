@@ -1,0 +1,61 @@
+//! Copies between private bytes and shared words, one relaxed atomic word at a time.
+//!
+//! A word is never torn, and reading one that another process writes at that moment is not undefined behaviour: that is
+//! what an ordinary copy would lack. What order the words have among each other is the caller's business.
+
+use core::mem::MaybeUninit;
+
+use crate::primitive::{AtomicU64, Ordering};
+
+/// Bytes in a word.
+pub(crate) const WORD: usize = 8;
+
+/// Fills `bytes` from the words; the last word may count in part.
+///
+/// Every word of `bytes` must have its counterpart; further words are left alone.
+#[inline(always)]
+pub(crate) fn load(words: &[AtomicU64], bytes: &mut [MaybeUninit<u8>]) {
+    debug_assert!(bytes.len() <= words.len() * WORD);
+    let mut pieces = bytes.chunks_exact_mut(WORD);
+    let mut source = words.iter();
+    for (piece, word) in (&mut pieces).zip(&mut source) {
+        piece.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes().map(MaybeUninit::new));
+    }
+    let rest = pieces.into_remainder();
+    if let (false, Some(word)) = (rest.is_empty(), source.next()) {
+        let last = word.load(Ordering::Relaxed).to_ne_bytes().map(MaybeUninit::new);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+}
+
+/// Writes `bytes` to the words, the last one padded with zeros.
+///
+/// Every word of `bytes` must have its counterpart; further words are left alone.
+#[inline(always)]
+pub(crate) fn store(words: &[AtomicU64], bytes: &[u8]) {
+    debug_assert!(bytes.len() <= words.len() * WORD);
+    let mut pieces = bytes.chunks_exact(WORD);
+    let mut target = words.iter();
+    for (piece, word) in (&mut pieces).zip(&mut target) {
+        word.store(word_of(piece), Ordering::Relaxed);
+    }
+    let rest = pieces.remainder();
+    if let (false, Some(word)) = (rest.is_empty(), target.next()) {
+        word.store(word_of(rest), Ordering::Relaxed);
+    }
+}
+
+/// Up to eight bytes as a word, zeros behind them.
+#[inline(always)]
+pub(crate) fn word_of(bytes: &[u8]) -> u64 {
+    let mut word = [0; WORD];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_ne_bytes(word)
+}
+
+/// Fills up to eight bytes from the start of a word.
+#[inline(always)]
+pub(crate) fn bytes_of_word(word: u64, bytes: &mut [MaybeUninit<u8>]) {
+    let word = word.to_ne_bytes().map(MaybeUninit::new);
+    bytes.copy_from_slice(&word[..bytes.len()]);
+}

@@ -1,0 +1,111 @@
+//! The directory: names of objects, append-only.
+//!
+//! | `directory_used` | meaning | who moves it |
+//! |---|---|---|
+//! | n | entries 0..n are complete, and so are their objects | the holder of the directory's lock, to n + 1, when the next are: **this store is the commit** |
+//!
+//! Where the next object goes follows from the last entry that counts, so a process that dies while it adds one has
+//! taken nothing. Readers take no lock: what counts never changes again.
+
+use super::mapping::Mapping;
+use crate::error::SegmentError;
+use crate::layout::header::{DirectoryEntry, field_text};
+use crate::layout::{OBJECT_ALIGN, align_up};
+use crate::primitive::Ordering;
+use crate::raw::words;
+use crate::shareable;
+
+/// Object names have at most this many bytes.
+const LONGEST_NAME: usize = 63;
+
+const ENTRY_WORDS: usize = size_of::<DirectoryEntry>() / words::WORD;
+
+/// The entries that count, each copied and checked: named, inside the arena, behind the one before.
+pub(crate) fn entries(mapping: &Mapping) -> impl Iterator<Item = Result<DirectoryEntry, SegmentError>> {
+    // ORDER: Acquire pairs with the Release in `append`: the entries and their objects are complete.
+    let used = mapping.directory_used().load(Ordering::Acquire);
+    let capacity = u64::from(mapping.geometry.tables.directory_capacity);
+    let overfull = (used > capacity).then(|| {
+        Err(SegmentError::Corrupt { what: "how many objects there are", offset: offset_of_used() })
+    });
+    let count = if used > capacity { 0 } else { used as u32 };
+    let mut free_from = mapping.geometry.tables.arena_at;
+    overfull.into_iter().chain((0..count).map(move |index| {
+        let entry = load(mapping, index);
+        let wrong = |what| Err(SegmentError::Corrupt { what, offset: mapping.directory_entry_at(index) });
+        if field_text(&entry.name).is_none_or(str::is_empty) {
+            return wrong("an object's name");
+        }
+        let end = entry.offset.checked_add(entry.length);
+        let inside = end.is_some_and(|end| end <= mapping.geometry.total_len);
+        if entry.offset < free_from || entry.offset % OBJECT_ALIGN != 0 || !inside {
+            return wrong("where an object lies");
+        }
+        free_from = entry.offset + entry.length;
+        Ok(entry)
+    }))
+}
+
+fn offset_of_used() -> u64 {
+    core::mem::offset_of!(crate::layout::header::Header, directory_used) as u64
+}
+
+fn load(mapping: &Mapping, index: u32) -> DirectoryEntry {
+    let source = mapping.words(mapping.directory_entry_at(index), ENTRY_WORDS);
+    shareable::read_bits(|bytes| words::load(source, bytes))
+}
+
+/// The entry of this name, if there is one.
+pub(super) fn find(mapping: &Mapping, name: &str) -> Result<Option<DirectoryEntry>, SegmentError> {
+    for entry in entries(mapping) {
+        let entry = entry?;
+        if field_text(&entry.name) == Some(name) {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+/// Checks that a name can be an object's.
+pub(super) fn check_name(name: &str) -> Result<(), SegmentError> {
+    let reason = if name.is_empty() {
+        "it is empty"
+    } else if name.len() > LONGEST_NAME {
+        "it is longer than 63 bytes"
+    } else if name.contains('\0') {
+        "it contains a NUL"
+    } else {
+        return Ok(());
+    };
+    Err(SegmentError::InvalidName { name: name.to_owned(), reason })
+}
+
+/// Where an object of this length would go. The caller holds the directory's lock.
+pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<u64, SegmentError> {
+    let mut used = 0;
+    let mut free_from = mapping.geometry.tables.arena_at;
+    for entry in entries(mapping) {
+        let entry = entry?;
+        free_from = entry.offset + entry.length;
+        used += 1;
+    }
+    if used == mapping.geometry.tables.directory_capacity {
+        return Err(SegmentError::DirectoryFull { max: used });
+    }
+    let offset = align_up(free_from, OBJECT_ALIGN).unwrap_or(u64::MAX);
+    match offset.checked_add(length) {
+        Some(end) if end <= mapping.geometry.total_len => Ok(offset),
+        _ => Err(SegmentError::OutOfSpace {
+            needed: length,
+            available: mapping.geometry.total_len.saturating_sub(offset),
+        }),
+    }
+}
+
+/// Adds an entry whose object is complete. The caller holds the directory's lock, and `place_next` found room.
+pub(super) fn append(mapping: &Mapping, entry: &DirectoryEntry) {
+    let used = mapping.directory_used().load(Ordering::Relaxed);
+    words::store(mapping.words(mapping.directory_entry_at(used as u32), ENTRY_WORDS), bytemuck::bytes_of(entry));
+    // ORDER: Release pairs with the Acquire in `entries`. The commit.
+    mapping.directory_used().store(used + 1, Ordering::Release);
+}

@@ -1,0 +1,191 @@
+//! The lock of an object in a segment, and what keeps its memory mapped while it is held.
+
+#![allow(unsafe_code)]
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use std::time::Duration;
+
+use super::object::Region;
+use crate::error::{LockError, SegmentError};
+use crate::primitive::{AtomicBool, AtomicU64, Ordering};
+use crate::raw::mutex::{self, Locked};
+use crate::sys::fork;
+
+/// An object's lock and the words behind it.
+///
+/// The C library keeps the held locks of a thread in a list that runs through the locks themselves, so a held lock must
+/// stay mapped. A [`Hold`] borrows this; but a hold can be forgotten instead of dropped, and then this handle leaks its
+/// mapping. It knows by `held`, which only the lock's holder writes: two plain stores, no counting.
+pub(crate) struct ObjectLock {
+    state: NonNull<mutex::State>,
+    body: NonNull<[AtomicU64]>,
+    held: AtomicBool,
+    region: Region,
+}
+
+// SAFETY: the pointers are into the mapping that `region` keeps alive, to atomics and to a lock made for many threads.
+unsafe impl Send for ObjectLock {}
+// SAFETY: as above.
+unsafe impl Sync for ObjectLock {}
+
+/// For whom to wait how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// So long.
+    For(Duration),
+    /// As long as it takes.
+    Forever,
+}
+
+impl ObjectLock {
+    /// The lock at the start of a region, found to be one.
+    pub(crate) fn attach(region: Region) -> Result<Self, SegmentError> {
+        let state = region.lock_state();
+        if !state.is_valid() {
+            return Err(region.corrupt("the lock of an object"));
+        }
+        let state = NonNull::from(state);
+        let body = NonNull::from(region.words_from(size_of::<mutex::State>() as u64));
+        Ok(Self { state, body, held: AtomicBool::new(false), region })
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The word on the lock's own line.
+    #[inline(always)]
+    pub(crate) fn beside(&self) -> &AtomicU64 {
+        &self.state().beside
+    }
+
+    /// The words behind the lock, to the end of the object.
+    #[inline(always)]
+    pub(crate) fn body(&self) -> &[AtomicU64] {
+        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
+        unsafe { self.body.as_ref() }
+    }
+
+    #[inline(always)]
+    fn state(&self) -> &mutex::State {
+        // SAFETY: as in `body`.
+        unsafe { self.state.as_ref() }
+    }
+
+    /// Takes the lock for a guard, which tells its user whether a holder has died.
+    #[inline]
+    pub(crate) fn lock(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
+        self.be_attached()?;
+        let mut hold = self.acquire(patience)?;
+        hold.recovered |= self.state().tell();
+        Ok(hold)
+    }
+
+    /// Takes the lock for a change that has nobody to tell.
+    #[inline]
+    pub(crate) fn lock_quietly(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
+        self.be_attached()?;
+        self.lock_to_read(patience)
+    }
+
+    /// Takes the lock to read something: for that nobody need be a participant.
+    #[inline]
+    pub(crate) fn lock_to_read(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
+        let hold = self.acquire(patience)?;
+        if hold.recovered {
+            self.state().remember();
+        }
+        Ok(hold)
+    }
+
+    #[inline]
+    fn be_attached(&self) -> Result<(), LockError> {
+        match self.region.segment().mapping().participant() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(LockError::NotAttached),
+        }
+    }
+
+    #[inline]
+    fn acquire(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
+        let locked = match patience {
+            Patience::None => self.state().try_lock(),
+            Patience::For(duration) => self.state().lock(Some(duration)),
+            Patience::Forever => self.state().lock(None),
+        }?;
+        self.held.store(true, Ordering::Relaxed);
+        let recovered = locked == Locked::AfterDeath;
+        Ok(Hold { lock: self, recovered, generation: fork::generation(), not_send: PhantomData })
+    }
+
+    /// Gives back a lock whose hold was forgotten, if this thread has it.
+    pub(crate) fn force_unlock(&self) -> bool {
+        self.held.store(false, Ordering::Relaxed);
+        let unlocked = self.state().unlock();
+        if !unlocked {
+            self.held.store(true, Ordering::Relaxed);
+        }
+        unlocked
+    }
+}
+
+impl Clone for ObjectLock {
+    fn clone(&self) -> Self {
+        Self { state: self.state, body: self.body, held: AtomicBool::new(false), region: self.region.clone() }
+    }
+}
+
+impl Drop for ObjectLock {
+    fn drop(&mut self) {
+        if *self.held.get_mut() {
+            // A hold was forgotten: its thread's list of locks runs through the mapping for as long as the thread lives.
+            core::mem::forget(self.region.segment().clone());
+        }
+    }
+}
+
+impl core::fmt::Debug for ObjectLock {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ObjectLock").field("object", &self.region.name()).finish_non_exhaustive()
+    }
+}
+
+/// The lock, held by this thread.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Hold<'a> {
+    lock: &'a ObjectLock,
+    recovered: bool,
+    generation: u32,
+    /// A pthread mutex is unlocked by the thread that locked it.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Hold<'_> {
+    /// Whether the last holder died holding the lock.
+    #[inline]
+    pub(crate) fn recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Whether it is this process that holds the lock, not the one it was forked from.
+    #[inline]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+}
+
+impl Drop for Hold<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_ours() {
+            self.lock.held.store(false, Ordering::Relaxed);
+            self.lock.state().unlock();
+        }
+    }
+}
+
+static_assertions::assert_not_impl_any!(Hold<'static>: Send);

@@ -1,0 +1,218 @@
+//! One process's mapping of a segment, and its membership among the participants.
+
+#![allow(unsafe_code)]
+
+use core::mem::{offset_of, size_of};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use super::backing::Backing;
+use super::gate::Gate;
+use super::geometry::Geometry;
+use super::options::Access;
+use super::participants;
+use super::place::Place;
+use crate::error::SegmentError;
+use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
+use crate::raw::{mutex, words};
+use crate::shareable;
+use crate::sys::file::FileId;
+use crate::sys::fork::{self, UnsharedFile};
+
+/// A mapped segment, attached as a participant. Handles share one through an `Arc`; the last of them unmaps.
+pub(crate) struct Mapping {
+    pub(super) geometry: Geometry,
+    pub(super) place: Place,
+    pub(super) access: Access,
+    pub(super) file_id: FileId,
+    /// Whether this mapping made the segment.
+    pub(super) created: bool,
+    /// The process that has this mapping from its own doing, by fork generation: forked children inherit no duties.
+    generation: u32,
+    /// `{fork generation:32 | participant id:32}`: as whom, and in which process, this mapping is attached.
+    membership: AtomicU64,
+    /// The description whose locks prove this process alive.
+    file: UnsharedFile,
+    /// Last: dropped, hence unmapped, when all is said.
+    backing: Backing,
+}
+
+/// How the fields of a mapping come together.
+pub(super) struct Parts {
+    pub(super) geometry: Geometry,
+    pub(super) place: Place,
+    pub(super) access: Access,
+    pub(super) file_id: FileId,
+    pub(super) created: bool,
+    pub(super) file: UnsharedFile,
+    pub(super) backing: Backing,
+}
+
+impl Mapping {
+    /// A mapping that is not attached yet.
+    ///
+    /// `backing` maps exactly the `total_len` bytes that `geometry` was checked for.
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { geometry, place, access, file_id, created, file, backing } = parts;
+        assert_eq!(backing.len() as u64, geometry.total_len, "the mapping is as long as the header was checked for");
+        Self {
+            geometry,
+            place,
+            access,
+            file_id,
+            created,
+            generation: fork::generation(),
+            membership: AtomicU64::new(0),
+            file,
+            backing,
+        }
+    }
+
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    pub(crate) fn descriptor(&self) -> i32 {
+        self.file.as_fd().as_raw_fd()
+    }
+
+    /// The address of byte `offset`, which `len` bytes follow.
+    ///
+    /// # Panics
+    /// Where they do not: offsets that come from the segment are checked before they come here.
+    #[inline]
+    pub(crate) fn at(&self, offset: u64, len: u64) -> *mut u8 {
+        let end = offset.checked_add(len).expect("an offset inside the segment");
+        assert!(end <= self.geometry.total_len, "an offset inside the segment");
+        // SAFETY: inside the mapping, as just checked.
+        unsafe { self.backing.start().add(offset as usize) }
+    }
+
+    /// `count` words at `offset`, as everybody may change them.
+    pub(crate) fn words(&self, offset: u64, count: usize) -> &[AtomicU64] {
+        let start = self.at(offset, count as u64 * 8).cast::<AtomicU64>();
+        assert!(start.is_aligned(), "words are aligned");
+        // SAFETY: aligned, inside the mapping, which lives as long as `self`; atomics may change under a shared reference.
+        unsafe { core::slice::from_raw_parts(start, count) }
+    }
+
+    fn word32(&self, offset: u64) -> &AtomicU32 {
+        let start = self.at(offset, 4).cast::<AtomicU32>();
+        assert!(start.is_aligned(), "words are aligned");
+        // SAFETY: as in `words`.
+        unsafe { &*start }
+    }
+
+    /// The lock that lies at `offset`.
+    pub(crate) fn lock_at(&self, offset: u64) -> &mutex::State {
+        let start = self.at(offset, size_of::<mutex::State>() as u64).cast::<mutex::State>();
+        assert!(start.is_aligned(), "locks are aligned");
+        // SAFETY: aligned, inside the mapping, which lives as long as `self`; a `State` is all cells and atomics, valid for any
+        // bytes.
+        unsafe { &*start }
+    }
+
+    /// The lock of the directory.
+    pub(crate) fn directory_lock(&self) -> &mutex::State {
+        self.lock_at(offset_of!(Header, directory_lock) as u64)
+    }
+
+    /// How many directory entries count.
+    pub(crate) fn directory_used(&self) -> &AtomicU64 {
+        &self.words(offset_of!(Header, directory_used) as u64, 1)[0]
+    }
+
+    fn flags(&self) -> &AtomicU64 {
+        &self.words(offset_of!(Header, flags) as u64, 1)[0]
+    }
+
+    /// Where directory entry `index` lies.
+    pub(crate) fn directory_entry_at(&self, index: u32) -> u64 {
+        assert!(index < self.geometry.tables.directory_capacity, "an entry of the directory");
+        self.geometry.tables.directory_at + u64::from(index) * size_of::<DirectoryEntry>() as u64
+    }
+
+    /// Where the entry of participant `id` lies.
+    pub(crate) fn participant_entry_at(&self, id: u32) -> u64 {
+        assert!((1..=self.geometry.tables.participants).contains(&id), "a participant's id");
+        self.geometry.tables.participants_at + u64::from(id - 1) * size_of::<ParticipantEntry>() as u64
+    }
+
+    /// The state word of participant `id`.
+    pub(crate) fn participant_state(&self, id: u32) -> &AtomicU32 {
+        self.word32(self.participant_entry_at(id) + offset_of!(ParticipantEntry, state) as u64)
+    }
+
+    /// Whether the segment outlives its participants.
+    pub(crate) fn is_persistent(&self) -> bool {
+        // ORDER: relaxed; the flag stands for itself.
+        self.flags().load(Ordering::Relaxed) & FLAG_PERSIST != 0
+    }
+
+    pub(crate) fn set_persistent(&self, persist: bool) {
+        if persist {
+            self.flags().fetch_or(FLAG_PERSIST, Ordering::Relaxed);
+        } else {
+            self.flags().fetch_and(!FLAG_PERSIST, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the mapped memory is the segment of this id.
+    pub(super) fn is_of(&self, id: [u8; 16]) -> bool {
+        let words = self.words(offset_of!(Header, id) as u64, 2);
+        shareable::read_bits::<[u8; 16]>(|bytes| words::load(words, bytes)) == id
+    }
+
+    /// Asks for huge pages.
+    pub(super) fn advise_huge_pages(&self) {
+        // SAFETY: the whole of a live mapping.
+        unsafe { crate::sys::file::advise_huge_pages(self.backing.start(), self.backing.len()) };
+    }
+
+    /// As which participant this process is attached; a forked child that is not yet becomes one.
+    #[inline]
+    pub(crate) fn participant(&self) -> Result<u32, SegmentError> {
+        // ORDER: relaxed; who reads an id needs nothing else that its writer wrote.
+        let membership = self.membership.load(Ordering::Relaxed);
+        if (membership >> 32) as u32 == fork::generation() && membership as u32 != 0 {
+            return Ok(membership as u32);
+        }
+        self.attach_again()
+    }
+
+    #[cold]
+    fn attach_again(&self) -> Result<u32, SegmentError> {
+        let gate = Gate::enter(self.file(), &self.place)?;
+        self.attach(&gate)
+    }
+
+    /// Becomes a participant. Inside the gate; unless the segment has no name yet, when nobody else can know it.
+    pub(super) fn attach(&self, gate: &Gate<'_>) -> Result<u32, SegmentError> {
+        let generation = fork::generation();
+        let before = self.membership.load(Ordering::Relaxed);
+        if (before >> 32) as u32 == generation && before as u32 != 0 {
+            return Ok(before as u32); // Another thread of a forked child was faster.
+        }
+        let id = participants::register(self, gate)?;
+        self.membership.store(u64::from(generation) << 32 | u64::from(id), Ordering::Relaxed);
+        Ok(id)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let generation = fork::generation();
+        if self.created && self.generation == generation && !self.is_persistent() {
+            if let Some(path) = self.place.path() {
+                // A name that cannot be removed now is found stale later.
+                let _ = Gate::enter(self.file(), &self.place).and_then(|gate| gate.unlink(self.file_id, &path));
+            }
+        }
+        let membership = *self.membership.get_mut();
+        if (membership >> 32) as u32 == generation && membership as u32 != 0 {
+            participants::leave(self, membership as u32);
+        }
+    }
+}
+
+static_assertions::assert_impl_all!(Mapping: Send, Sync);

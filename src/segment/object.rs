@@ -1,0 +1,353 @@
+//! Typed objects in a segment: what every kind brings, and making, adding and finding them.
+
+#![allow(unsafe_code)]
+
+use bytemuck::Zeroable;
+
+use super::create;
+use super::directory;
+use super::options::Options;
+use super::place::Place;
+use super::{Segment, open};
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, entry_words};
+use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
+use crate::primitive::AtomicU64;
+use crate::raw::mutex;
+
+/// The name of the object in a segment of its own.
+pub(crate) const ROOT: &str = "root";
+
+/// A kind of object that can live in a segment: [`Value`](crate::Value), [`Array`](crate::Array),
+/// [`Atomic`](crate::Atomic), [`Mutex`](crate::sync::Mutex). Implemented by this crate only.
+pub trait Object: Sized + sealed::Sealed {
+    /// What a new one is made from; see [`Initial`].
+    #[doc(hidden)]
+    type Plan;
+    #[doc(hidden)]
+    fn fingerprint() -> Fingerprint;
+    #[doc(hidden)]
+    fn shape(plan: &Self::Plan) -> Shape;
+    /// Bytes that an object of this shape takes; `None` where that is more than there are.
+    #[doc(hidden)]
+    fn length(shape: Shape) -> Option<u64>;
+    /// Writes a new object into bytes that are zero and that nobody else knows of yet.
+    #[doc(hidden)]
+    fn build(plan: &Self::Plan, region: &Region);
+    /// A handle to the object that lies there. The region is as long as its shape asks for.
+    #[doc(hidden)]
+    fn attach(region: Region) -> Result<Self, SegmentError>;
+    #[doc(hidden)]
+    fn region(&self) -> &Region;
+}
+
+/// What an object of kind `O` can be made from: a value for a [`Value`](crate::Value); a length, a range, an iterator, a slice or
+/// a vector for an [`Array`](crate::Array); a capacity for a queue.
+#[diagnostic::on_unimplemented(
+    message = "`{O}` cannot be made from `{Self}`",
+    note = "an `Array` takes a length, a slice, an array, a vector, a range or another of std's iterators; collect others into a vector"
+)]
+pub trait Initial<O: Object> {
+    #[doc(hidden)]
+    fn plan(self) -> O::Plan;
+}
+
+pub(crate) mod sealed {
+    /// Keeps `Object` this crate's.
+    pub trait Sealed {}
+}
+
+/// What of an object's size its type does not tell.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub(crate) count: u64,
+    pub(crate) flags: u64,
+}
+
+impl Shape {
+    pub(crate) const ONE: Self = Self { count: 1, flags: 0 };
+}
+
+/// Where an object lies, checked once and kept in private memory.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Region {
+    segment: Segment,
+    entry: DirectoryEntry,
+}
+
+impl Region {
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// The object's name in its segment.
+    pub(crate) fn name(&self) -> &str {
+        field_text(&self.entry.name).unwrap_or_default()
+    }
+
+    #[cfg(feature = "serde")]
+    pub(super) fn entry(&self) -> &DirectoryEntry {
+        &self.entry
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        Shape { count: self.entry.element_count, flags: self.entry.flags }
+    }
+
+    /// The object's words from byte `start` on.
+    pub(crate) fn words_from(&self, start: u64) -> &[AtomicU64] {
+        let length = self.entry.length.saturating_sub(start);
+        self.segment.mapping().words(self.entry.offset + start, (length / 8) as usize)
+    }
+
+    /// The lock at the object's start, for kinds that have one.
+    pub(crate) fn lock_state(&self) -> &mutex::State {
+        self.segment.mapping().lock_at(self.entry.offset)
+    }
+
+    /// Makes the lock at the object's start.
+    pub(crate) fn init_lock(&self) {
+        // SAFETY: called while the object is built, before anybody else knows of it.
+        unsafe { self.lock_state().init() };
+    }
+
+    /// The error for contents that contradict themselves.
+    pub(crate) fn corrupt(&self, what: &'static str) -> SegmentError {
+        SegmentError::Corrupt { what, offset: self.entry.offset }
+    }
+
+    fn zero(&self) {
+        let start = self.segment.mapping().at(self.entry.offset, self.entry.length);
+        // SAFETY: `at` found that many bytes in the mapping, and nobody else knows of them: no entry that counts names them.
+        unsafe { start.write_bytes(0, self.entry.length as usize) };
+    }
+}
+
+/// Length of the object to be made, found to be one.
+fn length_of<O: Object>(shape: Shape) -> Result<u64, SegmentError> {
+    O::length(shape).ok_or(SegmentError::NoSpace { needed: u64::MAX })
+}
+
+fn new_entry(name: &str, fingerprint: &Fingerprint, shape: Shape, offset: u64, length: u64) -> DirectoryEntry {
+    let mut entry = DirectoryEntry {
+        name: text_field(name),
+        offset,
+        length,
+        element_count: shape.count,
+        flags: shape.flags,
+        ..DirectoryEntry::zeroed()
+    };
+    fingerprint.describe(&mut entry);
+    entry
+}
+
+/// Adds an object to a segment.
+pub(super) fn add<O: Object>(
+    segment: &Segment,
+    name: &str,
+    plan: &O::Plan,
+    fingerprint: Fingerprint,
+) -> Result<O, SegmentError> {
+    directory::check_name(name)?;
+    let _lock = DirectoryLock::take(segment)?;
+    if directory::find(segment.mapping(), name)?.is_some() {
+        return Err(SegmentError::ObjectExists { name: name.to_owned() });
+    }
+    add_locked(segment, name, plan, fingerprint)
+}
+
+fn add_locked<O: Object>(
+    segment: &Segment,
+    name: &str,
+    plan: &O::Plan,
+    fingerprint: Fingerprint,
+) -> Result<O, SegmentError> {
+    let shape = O::shape(plan);
+    let length = length_of::<O>(shape)?;
+    let offset = directory::place_next(segment.mapping(), length)?;
+    let entry = new_entry(name, &fingerprint, shape, offset, length);
+    let region = Region { segment: segment.clone(), entry };
+    // Somebody may have died while making something here.
+    region.zero();
+    O::build(plan, &region);
+    directory::append(segment.mapping(), &entry);
+    O::attach(region)
+}
+
+/// Finds an object in a segment.
+pub(super) fn get<O: Object>(segment: &Segment, name: &str, fingerprint: Fingerprint) -> Result<O, SegmentError> {
+    directory::check_name(name)?;
+    match directory::find(segment.mapping(), name)? {
+        Some(entry) => attach(segment, entry, fingerprint, None),
+        None => Err(SegmentError::NoSuchObject { name: name.to_owned() }),
+    }
+}
+
+/// Finds an object in a segment, or adds it; in the first case it must be of the same shape.
+pub(super) fn get_or_add<O: Object>(
+    segment: &Segment,
+    name: &str,
+    plan: &O::Plan,
+    fingerprint: Fingerprint,
+) -> Result<O, SegmentError> {
+    directory::check_name(name)?;
+    let _lock = DirectoryLock::take(segment)?;
+    match directory::find(segment.mapping(), name)? {
+        Some(entry) => attach(segment, entry, fingerprint, Some(O::shape(plan))),
+        None => add_locked(segment, name, plan, fingerprint),
+    }
+}
+
+/// A handle to the object of this entry, if it is what the caller thinks.
+fn attach<O: Object>(
+    segment: &Segment,
+    entry: DirectoryEntry,
+    fingerprint: Fingerprint,
+    shape: Option<Shape>,
+) -> Result<O, SegmentError> {
+    let region = Region { segment: segment.clone(), entry };
+    if !fingerprint.matches(&entry) || shape.is_some_and(|shape| shape != region.shape()) {
+        return Err(SegmentError::TypeMismatch {
+            name: region.name().to_owned(),
+            expected: fingerprint.words(shape.map(|shape| shape.count)),
+            found: entry_words(&entry),
+        });
+    }
+    if O::length(region.shape()) != Some(entry.length) {
+        return Err(region.corrupt("the length of an object"));
+    }
+    O::attach(region)
+}
+
+/// Makes a segment for one object.
+pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
+    let options = Options::default().objects(1);
+    let arena_at = Tables::new(options.participants, options.objects).arena_at;
+    let length = length_of::<O>(O::shape(plan))?;
+    let total = arena_at.checked_add(length).ok_or(SegmentError::NoSpace { needed: u64::MAX })?;
+    let fill = |segment: &Segment| {
+        // The file is new: its bytes are zero, and nobody else is there to be locked out.
+        let entry = new_entry(ROOT, &O::fingerprint(), O::shape(plan), arena_at, length);
+        let region = Region { segment: segment.clone(), entry };
+        O::build(plan, &region);
+        directory::append(segment.mapping(), &entry);
+        O::attach(region)
+    };
+    create::filled(&options, place, total, fill)
+}
+
+/// Opens the object of a segment of its own.
+pub(crate) fn open_alone<O: Object>(place: &Place) -> Result<O, SegmentError> {
+    get(&open::existing(&Options::default(), place)?, ROOT, O::fingerprint())
+}
+
+/// Opens the object of a segment of its own, if it is of this shape, or makes it.
+pub(crate) fn open_or_create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
+    let open = || {
+        let segment = open::existing(&Options::default(), place)?;
+        match directory::find(segment.mapping(), ROOT)? {
+            Some(entry) => attach(&segment, entry, O::fingerprint(), Some(O::shape(plan))),
+            None => Err(SegmentError::NoSuchObject { name: ROOT.to_owned() }),
+        }
+    };
+    create::open_or(place, open, || create_alone(place, plan))
+}
+
+/// The short forms: an object with a segment of its own.
+macro_rules! short_forms {
+    ([$($generics:tt)*] $object:ty) => {
+        impl<$($generics)*> $object {
+            /// Makes a segment of this name with one such object in it.
+            ///
+            /// # Errors
+            /// See [`Options::create`](crate::segment::options::Options::create).
+            pub fn create(name: &str, initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
+                let place = $crate::segment::place::Place::named(name)?;
+                $crate::segment::object::create_alone(&place, &initial.plan())
+            }
+
+            /// Opens the one in the segment of this name.
+            ///
+            /// # Errors
+            /// See [`Options::open`](crate::segment::options::Options::open), and `TypeMismatch`.
+            pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
+                $crate::segment::object::open_alone(&$crate::segment::place::Place::named(name)?)
+            }
+
+            /// Opens the one in the segment of this name, or makes it where there is none or a stale one;
+            /// [`Segment::created`](crate::Segment::created) tells which. What an existing one holds stays.
+            ///
+            /// # Errors
+            /// Those of [`create`](Self::create) and [`open`](Self::open); `TypeMismatch` also for another length.
+            pub fn open_or_create(
+                name: &str,
+                initial: impl $crate::Initial<Self>,
+            ) -> Result<Self, $crate::SegmentError> {
+                let place = $crate::segment::place::Place::named(name)?;
+                $crate::segment::object::open_or_create_alone(&place, &initial.plan())
+            }
+
+            /// Makes one in memory without a name, for this process and those it hands the handle to.
+            ///
+            /// # Errors
+            /// `NoSpace`, `Os`.
+            pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
+                let place = $crate::segment::place::Place::Anonymous;
+                $crate::segment::object::create_alone(&place, &initial.plan())
+            }
+        }
+    };
+}
+pub(crate) use short_forms;
+
+/// What every handle can: tell its segment, and travel.
+macro_rules! handle_forms {
+    ([$($generics:tt)*] $object:ty) => {
+        impl<$($generics)*> $object {
+            /// The segment it lies in.
+            pub fn segment(&self) -> &$crate::Segment {
+                $crate::segment::object::Object::region(self).segment()
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<$($generics)*> serde::Serialize for $object {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::segment::reference::serialize(self, serializer)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de, $($generics)*> serde::Deserialize<'de> for $object {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::segment::reference::deserialize(deserializer)
+            }
+        }
+    };
+}
+pub(crate) use handle_forms;
+
+/// The directory's lock, held.
+struct DirectoryLock<'a>(&'a mutex::State);
+
+impl<'a> DirectoryLock<'a> {
+    /// Waits for the lock. That a holder died is no news: what it had not committed does not count.
+    fn take(segment: &'a Segment) -> Result<Self, SegmentError> {
+        let mapping = segment.mapping();
+        mapping.participant()?;
+        let lock = mapping.directory_lock();
+        if !lock.is_valid() {
+            return Err(SegmentError::Lock(LockError::Corrupt { what: "the directory's lock" }));
+        }
+        lock.lock(None)?;
+        Ok(Self(lock))
+    }
+}
+
+impl Drop for DirectoryLock<'_> {
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}

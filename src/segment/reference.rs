@@ -1,0 +1,100 @@
+//! Handles as serde values: a handle travels as a reference to its segment and the object's name.
+//!
+//! What arrives is attached anew by whoever reads it. A named segment or a file is found by name, an anonymous one through
+//! its sender's open descriptor, so the sender must live until the reference is read. The segment's id is part of the
+//! reference: whatever else has the name by then is not mistaken for it.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::object::Object;
+use super::options::{Access, Options};
+use super::place::Place;
+use super::{Segment, object, open};
+use crate::error::SegmentError;
+
+/// What a segment's reference consists of.
+#[derive(Serialize, Deserialize)]
+struct SegmentReference {
+    id: u128,
+    access: Access,
+    place: PlaceReference,
+}
+
+#[derive(Serialize, Deserialize)]
+enum PlaceReference {
+    Named(String),
+    File(std::path::PathBuf),
+    Descriptor { pid: u32, fd: i32 },
+}
+
+impl SegmentReference {
+    fn of(segment: &Segment) -> Self {
+        let mapping = segment.mapping();
+        let place = match &mapping.place {
+            Place::Named(name) => PlaceReference::Named(name.clone()),
+            // The reader may stand in another folder.
+            Place::File(path) => PlaceReference::File(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Place::Anonymous => PlaceReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() },
+        };
+        Self { id: segment.id(), access: mapping.access, place }
+    }
+
+    fn open(self) -> Result<Segment, SegmentError> {
+        let options = Options { access: self.access, ..Options::default() };
+        let segment = match self.place {
+            PlaceReference::Named(name) => open::existing(&options, &Place::named(&name)?),
+            PlaceReference::File(path) => open::existing(&options, &Place::file(&path)?),
+            PlaceReference::Descriptor { pid, fd } => open::descriptor(&options, pid, fd),
+        }?;
+        if segment.id() != self.id {
+            // Its name has gone to another.
+            return Err(SegmentError::NotFound { name: format!("segment {:032x}", self.id) });
+        }
+        Ok(segment)
+    }
+}
+
+impl Serialize for Segment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SegmentReference::of(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Segment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SegmentReference::deserialize(deserializer)?.open().map_err(D::Error::custom)
+    }
+}
+
+/// What an object's reference consists of.
+#[derive(Serialize, Deserialize)]
+struct ObjectReference {
+    segment: SegmentReference,
+    object: String,
+    /// The tag that stands for the type's name, where one does.
+    type_tag: Option<u64>,
+}
+
+/// Serialises a handle.
+pub(crate) fn serialize<O: Object, S: Serializer>(handle: &O, serializer: S) -> Result<S::Ok, S::Error> {
+    let region = handle.region();
+    ObjectReference {
+        segment: SegmentReference::of(region.segment()),
+        object: region.name().to_owned(),
+        type_tag: O::fingerprint().tag_of(region.entry()),
+    }
+    .serialize(serializer)
+}
+
+/// Attaches to what a handle was serialised for.
+pub(crate) fn deserialize<'de, O: Object, D: Deserializer<'de>>(deserializer: D) -> Result<O, D::Error> {
+    let reference = ObjectReference::deserialize(deserializer)?;
+    let open = || {
+        let segment = reference.segment.open()?;
+        let fingerprint = O::fingerprint();
+        let fingerprint = reference.type_tag.map_or(fingerprint, |tag| fingerprint.tagged(tag));
+        object::get(&segment, &reference.object, fingerprint)
+    };
+    open().map_err(D::Error::custom)
+}

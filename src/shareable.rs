@@ -1,0 +1,63 @@
+//! [`Shareable`]: what may live in memory that other processes write.
+
+#![allow(unsafe_code)]
+
+use core::mem::{MaybeUninit, size_of};
+
+use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit};
+
+/// A type that may live in shared memory.
+///
+/// Implemented for every `Copy + Send + 'static` type that is [`NoUninit`] (it has no padding and no pointers, so every
+/// byte of it means something to another process) and [`CheckedBitPattern`] (a copy read from memory that others write
+/// can be checked before it is used). That is every [`Pod`](bytemuck::Pod) type, `bool`, `char`, fieldless enums with a
+/// fixed representation, and arrays of all those. Never implement it by hand: derive bytemuck's traits.
+///
+/// ```
+/// use bytemuck::{Pod, Zeroable};
+///
+/// #[derive(Clone, Copy, Pod, Zeroable)]
+/// #[repr(C)]
+/// struct Quote {
+///     bid: f64,
+///     ask: f64,
+///     sequence: u64,
+/// }
+///
+/// let quote = breezeway::Value::<Quote>::new(Quote { bid: 9.5, ask: 9.75, sequence: 1 })?;
+/// assert_eq!(quote.get().ask, 9.75);
+/// # Ok::<(), breezeway::SegmentError>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot live in shared memory",
+    label = "not `Shareable`",
+    note = "another process sees only the bytes: no references, no heap, no padding",
+    note = "derive `bytemuck::Pod` and `Zeroable` (or `NoUninit` and `CheckedBitPattern`) on a `#[repr(C)]` type"
+)]
+pub trait Shareable: NoUninit + CheckedBitPattern + Send + 'static {}
+
+impl<T: NoUninit + CheckedBitPattern + Send + 'static> Shareable for T {}
+
+/// Reads a `B` from the bytes that `fill` writes. What `fill` leaves alone is zero.
+#[inline(always)]
+pub(crate) fn read_bits<B: AnyBitPattern>(fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> B {
+    let mut bits = MaybeUninit::<B>::zeroed();
+    // SAFETY: the pointer covers `size_of::<B>()` bytes of `bits`, which nothing else borrows, and `MaybeUninit<u8>`
+    // asks nothing of them.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(bits.as_mut_ptr().cast(), size_of::<B>()) };
+    fill(bytes);
+    // SAFETY: `B: AnyBitPattern` is valid for any initialised bytes, and they all are: zeroed above, and `fill` can only
+    // replace them by initialised ones (it has no uninitialised bytes to write in safe code of this crate).
+    unsafe { bits.assume_init() }
+}
+
+/// Reads a `T` from the bytes that `fill` writes, or `None` where they are not a `T`.
+#[inline(always)]
+pub(crate) fn read<T: Shareable>(fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> Option<T> {
+    let bits = read_bits::<T::Bits>(fill);
+    if !T::is_valid_bit_pattern(&bits) {
+        return None;
+    }
+    // SAFETY: `CheckedBitPattern` promises that `Bits` has the layout of `Self` and that a pattern it accepts is a `Self`.
+    Some(unsafe { core::mem::transmute_copy(&bits) })
+}

@@ -1,0 +1,183 @@
+//! [`Mutex`]: one process, and one thread of it, at a time.
+
+use core::fmt;
+use std::time::Duration;
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::mutex::State;
+use crate::segment::lock::{Hold, ObjectLock, Patience};
+use crate::segment::object::{self, Initial, Object, Region, Shape, handle_forms, sealed};
+use crate::segment::place::Place;
+
+/// A lock between processes.
+///
+/// It protects whatever its users agree on: a file, a device, several objects of a segment at once. Data that lives in shared
+/// memory itself is better kept in a [`Value`](crate::Value) or an [`Array`](crate::Array), which bring their own.
+///
+/// **When a process is killed at any instruction:** the next locker gets the lock at once, and its guard's
+/// [`recovered`](MutexGuard::recovered) says that the last holder died holding it. Never a deadlock.
+///
+/// A robust pthread mutex, spun on briefly and then slept on in slices of at most 100 ms. It is not fair, and not reentrant: a
+/// thread that locks it twice gets [`LockError::Deadlock`].
+///
+/// ```
+/// use breezeway::sync::Mutex;
+///
+/// # let name = format!("breezeway-doc-mutex-{}", std::process::id());
+/// # let name = name.as_str();
+/// let printer = Mutex::open_or_create(name)?;
+/// let guard = printer.lock()?;
+/// if guard.recovered() {
+///     // The last holder was killed: see what it left behind.
+/// }
+/// // Only this process prints now.
+/// drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "Lock")]
+#[derive(Clone)]
+pub struct Mutex {
+    lock: ObjectLock,
+}
+
+/// A locked [`Mutex`]; dropping it unlocks. It stays in the thread that locked.
+#[must_use = "dropping the guard unlocks the mutex at once"]
+pub struct MutexGuard<'a> {
+    hold: Hold<'a>,
+}
+
+impl Mutex {
+    /// Makes a segment of this name with one mutex in it.
+    ///
+    /// # Errors
+    /// See [`Options::create`](crate::segment::options::Options::create).
+    pub fn create(name: &str) -> Result<Self, SegmentError> {
+        object::create_alone(&Place::named(name)?, &())
+    }
+
+    /// Opens the one in the segment of this name.
+    ///
+    /// # Errors
+    /// See [`Options::open`](crate::segment::options::Options::open), and `TypeMismatch`.
+    pub fn open(name: &str) -> Result<Self, SegmentError> {
+        object::open_alone(&Place::named(name)?)
+    }
+
+    /// Opens the one in the segment of this name, or makes it where there is none or a stale one;
+    /// [`Segment::created`](crate::Segment::created) tells which.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create(name: &str) -> Result<Self, SegmentError> {
+        object::open_or_create_alone(&Place::named(name)?, &())
+    }
+
+    /// Makes one in memory without a name, for this process and those it hands the handle to.
+    ///
+    /// # Errors
+    /// `NoSpace`, `Os`.
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new() -> Result<Self, SegmentError> {
+        object::create_alone(&Place::Anonymous, &())
+    }
+
+    /// Locks, waiting as long as it takes.
+    ///
+    /// # Errors
+    /// `Deadlock` where this thread holds it already, `NotAttached`, `Corrupt`.
+    #[doc(alias = "acquire")]
+    #[inline]
+    pub fn lock(&self) -> Result<MutexGuard<'_>, LockError> {
+        self.take(Patience::Forever)
+    }
+
+    /// Locks if nobody holds it.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of [`lock`](Self::lock).
+    #[inline]
+    pub fn try_lock(&self) -> Result<MutexGuard<'_>, LockError> {
+        self.take(Patience::None)
+    }
+
+    /// Locks, waiting no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`lock`](Self::lock).
+    #[inline]
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_>, LockError> {
+        self.take(Patience::For(timeout))
+    }
+
+    #[inline]
+    fn take(&self, patience: Patience) -> Result<MutexGuard<'_>, LockError> {
+        Ok(MutexGuard { hold: self.lock.lock(patience)? })
+    }
+
+    /// Unlocks what a forgotten guard left locked. `false` where this thread does not hold it.
+    #[cfg(feature = "raw_sync")]
+    pub(super) fn force_unlock(&self) -> bool {
+        self.lock.force_unlock()
+    }
+}
+
+impl MutexGuard<'_> {
+    /// Whether the last holder died holding the lock. Whoever does not mend what it left should die with a guard as well, or
+    /// leave word: the next locker is only told again if this guard is not dropped.
+    #[inline]
+    pub fn recovered(&self) -> bool {
+        self.hold.recovered()
+    }
+}
+
+impl sealed::Sealed for Mutex {}
+
+impl Object for Mutex {
+    type Plan = ();
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::Mutex)
+    }
+
+    fn shape((): &()) -> Shape {
+        Shape::ONE
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+    }
+
+    fn build((): &(), region: &Region) {
+        region.init_lock();
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        Ok(Self { lock: ObjectLock::attach(region)? })
+    }
+
+    fn region(&self) -> &Region {
+        self.lock.region()
+    }
+}
+
+impl Initial<Mutex> for () {
+    fn plan(self) {}
+}
+
+handle_forms!([] Mutex);
+
+impl fmt::Debug for Mutex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MutexGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MutexGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Mutex: Send, Sync, Clone);
+static_assertions::assert_not_impl_any!(MutexGuard<'static>: Send);

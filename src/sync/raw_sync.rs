@@ -1,0 +1,68 @@
+//! [`RawSyncMutex`]: a breezeway mutex where `raw_sync` code expects a lock of its own.
+
+#![allow(unsafe_code)]
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+
+use raw_sync::Timeout;
+use raw_sync::locks::{LockGuard, LockImpl};
+
+use super::{Mutex, MutexGuard};
+
+type Answer<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// A [`Mutex`] as `raw_sync`'s [`LockImpl`].
+///
+/// `raw_sync`'s own mutex is not robust: a killed owner hangs every waiter for good. Handed this instead, its users get a lock
+/// that passes on. They cannot be told that it did (their guard has no place for it): use the mutex itself where
+/// that matters. Timed waits are exact, on the monotonic clock.
+#[derive(Debug)]
+pub struct RawSyncMutex {
+    mutex: Mutex,
+    data: UnsafeCell<*mut u8>,
+}
+
+impl RawSyncMutex {
+    /// A lock around `data`, the pointer that `raw_sync` guards dereference to.
+    pub fn new(mutex: Mutex, data: *mut u8) -> Self {
+        Self { mutex, data: UnsafeCell::new(data) }
+    }
+
+    /// Turns a guard of ours into theirs, whose drop calls `release`.
+    fn hand_over(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
+        // The handle knows that the lock is held without a guard, and keeps the memory mapped.
+        core::mem::forget(guard);
+        let lock: &dyn LockImpl = self;
+        // SAFETY: `LockGuard` consists of a `&dyn LockImpl` and nothing else: that is its one field in the exact version that
+        // Cargo.toml asks for, and `transmute` checks that the sizes agree, so the field lies at offset 0. What it stands for,
+        // that the lock is held, is true.
+        unsafe { core::mem::transmute::<&dyn LockImpl, LockGuard<'_>>(lock) }
+    }
+}
+
+impl LockImpl for RawSyncMutex {
+    fn as_raw(&self) -> *mut c_void {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    fn lock(&self) -> Answer<LockGuard<'_>> {
+        Ok(self.hand_over(self.mutex.lock()?))
+    }
+
+    fn try_lock(&self, timeout: Timeout) -> Answer<LockGuard<'_>> {
+        match timeout {
+            Timeout::Infinite => self.lock(),
+            Timeout::Val(duration) => Ok(self.hand_over(self.mutex.lock_timeout(duration)?)),
+        }
+    }
+
+    fn release(&self) -> Answer<()> {
+        if self.mutex.force_unlock() { Ok(()) } else { Err("this thread does not hold the lock".into()) }
+    }
+
+    unsafe fn get_inner(&self) -> &mut *mut u8 {
+        // SAFETY: only a `LockGuard` asks for it, and there is one at a time.
+        unsafe { &mut *self.data.get() }
+    }
+}

@@ -1,0 +1,41 @@
+//! Monotonic deadlines, and the time of day.
+
+use std::time::{Duration, SystemTime};
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// A point on CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline {
+    seconds: i64,
+    nanos: i64,
+}
+
+impl Deadline {
+    /// This long from now; the end of time where that is farther.
+    pub(crate) fn after(duration: Duration) -> Self {
+        let now = clock_gettime(ClockId::Monotonic);
+        let nanos = now.tv_nsec + i64::from(duration.subsec_nanos());
+        let seconds = i64::try_from(duration.as_secs())
+            .ok()
+            .and_then(|seconds| now.tv_sec.checked_add(seconds))
+            .and_then(|seconds| seconds.checked_add(nanos / 1_000_000_000))
+            .unwrap_or(i64::MAX);
+        Self { seconds, nanos: nanos % 1_000_000_000 }
+    }
+
+    /// Whether it lies behind.
+    pub(crate) fn has_passed(self) -> bool {
+        Self::after(Duration::ZERO) >= self
+    }
+
+    /// As the kernel's absolute time.
+    pub(crate) fn timespec(self) -> Timespec {
+        Timespec { tv_sec: self.seconds, tv_nsec: self.nanos }
+    }
+}
+
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn unix_nanos() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}

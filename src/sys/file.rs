@@ -1,0 +1,175 @@
+//! The files under segments: open, allocate, publish, unlink, seal.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, fchmod, fcntl_add_seals, fstat,
+    linkat, lstat, memfd_create, open, renameat_with, unlink as unlink_path,
+};
+use rustix::io::Errno;
+
+/// What a name refers to, whatever it is called by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// What there is to know of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Status {
+    pub(crate) id: FileId,
+    pub(crate) len: u64,
+    /// Permission bits only.
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+}
+
+impl From<Stat> for Status {
+    fn from(stat: Stat) -> Self {
+        Self {
+            id: FileId { device: stat.st_dev as _, inode: stat.st_ino as _ },
+            len: stat.st_size as u64,
+            mode: stat.st_mode & 0o7777,
+            owner: stat.st_uid,
+        }
+    }
+}
+
+/// Why an existing file was not opened.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// There is none.
+    Missing,
+    /// There is something else of this name.
+    NotRegular(&'static str),
+    /// The system refused.
+    Refused(io::Error),
+}
+
+/// Opens an existing regular file for reading and writing. Follows no symlink and waits for nobody, whatever it is.
+pub(crate) fn open_existing(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = open(path, flags, Mode::empty()).map_err(|error| match error {
+        Errno::NOENT => NotOpened::Missing,
+        Errno::LOOP => NotOpened::NotRegular("a symbolic link"),
+        Errno::ISDIR => NotOpened::NotRegular("a directory"),
+        Errno::NXIO => NotOpened::NotRegular("a socket or device"),
+        error => NotOpened::Refused(error.into()),
+    })?;
+    let stat = fstat(&file).map_err(|error| NotOpened::Refused(error.into()))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok((file, stat.into())),
+        FileType::Fifo => Err(NotOpened::NotRegular("a FIFO")),
+        _ => Err(NotOpened::NotRegular("a device")),
+    }
+}
+
+/// Makes a new, empty file for this user alone.
+pub(crate) fn create_new(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?)
+}
+
+/// Makes a file without a name.
+pub(crate) fn create_anonymous() -> io::Result<OwnedFd> {
+    Ok(memfd_create(c"breezeway", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?)
+}
+
+/// Forbids for good that a file made by [`create_anonymous`] changes its length.
+pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
+    Ok(fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?)
+}
+
+/// Opens the file behind a process's descriptor once more, as a description of its own.
+///
+/// A magic link of /proc: it is followed, to the very file, also where that has no name.
+pub(crate) fn open_descriptor(pid: u32, fd: i32) -> io::Result<OwnedFd> {
+    Ok(open(format!("/proc/{pid}/fd/{fd}"), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Gives the file `len` bytes that are really there: no later write can fail for want of space.
+pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
+    let len = libc::off_t::try_from(len).map_err(|_| io::Error::from(Errno::FBIG))?;
+    loop {
+        // SAFETY: no memory is passed.
+        match unsafe { libc::posix_fallocate(file.as_fd().as_raw_fd(), 0, len) } {
+            0 => return Ok(()),
+            libc::EINTR => {}
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+/// Sets the permission bits, whatever the umask.
+pub(crate) fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
+    Ok(fchmod(file, Mode::from_raw_mode(mode))?)
+}
+
+/// The state of an open file.
+pub(crate) fn status(file: impl AsFd) -> io::Result<Status> {
+    Ok(fstat(file)?.into())
+}
+
+/// Which file a path names right now, symlinks not followed; `None` where it names none.
+pub(crate) fn id_of_path(path: &Path) -> io::Result<Option<FileId>> {
+    match lstat(path) {
+        Ok(stat) => Ok(Some(Status::from(stat).id)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The unit that the file system around `folder` hands out space in: the huge page's size on hugetlbfs.
+pub(crate) fn block_size(folder: &Path) -> io::Result<u64> {
+    Ok(lstat(folder)?.st_blksize as u64)
+}
+
+/// Reads `buffer.len()` bytes from the start of the file; fewer where it is shorter.
+pub(crate) fn read_start(file: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match rustix::io::pread(&file, &mut buffer[done..], done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(done)
+}
+
+/// Gives a staged file its public name in one step; fails with `AlreadyExists` where the name is taken.
+pub(crate) fn publish(staged: &Path, public: &Path) -> io::Result<()> {
+    match renameat_with(CWD, staged, CWD, public, RenameFlags::NOREPLACE) {
+        // Not every file system has it. A hard link is as atomic; only the staged name then stays behind for a moment.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            linkat(CWD, staged, CWD, public, AtFlags::empty())?;
+            Ok(unlink_path(staged)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Removes a name.
+pub(crate) fn unlink(path: &Path) -> io::Result<()> {
+    Ok(unlink_path(path)?)
+}
+
+/// Where POSIX shared memory has its names.
+pub(crate) fn named_path(name: &str) -> PathBuf {
+    Path::new("/dev/shm").join(name)
+}
+
+/// Asks the kernel to back the mapping with huge pages where it can. A hint: a kernel that does not know it goes without.
+///
+/// # Safety
+/// `start` and `len` are a live mapping.
+pub(crate) unsafe fn advise_huge_pages(start: *mut u8, len: usize) {
+    // SAFETY: passed on; the advice changes no contents.
+    let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxHugepage) };
+}

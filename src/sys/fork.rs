@@ -1,0 +1,150 @@
+//! Noticing a fork without exec, and giving the child open files of its own.
+//!
+//! A forked child shares its parent's open file descriptions and with them the locks that prove the parent alive: were
+//! they left alone, the parent would look alive for as long as the child runs. So a handler in the child replaces each
+//! such description by one of its own, at the same descriptor, before the child's first own instruction. It runs after
+//! every `fork()` of the C library; a process made by the bare system call is outside of this crate's promises.
+
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Once;
+
+use crate::primitive::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+
+/// How many forks lie between this process and the first one that used this module.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// The list of descriptors to replace: nodes are never freed, only reused, so that a handler may walk it at any instant.
+static DESCRIPTORS: AtomicPtr<Node> = AtomicPtr::new(core::ptr::null_mut());
+
+struct Node {
+    /// A descriptor, or [`EMPTY`].
+    fd: AtomicI32,
+    next: *mut Node,
+}
+
+const EMPTY: i32 = -1;
+
+/// A number that differs between a process and its forked children.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    // ORDER: relaxed; it changes only in a handler of a process that has one thread at that time.
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// An open file that a forked child does not share: it finds a description of its own at the same descriptor.
+#[derive(Debug)]
+pub(crate) struct UnsharedFile {
+    fd: OwnedFd,
+}
+
+impl UnsharedFile {
+    /// Takes charge of a descriptor.
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        static HANDLER: Once = Once::new();
+        HANDLER.call_once(|| {
+            // SAFETY: `in_child` does what a handler may: system calls, and atomic reads of nodes that are never freed.
+            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        });
+        let number = fd.as_raw_fd();
+        for node in nodes() {
+            // ORDER: AcqRel only in that the list itself must be seen; the descriptor carries no other data.
+            if node.fd.compare_exchange(EMPTY, number, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return Self { fd };
+            }
+        }
+        let node = Box::into_raw(Box::new(Node { fd: AtomicI32::new(number), next: core::ptr::null_mut() }));
+        // ORDER: Release pairs with the Acquire in `nodes`: who sees the node sees its fields.
+        let _ = DESCRIPTORS.fetch_update(Ordering::Release, Ordering::Relaxed, |head| {
+            // SAFETY: not published yet, so this thread alone has it.
+            unsafe { (*node).next = head };
+            Some(node)
+        });
+        Self { fd }
+    }
+}
+
+impl Drop for UnsharedFile {
+    fn drop(&mut self) {
+        let number = self.fd.as_raw_fd();
+        for node in nodes() {
+            if node.fd.compare_exchange(number, EMPTY, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+impl AsFd for UnsharedFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn nodes() -> impl Iterator<Item = &'static Node> {
+    // ORDER: Acquire pairs with the Release in `UnsharedFile::new`.
+    let mut next = DESCRIPTORS.load(Ordering::Acquire);
+    core::iter::from_fn(move || {
+        // SAFETY: null, or a node that `UnsharedFile::new` made and published and nobody ever frees.
+        let node = unsafe { next.as_ref::<'static>() }?;
+        next = node.next;
+        Some(node)
+    })
+}
+
+/// Runs in the child, with one thread and possibly any lock of the parent held for ever: no allocation, no locks.
+extern "C" fn in_child() {
+    GENERATION.store(generation().wrapping_add(1), Ordering::Relaxed);
+    for node in nodes() {
+        let fd = node.fd.load(Ordering::Relaxed);
+        if fd != EMPTY {
+            replace_description(fd);
+        }
+    }
+}
+
+fn replace_description(fd: i32) {
+    let path = descriptor_path(fd);
+    // SAFETY: a NUL-terminated path on the stack.
+    let mut fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
+    if fresh < 0 {
+        // Without /proc there is no fresh description. No lock is better than the parent's: the parent stays mortal.
+        // SAFETY: as above.
+        fresh = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    }
+    if fresh < 0 {
+        return;
+    }
+    // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
+    unsafe { libc::dup3(fresh, fd, libc::O_CLOEXEC) };
+    // SAFETY: opened above, and nobody else knows it.
+    unsafe { libc::close(fresh) };
+}
+
+/// `/proc/self/fd/N` without an allocation.
+fn descriptor_path(fd: i32) -> [u8; 32] {
+    let mut path = [0; 32];
+    let prefix = b"/proc/self/fd/";
+    path[..prefix.len()].copy_from_slice(prefix);
+    let digits = fd.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut rest = fd;
+    for at in (prefix.len()..prefix.len() + digits).rev() {
+        path[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_descriptors() {
+        let text = |fd| String::from_utf8(descriptor_path(fd).to_vec()).unwrap();
+        assert_eq!(text(0).trim_end_matches('\0'), "/proc/self/fd/0");
+        assert_eq!(text(10).trim_end_matches('\0'), "/proc/self/fd/10");
+        assert_eq!(text(i32::MAX).trim_end_matches('\0'), "/proc/self/fd/2147483647");
+    }
+}

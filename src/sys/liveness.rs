@@ -1,0 +1,75 @@
+//! Locks that the kernel drops when their holder dies, whatever killed it and in whatever pid namespace it ran.
+//!
+//! Open-file-description locks on single bytes: they belong to the open file, not to the process, so closing another
+//! descriptor of the same file drops nothing, and the bytes may lie beyond the file's end.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+fn record(kind: libc::c_int, start: u64, len: u64) -> libc::flock {
+    libc::flock {
+        l_type: kind as _,
+        l_whence: libc::SEEK_SET as _,
+        l_start: start as _,
+        l_len: len as _,
+        l_pid: 0,
+    }
+}
+
+fn call(file: BorrowedFd<'_>, command: libc::c_int, record: &mut libc::flock) -> io::Result<()> {
+    loop {
+        // SAFETY: all three commands take a pointer to a `flock`, which is valid and writable here.
+        if unsafe { libc::fcntl(file.as_raw_fd(), command, core::ptr::from_mut(record)) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Locks a byte for this open file, unless another open file has it locked. `true` where it is locked now.
+pub(crate) fn try_lock(file: BorrowedFd<'_>, byte: u32) -> io::Result<bool> {
+    match call(file, libc::F_OFD_SETLK, &mut record(libc::F_WRLCK, byte.into(), 1)) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Drops this open file's lock of a byte.
+pub(crate) fn unlock(file: BorrowedFd<'_>, byte: u32) -> io::Result<()> {
+    call(file, libc::F_OFD_SETLK, &mut record(libc::F_UNLCK, byte.into(), 1))
+}
+
+/// Whether any *other* open file holds a lock on one of `count` bytes from `first` on.
+pub(crate) fn is_locked_elsewhere(file: BorrowedFd<'_>, first: u32, count: u32) -> io::Result<bool> {
+    let mut record = record(libc::F_WRLCK, first.into(), count.into());
+    call(file, libc::F_OFD_GETLK, &mut record)?;
+    Ok(record.l_type as libc::c_int != libc::F_UNLCK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::file;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn one_description_at_a_time() {
+        let one = file::create_anonymous().unwrap();
+        let two = file::open_descriptor(std::process::id(), one.as_raw_fd()).unwrap();
+        assert!(try_lock(one.as_fd(), 7).unwrap());
+        assert!(!try_lock(two.as_fd(), 7).unwrap());
+        assert!(is_locked_elsewhere(two.as_fd(), 1, 10).unwrap());
+        assert!(!is_locked_elsewhere(two.as_fd(), 1, 6).unwrap());
+        assert!(!is_locked_elsewhere(one.as_fd(), 1, 10).unwrap());
+        unlock(one.as_fd(), 7).unwrap();
+        assert!(try_lock(two.as_fd(), 7).unwrap());
+        drop(two);
+        assert!(try_lock(one.as_fd(), 7).unwrap());
+    }
+}

@@ -1,0 +1,95 @@
+//! Who this process is, and whether another still is.
+
+use std::fs;
+
+use crate::primitive::{AtomicU32, Ordering};
+
+/// What tells one process from every other, also from a later one of the same pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) pid: u32,
+    /// Clock ticks since boot.
+    pub(crate) start: u64,
+    /// The inode of the pid namespace that `pid` is counted in.
+    pub(crate) pidns: u64,
+}
+
+impl Identity {
+    /// This process.
+    pub(crate) fn current() -> Self {
+        let pid = std::process::id();
+        Self { pid, start: start_time(pid).unwrap_or(0), pidns: pid_namespace() }
+    }
+
+    /// Whether the process is known to be gone. One of another pid namespace is not known.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.pidns == pid_namespace() && start_time(self.pid) != Some(self.start)
+    }
+}
+
+/// When the process was started, in clock ticks since boot; `None` where there is none.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in brackets and may hold spaces and brackets itself. The start time is the 22nd.
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+fn pid_namespace() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self/ns/pid").map_or(0, |ns| ns.ino())
+}
+
+/// This process's name, as `ps` shows it.
+pub(crate) fn name() -> String {
+    fs::read_to_string("/proc/self/comm").map(|name| name.trim_end().to_owned()).unwrap_or_default()
+}
+
+/// This process's effective user.
+pub(crate) fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// 16 unpredictable bytes, to tell one segment from every other.
+pub(crate) fn random_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    // At most 256 bytes are given whole or not at all, and not at all only where the kernel has no such call.
+    if rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty()).is_err() {
+        id[..8].copy_from_slice(&super::clock::unix_nanos().to_ne_bytes());
+        id[8..].copy_from_slice(&u64::from(std::process::id()).to_ne_bytes());
+    }
+    id
+}
+
+/// Whether a waiter may hope that the one it waits for runs meanwhile: this process may use more than one CPU.
+#[inline]
+pub(crate) fn has_many_cpus() -> bool {
+    static CPUS: AtomicU32 = AtomicU32::new(0);
+    match CPUS.load(Ordering::Relaxed) {
+        0 => {
+            let count = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
+            CPUS.store(count, Ordering::Relaxed);
+            count > 1
+        }
+        count => count > 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_not_gone() {
+        let me = Identity::current();
+        assert!(me.start > 0 && me.pidns > 0);
+        assert!(!me.is_gone());
+        assert!(Identity { start: me.start + 1, ..me }.is_gone());
+        assert!(!Identity { pid: u32::MAX, pidns: me.pidns + 1, ..me }.is_gone());
+    }
+
+    #[test]
+    fn ids_differ() {
+        assert_ne!(random_id(), random_id());
+    }
+}
