@@ -5,13 +5,9 @@
 //! - [`Value`]: one value under a lock, read without it
 
 mod array;
-mod array_guard;
 mod atomic;
-mod elements;
 mod value;
 
-pub use array::Array;
-pub use array_guard::ArrayGuard;
+pub use array::{Array, ArrayGuard, Journaled};
 pub use atomic::{Atomic, AtomicInteger, AtomicPrimitive};
-pub use elements::Journaled;
 pub use value::{Value, ValueGuard};

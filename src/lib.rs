@@ -2,6 +2,9 @@
 #![doc(test(attr(deny(warnings))))]
 #![warn(rustdoc::broken_intra_doc_links)]
 
+// Under loom there are only the algorithms, and only its models use them.
+#![cfg_attr(loom, allow(dead_code))]
+
 #[cfg(not(all(
     target_os = "linux",
     target_env = "gnu",

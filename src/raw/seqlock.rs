@@ -33,7 +33,7 @@ impl<'a, const K: u64> Versioned<'a, K> {
     #[inline(always)]
     pub(crate) fn new(version: &'a AtomicU64, slots: &'a [AtomicU64]) -> Self {
         const { assert!(K >= 2 && K.is_power_of_two()) };
-        debug_assert!(slots.len() as u64 % K == 0);
+        debug_assert!((slots.len() as u64).is_multiple_of(K));
         Self { version, slots }
     }
 

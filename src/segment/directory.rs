@@ -38,7 +38,7 @@ pub(crate) fn entries(mapping: &Mapping) -> impl Iterator<Item = Result<Director
         }
         let end = entry.offset.checked_add(entry.length);
         let inside = end.is_some_and(|end| end <= mapping.geometry.total_len);
-        if entry.offset < free_from || entry.offset % OBJECT_ALIGN != 0 || !inside {
+        if entry.offset < free_from || !entry.offset.is_multiple_of(OBJECT_ALIGN) || !inside {
             return wrong("where an object lies");
         }
         free_from = entry.offset + entry.length;

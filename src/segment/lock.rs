@@ -122,6 +122,7 @@ impl ObjectLock {
     }
 
     /// Gives back a lock whose hold was forgotten, if this thread has it.
+    #[cfg(feature = "raw_sync")]
     pub(crate) fn force_unlock(&self) -> bool {
         self.held.store(false, Ordering::Relaxed);
         let unlocked = self.state().unlock();

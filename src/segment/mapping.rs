@@ -3,7 +3,9 @@
 #![allow(unsafe_code)]
 
 use core::mem::{offset_of, size_of};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+#[cfg(feature = "serde")]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::backing::Backing;
 use super::gate::Gate;
@@ -23,6 +25,8 @@ use crate::sys::fork::{self, UnsharedFile};
 pub(crate) struct Mapping {
     pub(super) geometry: Geometry,
     pub(super) place: Place,
+    /// What references to the segment carry on.
+    #[cfg_attr(not(feature = "serde"), expect(dead_code))]
     pub(super) access: Access,
     pub(super) file_id: FileId,
     /// Whether this mapping made the segment.
@@ -72,6 +76,7 @@ impl Mapping {
         self.file.as_fd()
     }
 
+    #[cfg(feature = "serde")]
     pub(crate) fn descriptor(&self) -> i32 {
         self.file.as_fd().as_raw_fd()
     }
@@ -82,8 +87,8 @@ impl Mapping {
     /// Where they do not: offsets that come from the segment are checked before they come here.
     #[inline]
     pub(crate) fn at(&self, offset: u64, len: u64) -> *mut u8 {
-        let end = offset.checked_add(len).expect("an offset inside the segment");
-        assert!(end <= self.geometry.total_len, "an offset inside the segment");
+        let end = offset.checked_add(len);
+        assert!(end.is_some_and(|end| end <= self.geometry.total_len), "an offset inside the segment");
         // SAFETY: inside the mapping, as just checked.
         unsafe { self.backing.start().add(offset as usize) }
     }
@@ -202,11 +207,10 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let generation = fork::generation();
-        if self.created && self.generation == generation && !self.is_persistent() {
-            if let Some(path) = self.place.path() {
-                // A name that cannot be removed now is found stale later.
-                let _ = Gate::enter(self.file(), &self.place).and_then(|gate| gate.unlink(self.file_id, &path));
-            }
+        let owns = self.created && self.generation == generation && !self.is_persistent();
+        if let (true, Some(path)) = (owns, self.place.path()) {
+            // A name that cannot be removed now is found stale later.
+            let _ = Gate::enter(self.file(), &self.place).and_then(|gate| gate.unlink(self.file_id, &path));
         }
         let membership = *self.membership.get_mut();
         if (membership >> 32) as u32 == generation && membership as u32 != 0 {

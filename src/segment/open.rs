@@ -124,10 +124,9 @@ pub(super) fn remove(place: &Place) -> Result<(), SegmentError> {
     let path = place.path().ok_or_else(|| not_found(place))?;
     loop {
         let (file, status) = file::open_existing(&path).map_err(|error| refusal(error, place))?;
-        match Geometry::check(&read_header(&file)?, status.len) {
-            // Damaged or foreign, but a segment: it may go.
-            Err(error @ SegmentError::NotASegment { .. }) => return Err(error),
-            _ => {}
+        // Damaged or foreign may go too, as long as it is a segment.
+        if let Err(error @ SegmentError::NotASegment { .. }) = Geometry::check(&read_header(&file)?, status.len) {
+            return Err(error);
         }
         if Gate::enter(file.as_fd(), place)?.unlink(status.id, &path)? {
             return Ok(());

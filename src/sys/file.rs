@@ -88,6 +88,7 @@ pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
 /// Opens the file behind a process's descriptor once more, as a description of its own.
 ///
 /// A magic link of /proc: it is followed, to the very file, also where that has no name.
+#[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> io::Result<OwnedFd> {
     Ok(open(format!("/proc/{pid}/fd/{fd}"), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }

@@ -3,11 +3,11 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use super::Array;
+use super::store::Store;
 use crate::segment::lock::Hold;
 use crate::shareable::Shareable;
 
-/// A locked section of an [`Array`]: a private copy of its elements to work on as a slice, published when the guard is dropped.
+/// A locked section of an [`Array`](crate::Array): a private copy of its elements to work on as a slice, published when the guard is dropped.
 ///
 /// Nothing is published after [`discard`](Self::discard), if a panic unwinds through the guard, or if the slice was never
 /// borrowed mutably.
@@ -17,14 +17,14 @@ pub struct ArrayGuard<'a, T: Shareable> {
     start: usize,
     publish: bool,
     panicking: bool,
-    array: &'a Array<T>,
+    store: &'a Store<T>,
     /// Dropped last: after the copy is published.
     hold: Hold<'a>,
 }
 
 impl<'a, T: Shareable> ArrayGuard<'a, T> {
-    pub(super) fn new(array: &'a Array<T>, start: usize, copy: Vec<T>, hold: Hold<'a>) -> Self {
-        Self { copy, start, publish: false, panicking: std::thread::panicking(), array, hold }
+    pub(super) fn new(store: &'a Store<T>, start: usize, copy: Vec<T>, hold: Hold<'a>) -> Self {
+        Self { copy, start, publish: false, panicking: std::thread::panicking(), store, hold }
     }
 
     /// Ends the section without publishing: the elements stay what they were.
@@ -58,7 +58,7 @@ impl<T: Shareable> Drop for ArrayGuard<'_, T> {
     fn drop(&mut self) {
         let panicked = !self.panicking && std::thread::panicking();
         if self.publish && !panicked && self.hold.is_ours() {
-            self.array.publish(self.start, &self.copy);
+            self.store.publish(self.start, &self.copy);
         }
     }
 }

@@ -1,0 +1,249 @@
+//! An array's lock, journal and elements, and what is done with them under the lock.
+
+#![allow(unsafe_code)]
+
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+use super::initial::{ArrayPlan, Elements};
+use crate::error::{LockError, SegmentError};
+use crate::raw::elements::{self, Elements as Shared};
+use crate::raw::journal::{Journal, record_words};
+use crate::raw::mutex::State;
+use crate::raw::words::WORD;
+use crate::segment::lock::{Hold, ObjectLock, Patience};
+use crate::segment::object::{Region, Shape};
+use crate::shareable::Shareable;
+
+/// Where things lie behind the lock, from the number of elements: records of the journal, then the elements.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) len: usize,
+    pub(super) journaled: bool,
+    record_words: usize,
+    element_words: usize,
+}
+
+const FLAG_JOURNALED: u64 = 1;
+
+/// The elements start on a cache line.
+const LINE_WORDS: usize = 8;
+
+impl Layout {
+    /// The shape of an array that is to be made.
+    pub(super) fn shape<T>(plan: &ArrayPlan<T>) -> Shape {
+        let flags = if plan.journaled { FLAG_JOURNALED } else { 0 };
+        Shape { count: plan.elements.len() as u64, flags }
+    }
+
+    /// The layout of `shape.count` elements of `size` bytes; `None` where they are more than there is memory.
+    pub(super) fn new(shape: Shape, size: usize) -> Option<Self> {
+        let journaled = match shape.flags {
+            0 => false,
+            FLAG_JOURNALED => true,
+            _ => return None,
+        };
+        let len = usize::try_from(shape.count).ok()?;
+        // A large element needs one record to be replaced whole; a section needs one an element.
+        let records = match (journaled, elements::is_small(size)) {
+            (true, _) => len,
+            (false, false) => 1,
+            (false, true) => 0,
+        };
+        let record_words = records.checked_mul(record_words(size))?.checked_next_multiple_of(LINE_WORDS)?;
+        let element_words = len.checked_mul(elements::stride(size))?.div_ceil(WORD);
+        Some(Self { len, journaled, record_words, element_words })
+    }
+
+    /// Bytes of the whole array, its lock included.
+    pub(super) fn length(self) -> Option<u64> {
+        let words = self.record_words.checked_add(self.element_words)?;
+        (words as u64).checked_mul(WORD as u64)?.checked_add(size_of::<State>() as u64)
+    }
+}
+
+/// The parts of an array of `T`.
+pub(super) struct Store<T> {
+    pub(super) lock: ObjectLock,
+    pub(super) layout: Layout,
+    of: PhantomData<fn(T) -> T>,
+}
+
+impl<T> Clone for Store<T> {
+    fn clone(&self) -> Self {
+        Self { lock: self.lock.clone(), layout: self.layout, of: PhantomData }
+    }
+}
+
+impl<T: Shareable> Store<T> {
+    pub(super) const SIZE: usize = size_of::<T>();
+    const IS_SMALL: bool = elements::is_small(Self::SIZE);
+    /// Whether elements follow each other without gaps, as in a slice.
+    const IS_DENSE: bool = elements::stride(Self::SIZE) == Self::SIZE;
+
+    #[inline(always)]
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.lock.body()[self.layout.record_words..], Self::SIZE)
+    }
+
+    #[inline]
+    fn journal(&self) -> Journal<'_> {
+        Journal::new(self.lock.beside(), &self.lock.body()[..self.layout.record_words], Self::SIZE)
+    }
+
+    /// Undoes what the lock's last holder left half done; whoever has just taken the lock calls this first.
+    #[inline]
+    pub(super) fn settled<'a>(&self, hold: Hold<'a>) -> Result<Hold<'a>, LockError> {
+        // SAFETY: `hold` is the lock.
+        let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
+        if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
+            return Err(LockError::Corrupt { what: "the journal of an array" });
+        }
+        Ok(hold)
+    }
+
+    /// Takes the lock for a change without a guard.
+    #[inline]
+    pub(super) fn hold_quietly(&self) -> Result<Hold<'_>, LockError> {
+        self.settled(self.lock.lock_quietly(Patience::Forever)?)
+    }
+
+    /// Takes the lock to read. Where it is this thread's own already, nobody else writes; where it is corrupt, so may the
+    /// elements be: in both cases reading can go on without.
+    pub(super) fn hold_to_read(&self) -> Option<Hold<'_>> {
+        self.settled(self.lock.lock_to_read(Patience::Forever).ok()?).ok()
+    }
+
+    /// Copies one element, which must be inside. A large one under the lock.
+    #[inline(always)]
+    pub(super) fn copy_element(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
+        if Self::IS_SMALL {
+            self.shared().load_small(index, bytes);
+        } else {
+            // SAFETY: the callers hold the lock, for large elements.
+            unsafe { self.shared().copy_out(index, bytes) };
+        }
+    }
+
+    /// Copies one element as `try_get` and `get` do: with the lock, if it needs one.
+    #[inline(always)]
+    pub(super) fn copy_element_alone(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
+        let _hold = if Self::IS_SMALL { None } else { self.hold_to_read() };
+        self.copy_element(index, bytes);
+    }
+
+    /// Copies a run of elements, under the lock, to where they will be a slice.
+    pub(super) fn copy_run(&self, first: usize, bytes: &mut [MaybeUninit<u8>]) {
+        if Self::IS_DENSE {
+            // SAFETY: the callers hold the lock.
+            unsafe { self.shared().copy_out(first, bytes) };
+        } else {
+            for (n, element) in bytes.chunks_exact_mut(Self::SIZE).enumerate() {
+                self.copy_element(first + n, element);
+            }
+        }
+    }
+
+    /// A range's elements, under the lock; `None` where their bytes are not a `T`'s.
+    pub(super) fn read_range(&self, range: Range<usize>) -> Option<Vec<T>> {
+        let mut bits = Vec::<T::Bits>::with_capacity(range.len());
+        let space = bits.spare_capacity_mut()[..range.len()].as_mut_ptr().cast::<MaybeUninit<u8>>();
+        // SAFETY: the spare capacity, as bytes; nothing else borrows it.
+        let space = unsafe { core::slice::from_raw_parts_mut(space, range.len() * Self::SIZE) };
+        self.copy_run(range.start, space);
+        // SAFETY: all `range.len()` elements are filled, and any bytes are a `T::Bits`.
+        unsafe { bits.set_len(range.len()) };
+        if !bits.iter().all(T::is_valid_bit_pattern) {
+            return None;
+        }
+        let mut bits = core::mem::ManuallyDrop::new(bits);
+        let (start, len, capacity) = (bits.as_mut_ptr().cast::<T>(), bits.len(), bits.capacity());
+        // SAFETY: the parts of a vector of `T::Bits`, which has the layout of `T` and holds valid `T`s only.
+        Some(unsafe { Vec::from_raw_parts(start, len, capacity) })
+    }
+
+    /// Writes one element so that it is old or new at any instant, under the lock.
+    #[inline]
+    pub(super) fn write_element(&self, index: usize, value: &T) {
+        let bytes = bytemuck::bytes_of(value);
+        if Self::IS_SMALL {
+            // One store: the commit.
+            self.shared().store_small(index, bytes);
+            return;
+        }
+        let journal = self.journal();
+        // SAFETY: the callers hold the lock.
+        unsafe { self.shared().save(index, journal.record(0, index)) };
+        journal.arm(1);
+        // SAFETY: as above.
+        unsafe { self.shared().copy_in(index, bytes) };
+        journal.commit();
+    }
+
+    /// Makes `values` the elements from `first` on, under the lock: all or nothing if the array is journaled, each old or new
+    /// if it is not.
+    pub(super) fn publish(&self, first: usize, values: &[T]) {
+        if self.layout.journaled {
+            self.publish_journaled(first, values);
+        } else if Self::IS_SMALL && Self::IS_DENSE {
+            self.shared().store_small_run(first, bytemuck::cast_slice(values));
+        } else {
+            for (n, value) in values.iter().enumerate() {
+                self.write_element(first + n, value);
+            }
+        }
+    }
+
+    fn publish_journaled(&self, first: usize, values: &[T]) {
+        let (shared, journal) = (self.shared(), self.journal());
+        let mut records = 0;
+        // SAFETY: the callers hold the lock, here and below.
+        let differs = |index: usize, value: &T| unsafe { shared.differs(index, bytemuck::bytes_of(value)) };
+        for (n, value) in values.iter().enumerate() {
+            if differs(first + n, value) {
+                // SAFETY: as above.
+                unsafe { shared.save(first + n, journal.record(records, first + n)) };
+                records += 1;
+            }
+        }
+        journal.arm(records);
+        for (n, value) in values.iter().enumerate() {
+            let bytes = bytemuck::bytes_of(value);
+            match (differs(first + n, value), Self::IS_SMALL) {
+                (false, _) => {}
+                (true, true) => shared.store_small(first + n, bytes),
+                // SAFETY: as above.
+                (true, false) => unsafe { shared.copy_in(first + n, bytes) },
+            }
+        }
+        journal.commit();
+    }
+
+    /// Writes the elements of a new array, which nobody else knows of yet.
+    pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
+        region.init_lock();
+        let (Elements::Given(values), Some(layout)) = (&plan.elements, Layout::new(region.shape(), Self::SIZE))
+        else {
+            return; // Zeros are there.
+        };
+        let elements_at = size_of::<State>() + layout.record_words * WORD;
+        let shared = Shared::new(region.words_from(elements_at as u64), Self::SIZE);
+        for (index, value) in values.iter().enumerate() {
+            let bytes = bytemuck::bytes_of(value);
+            if Self::IS_SMALL {
+                shared.store_small(index, bytes);
+            } else {
+                // SAFETY: nobody else knows of the array yet.
+                unsafe { shared.copy_in(index, bytes) };
+            }
+        }
+    }
+
+    /// The array that lies there.
+    pub(super) fn attach(region: Region) -> Result<Self, SegmentError> {
+        let layout =
+            Layout::new(region.shape(), Self::SIZE).ok_or_else(|| region.corrupt("the length of an array"))?;
+        Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })
+    }
+}
