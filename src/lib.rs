@@ -1,9 +1,64 @@
-//! Typed values, arrays and locks in named shared memory.
-#![doc(test(attr(deny(warnings))))]
-#![warn(rustdoc::broken_intra_doc_links)]
+//! Typed values, arrays and locks in named shared memory, which a `kill -9` at any instruction leaves consistent.
+//!
+//! Processes that know a name share a [`Value`], an [`Array`], an [`Atomic`] or a [`sync::Mutex`], each in a [`Segment`] of
+//! its own or many in one:
+//!
+//! ```
+//! use breezeway::{Array, Segment, Value};
+//!
+//! # let name = format!("breezeway-doc-lib-{}", std::process::id());
+//! # let name = name.as_str();
+//! let plant = Segment::create(name, 1 << 20)?;
+//! let temperature = plant.add::<Value<f64>>("temperature", 20.0)?;
+//! let history = plant.add::<Array<f32>>("history", 4096)?;
+//!
+//! // Any other process of this user:
+//! let temperature = Segment::open(name)?.get::<Value<f64>>("temperature")?;
+//! *temperature.lock()? += 1.5;
+//! assert_eq!(temperature.get(), 21.5);
+//! # drop(history);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it guarantees
+//!
+//! For SIGKILL, or a crash, at any single machine instruction of any operation: nobody hangs, nothing committed is lost or
+//! doubled, no value is torn. Each type's documentation has its row of that contract:
+//!
+//! | object | what survivors see |
+//! |---|---|
+//! | creating a [`Segment`] | the name exists complete, or not at all |
+//! | [`sync::Mutex`], and every lock inside | the next locker gets it at once and is told (`recovered()`) |
+//! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
+//! | [`Array`], one element; [`Atomic`] | the old or the new one |
+//! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
+//!
+//! A process is repaired after when its death is *proven* (the kernel holds a lock for each participant and drops it with the
+//! process), never on a timeout: a stopped process is alive.
+//!
+//! Bytes that a peer has damaged make typed errors, not panics or undefined behaviour: lengths and places are read once, checked,
+//! and kept in private memory; values are copied out, then checked.
+//!
+//! # What it does not
+//!
+//! - It does not survive the machine: what a power failure leaves of a file segment is what the file system wrote, though
+//!   locks held at that time are recovered.
+//! - It does not keep memory safe from a *hostile* writer of the lock words themselves: a held lock's list links are the C
+//!   library's, in shared memory. Segments are therefore private to their user (mode 0600) unless asked otherwise.
+//! - A segment does not grow. A file that somebody truncates while it is mapped is SIGBUS, as for every mapping; anonymous
+//!   segments are sealed against that.
+//! - It runs on Linux with glibc, on x86_64 and aarch64, and nowhere else.
+//!
+//! # Features
+//!
+//! - `process` (default): implies `serde`.
+//! - `serde`: every handle is a serde value, a reference to its segment and object.
+//! - `raw_sync`: a [`sync::Mutex`] handed to `raw_sync` code.
 
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+#![doc(test(attr(deny(warnings), allow(unused_variables))))]
 // Under loom there are only the algorithms, and only its models use them.
-#![cfg_attr(loom, allow(dead_code))]
+#![cfg_attr(loom, allow(dead_code, rustdoc::broken_intra_doc_links))]
 
 #[cfg(not(all(
     target_os = "linux",
@@ -13,14 +68,13 @@
 )))]
 compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian aarch64");
 
-mod primitive;
-
 #[cfg(not(loom))]
 mod cell;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod layout;
+mod primitive;
 mod raw;
 #[cfg(not(loom))]
 mod segment;
@@ -30,7 +84,6 @@ mod shareable;
 pub mod sync;
 #[cfg(not(loom))]
 mod sys;
-
 
 #[cfg(not(loom))]
 pub use crate::{
@@ -43,3 +96,7 @@ pub use crate::{
     segment::{ObjectInfo, Segment, Tagged},
     shareable::Shareable,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -39,7 +39,6 @@ use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::layout::header::field_text;
 use crate::sys::file;
-use gate::Gate;
 use mapping::Mapping;
 use object::{Initial, Object};
 use options::Options;
@@ -258,8 +257,7 @@ impl Segment {
     /// `Busy`, `Os`.
     pub fn reap(&self) -> Result<u32, SegmentError> {
         self.mapping.participant()?;
-        let gate = Gate::enter(self.mapping.file(), &self.mapping.place)?;
-        participants::reap(&self.mapping, &gate)
+        participants::reap(&self.mapping, &self.mapping.gate()?)
     }
 
     /// The name, for a named segment.

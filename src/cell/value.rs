@@ -127,7 +127,7 @@ impl<T: Shareable> Value<T> {
             }
         }
         // Where the lock is this thread's own, nobody else writes. Where it is corrupt, so may the value be.
-        let _hold = self.lock.lock_to_read(Patience::Forever);
+        let _hold = self.lock.lock_quietly(Patience::Forever);
         self.copy_locked(bytes);
     }
 

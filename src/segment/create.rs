@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use super::gate::Gate;
 use super::geometry::Geometry;
 use super::mapping::{Mapping, Parts};
 use super::options::Options;
@@ -93,7 +92,7 @@ pub(super) fn filled<R>(
     words::store(mapping.words(0, size_of::<Header>() / words::WORD), bytemuck::bytes_of(&header));
     // SAFETY: nobody else knows the file.
     unsafe { mapping.directory_lock().init() };
-    mapping.attach(&Gate::enter(mapping.file(), place)?)?;
+    mapping.attach(&mapping.gate()?)?;
     let segment = Segment::new_attached(mapping);
     let filled = fill(&segment)?;
     if let Some(path) = &path {
@@ -113,8 +112,7 @@ fn birth() -> Birth {
 fn page_rounded(place: &Place, length: u64) -> Result<u64, SegmentError> {
     let page = match place {
         Place::File(path) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            file::block_size(folder.unwrap_or(std::path::Path::new("."))).unwrap_or(PAGE).max(PAGE)
+            path.parent().and_then(|folder| file::block_size(folder).ok()).map_or(PAGE, |size| size.max(PAGE))
         }
         Place::Named(_) | Place::Anonymous => PAGE,
     };

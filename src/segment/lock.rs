@@ -84,16 +84,10 @@ impl ObjectLock {
         Ok(hold)
     }
 
-    /// Takes the lock for a change that has nobody to tell.
+    /// Takes the lock for something that has nobody to tell.
     #[inline]
     pub(crate) fn lock_quietly(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         self.be_attached()?;
-        self.lock_to_read(patience)
-    }
-
-    /// Takes the lock to read something: for that nobody need be a participant.
-    #[inline]
-    pub(crate) fn lock_to_read(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         let hold = self.acquire(patience)?;
         if hold.recovered {
             self.state().remember();

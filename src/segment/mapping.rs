@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::backing::Backing;
-use super::gate::Gate;
+use super::gate::{Gate, Turn};
 use super::geometry::Geometry;
 use super::options::Access;
 use super::participants;
@@ -33,10 +33,11 @@ pub(crate) struct Mapping {
     pub(super) created: bool,
     /// The process that has this mapping from its own doing, by fork generation: forked children inherit no duties.
     generation: u32,
-    /// `{fork generation:32 | participant id:32}`: as whom, and in which process, this mapping is attached.
+    /// `{fork generation:32 | participant id:32}`: in which process, and as whom, this mapping is attached; 0 for not yet.
     membership: AtomicU64,
     /// The description whose locks prove this process alive.
     file: UnsharedFile,
+    turn: Turn,
     /// Last: dropped, hence unmapped, when all is said.
     backing: Backing,
 }
@@ -68,8 +69,14 @@ impl Mapping {
             generation: fork::generation(),
             membership: AtomicU64::new(0),
             file,
+            turn: Turn::default(),
             backing,
         }
+    }
+
+    /// Enters the segment's gate.
+    pub(super) fn gate(&self) -> Result<Gate<'_>, SegmentError> {
+        Gate::enter_in_turn(self.file(), &self.place, &self.turn)
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -179,7 +186,7 @@ impl Mapping {
     pub(crate) fn participant(&self) -> Result<u32, SegmentError> {
         // ORDER: relaxed; who reads an id needs nothing else that its writer wrote.
         let membership = self.membership.load(Ordering::Relaxed);
-        if (membership >> 32) as u32 == fork::generation() && membership as u32 != 0 {
+        if (membership >> 32) as u32 == fork::generation() {
             return Ok(membership as u32);
         }
         self.attach_again()
@@ -187,15 +194,14 @@ impl Mapping {
 
     #[cold]
     fn attach_again(&self) -> Result<u32, SegmentError> {
-        let gate = Gate::enter(self.file(), &self.place)?;
-        self.attach(&gate)
+        self.attach(&self.gate()?)
     }
 
-    /// Becomes a participant. Inside the gate; unless the segment has no name yet, when nobody else can know it.
+    /// Becomes a participant, inside the gate.
     pub(super) fn attach(&self, gate: &Gate<'_>) -> Result<u32, SegmentError> {
         let generation = fork::generation();
         let before = self.membership.load(Ordering::Relaxed);
-        if (before >> 32) as u32 == generation && before as u32 != 0 {
+        if (before >> 32) as u32 == generation {
             return Ok(before as u32); // Another thread of a forked child was faster.
         }
         let id = participants::register(self, gate)?;
@@ -210,10 +216,10 @@ impl Drop for Mapping {
         let owns = self.created && self.generation == generation && !self.is_persistent();
         if let (true, Some(path)) = (owns, self.place.path()) {
             // A name that cannot be removed now is found stale later.
-            let _ = Gate::enter(self.file(), &self.place).and_then(|gate| gate.unlink(self.file_id, &path));
+            let _ = self.gate().and_then(|gate| gate.unlink(self.file_id, &path));
         }
         let membership = *self.membership.get_mut();
-        if (membership >> 32) as u32 == generation && membership as u32 != 0 {
+        if (membership >> 32) as u32 == generation {
             participants::leave(self, membership as u32);
         }
     }

@@ -68,7 +68,7 @@ fn attach(
         file: UnsharedFile::new(file),
         backing,
     });
-    let gate = Gate::enter(mapping.file(), place)?;
+    let gate = mapping.gate()?;
     // A named mapping was made by name: the id tells whether it is of the file that was checked.
     let still_named = path.map_or(Ok(true), |path| gate.is_named(status.id, path))?;
     if !still_named || !mapping.is_of(geometry.id) {

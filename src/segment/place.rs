@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 255;
 pub(crate) enum Place {
     /// POSIX shared memory: a name in `/dev/shm`.
     Named(String),
-    /// A file of the user's.
+    /// A file of the user's, by its absolute path.
     File(PathBuf),
     /// Memory without a name, handed to children.
     Anonymous,
@@ -50,7 +50,8 @@ impl Place {
         } else if path.as_os_str().as_encoded_bytes().contains(&0) {
             "it contains a NUL"
         } else {
-            return Ok(Self::File(path.to_owned()));
+            // This process may change its folder while the segment is open.
+            return std::path::absolute(path).map(Self::File).map_err(SegmentError::os("make the path absolute"));
         };
         Err(SegmentError::InvalidName { name: path.display().to_string(), reason })
     }

@@ -33,8 +33,7 @@ impl SegmentReference {
         let mapping = segment.mapping();
         let place = match &mapping.place {
             Place::Named(name) => PlaceReference::Named(name.clone()),
-            // The reader may stand in another folder.
-            Place::File(path) => PlaceReference::File(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Place::File(path) => PlaceReference::File(path.clone()),
             Place::Anonymous => PlaceReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() },
         };
         Self { id: segment.id(), access: mapping.access, place }

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::backing::Backing;
-use super::{named, open};
+use super::open;
 use super::place::{Place, STAGE_PREFIX};
 use crate::error::SegmentError;
 use crate::primitive::{AtomicU32, Ordering};
@@ -25,7 +25,7 @@ impl Stage {
             Place::Named(_) => {
                 let name = private_name();
                 sweep(&file::named_path(""));
-                let backing = Backing::Named(named::create(&name, size).map_err(|error| refused(error, length))?);
+                let backing = Backing::create_named(&name, size).map_err(|error| refused(error, length))?;
                 let path = file::named_path(&name);
                 let stage = Self { path: Some(path.clone()) };
                 let (file, _) = file::open_existing(&path).map_err(|error| open::refusal(error, place))?;
@@ -33,7 +33,7 @@ impl Stage {
                 Ok((stage, file, backing))
             }
             Place::File(path) => {
-                let folder = path.parent().unwrap_or(Path::new(""));
+                let folder = path.parent().unwrap_or(Path::new("/"));
                 sweep(folder);
                 let path = folder.join(private_name());
                 let file = file::create_new(&path).map_err(SegmentError::os("create the segment's file"))?;
@@ -110,7 +110,6 @@ fn maker_of(name: &str) -> Option<Identity> {
 
 /// Removes what processes left that died while they made a segment in this folder.
 fn sweep(folder: &Path) {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(files) = std::fs::read_dir(folder) else { return };
     for name in files.flatten().map(|file| file.file_name()) {
         if name.to_str().and_then(maker_of).is_some_and(|maker| maker.is_gone()) {

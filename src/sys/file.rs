@@ -7,10 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, fchmod, fcntl_add_seals, fstat,
+    AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, fchmod, fcntl_add_seals, fstat, fstatfs,
     linkat, lstat, memfd_create, open, renameat_with, unlink as unlink_path,
 };
 use rustix::io::Errno;
+
+/// How tmpfs names itself.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 
 /// What a name refers to, whatever it is called by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,15 +98,34 @@ pub(crate) fn open_descriptor(pid: u32, fd: i32) -> io::Result<OwnedFd> {
 
 /// Gives the file `len` bytes that are really there: no later write can fail for want of space.
 pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
-    let len = libc::off_t::try_from(len).map_err(|_| io::Error::from(Errno::FBIG))?;
+    let off = libc::off_t::try_from(len).map_err(|_| io::Error::from(Errno::FBIG))?;
+    let system = fstatfs(&file)?;
+    let free = system.f_bavail.saturating_mul(system.f_bsize as u64);
+    // A tmpfs may promise more than there is memory, and a memfd's has no bound at all (0 blocks): asked for that much, the
+    // kernel would take memory from everybody before it gives up.
+    let bounded = system.f_blocks != 0;
+    if (bounded && len > free) || (system.f_type == TMPFS_MAGIC && len > available_memory()) {
+        return Err(Errno::NOSPC.into());
+    }
     loop {
         // SAFETY: no memory is passed.
-        match unsafe { libc::posix_fallocate(file.as_fd().as_raw_fd(), 0, len) } {
+        match unsafe { libc::posix_fallocate(file.as_fd().as_raw_fd(), 0, off) } {
             0 => return Ok(()),
             libc::EINTR => {}
             error => return Err(io::Error::from_raw_os_error(error)),
         }
     }
+}
+
+/// Bytes of memory and swap that the kernel could give right now; as many as one likes where it does not say.
+fn available_memory() -> u64 {
+    let field = |line: &str| {
+        let (name, amount) = line.split_once(':')?;
+        let kilobytes: u64 = amount.trim().strip_suffix(" kB")?.parse().ok()?;
+        matches!(name, "MemAvailable" | "SwapFree").then(|| kilobytes.saturating_mul(1024))
+    };
+    let Ok(text) = std::fs::read_to_string("/proc/meminfo") else { return u64::MAX };
+    text.lines().filter_map(field).reduce(u64::saturating_add).unwrap_or(u64::MAX)
 }
 
 /// Sets the permission bits, whatever the umask.

@@ -12,8 +12,8 @@ use std::sync::Once;
 
 use crate::primitive::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
-/// How many forks lie between this process and the first one that used this module.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// One more than the forks between this process and the first one that used this module.
+static GENERATION: AtomicU32 = AtomicU32::new(1);
 
 /// The list of descriptors to replace: nodes are never freed, only reused, so that a handler may walk it at any instant.
 static DESCRIPTORS: AtomicPtr<Node> = AtomicPtr::new(core::ptr::null_mut());
@@ -26,7 +26,7 @@ struct Node {
 
 const EMPTY: i32 = -1;
 
-/// A number that differs between a process and its forked children.
+/// A number, never 0, that differs between a process and its forked children.
 #[inline]
 pub(crate) fn generation() -> u32 {
     // ORDER: relaxed; it changes only in a handler of a process that has one thread at that time.
