@@ -13,4 +13,5 @@ pub(crate) mod journal;
 #[cfg(not(loom))]
 pub(crate) mod mutex;
 pub(crate) mod seqlock;
+#[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.
 pub(crate) mod words;

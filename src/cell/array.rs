@@ -17,8 +17,8 @@ use std::time::Duration;
 use bytemuck::AnyBitPattern;
 
 pub use guard::ArrayGuard;
-pub use initial::Journaled;
 use initial::ArrayPlan;
+pub use initial::Journaled;
 use store::{Layout, Store};
 
 use crate::error::{LockError, SegmentError};
@@ -189,7 +189,8 @@ impl<T: Shareable> Array<T> {
     fn section(&self, range: Range<usize>, patience: Patience) -> Result<ArrayGuard<'_, T>, LockError> {
         let hold = self.store.settled(self.store.lock.lock(patience)?)?;
         let start = range.start;
-        let copy = self.store.read_range(range).ok_or(LockError::Corrupt { what: "an element of an array" })?;
+        let copy =
+            self.store.read_range(range).ok_or(LockError::Corrupt { what: "an element of an array" })?;
         Ok(ArrayGuard::new(&self.store, start, copy, hold))
     }
 }
@@ -200,7 +201,8 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     /// In a segment that something else than this crate has damaged, it is whatever the bytes there say.
     #[inline]
     pub fn get(&self, index: usize) -> Option<T> {
-        (index < self.len()).then(|| shareable::read_bits(|bytes| self.store.copy_element_alone(index, bytes)))
+        (index < self.len())
+            .then(|| shareable::read_bits(|bytes| self.store.copy_element_alone(index, bytes)))
     }
 
     /// All elements, as they are at one time.
@@ -270,7 +272,10 @@ impl<T: Shareable> Clone for Array<T> {
 
 impl<T: Shareable> fmt::Debug for Array<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Array").field("len", &self.len()).field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("Array")
+            .field("len", &self.len())
+            .field("segment", self.segment())
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,8 +8,8 @@ use core::ptr::NonNull;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{
-    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering,
+    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+    AtomicUsize, Ordering,
 };
 use crate::raw::words::{WORD, word_of};
 use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};

@@ -181,7 +181,10 @@ impl fmt::Display for SegmentError {
                 write!(f, "the segment holds its {max} objects already: create it with more `objects`")
             }
             Self::TooManyParticipants { max } => {
-                write!(f, "the segment has its {max} participants already: create it with more `participants`")
+                write!(
+                    f,
+                    "the segment has its {max} participants already: create it with more `participants`"
+                )
             }
             Self::NoSuchObject { name } => write!(f, "the segment has no object {name:?}"),
             Self::ObjectExists { name } => write!(f, "the segment has an object {name:?} already"),
@@ -190,7 +193,10 @@ impl fmt::Display for SegmentError {
             }
             Self::NotASegment { what } => write!(f, "not a breezeway segment: {what}"),
             Self::WrongVersion { expected, found } => {
-                write!(f, "the segment has format version {found}, this program reads {expected}: recreate it")
+                write!(
+                    f,
+                    "the segment has format version {found}, this program reads {expected}: recreate it"
+                )
             }
             Self::ForeignMachine => {
                 f.write_str("the segment was made on a machine of another byte order or pointer width")
@@ -208,7 +214,9 @@ impl fmt::Display for SegmentError {
             Self::Corrupt { what, offset } => {
                 write!(f, "the segment is corrupt ({what}, at byte {offset}): recreate it")
             }
-            Self::Busy { name } => write!(f, "segment {name:?} is being opened or removed by a stopped process"),
+            Self::Busy { name } => {
+                write!(f, "segment {name:?} is being opened or removed by a stopped process")
+            }
             Self::Lock(_) => f.write_str("the segment's directory could not be locked"),
             Self::Os { operation, .. } => write!(f, "could not {operation}"),
         }

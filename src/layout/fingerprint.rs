@@ -46,7 +46,13 @@ impl Fingerprint {
     /// The fingerprint of an object of this kind over elements of type `T`.
     pub(crate) fn of<T>(kind: Kind) -> Self {
         let name = core::any::type_name::<T>();
-        Self { kind, size: size_of::<T>() as u64, align: align_of::<T>() as u32, hash: hash_unqualified(name), name }
+        Self {
+            kind,
+            size: size_of::<T>() as u64,
+            align: align_of::<T>() as u32,
+            hash: hash_unqualified(name),
+            name,
+        }
     }
 
     /// The same with the type's name replaced by a number both sides agreed on.
@@ -95,7 +101,9 @@ pub(crate) fn entry_words(entry: &DirectoryEntry) -> String {
 fn words(kind: Kind, name: &str, size: u64, align: u32, count: Option<u64>) -> String {
     match (kind, count) {
         (Kind::Mutex, _) => format!("a {kind}"),
-        (Kind::Array, Some(count)) => format!("an {kind}<{name}> of {count} elements ({size} bytes, align {align})"),
+        (Kind::Array, Some(count)) => {
+            format!("an {kind}<{name}> of {count} elements ({size} bytes, align {align})")
+        }
         (Kind::Array | Kind::Atomic, _) => format!("an {kind}<{name}> ({size} bytes, align {align})"),
         (Kind::Value, _) => format!("a {kind}<{name}> ({size} bytes, align {align})"),
     }

@@ -20,7 +20,7 @@ use crate::sys::robust::{Attempt, RobustMutex};
 /// The longest sleep before looking again.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// Looks at a held lock before going to sleep: about two microseconds, what a sleep and a wake-up cost at least.
+/// Looks at a held lock before going to sleep, a pause apart: one to two microseconds, less than a sleep and a wake-up cost.
 const SPINS: u32 = 40;
 
 /// The lock as it lies in the segment: one cache line, with a word to spare for what the lock protects.
@@ -103,7 +103,7 @@ impl State {
     fn wait(&self, patience: Option<Duration>) -> Result<Locked, LockError> {
         let deadline = patience.map(Deadline::after);
         if has_many_cpus() {
-            for round in 0..SPINS {
+            for _ in 0..SPINS {
                 // Reading keeps the line shared; only a lock that looks free is worth the write of an attempt.
                 if self.robust.owner() == 0 {
                     match self.robust.try_lock() {
@@ -111,9 +111,7 @@ impl State {
                         other => return verdict(other, LockError::WouldBlock),
                     }
                 }
-                for _ in 0..1 << (round / 4).min(6) {
-                    spin_loop();
-                }
+                spin_loop();
             }
         }
         loop {

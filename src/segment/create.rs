@@ -111,9 +111,7 @@ fn birth() -> Birth {
 /// Whole pages; on hugetlbfs, whole huge ones.
 fn page_rounded(place: &Place, length: u64) -> Result<u64, SegmentError> {
     let page = match place {
-        Place::File(path) => {
-            path.parent().and_then(|folder| file::block_size(folder).ok()).map_or(PAGE, |size| size.max(PAGE))
-        }
+        Place::File(path) => path.parent().and_then(file::huge_page_size).unwrap_or(PAGE),
         Place::Named(_) | Place::Anonymous => PAGE,
     };
     align_up(length, page).ok_or(SegmentError::NoSpace { needed: length })

@@ -25,9 +25,8 @@ pub(crate) fn entries(mapping: &Mapping) -> impl Iterator<Item = Result<Director
     // ORDER: Acquire pairs with the Release in `append`: the entries and their objects are complete.
     let used = mapping.directory_used().load(Ordering::Acquire);
     let capacity = u64::from(mapping.geometry.tables.directory_capacity);
-    let overfull = (used > capacity).then(|| {
-        Err(SegmentError::Corrupt { what: "how many objects there are", offset: offset_of_used() })
-    });
+    let overfull = (used > capacity)
+        .then(|| Err(SegmentError::Corrupt { what: "how many objects there are", offset: offset_of_used() }));
     let count = if used > capacity { 0 } else { used as u32 };
     let mut free_from = mapping.geometry.tables.arena_at;
     overfull.into_iter().chain((0..count).map(move |index| {
@@ -105,7 +104,10 @@ pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<u64, SegmentE
 /// Adds an entry whose object is complete. The caller holds the directory's lock, and `place_next` found room.
 pub(super) fn append(mapping: &Mapping, entry: &DirectoryEntry) {
     let used = mapping.directory_used().load(Ordering::Relaxed);
-    words::store(mapping.words(mapping.directory_entry_at(used as u32), ENTRY_WORDS), bytemuck::bytes_of(entry));
+    words::store(
+        mapping.words(mapping.directory_entry_at(used as u32), ENTRY_WORDS),
+        bytemuck::bytes_of(entry),
+    );
     // ORDER: Release pairs with the Acquire in `entries`. The commit.
     mapping.directory_used().store(used + 1, Ordering::Release);
 }

@@ -47,7 +47,8 @@ pub(super) struct Gate<'a> {
 impl<'a> Gate<'a> {
     /// Waits until nobody else is in the gate of a file that only this thread has open like this.
     pub(super) fn enter(file: BorrowedFd<'a>, place: &Place) -> Result<Self, SegmentError> {
-        let lock = || liveness::try_lock(file, GATE_BYTE).map_err(SegmentError::os("lock the segment's file"));
+        let lock =
+            || liveness::try_lock(file, GATE_BYTE).map_err(SegmentError::os("lock the segment's file"));
         wait_until(lock, place)?;
         Ok(Self { file, turn: None })
     }

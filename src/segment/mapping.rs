@@ -59,7 +59,11 @@ impl Mapping {
     /// `backing` maps exactly the `total_len` bytes that `geometry` was checked for.
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { geometry, place, access, file_id, created, file, backing } = parts;
-        assert_eq!(backing.len() as u64, geometry.total_len, "the mapping is as long as the header was checked for");
+        assert_eq!(
+            backing.len() as u64,
+            geometry.total_len,
+            "the mapping is as long as the header was checked for"
+        );
         Self {
             geometry,
             place,

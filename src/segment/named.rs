@@ -43,9 +43,9 @@ impl NamedMap {
 /// The system's error number, where the crate passes it on.
 fn answer(error: ShmemError) -> io::Error {
     match error {
-        ShmemError::MapCreateFailed(code) | ShmemError::MapOpenFailed(code) | ShmemError::UnknownOsError(code) => {
-            io::Error::from_raw_os_error(code as i32)
-        }
+        ShmemError::MapCreateFailed(code)
+        | ShmemError::MapOpenFailed(code)
+        | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code as i32),
         ShmemError::MappingIdExists => io::ErrorKind::AlreadyExists.into(),
         other => io::Error::other(other),
     }

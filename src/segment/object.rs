@@ -130,7 +130,13 @@ fn length_of<O: Object>(shape: Shape) -> Result<u64, SegmentError> {
     O::length(shape).ok_or(SegmentError::NoSpace { needed: u64::MAX })
 }
 
-fn new_entry(name: &str, fingerprint: &Fingerprint, shape: Shape, offset: u64, length: u64) -> DirectoryEntry {
+fn new_entry(
+    name: &str,
+    fingerprint: &Fingerprint,
+    shape: Shape,
+    offset: u64,
+    length: u64,
+) -> DirectoryEntry {
     let mut entry = DirectoryEntry {
         name: text_field(name),
         offset,
@@ -177,7 +183,11 @@ fn add_locked<O: Object>(
 }
 
 /// Finds an object in a segment.
-pub(super) fn get<O: Object>(segment: &Segment, name: &str, fingerprint: Fingerprint) -> Result<O, SegmentError> {
+pub(super) fn get<O: Object>(
+    segment: &Segment,
+    name: &str,
+    fingerprint: Fingerprint,
+) -> Result<O, SegmentError> {
     directory::check_name(name)?;
     match directory::find(segment.mapping(), name)? {
         Some(entry) => attach(segment, entry, fingerprint, None),

@@ -125,7 +125,9 @@ pub(super) fn remove(place: &Place) -> Result<(), SegmentError> {
     loop {
         let (file, status) = file::open_existing(&path).map_err(|error| refusal(error, place))?;
         // Damaged or foreign may go too, as long as it is a segment.
-        if let Err(error @ SegmentError::NotASegment { .. }) = Geometry::check(&read_header(&file)?, status.len) {
+        if let Err(error @ SegmentError::NotASegment { .. }) =
+            Geometry::check(&read_header(&file)?, status.len)
+        {
             return Err(error);
         }
         if Gate::enter(file.as_fd(), place)?.unlink(status.id, &path)? {

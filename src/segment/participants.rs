@@ -76,8 +76,12 @@ pub(super) fn leave(mapping: &Mapping, id: u32) {
 }
 
 /// Whether anybody but this open file has a segment for this many participants attached.
-pub(super) fn others_alive(file: std::os::fd::BorrowedFd<'_>, participants: u32) -> Result<bool, SegmentError> {
-    liveness::is_locked_elsewhere(file, 1, participants).map_err(SegmentError::os("test the locks of the segment's file"))
+pub(super) fn others_alive(
+    file: std::os::fd::BorrowedFd<'_>,
+    participants: u32,
+) -> Result<bool, SegmentError> {
+    liveness::is_locked_elsewhere(file, 1, participants)
+        .map_err(SegmentError::os("test the locks of the segment's file"))
 }
 
 /// Everybody who is attached or died so.

@@ -51,7 +51,9 @@ impl Place {
             "it contains a NUL"
         } else {
             // This process may change its folder while the segment is open.
-            return std::path::absolute(path).map(Self::File).map_err(SegmentError::os("make the path absolute"));
+            return std::path::absolute(path)
+                .map(Self::File)
+                .map_err(SegmentError::os("make the path absolute"));
         };
         Err(SegmentError::InvalidName { name: path.display().to_string(), reason })
     }

@@ -34,7 +34,9 @@ impl SegmentReference {
         let place = match &mapping.place {
             Place::Named(name) => PlaceReference::Named(name.clone()),
             Place::File(path) => PlaceReference::File(path.clone()),
-            Place::Anonymous => PlaceReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() },
+            Place::Anonymous => {
+                PlaceReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() }
+            }
         };
         Self { id: segment.id(), access: mapping.access, place }
     }

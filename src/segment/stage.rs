@@ -18,7 +18,11 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Makes a mapped file of `length` allocated bytes, which only this process knows of.
-    pub(super) fn new(place: &Place, length: u64, mode: u32) -> Result<(Self, OwnedFd, Backing), SegmentError> {
+    pub(super) fn new(
+        place: &Place,
+        length: u64,
+        mode: u32,
+    ) -> Result<(Self, OwnedFd, Backing), SegmentError> {
         let no_space = |_| SegmentError::NoSpace { needed: length };
         let size = usize::try_from(length).map_err(no_space)?;
         match place {

@@ -7,13 +7,16 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, fchmod, fcntl_add_seals, fstat, fstatfs,
-    linkat, lstat, memfd_create, open, renameat_with, unlink as unlink_path,
+    AtFlags, CWD, FileType, FsWord, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, fchmod,
+    fcntl_add_seals, fstat, fstatfs, linkat, lstat, memfd_create, open, renameat_with, statfs,
+    unlink as unlink_path,
 };
 use rustix::io::Errno;
 
 /// How tmpfs names itself.
-const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+const TMPFS_MAGIC: FsWord = 0x0102_1994;
+/// How hugetlbfs names itself.
+const HUGETLBFS_MAGIC: FsWord = 0x9584_58f6;
 
 /// What a name refers to, whatever it is called by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,9 +150,10 @@ pub(crate) fn id_of_path(path: &Path) -> io::Result<Option<FileId>> {
     }
 }
 
-/// The unit that the file system around `folder` hands out space in: the huge page's size on hugetlbfs.
-pub(crate) fn block_size(folder: &Path) -> io::Result<u64> {
-    Ok(lstat(folder)?.st_blksize as u64)
+/// The huge page's size, if `folder` is on hugetlbfs: files there are whole huge pages.
+pub(crate) fn huge_page_size(folder: &Path) -> Option<u64> {
+    let system = statfs(folder).ok()?;
+    (system.f_type == HUGETLBFS_MAGIC).then_some(system.f_bsize as u64)
 }
 
 /// Reads `buffer.len()` bytes from the start of the file; fewer where it is shorter.

@@ -223,7 +223,8 @@ impl<T: Shareable> Store<T> {
     /// Writes the elements of a new array, which nobody else knows of yet.
     pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
         region.init_lock();
-        let (Elements::Given(values), Some(layout)) = (&plan.elements, Layout::new(region.shape(), Self::SIZE))
+        let (Elements::Given(values), Some(layout)) =
+            (&plan.elements, Layout::new(region.shape(), Self::SIZE))
         else {
             return; // Zeros are there.
         };
@@ -242,8 +243,8 @@ impl<T: Shareable> Store<T> {
 
     /// The array that lies there.
     pub(super) fn attach(region: Region) -> Result<Self, SegmentError> {
-        let layout =
-            Layout::new(region.shape(), Self::SIZE).ok_or_else(|| region.corrupt("the length of an array"))?;
+        let layout = Layout::new(region.shape(), Self::SIZE)
+            .ok_or_else(|| region.corrupt("the length of an array"))?;
         Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })
     }
 }

@@ -1,0 +1,175 @@
+//! loom's exploration of [`Versioned`]: a reader beside writers, dead and alive, in the orders the memory model allows.
+//!
+//! A value here is two words that both hold the number of its publication, so a mixture shows. Run by
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+//!
+//! loom remembers one access of a location, the last: that a reader loaded a word is forgotten once the writer itself
+//! loads it, as `publish` does, and the orders that follow from it are never played. So in every scene the writers come
+//! first (they are the scene's own thread, or spawned before the reader), from where loom moves the reader forward. And
+//! every scene checks that it showed what there is to see.
+
+#![allow(unsafe_code)]
+
+use core::mem::MaybeUninit;
+use std::collections::BTreeSet;
+
+use loom::model::Builder;
+use loom::sync::{Arc, Mutex};
+use loom::thread::{self, JoinHandle};
+
+use super::Versioned;
+use crate::primitive::{AtomicU64, Ordering, fence};
+use crate::raw::words::{WORD, word_of};
+
+/// Words of a value: the fewest that can be a mixture.
+const WORDS: usize = 2;
+
+/// What lies in the segment: the value, its writers' lock, and a word that writers write before they publish.
+struct Shared<const K: u64> {
+    version: AtomicU64,
+    slots: Vec<AtomicU64>,
+    lock: Mutex<()>,
+    message: AtomicU64,
+}
+
+/// What a reader got of its two attempts.
+type Read = [Option<u64>; 2];
+
+impl<const K: u64> Shared<K> {
+    /// With publication 0.
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            version: AtomicU64::new(0),
+            slots: (0..K as usize * WORDS).map(|_| AtomicU64::new(0)).collect(),
+            lock: Mutex::new(()),
+            message: AtomicU64::new(0),
+        })
+    }
+
+    fn value(&self) -> Versioned<'_, K> {
+        Versioned::new(&self.version, &self.slots)
+    }
+
+    /// Takes the lock and makes the next publication, after a message of the same number.
+    fn publish_next(&self) {
+        let _held = self.lock.lock().unwrap();
+        let next = publication(words(|bytes| self.value().read_locked(bytes))) + 1;
+        self.message.store(next, Ordering::Relaxed);
+        self.value().publish(bytemuck::bytes_of(&[next; WORDS]));
+    }
+
+    /// Takes the lock, begins a publication and dies when its first word is written; the lock passes on.
+    fn die_publishing(&self) {
+        let _held = self.lock.lock().unwrap();
+        // As `publish` begins.
+        let next = self.version.load(Ordering::Relaxed) + 1;
+        fence(Ordering::Release);
+        self.slots[(next % K) as usize * WORDS].store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// One attempt to read. What it accepts must be a publication, and its message must be there.
+    fn read(&self) -> Option<u64> {
+        let mut accepted = false;
+        let words = words(|bytes| accepted = self.value().try_read(bytes));
+        accepted.then(|| {
+            let number = publication(words);
+            let message = self.message.load(Ordering::Relaxed);
+            assert!(message >= number, "publication {number} without its message");
+            number
+        })
+    }
+
+    /// A reader that tries twice. Time must not run backwards for it.
+    fn reader(shared: &Arc<Self>) -> JoinHandle<Read> {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || {
+            let read = [shared.read(), shared.read()];
+            if let [Some(first), Some(second)] = read {
+                assert!(first <= second, "publication {second} after {first}");
+            }
+            read
+        })
+    }
+}
+
+/// The words that `fill` writes.
+fn words(fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> [u64; WORDS] {
+    let mut bytes = [MaybeUninit::new(0_u8); WORDS * WORD];
+    fill(&mut bytes);
+    // SAFETY: initialised above, and `fill` puts nothing uninitialised in their place.
+    let bytes = bytes.map(|byte| unsafe { byte.assume_init() });
+    [word_of(&bytes[..WORD]), word_of(&bytes[WORD..])]
+}
+
+/// The publication that these words are of.
+fn publication(words: [u64; WORDS]) -> u64 {
+    assert_eq!(words[0], words[1], "a mixture");
+    words[0]
+}
+
+/// Plays the scene in every order in which threads are interrupted at most `interruptions` times. Among them, every
+/// publication up to `last` must have been read, and an attempt must have failed.
+fn explore(interruptions: usize, last: u64, scene: impl Fn() -> Read + Send + Sync + 'static) {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(BTreeSet::new()));
+    let mut model = Builder::new();
+    model.preemption_bound = Some(interruptions);
+    model.check({
+        let seen = std::sync::Arc::clone(&seen);
+        move || seen.lock().unwrap().extend(scene())
+    });
+    let seen: Vec<_> = seen.lock().unwrap().iter().copied().collect();
+    let all: Vec<_> = std::iter::once(None).chain((0..=last).map(Some)).collect();
+    assert_eq!(seen, all, "the scenes show what there is to see");
+}
+
+/// A reader beside a writer that comes round to the slot which the reader copies.
+fn living<const K: u64>(interruptions: usize, publications: u64) {
+    explore(interruptions, publications, move || {
+        let shared = Shared::<K>::new();
+        let reader = Shared::reader(&shared);
+        for _ in 0..publications {
+            shared.publish_next();
+        }
+        reader.join().unwrap()
+    });
+}
+
+/// A reader beside a writer that dies over the slot which the reader copies, and another that takes over.
+fn dying<const K: u64>(interruptions: usize, publications: u64) {
+    explore(interruptions, publications + 1, move || {
+        let shared = Shared::<K>::new();
+        let heir = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.publish_next()
+        });
+        let reader = Shared::reader(&shared);
+        for _ in 0..publications {
+            shared.publish_next();
+        }
+        shared.die_publishing();
+        heir.join().unwrap();
+        let read = reader.join().unwrap();
+        assert_eq!(shared.read(), Some(publications + 1));
+        read
+    });
+}
+
+#[test]
+fn two_slots_beside_a_living_writer() {
+    living::<2>(3, 3);
+}
+
+#[test]
+fn two_slots_beside_a_dying_writer() {
+    dying::<2>(3, 1);
+}
+
+#[test]
+fn four_slots_beside_a_living_writer() {
+    living::<4>(2, 5);
+}
+
+#[test]
+fn four_slots_beside_a_dying_writer() {
+    dying::<4>(2, 3);
+}
