@@ -173,7 +173,8 @@ impl Segment {
     /// Adds an object of kind `O` under a name of 1 to 63 bytes.
     ///
     /// # Errors
-    /// `InvalidName`, `ObjectExists`, `DirectoryFull`, `OutOfSpace`, `Corrupt`, `Lock`.
+    /// `InvalidName`, `ObjectExists`, `DirectoryFull`, `OutOfSpace`, `Corrupt`, `Lock`; in a forked child that cannot register
+    /// as a participant, `TooManyParticipants`, `Busy`, `Os`.
     pub fn add<O: Object>(&self, name: &str, initial: impl Initial<O>) -> Result<O, SegmentError> {
         object::add(self, name, &initial.plan(), O::fingerprint())
     }

@@ -112,11 +112,14 @@ impl<T: Shareable> Array<T> {
     #[inline]
     pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
         self.check_index(index)?;
-        let _hold = self.store.hold_quietly()?;
+        let hold = self.store.hold_quietly()?;
         let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes))
             .ok_or(LockError::Corrupt { what: "an element of an array" })?;
         let result = change(&mut element);
-        self.store.write_element(index, &element);
+        // `change` may have forked, and the child has no lock.
+        if hold.is_ours() {
+            self.store.write_element(index, &element);
+        }
         Ok(result)
     }
 

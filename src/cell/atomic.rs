@@ -187,9 +187,11 @@ impl AtomicPrimitive for bool {
         failure: Ordering,
     ) -> Result<Self, Self> {
         match cell.compare_exchange(current.into(), new.into(), success, failure) {
-            Ok(old) => Ok(old != 0),
-            Err(old) => Err(old != 0),
+            Err(odd) if current && odd > 1 => cell.compare_exchange(odd, new.into(), success, failure),
+            answer => answer,
         }
+        .map(|old| old != 0)
+        .map_err(|found| found != 0)
     }
 
     #[inline(always)]

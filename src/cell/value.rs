@@ -121,14 +121,17 @@ impl<T: Shareable> Value<T> {
 
     #[cold]
     fn copy_contended(&self, bytes: &mut [MaybeUninit<u8>]) {
-        for _ in 0..OPTIMISTIC_READS {
-            if self.try_copy(bytes) {
+        loop {
+            if (0..OPTIMISTIC_READS).any(|_| self.try_copy(bytes)) {
                 return;
             }
+            // Without waiting: a holder that does not write at this moment leaves the next round alone.
+            match self.lock.lock_to_read(Patience::None) {
+                Err(LockError::WouldBlock) => std::thread::yield_now(),
+                // Where the lock is this thread's own, nobody else writes. Where it is corrupt, so may the value be.
+                _hold => return self.copy_locked(bytes),
+            }
         }
-        // Where the lock is this thread's own, nobody else writes. Where it is corrupt, so may the value be.
-        let _hold = self.lock.lock_quietly(Patience::Forever);
-        self.copy_locked(bytes);
     }
 
     /// Makes `value` the one that counts, under the lock.

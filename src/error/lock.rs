@@ -12,7 +12,8 @@ pub enum LockError {
     Timeout,
     /// This thread holds the lock already and would wait for itself for ever.
     Deadlock,
-    /// This is a forked child that could not register as a participant of the segment: all its places are taken.
+    /// This is a forked child that could not register as a participant of the segment: its places are all taken, or the child
+    /// may not open the segment's file.
     NotAttached,
     /// The index, or the end of the range, is outside of the array.
     OutOfBounds {
@@ -42,7 +43,7 @@ impl fmt::Display for LockError {
             Self::Timeout => f.write_str("the lock was still held when the time was up"),
             Self::Deadlock => f.write_str("this thread already holds the lock: drop its guard first"),
             Self::NotAttached => {
-                f.write_str("this forked process found no free participant slot: create the segment with more participants")
+                f.write_str("this forked process could not register as a participant of the segment: open the segment anew")
             }
             Self::OutOfBounds { index, len } => write!(f, "index {index} is outside of the array of {len} elements"),
             Self::LengthMismatch { range, slice } => {

@@ -20,8 +20,8 @@ pub enum SegmentError {
     InvalidOption {
         /// Which option.
         option: &'static str,
-        /// The largest value it takes; the smallest is 1.
-        max: u64,
+        /// What it may be.
+        allowed: &'static str,
     },
     /// No segment of this name or path exists.
     NotFound {
@@ -124,6 +124,12 @@ pub enum SegmentError {
         /// The owner's user id.
         uid: u32,
     },
+    /// Processes of another pid namespace have the segment attached. Its locks know their holders by thread id, and thread ids of
+    /// two namespaces are not to be told apart: run the containers in one (`--pid=host`, `--pid=container:…`).
+    ForeignNamespace {
+        /// The name or path.
+        name: String,
+    },
     /// The bytes of the segment contradict each other.
     Corrupt {
         /// What is damaged.
@@ -158,7 +164,7 @@ impl fmt::Display for SegmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidName { name, reason } => write!(f, "{name:?} cannot be a name: {reason}"),
-            Self::InvalidOption { option, max } => write!(f, "option `{option}` must be between 1 and {max}"),
+            Self::InvalidOption { option, allowed } => write!(f, "option `{option}` must be {allowed}"),
             Self::NotFound { name } => write!(f, "there is no segment {name:?}"),
             Self::AlreadyExists { name } => write!(f, "{name:?} exists already: open it, or remove it first"),
             Self::Stale { name } => {
@@ -210,6 +216,12 @@ impl fmt::Display for SegmentError {
             ),
             Self::ForeignOwner { uid } => {
                 write!(f, "the segment belongs to user {uid}: allow `foreign_owner` if that is intended")
+            }
+            Self::ForeignNamespace { name } => {
+                write!(
+                    f,
+                    "segment {name:?} is in use in another pid namespace: run its users in one namespace"
+                )
             }
             Self::Corrupt { what, offset } => {
                 write!(f, "the segment is corrupt ({what}, at byte {offset}): recreate it")

@@ -118,8 +118,13 @@ impl State {
             let slice = Deadline::after(SLICE);
             let until = deadline.map_or(slice, |deadline| deadline.min(slice));
             match self.robust.lock_until(until) {
-                Attempt::Held if deadline.is_none_or(|deadline| !deadline.has_passed()) => {}
+                Attempt::Held => {}
                 other => return verdict(other, LockError::Timeout),
+            }
+            if deadline.is_some_and(Deadline::has_passed) {
+                // The last chance; and glibc's timed wait leaves the mutex noted as about to be locked by this thread, which
+                // an attempt that does not wait clears.
+                return verdict(self.robust.try_lock(), LockError::Timeout);
             }
         }
     }

@@ -21,6 +21,9 @@ const PAGE: u64 = 4096;
 /// How often to be overtaken by others who make and remove the same name.
 const ROUNDS: u32 = 1000;
 
+/// How often to find it stale in spite of trying to replace it.
+const STALE_ROUNDS: u32 = 10;
+
 /// Makes a segment of `length` bytes without objects.
 pub(super) fn empty(options: &Options, place: &Place, length: u64) -> Result<Segment, SegmentError> {
     let needed = Tables::new(options.participants, options.objects).arena_at;
@@ -45,9 +48,13 @@ pub(super) fn open_or<R>(
     open: impl Fn() -> Result<R, SegmentError>,
     make: impl Fn() -> Result<R, SegmentError>,
 ) -> Result<R, SegmentError> {
+    let mut stale = 0;
     for _ in 0..ROUNDS {
         match open() {
-            Err(SegmentError::NotFound { .. } | SegmentError::Stale { .. }) => {}
+            Err(SegmentError::NotFound { .. }) => {}
+            // Stale, but not ours to replace.
+            Err(error @ SegmentError::Stale { .. }) if stale == STALE_ROUNDS => return Err(error),
+            Err(SegmentError::Stale { .. }) => stale += 1,
             other => return other,
         }
         match make() {

@@ -79,8 +79,8 @@ pub(super) fn check_name(name: &str) -> Result<(), SegmentError> {
     Err(SegmentError::InvalidName { name: name.to_owned(), reason })
 }
 
-/// Where an object of this length would go. The caller holds the directory's lock.
-pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<u64, SegmentError> {
+/// Which entry an object of this length would get, and where it would go. The caller holds the directory's lock.
+pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<(u32, u64), SegmentError> {
     let mut used = 0;
     let mut free_from = mapping.geometry.tables.arena_at;
     for entry in entries(mapping) {
@@ -93,7 +93,7 @@ pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<u64, SegmentE
     }
     let offset = align_up(free_from, OBJECT_ALIGN).unwrap_or(u64::MAX);
     match offset.checked_add(length) {
-        Some(end) if end <= mapping.geometry.total_len => Ok(offset),
+        Some(end) if end <= mapping.geometry.total_len => Ok((used, offset)),
         _ => Err(SegmentError::OutOfSpace {
             needed: length,
             available: mapping.geometry.total_len.saturating_sub(offset),
@@ -101,13 +101,10 @@ pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<u64, SegmentE
     }
 }
 
-/// Adds an entry whose object is complete. The caller holds the directory's lock, and `place_next` found room.
-pub(super) fn append(mapping: &Mapping, entry: &DirectoryEntry) {
-    let used = mapping.directory_used().load(Ordering::Relaxed);
-    words::store(
-        mapping.words(mapping.directory_entry_at(used as u32), ENTRY_WORDS),
-        bytemuck::bytes_of(entry),
-    );
+/// Makes entry `index`, whose object is complete, count as the last. The caller holds the directory's lock, and `place_next`
+/// found the index.
+pub(super) fn append(mapping: &Mapping, index: u32, entry: &DirectoryEntry) {
+    words::store(mapping.words(mapping.directory_entry_at(index), ENTRY_WORDS), bytemuck::bytes_of(entry));
     // ORDER: Release pairs with the Acquire in `entries`. The commit.
-    mapping.directory_used().store(used + 1, Ordering::Release);
+    mapping.directory_used().store(u64::from(index) + 1, Ordering::Release);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::object::Region;
 use crate::error::{LockError, SegmentError};
-use crate::primitive::{AtomicBool, AtomicU64, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::mutex::{self, Locked};
 use crate::sys::fork;
 
@@ -20,7 +20,8 @@ use crate::sys::fork;
 pub(crate) struct ObjectLock {
     state: NonNull<mutex::State>,
     body: NonNull<[AtomicU64]>,
-    held: AtomicBool,
+    /// The fork generation of the process that holds the lock through this handle, or 0.
+    held: AtomicU32,
     region: Region,
 }
 
@@ -49,7 +50,7 @@ impl ObjectLock {
         }
         let state = NonNull::from(state);
         let body = NonNull::from(region.words_from(size_of::<mutex::State>() as u64));
-        Ok(Self { state, body, held: AtomicBool::new(false), region })
+        Ok(Self { state, body, held: AtomicU32::new(0), region })
     }
 
     pub(crate) fn region(&self) -> &Region {
@@ -88,6 +89,12 @@ impl ObjectLock {
     #[inline]
     pub(crate) fn lock_quietly(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         self.be_attached()?;
+        self.lock_to_read(patience)
+    }
+
+    /// Takes the lock to read something: for that, nobody need be a participant.
+    #[inline]
+    pub(crate) fn lock_to_read(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         let hold = self.acquire(patience)?;
         if hold.recovered {
             self.state().remember();
@@ -110,32 +117,35 @@ impl ObjectLock {
             Patience::For(duration) => self.state().lock(Some(duration)),
             Patience::Forever => self.state().lock(None),
         }?;
-        self.held.store(true, Ordering::Relaxed);
+        let generation = fork::generation();
+        self.held.store(generation, Ordering::Relaxed);
         let recovered = locked == Locked::AfterDeath;
-        Ok(Hold { lock: self, recovered, generation: fork::generation(), not_send: PhantomData })
+        Ok(Hold { lock: self, recovered, generation, not_send: PhantomData })
     }
 
-    /// Gives back a lock whose hold was forgotten, if this thread has it.
+    /// Takes up again the hold that this thread forgot, if it did.
     #[cfg(feature = "raw_sync")]
-    pub(crate) fn force_unlock(&self) -> bool {
-        self.held.store(false, Ordering::Relaxed);
-        let unlocked = self.state().unlock();
-        if !unlocked {
-            self.held.store(true, Ordering::Relaxed);
+    pub(crate) fn forgotten_hold(&self) -> Option<Hold<'_>> {
+        // Only the holder's own attempt finds the lock held by itself; one that succeeds is given back at once.
+        match self.lock_to_read(Patience::None) {
+            Err(LockError::Deadlock) => {
+                let generation = fork::generation();
+                Some(Hold { lock: self, recovered: false, generation, not_send: PhantomData })
+            }
+            _ => None,
         }
-        unlocked
     }
 }
 
 impl Clone for ObjectLock {
     fn clone(&self) -> Self {
-        Self { state: self.state, body: self.body, held: AtomicBool::new(false), region: self.region.clone() }
+        Self { state: self.state, body: self.body, held: AtomicU32::new(0), region: self.region.clone() }
     }
 }
 
 impl Drop for ObjectLock {
     fn drop(&mut self) {
-        if *self.held.get_mut() {
+        if *self.held.get_mut() == fork::generation() {
             // A hold was forgotten: its thread's list of locks runs through the mapping for as long as the thread lives.
             core::mem::forget(self.region.segment().clone());
         }
@@ -177,7 +187,7 @@ impl Drop for Hold<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.is_ours() {
-            self.lock.held.store(false, Ordering::Relaxed);
+            self.lock.held.store(0, Ordering::Relaxed);
             self.lock.state().unlock();
         }
     }

@@ -172,13 +172,13 @@ fn add_locked<O: Object>(
 ) -> Result<O, SegmentError> {
     let shape = O::shape(plan);
     let length = length_of::<O>(shape)?;
-    let offset = directory::place_next(segment.mapping(), length)?;
+    let (index, offset) = directory::place_next(segment.mapping(), length)?;
     let entry = new_entry(name, &fingerprint, shape, offset, length);
     let region = Region { segment: segment.clone(), entry };
     // Somebody may have died while making something here.
     region.zero();
     O::build(plan, &region);
-    directory::append(segment.mapping(), &entry);
+    directory::append(segment.mapping(), index, &entry);
     O::attach(region)
 }
 
@@ -242,7 +242,7 @@ pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O
         let entry = new_entry(ROOT, &O::fingerprint(), O::shape(plan), arena_at, length);
         let region = Region { segment: segment.clone(), entry };
         O::build(plan, &region);
-        directory::append(segment.mapping(), &entry);
+        directory::append(segment.mapping(), 0, &entry);
         O::attach(region)
     };
     create::filled(&options, place, total, fill)

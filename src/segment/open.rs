@@ -1,6 +1,7 @@
 //! Opening what is there, and clearing away what is stale.
 
 use core::mem::{offset_of, size_of};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -34,8 +35,7 @@ pub(super) fn existing(options: &Options, place: &Place) -> Result<Segment, Segm
 #[cfg(feature = "serde")]
 pub(super) fn descriptor(options: &Options, pid: u32, fd: i32) -> Result<Segment, SegmentError> {
     let place = Place::Anonymous;
-    let file = file::open_descriptor(pid, fd).map_err(|_| not_found(&place))?;
-    let status = file::status(&file).map_err(SegmentError::os("look at the segment's file"))?;
+    let (file, status) = file::open_descriptor(pid, fd).map_err(|error| refusal(error, &place))?;
     attach(options, &place, None, file, status)?.ok_or_else(|| not_found(&place))
 }
 
@@ -56,7 +56,7 @@ fn attach(
     let backing = match backing {
         Ok(backing) if backing.len() as u64 == geometry.total_len => backing,
         Ok(_) => return Ok(None),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(SegmentError::Os { operation: "map the segment", source: error }),
     };
     let mapping = Mapping::new(Parts {
@@ -74,10 +74,11 @@ fn attach(
     if !still_named || !mapping.is_of(geometry.id) {
         return Ok(None);
     }
-    let is_first = !participants::others_alive(mapping.file(), geometry.tables.participants)?;
+    let is_first = !participants::others_alive(mapping.file())?;
     if is_first && !mapping.is_persistent() {
         return Err(SegmentError::Stale { name: place.to_string() });
     }
+    participants::check_namespace(&mapping, &gate)?;
     mapping.attach(&gate)?;
     if is_first {
         repair::abandon_locks(&mapping, &gate)?;
@@ -98,8 +99,12 @@ pub(super) fn vacate(place: &Place, path: &Path) -> Result<(), SegmentError> {
     loop {
         let (file, status) = match file::open_existing(path) {
             Err(NotOpened::Missing) => return Ok(()),
-            Err(NotOpened::Refused(_) | NotOpened::NotRegular(_)) => return Err(taken()),
-            Ok(found) => found,
+            Err(NotOpened::NotRegular(_)) => return Err(taken()),
+            Err(NotOpened::Refused(error)) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(taken());
+            }
+            Err(error) => return Err(refusal(error, place)),
+            Ok((file, status)) => (UnsharedFile::new(file), status),
         };
         if status.owner != process::effective_user() {
             return Err(taken());
@@ -109,9 +114,9 @@ pub(super) fn vacate(place: &Place, path: &Path) -> Result<(), SegmentError> {
             continue;
         }
         let header = read_header(&file)?;
-        let geometry = Geometry::check(&header, status.len).map_err(|_| taken())?;
+        Geometry::check(&header, status.len).map_err(|_| taken())?;
         let persists = header[offset_of!(Header, flags)] & FLAG_PERSIST as u8 != 0;
-        if persists || participants::others_alive(file.as_fd(), geometry.tables.participants)? {
+        if persists || participants::others_alive(file.as_fd())? {
             return Err(taken());
         }
         gate.unlink(status.id, path)?;
@@ -124,6 +129,7 @@ pub(super) fn remove(place: &Place) -> Result<(), SegmentError> {
     let path = place.path().ok_or_else(|| not_found(place))?;
     loop {
         let (file, status) = file::open_existing(&path).map_err(|error| refusal(error, place))?;
+        let file = UnsharedFile::new(file);
         // Damaged or foreign may go too, as long as it is a segment.
         if let Err(error @ SegmentError::NotASegment { .. }) =
             Geometry::check(&read_header(&file)?, status.len)

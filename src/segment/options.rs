@@ -70,7 +70,7 @@ impl Options {
         self
     }
 
-    /// The file's permission bits, whatever the umask; 0600 unless said otherwise. Processes of other users also need
+    /// The file's permission bits, 0600 to 0777, whatever the umask; 0600 unless said otherwise. Processes of other users also need
     /// [`group_access`](Self::group_access) or [`other_access`](Self::other_access) and
     /// [`foreign_owner`](Self::foreign_owner) to open it.
     pub fn mode(mut self, mode: u32) -> Self {
@@ -113,7 +113,7 @@ impl Options {
     /// Makes a named segment of `length` bytes (rounded up to whole pages), header and tables included.
     ///
     /// # Errors
-    /// `InvalidName`, `InvalidOption`, `TooSmall`, `AlreadyExists`, `NoSpace`, `Os`.
+    /// `InvalidName`, `InvalidOption`, `TooSmall`, `AlreadyExists`, `NoSpace`, `Busy`, `Os`.
     pub fn create(&self, name: &str, length: u64) -> Result<Segment, SegmentError> {
         create::empty(self.checked()?, &Place::named(name)?, length)
     }
@@ -121,8 +121,8 @@ impl Options {
     /// Opens a named segment.
     ///
     /// # Errors
-    /// `InvalidName`, `NotFound`, `Stale`, `TooManyParticipants`, and whatever is wrong with the file: `NotASegment`,
-    /// `WrongVersion`, `ForeignMachine`, `Truncated`, `TooOpen`, `ForeignOwner`, `Corrupt`.
+    /// `InvalidName`, `NotFound`, `Stale`, `TooManyParticipants`, `ForeignNamespace`, `Busy`, `Os`, and whatever is wrong with
+    /// the file: `NotASegment`, `WrongVersion`, `ForeignMachine`, `Truncated`, `TooOpen`, `ForeignOwner`, `Corrupt`.
     pub fn open(&self, name: &str) -> Result<Segment, SegmentError> {
         open::existing(self, &Place::named(name)?)
     }
@@ -170,13 +170,14 @@ impl Options {
 
     fn checked(&self) -> Result<&Self, SegmentError> {
         if !(1..=MAX_PARTICIPANTS).contains(&self.participants) {
-            return Err(SegmentError::InvalidOption { option: "participants", max: MAX_PARTICIPANTS.into() });
+            return Err(SegmentError::InvalidOption { option: "participants", allowed: "1 to 65535" });
         }
         if !(1..=MAX_OBJECTS).contains(&self.objects) {
-            return Err(SegmentError::InvalidOption { option: "objects", max: MAX_OBJECTS.into() });
+            return Err(SegmentError::InvalidOption { option: "objects", allowed: "1 to 65535" });
         }
-        if !(1..=0o777).contains(&self.mode) {
-            return Err(SegmentError::InvalidOption { option: "mode", max: 0o777 });
+        if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
+            let allowed = "0600 to 0777, its owner able to read and write it";
+            return Err(SegmentError::InvalidOption { option: "mode", allowed });
         }
         Ok(self)
     }

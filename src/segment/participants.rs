@@ -10,6 +10,8 @@
 //! The kernel drops the lock of a process that dies, at whatever instruction. A repair that is cut short by death is
 //! begun anew by the next to get the lock.
 
+use std::os::fd::BorrowedFd;
+
 use super::gate::Gate;
 use super::mapping::Mapping;
 use super::repair;
@@ -42,8 +44,8 @@ pub(super) fn register(mapping: &Mapping, _gate: &Gate<'_>) -> Result<u32, Segme
     let ids = 1..=mapping.geometry.tables.participants;
     let is_free = |id: &u32| mapping.participant_state(*id).load(Ordering::Relaxed) == PARTICIPANT_FREE;
     let free = ids.clone().filter(is_free);
-    let taken = ids.filter(|id| !is_free(id));
-    for id in free.chain(taken) {
+    // Then any: one of the dead, or one that was just being left.
+    for id in free.chain(ids) {
         if liveness::try_lock(mapping.file(), id).map_err(SegmentError::os("lock the segment's file"))? {
             repair_and_free(mapping, id);
             fill(mapping, id);
@@ -75,14 +77,29 @@ pub(super) fn leave(mapping: &Mapping, id: u32) {
     let _ = liveness::unlock(mapping.file(), id);
 }
 
-/// Whether anybody but this open file has a segment for this many participants attached.
-pub(super) fn others_alive(
-    file: std::os::fd::BorrowedFd<'_>,
-    participants: u32,
-) -> Result<bool, SegmentError> {
-    liveness::is_locked_elsewhere(file, 1, participants)
-        .map_err(SegmentError::os("test the locks of the segment's file"))
+/// Whether anybody but this open file has the segment attached, forked children included.
+pub(super) fn others_alive(file: BorrowedFd<'_>) -> Result<bool, SegmentError> {
+    liveness::is_anybody_alive(file).map_err(SegmentError::os(TEST))
 }
+
+/// Checks that everybody who is alive counts processes as we do: the locks know their holders by thread id.
+///
+/// # Errors
+/// `ForeignNamespace`.
+pub(super) fn check_namespace(mapping: &Mapping, _gate: &Gate<'_>) -> Result<(), SegmentError> {
+    let ours = Identity::current().pidns;
+    for id in 1..=mapping.geometry.tables.participants {
+        // ORDER: Acquire pairs with the Release in `fill`.
+        let taken = mapping.participant_state(id).load(Ordering::Acquire) != PARTICIPANT_FREE;
+        let foreign = taken && load(mapping, id).pidns != ours;
+        if foreign && liveness::is_locked_elsewhere(mapping.file(), id, 1).map_err(SegmentError::os(TEST))? {
+            return Err(SegmentError::ForeignNamespace { name: mapping.place.to_string() });
+        }
+    }
+    Ok(())
+}
+
+const TEST: &str = "test the locks of the segment's file";
 
 /// Everybody who is attached or died so.
 pub(super) fn list(mapping: &Mapping) -> Result<Vec<Participant>, SegmentError> {
@@ -95,8 +112,7 @@ pub(super) fn list(mapping: &Mapping) -> Result<Vec<Participant>, SegmentError> 
         }
         let entry = load(mapping, id);
         let alive = id == me
-            || liveness::is_locked_elsewhere(mapping.file(), id, 1)
-                .map_err(SegmentError::os("test the locks of the segment's file"))?;
+            || liveness::is_locked_elsewhere(mapping.file(), id, 1).map_err(SegmentError::os(TEST))?;
         all.push(Participant {
             id,
             pid: entry.pid,

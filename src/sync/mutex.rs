@@ -115,10 +115,10 @@ impl Mutex {
         Ok(MutexGuard { hold: self.lock.lock(patience)? })
     }
 
-    /// Unlocks what a forgotten guard left locked. `false` where this thread does not hold it.
+    /// The guard that this thread forgot, if it did.
     #[cfg(feature = "raw_sync")]
-    pub(super) fn force_unlock(&self) -> bool {
-        self.lock.force_unlock()
+    pub(super) fn forgotten_guard(&self) -> Option<MutexGuard<'_>> {
+        Some(MutexGuard { hold: self.lock.forgotten_hold()? })
     }
 }
 

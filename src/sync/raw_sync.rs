@@ -9,6 +9,8 @@ use raw_sync::Timeout;
 use raw_sync::locks::{LockGuard, LockImpl};
 
 use super::{Mutex, MutexGuard};
+use crate::primitive::{AtomicU32, Ordering};
+use crate::sys::fork;
 
 type Answer<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -21,18 +23,21 @@ type Answer<T> = Result<T, Box<dyn std::error::Error>>;
 pub struct RawSyncMutex {
     mutex: Mutex,
     data: UnsafeCell<*mut u8>,
+    /// The fork generation of the process that locked last: a forked child drops copies of its parent's guards.
+    locker: AtomicU32,
 }
 
 impl RawSyncMutex {
     /// A lock around `data`, the pointer that `raw_sync` guards dereference to.
     pub fn new(mutex: Mutex, data: *mut u8) -> Self {
-        Self { mutex, data: UnsafeCell::new(data) }
+        Self { mutex, data: UnsafeCell::new(data), locker: AtomicU32::new(0) }
     }
 
     /// Turns a guard of ours into theirs, whose drop calls `release`.
     fn hand_over(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
         // The handle knows that the lock is held without a guard, and keeps the memory mapped.
         core::mem::forget(guard);
+        self.locker.store(fork::generation(), Ordering::Relaxed);
         let lock: &dyn LockImpl = self;
         // SAFETY: `LockGuard` consists of a `&dyn LockImpl` and nothing else: that is its one field in the exact version that
         // Cargo.toml asks for, and `transmute` checks that the sizes agree, so the field lies at offset 0. What it stands for,
@@ -58,7 +63,16 @@ impl LockImpl for RawSyncMutex {
     }
 
     fn release(&self) -> Answer<()> {
-        if self.mutex.force_unlock() { Ok(()) } else { Err("this thread does not hold the lock".into()) }
+        if self.locker.load(Ordering::Relaxed) != fork::generation() {
+            return Ok(()); // The parent holds it.
+        }
+        match self.mutex.forgotten_guard() {
+            Some(guard) => {
+                drop(guard);
+                Ok(())
+            }
+            None => Err("this thread does not hold the lock".into()),
+        }
     }
 
     unsafe fn get_inner(&self) -> &mut *mut u8 {

@@ -2,14 +2,18 @@
 //!
 //! A forked child shares its parent's open file descriptions and with them the locks that prove the parent alive: were
 //! they left alone, the parent would look alive for as long as the child runs. So a handler in the child replaces each
-//! such description by one of its own, at the same descriptor, before the child's first own instruction. It runs after
+//! such description by one of its own, at the same descriptor, and locks it as a guest, before the child's first own
+//! instruction. It runs after
 //! every `fork()` of the C library; a process made by the bare system call is outside of this crate's promises.
 
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::Once;
 
+use rustix::fs::{Mode, OFlags};
+
+use super::liveness;
 use crate::primitive::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 /// One more than the forks between this process and the first one that used this module.
@@ -25,6 +29,10 @@ struct Node {
 }
 
 const EMPTY: i32 = -1;
+
+/// A descriptor that stands for no file's contents: what a child gets that cannot have a description of its own. Every lock on
+/// it fails, so such a child cannot take itself for attached. Opened beforehand, because the child may have no slot free.
+static SPARE: AtomicI32 = AtomicI32::new(EMPTY);
 
 /// A number, never 0, that differs between a process and its forked children.
 #[inline]
@@ -44,12 +52,14 @@ impl UnsharedFile {
     pub(crate) fn new(fd: OwnedFd) -> Self {
         static HANDLER: Once = Once::new();
         HANDLER.call_once(|| {
+            let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+            SPARE.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
             // SAFETY: `in_child` does what a handler may: system calls, and atomic reads of nodes that are never freed.
             unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
         });
         let number = fd.as_raw_fd();
         for node in nodes() {
-            // ORDER: AcqRel only in that the list itself must be seen; the descriptor carries no other data.
+            // ORDER: relaxed; the descriptor carries no other data.
             if node.fd.compare_exchange(EMPTY, number, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 return Self { fd };
             }
@@ -107,19 +117,21 @@ extern "C" fn in_child() {
 fn replace_description(fd: i32) {
     let path = descriptor_path(fd);
     // SAFETY: a NUL-terminated path on the stack.
-    let mut fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
+    let fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
     if fresh < 0 {
-        // Without /proc there is no fresh description. No lock is better than the parent's: the parent stays mortal.
-        // SAFETY: as above.
-        fresh = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
-    }
-    if fresh < 0 {
+        // No /proc, no right to open the file again, or no descriptor left. Not even the parent's description may stay.
+        // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
+        unsafe { libc::dup3(SPARE.load(Ordering::Relaxed), fd, libc::O_CLOEXEC) };
         return;
     }
-    // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
+    // SAFETY: as above.
     unsafe { libc::dup3(fresh, fd, libc::O_CLOEXEC) };
     // SAFETY: opened above, and nobody else knows it.
     unsafe { libc::close(fresh) };
+    // SAFETY: opened by the dup above.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    // A child that has no place among the participants yet is alive all the same.
+    let _ = liveness::lock_as_guest(fd);
 }
 
 /// `/proc/self/fd/N` without an allocation.

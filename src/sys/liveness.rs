@@ -31,6 +31,19 @@ fn call(file: BorrowedFd<'_>, command: libc::c_int, record: &mut libc::flock) ->
     }
 }
 
+/// The byte that forked children lock, all of them at a time, until they have a byte of their own. Above all others.
+const GUEST_BYTE: u32 = 0x1_0000;
+
+/// Locks the guests' byte for this open file, beside others that do.
+pub(super) fn lock_as_guest(file: BorrowedFd<'_>) -> io::Result<()> {
+    call(file, libc::F_OFD_SETLK, &mut record(libc::F_RDLCK, GUEST_BYTE.into(), 1))
+}
+
+/// Whether any other open file holds a lock on a byte but the first, as a guest or by itself.
+pub(crate) fn is_anybody_alive(file: BorrowedFd<'_>) -> io::Result<bool> {
+    is_locked_elsewhere(file, 1, GUEST_BYTE)
+}
+
 /// Locks a byte for this open file, unless another open file has it locked. `true` where it is locked now.
 pub(crate) fn try_lock(file: BorrowedFd<'_>, byte: u32) -> io::Result<bool> {
     match call(file, libc::F_OFD_SETLK, &mut record(libc::F_WRLCK, byte.into(), 1)) {
@@ -61,7 +74,7 @@ mod tests {
     #[test]
     fn one_description_at_a_time() {
         let one = file::create_anonymous().unwrap();
-        let two = file::open_descriptor(std::process::id(), one.as_raw_fd()).unwrap();
+        let two = file::open_descriptor(std::process::id(), one.as_raw_fd()).unwrap().0;
         assert!(try_lock(one.as_fd(), 7).unwrap());
         assert!(!try_lock(two.as_fd(), 7).unwrap());
         assert!(is_locked_elsewhere(two.as_fd(), 1, 10).unwrap());

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::primitive::{AtomicU32, Ordering};
 
 /// What tells one process from every other, also from a later one of the same pid.
@@ -21,9 +24,12 @@ impl Identity {
         Self { pid, start: start_time(pid).unwrap_or(0), pidns: pid_namespace() }
     }
 
-    /// Whether the process is known to be gone. One of another pid namespace is not known.
+    /// Whether the process is known to be gone. One of another pid namespace is not known, nor one that /proc hides.
     pub(crate) fn is_gone(&self) -> bool {
-        self.pidns == pid_namespace() && start_time(self.pid) != Some(self.start)
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let is_free = pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH));
+        let is_reused = || start_time(self.pid).is_some_and(|start| start != self.start);
+        self.pidns == pid_namespace() && (is_free || is_reused())
     }
 }
 

@@ -87,7 +87,8 @@ impl RobustMutex {
     /// Takes the mutex if nobody has it.
     #[inline]
     pub(crate) fn try_lock(&self) -> Attempt {
-        // SAFETY: the bytes are a mutex's, as `is_valid` found at attaching; glibc answers a damaged one with EINVAL.
+        // SAFETY: the bytes are a mutex's, as `is_valid` found at attaching. That nobody damages them afterwards is the one thing a
+        // peer is trusted with beside the payload: the list of a thread's held mutexes runs through them.
         let answer = unsafe { libc::pthread_mutex_trylock(self.0.get()) };
         if answer == 0 { Attempt::Acquired } else { self.judge(answer) }
     }

@@ -112,7 +112,7 @@ impl<T: Shareable> Store<T> {
     /// Takes the lock to read. Where it is this thread's own already, nobody else writes; where it is corrupt, so may the
     /// elements be: in both cases reading can go on without.
     pub(super) fn hold_to_read(&self) -> Option<Hold<'_>> {
-        self.settled(self.lock.lock_quietly(Patience::Forever).ok()?).ok()
+        self.settled(self.lock.lock_to_read(Patience::Forever).ok()?).ok()
     }
 
     /// Copies one element, which must be inside. A large one under the lock.
@@ -243,6 +243,7 @@ impl<T: Shareable> Store<T> {
 
     /// The array that lies there.
     pub(super) fn attach(region: Region) -> Result<Self, SegmentError> {
+        const { assert!(Self::SIZE > 0, "an array's elements have a size") };
         let layout = Layout::new(region.shape(), Self::SIZE)
             .ok_or_else(|| region.corrupt("the length of an array"))?;
         Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })

@@ -9,6 +9,7 @@
 //! every scene checks that it showed what there is to see.
 
 #![allow(unsafe_code)]
+#![allow(clippy::unwrap_used)] // Tests, in a module that clippy does not take for one.
 
 use core::mem::MaybeUninit;
 use std::collections::BTreeSet;
