@@ -55,6 +55,7 @@
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] handed to `raw_sync` code.
 
+#![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 #![doc(test(attr(deny(warnings), allow(unused_variables))))]
 // Under loom there are only the algorithms, and only its models use them.

@@ -5,6 +5,11 @@
 
 #![allow(dead_code)] // Each test binary uses its part.
 
+pub mod death;
+pub mod fork;
+pub mod process;
+pub mod scratch;
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
