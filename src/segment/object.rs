@@ -125,11 +125,6 @@ impl Region {
     }
 }
 
-/// Length of the object to be made, found to be one.
-fn length_of<O: Object>(shape: Shape) -> Result<u64, SegmentError> {
-    O::length(shape).ok_or(SegmentError::NoSpace { needed: u64::MAX })
-}
-
 fn new_entry(
     name: &str,
     fingerprint: &Fingerprint,
@@ -171,7 +166,8 @@ fn add_locked<O: Object>(
     fingerprint: Fingerprint,
 ) -> Result<O, SegmentError> {
     let shape = O::shape(plan);
-    let length = length_of::<O>(shape)?;
+    // A length beyond all numbers is beyond what is left, too.
+    let length = O::length(shape).unwrap_or(u64::MAX);
     let (index, offset) = directory::place_next(segment.mapping(), length)?;
     let entry = new_entry(name, &fingerprint, shape, offset, length);
     let region = Region { segment: segment.clone(), entry };
@@ -235,7 +231,7 @@ fn attach<O: Object>(
 pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
     let options = Options::default().objects(1);
     let arena_at = Tables::new(options.participants, options.objects).arena_at;
-    let length = length_of::<O>(O::shape(plan))?;
+    let length = O::length(O::shape(plan)).unwrap_or(u64::MAX);
     let total = arena_at.checked_add(length).ok_or(SegmentError::NoSpace { needed: u64::MAX })?;
     let fill = |segment: &Segment| {
         // The file is new: its bytes are zero, and nobody else is there to be locked out.

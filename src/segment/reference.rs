@@ -16,7 +16,8 @@ use crate::error::SegmentError;
 /// What a segment's reference consists of.
 #[derive(Serialize, Deserialize)]
 struct SegmentReference {
-    id: u128,
+    /// In two halves: not every format has numbers of 128 bits.
+    id: [u64; 2],
     access: Access,
     place: PlaceReference,
 }
@@ -38,7 +39,7 @@ impl SegmentReference {
                 PlaceReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() }
             }
         };
-        Self { id: segment.id(), access: mapping.access, place }
+        Self { id: halves(segment), access: mapping.access, place }
     }
 
     fn open(self) -> Result<Segment, SegmentError> {
@@ -48,12 +49,18 @@ impl SegmentReference {
             PlaceReference::File(path) => open::existing(&options, &Place::file(&path)?),
             PlaceReference::Descriptor { pid, fd } => open::descriptor(&options, pid, fd),
         }?;
-        if segment.id() != self.id {
+        if halves(&segment) != self.id {
             // Its name has gone to another.
-            return Err(SegmentError::NotFound { name: format!("segment {:032x}", self.id) });
+            let [high, low] = self.id;
+            return Err(SegmentError::NotFound { name: format!("segment {high:016x}{low:016x}") });
         }
         Ok(segment)
     }
+}
+
+fn halves(segment: &Segment) -> [u64; 2] {
+    let id = segment.id();
+    [(id >> 64) as u64, id as u64]
 }
 
 impl Serialize for Segment {

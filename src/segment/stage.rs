@@ -32,6 +32,9 @@ impl Stage {
                 let backing = Backing::create_named(&name, size).map_err(|error| refused(error, length))?;
                 let path = file::named_path(&name);
                 let stage = Self { path: Some(path.clone()) };
+                // The umask may have left not even its owner a right to it.
+                file::set_mode_of_path(&path, 0o600)
+                    .map_err(SegmentError::os("set the mode of the segment's file"))?;
                 let (file, _) = file::open_existing(&path).map_err(|error| open::refusal(error, place))?;
                 fill(&file, length, mode)?;
                 Ok((stage, file, backing))

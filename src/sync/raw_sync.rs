@@ -23,7 +23,7 @@ type Answer<T> = Result<T, Box<dyn std::error::Error>>;
 pub struct RawSyncMutex {
     mutex: Mutex,
     data: UnsafeCell<*mut u8>,
-    /// The fork generation of the process that locked last: a forked child drops copies of its parent's guards.
+    /// The fork generation of the process that locked last, or 0: a forked child drops copies of its parent's guards.
     locker: AtomicU32,
 }
 
@@ -63,8 +63,9 @@ impl LockImpl for RawSyncMutex {
     }
 
     fn release(&self) -> Answer<()> {
-        if self.locker.load(Ordering::Relaxed) != fork::generation() {
-            return Ok(()); // The parent holds it.
+        let locker = self.locker.load(Ordering::Relaxed);
+        if locker != 0 && locker != fork::generation() {
+            return Ok(()); // The parent's.
         }
         match self.mutex.forgotten_guard() {
             Some(guard) => {

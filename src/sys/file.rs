@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, FsWord, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, fchmod,
+    AtFlags, CWD, FileType, FsWord, MemfdFlags, Mode, OFlags, RenameFlags, SealFlags, Stat, chmod, fchmod,
     fcntl_add_seals, fstat, fstatfs, linkat, lstat, memfd_create, open, renameat_with, statfs,
     unlink as unlink_path,
 };
@@ -138,6 +138,11 @@ fn available_memory() -> u64 {
 /// Sets the permission bits, whatever the umask.
 pub(crate) fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
     Ok(fchmod(file, Mode::from_raw_mode(mode))?)
+}
+
+/// Sets the permission bits of the file that a path names right now.
+pub(crate) fn set_mode_of_path(path: &Path, mode: u32) -> io::Result<()> {
+    Ok(chmod(path, Mode::from_raw_mode(mode))?)
 }
 
 /// The state of an open file.

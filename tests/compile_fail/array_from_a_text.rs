@@ -1,0 +1,3 @@
+fn main() {
+    let _ = breezeway::Array::<i32>::create("numbers", "abc");
+}

@@ -1,0 +1,5 @@
+struct Plant {
+    temperature: breezeway::Atomic<f64>,
+}
+
+fn main() {}

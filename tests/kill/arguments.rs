@@ -1,0 +1,55 @@
+//! The command line of a test binary, as far as `cargo test` and `cargo nextest` use it.
+
+use super::supervisor::{self, Case};
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Arguments {
+    filters: Vec<String>,
+    skip: Vec<String>,
+    exact: bool,
+    list: bool,
+    /// No case is ignored, so of the ignored ones there are none.
+    only_ignored: bool,
+}
+
+/// Options with a value that means nothing here.
+const WITH_VALUE: &[&str] = &["--color", "--format", "--logfile", "--shuffle-seed", "--test-threads", "-Z"];
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Self {
+        let mut arguments = Self::default();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--exact" => arguments.exact = true,
+                "--list" => arguments.list = true,
+                "--ignored" => arguments.only_ignored = true,
+                "--skip" => arguments.skip.extend(words.next()),
+                option if WITH_VALUE.contains(&option) => drop(words.next()),
+                option if option.starts_with('-') => {}
+                filter => arguments.filters.push(filter.to_owned()),
+            }
+        }
+        arguments
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let hits =
+            |pattern: &String| if self.exact { name == pattern } else { name.contains(pattern.as_str()) };
+        let chosen = self.filters.is_empty() || self.filters.iter().any(hits);
+        chosen && !self.skip.iter().any(hits) && !self.only_ignored
+    }
+}
+
+/// Lists or runs the cases that the command line asks for. `false` where one has failed.
+pub(crate) fn obey(cases: &[Case]) -> bool {
+    let arguments = Arguments::parse(std::env::args().skip(1));
+    let chosen: Vec<Case> = cases.iter().filter(|case| arguments.matches(case.name)).copied().collect();
+    if arguments.list {
+        for case in chosen {
+            println!("{}: test", case.name);
+        }
+        return true;
+    }
+    chosen.is_empty() || supervisor::run(&chosen)
+}

@@ -1,0 +1,114 @@
+//! Waiting for a `Mutex`: a waiter's death hangs nobody, and a holder's death strands no waiter.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use breezeway::LockError;
+use breezeway::sync::{Mutex, MutexGuard};
+
+use super::locked::SOON;
+use super::mutex::LockUnlock;
+use crate::kill::child::Child;
+use crate::kill::drive::{self, Death, Subject};
+use crate::kill::process::{self, Process};
+use crate::kill::tally::Tally;
+use crate::kill::window::Holder;
+
+/// A child waits for the lock that its parent holds.
+struct Waiter {
+    name: String,
+    parent: LockUnlock,
+}
+
+impl Subject for Waiter {
+    type Handle = Mutex;
+
+    fn open(&self) -> Mutex {
+        Mutex::open(&self.name).unwrap()
+    }
+
+    fn operate(&self, mutex: &Mutex) {
+        assert!(matches!(mutex.lock_timeout(Duration::from_millis(60)), Err(LockError::Timeout)));
+    }
+
+    fn survive(&mut self, _: &Death) -> &'static str {
+        assert_eq!(
+            self.parent.watched.lock.holder(),
+            Holder::Thread(std::process::id()),
+            "who had it has it"
+        );
+        "still held"
+    }
+}
+
+/// A waiter killed: the holder notices nothing, and the lock can be had after it.
+pub(crate) fn wait(name: &str) -> Tally {
+    let mut subject = Waiter { name: name.to_owned(), parent: LockUnlock::new(name) };
+    let mutex = subject.parent.mutex.clone();
+    let guard = mutex.lock().unwrap();
+    let tally = drive::changes(&mut subject);
+    drop(guard);
+    subject.parent.check(false);
+    tally
+}
+
+/// A child unlocks a mutex that another process sleeps for.
+struct Unlock {
+    name: String,
+    parent: LockUnlock,
+    waiter: Option<Process>,
+    /// Whose the lock was when the child was seen last.
+    before: Holder,
+}
+
+/// How the waiter got the lock, as its exit code.
+const CLEANLY: libc::c_int = 0;
+const AFTER_DEATH: libc::c_int = 1;
+
+impl Subject for Unlock {
+    type Handle = RefCell<Option<MutexGuard<'static>>>;
+
+    fn open(&self) -> Self::Handle {
+        let mutex: &'static Mutex = Box::leak(Box::new(Mutex::open(&self.name).unwrap()));
+        RefCell::new(Some(mutex.lock().unwrap()))
+    }
+
+    fn operate(&self, guard: &Self::Handle) {
+        drop(guard.take());
+    }
+
+    fn begin(&mut self, _: &Child) {
+        self.waiter = Some(process::fork(|| {
+            let mutex = Mutex::open(&self.name).unwrap();
+            let recovered = mutex.lock_timeout(SOON).expect("the waiter gets the lock").recovered();
+            if recovered { AFTER_DEATH } else { CLEANLY }
+        }));
+        while !self.parent.watched.lock.has_waiters() {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    fn observe(&mut self, _: &Child) {
+        self.before = self.parent.watched.lock.holder();
+    }
+
+    fn survive(&mut self, death: &Death) -> &'static str {
+        let held = self.before == Holder::Thread(death.pid);
+        assert!(!(held && death.completed), "what has returned has happened");
+        let status = self.waiter.take().unwrap().wait();
+        let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+        assert_eq!(
+            code,
+            Some(if held { AFTER_DEATH } else { CLEANLY }),
+            "the waiter gets the lock, and the truth"
+        );
+        self.parent.check(false);
+        if held { "passed on by the kernel" } else { "passed on" }
+    }
+}
+
+/// A holder killed while it unlocks: the sleeping waiter gets the lock.
+pub(crate) fn unlock(name: &str) -> Tally {
+    let parent = LockUnlock::new(name);
+    drive::every(&mut Unlock { name: name.to_owned(), parent, waiter: None, before: Holder::Nobody })
+}

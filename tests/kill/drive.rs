@@ -1,0 +1,223 @@
+//! Killing an operation at its instructions, one child for each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::child::{Child, Stop};
+use super::progress;
+use super::tally::Tally;
+use super::trace::{Route, Trace};
+use super::window::{RobustHead, RobustList, Shadow, Window};
+
+/// An operation, and what its survivors check.
+pub(crate) trait Subject {
+    /// What the child opens beforehand.
+    type Handle;
+
+    /// In the parent, before each child: everything is as it was.
+    fn reset(&mut self) {}
+
+    /// In the child, before the operation: opens what it needs. What the parent has open is not the child's.
+    fn open(&self) -> Self::Handle;
+
+    /// In the child: the operation, which must succeed.
+    fn operate(&self, handle: &Self::Handle);
+
+    /// In the parent, when the child is about to begin.
+    fn begin(&mut self, _child: &Child) {}
+
+    /// In the parent, while the child is stopped: after every step of the first run, and before each kill.
+    fn observe(&mut self, _child: &Child) {}
+
+    /// In the parent, after the death: checks what the contract promises, and says which of the allowed outcomes it was.
+    fn survive(&mut self, death: &Death) -> &'static str;
+
+    /// Files in which a change is worth a kill, for operations that are too long to be killed everywhere.
+    fn files(&self, _child: u32) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// A child that was killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Death {
+    pub(crate) pid: u32,
+    /// After how many instructions.
+    pub(crate) point: usize,
+    /// Whether the operation had come to its end.
+    pub(crate) completed: bool,
+}
+
+/// Where to kill: after so many instructions, perhaps asleep in the next one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Point {
+    pub(crate) steps: usize,
+    pub(crate) asleep: bool,
+    /// Whether a child that got elsewhere by the short way must go step by step.
+    pub(crate) exact: bool,
+}
+
+impl Point {
+    pub(crate) fn after(steps: usize) -> Self {
+        Self { steps, asleep: false, exact: true }
+    }
+}
+
+/// Runs the operation once, instruction by instruction. `each` is called at every point, the start included.
+pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &Child, &Trace)) -> Trace {
+    let mut trace = Trace::default();
+    let mut child = start(subject);
+    let pid = child.pid();
+    let mut returned = false;
+    loop {
+        let counter = child.counter();
+        trace.push(counter, returned);
+        if trace.last().is_multiple_of(100) {
+            progress::at(format_args!("stopped after instruction {} or soon behind", trace.last()));
+        }
+        subject.observe(&child);
+        each(subject, &child, &trace);
+        returned = child.is_system_call(counter);
+        let mut stop = child.step_from(counter);
+        if stop == Stop::Asleep {
+            trace.push_sleep();
+            stop = child.wait();
+        }
+        if stop == Stop::Done {
+            subject.observe(&child);
+            child.kill();
+            subject.survive(&Death { pid, point: trace.last() + 1, completed: true });
+            return trace;
+        }
+    }
+}
+
+/// Kills the operation after every instruction.
+pub(crate) fn every<S: Subject>(subject: &mut S) -> Tally {
+    let mut tally = Tally::default();
+    let trace = trace(subject, |_, _, _| {});
+    for &steps in trace.sleeps() {
+        kill(subject, &trace, Point { asleep: true, ..Point::after(steps) }, &mut tally);
+    }
+    for steps in 0.. {
+        if kill(subject, &trace, Point::after(steps), &mut tally).completed {
+            break;
+        }
+    }
+    tally
+}
+
+/// Kills the operation before and after every instruction that changes what others can see: the subject's files, the
+/// child's robust list, anything the kernel knows (so at every system call); and at a sample of the others.
+pub(crate) fn changes<S: Subject>(subject: &mut S) -> Tally {
+    let mut changes = Changes::default();
+    let trace = trace(subject, |subject, child, trace| changes.look(subject, child, trace));
+    let mut points = changes.points;
+    points.extend(trace.system_calls().iter().flat_map(|&n| [n - 1, n]));
+    points.extend(sampled(sample_size(), trace.last()));
+    points.insert(trace.last() + 1);
+
+    let mut tally = Tally::of_steps(trace.last());
+    for &steps in trace.sleeps() {
+        kill(subject, &trace, Point { steps, asleep: true, exact: false }, &mut tally);
+    }
+    for steps in points {
+        kill(subject, &trace, Point { steps, asleep: false, exact: false }, &mut tally);
+    }
+    tally
+}
+
+/// Finds the points worth a kill.
+#[derive(Default)]
+struct Changes {
+    points: BTreeSet<usize>,
+    shadows: BTreeMap<PathBuf, Shadow>,
+    robust: Option<(RobustList, RobustHead)>,
+    /// How many system calls have returned. Files come and go in these only.
+    system_calls: usize,
+}
+
+impl Changes {
+    fn look<S: Subject>(&mut self, subject: &S, child: &Child, trace: &Trace) {
+        if trace.last() == 0 || self.system_calls != trace.system_calls().len() {
+            self.system_calls = trace.system_calls().len();
+            for path in subject.files(child.pid()) {
+                if let (false, Some(window)) = (self.shadows.contains_key(&path), Window::open(&path)) {
+                    self.shadows.insert(path, Shadow::new(window));
+                }
+            }
+        }
+        let (robust, before) = self.robust.get_or_insert_with(|| {
+            let robust = RobustList::of(child.pid());
+            let head = robust.head();
+            (robust, head)
+        });
+        let head = robust.head();
+        let mut changed = head != *before;
+        *before = head;
+        for shadow in self.shadows.values_mut() {
+            changed |= shadow.has_changed();
+        }
+        if changed {
+            self.points.extend([trace.last().saturating_sub(1), trace.last()]);
+        }
+    }
+}
+
+/// How many points [`changes`] takes that nobody can tell from their neighbours, unless `BREEZEWAY_KILL_SAMPLE` says otherwise.
+const SAMPLE: usize = 150;
+
+fn sample_size() -> usize {
+    std::env::var("BREEZEWAY_KILL_SAMPLE").ok().and_then(|count| count.parse().ok()).unwrap_or(SAMPLE)
+}
+
+/// `count` numbers up to `last`, the same in every run.
+fn sampled(count: usize, last: usize) -> impl Iterator<Item = usize> {
+    // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+    let mut state = 0x6272_6565_7a65_7761_u64;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % (last as u64 + 1)) as usize
+    })
+    .take(count)
+}
+
+/// Kills one child at a point, and lets the survivors check.
+fn kill<S: Subject>(subject: &mut S, trace: &Trace, point: Point, tally: &mut Tally) -> Death {
+    let death = die(subject, trace, point);
+    let asleep = if point.asleep { ", asleep" } else { "" };
+    progress::at(format_args!("survivors of a death after instruction {}{asleep}", point.steps));
+    tally.count(subject.survive(&death));
+    progress::count_kill();
+    death
+}
+
+/// Kills one child at a point.
+pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> Death {
+    progress::at(format_args!("on the way to a death after instruction {}", point.steps));
+    let mut child = start(subject);
+    let mut stop = child.travel(trace.route(point.steps));
+    let expected = trace.address(point.steps);
+    let arrived = if stop == Stop::Done { None } else { Some(child.counter()) };
+    if point.exact && arrived != expected && expected.is_some() {
+        drop(child);
+        child = start(subject);
+        stop = child.travel(Route::steps(point.steps));
+    }
+    if point.asleep && stop == Stop::Underway {
+        stop = child.step();
+    }
+    subject.observe(&child);
+    let death = Death { pid: child.pid(), point: point.steps, completed: stop == Stop::Done };
+    child.kill();
+    death
+}
+
+fn start<S: Subject>(subject: &mut S) -> Child {
+    subject.reset();
+    let child = Child::fork(|| subject.open(), |handle| subject.operate(handle));
+    subject.begin(&child);
+    child
+}

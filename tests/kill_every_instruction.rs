@@ -1,0 +1,100 @@
+//! The crash contract, proved instruction by instruction.
+//!
+//! Each case forks a child that does one operation under ptrace. The child is run to the n-th instruction of the operation,
+//! for every n until the operation completes, and killed there with SIGKILL; then the survivors check what the operation's
+//! type promises for that moment. (`tests/kill/` is the machinery, `tests/kill/cases/` the promises.)
+#![allow(unsafe_code, clippy::multiple_unsafe_ops_per_block)] // ptrace, and a look at shared memory from outside
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a failed expectation is a failed case
+
+use std::process::ExitCode;
+
+mod kill {
+    pub(crate) mod arguments;
+    pub(crate) mod child;
+    pub(crate) mod drive;
+    pub(crate) mod machine;
+    pub(crate) mod process;
+    pub(crate) mod progress;
+    pub(crate) mod supervisor;
+    pub(crate) mod tally;
+    pub(crate) mod trace;
+    pub(crate) mod window;
+
+    pub(crate) mod cases {
+        pub(crate) mod atomic;
+        pub(crate) mod creation;
+        pub(crate) mod element;
+        pub(crate) mod locked;
+        pub(crate) mod mutex;
+        pub(crate) mod object;
+        pub(crate) mod participant;
+        pub(crate) mod section;
+        pub(crate) mod value;
+        pub(crate) mod waiter;
+    }
+}
+
+use kill::cases::{atomic, creation, element, mutex, object, participant, section, value, waiter};
+use kill::supervisor::Case;
+use kill::tally::Tally;
+
+const fn case(name: &'static str, run: fn(&str) -> Tally) -> Case {
+    Case { name, run }
+}
+
+const CASES: &[Case] = &[
+    case("mutex_lock_unlock", mutex::lock_unlock),
+    case("mutex_recoverer", mutex::recoverer),
+    case("mutex_wait", waiter::wait),
+    case("mutex_unlock_with_waiter", waiter::unlock),
+    case("atomic_fetch_add", atomic::fetch_add),
+    case("value_set_8_bytes", value::set_8_bytes),
+    case("value_update_8_bytes", value::update_8_bytes),
+    case("value_lock_8_bytes", value::lock_8_bytes),
+    case("value_replace_8_bytes", value::replace_8_bytes),
+    case("value_compare_exchange_8_bytes", value::compare_exchange_8_bytes),
+    case("value_set_3_bytes", value::set_3_bytes),
+    case("value_set_32_bytes", value::set_32_bytes),
+    case("value_lock_32_bytes", value::lock_32_bytes),
+    case("value_set_128_bytes", value::set_128_bytes),
+    case("value_update_128_bytes", value::update_128_bytes),
+    case("value_set_after_death", value::set_after_death),
+    case("array_set_3_bytes", element::set_3_bytes),
+    case("array_set_4_bytes", element::set_4_bytes),
+    case("array_set_13_bytes", element::set_13_bytes),
+    case("array_set_24_bytes", element::set_24_bytes),
+    case("array_update_3_bytes", element::update_3_bytes),
+    case("array_update_4_bytes", element::update_4_bytes),
+    case("array_update_24_bytes", element::update_24_bytes),
+    case("array_get_after_death", element::get_after_death),
+    case("array_section_3_bytes", section::section_3_bytes),
+    case("array_section_4_bytes", section::section_4_bytes),
+    case("array_section_16_bytes", section::section_16_bytes),
+    case("array_write_4_bytes", section::write_4_bytes),
+    case("journaled_section_3_bytes", section::journaled_section_3_bytes),
+    case("journaled_section_8_bytes", section::journaled_section_8_bytes),
+    case("journaled_section_16_bytes", section::journaled_section_16_bytes),
+    case("journaled_write_8_bytes", section::journaled_write_8_bytes),
+    case("journaled_write_16_bytes", section::journaled_write_16_bytes),
+    case("journaled_recoverer_8_bytes", section::journaled_recoverer_8_bytes),
+    case("journaled_recoverer_16_bytes", section::journaled_recoverer_16_bytes),
+    case("segment_attach", participant::attach),
+    case("segment_attach_after_death", participant::attach_after_death),
+    case("segment_attach_first", participant::attach_first),
+    case("segment_detach", participant::detach),
+    case("segment_reap", participant::reap),
+    case("segment_create", creation::create),
+    case("segment_create_persistent", creation::create_persistent),
+    case("segment_create_value", creation::create_value),
+    case("segment_create_file", creation::create_file),
+    case("segment_open_or_create_over_stale", creation::open_or_create_over_stale),
+    case("segment_unmake", creation::unmake),
+    case("segment_remove", creation::remove),
+    case("segment_add_value", object::add_value),
+    case("segment_get_or_add_value", object::get_or_add_value),
+    case("segment_add_array", object::add_array),
+];
+
+fn main() -> ExitCode {
+    if kill::arguments::obey(CASES) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,288 @@
+//! Names, owners, and what stays when everybody has gone.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+
+use breezeway::sync::Mutex;
+use breezeway::{Array, Atomic, Journaled, LockError, Segment, SegmentError, Value};
+
+use crate::support::scratch::{Name, Scratch};
+use crate::support::{Role, Watchdog, listen, role, say};
+
+const SIZE: u64 = 1 << 16;
+
+/// Child: opens the named segment, sets its value, drops everything and stays.
+#[test]
+fn visitor() {
+    let Some(arguments) = role() else { return };
+    let value = Segment::open(&arguments[0]).unwrap().get::<Value<u64>>("value").unwrap();
+    assert!(!value.segment().created());
+    value.set(value.get() + 1).unwrap();
+    drop(value);
+    say("gone");
+    listen();
+}
+
+/// Child: makes a file segment of everything, or adds to what is there, and leaves.
+#[test]
+fn writer() {
+    let Some(arguments) = role() else { return };
+    let segment = Segment::options().open_or_create_file(&arguments[0], SIZE).unwrap();
+    let runs = segment.get_or_add::<Atomic<u64>>("runs", 0).unwrap().fetch_add(1, Relaxed) + 1;
+    segment.get_or_add::<Value<[u64; 4]>>("value", [0; 4]).unwrap().set([runs; 4]).unwrap();
+    let array = segment.get_or_add::<Array<u32>>("array", 100).unwrap();
+    array.lock().unwrap().iter_mut().for_each(|element| *element += 1);
+    say(if segment.created() { "created" } else { "opened" });
+}
+
+/// Child: holds every lock of a file segment.
+#[test]
+fn holder() {
+    let Some(arguments) = role() else { return };
+    let segment = Segment::open_file(&arguments[0]).unwrap();
+    let (mutex, value) =
+        (segment.get::<Mutex>("mutex").unwrap(), segment.get::<Value<u64>>("value").unwrap());
+    let array = segment.get::<Array<u16>>("array").unwrap();
+    let (_mutex, mut value, mut array) =
+        (mutex.lock().unwrap(), value.lock().unwrap(), array.lock().unwrap());
+    *value = 2;
+    array[0] = 2;
+    say("holds");
+    listen();
+}
+
+#[test]
+fn what_one_makes_another_opens() {
+    let name = Name::new("made");
+    let made = Segment::create(&name, SIZE).unwrap();
+    let opened = Segment::open(&name).unwrap();
+    assert_eq!((made.created(), opened.created()), (true, false));
+    assert_eq!((made.name(), opened.name()), (Some(&*name), Some(&*name)));
+    assert_eq!(made.path(), Some(name.path()));
+    assert_eq!((made.id(), made.len()), (opened.id(), opened.len()));
+    assert!(made.clone().created());
+    assert!(made.still_linked() && opened.still_linked());
+}
+
+#[test]
+fn open_or_create_tells_which_it_was() {
+    let (name, scratch) = (Name::new("either"), Scratch::new("either"));
+    let first = Segment::open_or_create(&name, SIZE).unwrap();
+    let second = Segment::open_or_create(&name, SIZE).unwrap();
+    assert_eq!((first.created(), second.created(), first.id()), (true, false, second.id()));
+
+    let path = scratch.file("segment");
+    let first = Segment::options().open_or_create_file(&path, SIZE).unwrap();
+    let second = Segment::options().open_or_create_file(&path, SIZE).unwrap();
+    assert_eq!((first.created(), second.created(), first.id()), (true, false, second.id()));
+    assert_eq!((first.name(), first.path()), (None, Some(path)));
+
+    let (name, value) = (Name::new("either"), 7_u64);
+    let first = Value::<u64>::open_or_create(&name, value).unwrap();
+    let second = Value::<u64>::open_or_create(&name, 8).unwrap();
+    assert_eq!((first.segment().created(), second.segment().created(), second.get()), (true, false, 7));
+}
+
+#[test]
+fn every_segment_has_an_id_of_its_own() {
+    let ids = [(); 50].map(|()| Segment::new(SIZE).unwrap().id());
+    for (n, id) in ids.iter().enumerate() {
+        assert!(*id != 0 && !ids[..n].contains(id));
+    }
+}
+
+#[test]
+fn a_removed_segment_stays_with_its_users() {
+    let name = Name::new("removed");
+    let segment = Segment::create(&name, SIZE).unwrap();
+    let value = segment.add::<Value<u64>>("value", 1).unwrap();
+    let user = Segment::open(&name).unwrap();
+    Segment::remove(&name).unwrap();
+
+    assert!(!segment.still_linked() && !user.still_linked() && !name.is_taken());
+    assert!(matches!(Segment::open(&name), Err(SegmentError::NotFound { name: lost }) if *lost == *name));
+    assert!(matches!(Segment::remove(&name), Err(SegmentError::NotFound { .. })));
+    value.set(2).unwrap();
+    assert_eq!(user.get::<Value<u64>>("value").unwrap().get(), 2);
+    user.add::<Mutex>("mutex", ()).unwrap();
+}
+
+#[test]
+fn the_makers_last_handle_takes_the_name_along() {
+    let name = Name::new("last");
+    let segment = Segment::create(&name, SIZE).unwrap();
+    let value = segment.add::<Value<u64>>("value", 1).unwrap();
+    let clone = value.clone();
+    let opener = Segment::open(&name).unwrap();
+    drop((segment, value));
+    assert!(name.is_taken() && clone.segment().still_linked());
+    drop(clone);
+    assert!(!name.is_taken() && !opener.still_linked());
+    assert_eq!(opener.get::<Value<u64>>("value").unwrap().get(), 1);
+}
+
+#[test]
+fn an_opener_owns_nothing() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("visited");
+    let segment = Segment::create(&name, SIZE).unwrap();
+    let value = segment.add::<Value<u64>>("value", 1).unwrap();
+    let mut visitor = Role::spawn("life::visitor", &[&name]);
+    assert_eq!(visitor.hear(), "gone");
+    assert!(segment.still_linked());
+    assert_eq!(value.get(), 2);
+    visitor.tell("end");
+    assert!(visitor.join().success());
+    assert!(segment.still_linked());
+    assert_eq!(Segment::open(&name).unwrap().id(), segment.id());
+}
+
+#[test]
+fn a_maker_leaves_a_successor_of_its_name_alone() {
+    let name = Name::new("successor");
+    let first = Segment::create(&name, SIZE).unwrap();
+    Segment::remove(&name).unwrap();
+    let second = Segment::create(&name, SIZE).unwrap();
+    assert_ne!(first.id(), second.id());
+    drop(first);
+    assert!(second.still_linked());
+    assert_eq!(Segment::open(&name).unwrap().id(), second.id());
+    drop(second);
+    assert!(!name.is_taken());
+}
+
+#[test]
+fn a_persisting_segment_outlives_its_users() {
+    let name = Name::new("persists");
+    let value = Value::<u64>::create(&name, 1).unwrap();
+    value.segment().persist(true);
+    drop(value);
+    let value = Value::<u64>::open(&name).unwrap();
+    assert_eq!(value.get(), 1);
+    // It is not the maker's any more, so ceasing to persist takes no name away.
+    value.segment().persist(false);
+    drop(value);
+    assert!(matches!(Value::<u64>::open(&name), Err(SegmentError::Stale { .. })));
+
+    let by_options = Name::new("persists");
+    let segment = Segment::options().persist(true).create(&by_options, SIZE).unwrap();
+    assert!(matches!(Segment::create(&by_options, SIZE), Err(SegmentError::AlreadyExists { .. })));
+    drop(segment);
+    assert!(matches!(Segment::create(&by_options, SIZE), Err(SegmentError::AlreadyExists { .. })));
+    assert!(!Segment::open_or_create(&by_options, SIZE).unwrap().created());
+    Segment::remove(&by_options).unwrap();
+}
+
+#[test]
+fn a_file_is_there_again_when_everybody_was_gone() {
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("file");
+    let path = scratch.file("segment");
+    let run = || {
+        let mut writer = Role::spawn("life::writer", &[path.to_str().unwrap()]);
+        let word = writer.hear();
+        assert!(writer.join().success());
+        word
+    };
+    assert_eq!((run(), run(), run()), ("created".to_owned(), "opened".to_owned(), "opened".to_owned()));
+
+    let segment = Segment::open_file(&path).unwrap();
+    assert_eq!(segment.get::<Atomic<u64>>("runs").unwrap().load(Relaxed), 3);
+    assert_eq!(segment.get::<Value<[u64; 4]>>("value").unwrap().get(), [3; 4]);
+    assert_eq!(segment.get::<Array<u32>>("array").unwrap().to_vec(), [3; 100]);
+    assert_eq!(segment.participants().unwrap().len(), 1);
+    assert!(matches!(Segment::create_file(&path, SIZE), Err(SegmentError::AlreadyExists { .. })));
+    Segment::remove_file(&path).unwrap();
+    assert!(!path.exists() && !segment.still_linked());
+    assert!(matches!(Segment::open_file(&path), Err(SegmentError::NotFound { .. })));
+}
+
+#[test]
+fn a_file_that_does_not_persist_goes_with_its_maker() {
+    let scratch = Scratch::new("brief");
+    let path = scratch.file("segment");
+    let segment = Segment::options().persist(false).create_file(&path, SIZE).unwrap();
+    assert!(path.exists() && segment.still_linked());
+    drop(segment);
+    assert!(!path.exists());
+}
+
+/// A copy of the file is what the disk has of it after a power failure: locks held by threads that no kernel knows.
+#[test]
+fn locks_held_when_the_machine_went_down_are_recovered() {
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("outage");
+    let (path, after) = (scratch.file("before"), scratch.file("after"));
+    let segment = Segment::create_file(&path, SIZE).unwrap();
+    segment.add::<Mutex>("mutex", ()).unwrap();
+    segment.add::<Value<u64>>("value", 1).unwrap();
+    segment.add::<Array<u16>>("array", Journaled([1, 1])).unwrap();
+    let mut holder = Role::spawn("life::holder", &[path.to_str().unwrap()]);
+    assert_eq!(holder.hear(), "holds");
+    assert!(matches!(segment.get::<Mutex>("mutex").unwrap().try_lock(), Err(LockError::WouldBlock)));
+    fs::copy(&path, &after).unwrap();
+
+    let check = |segment: &Segment| {
+        for recovered in [true, false] {
+            let mutex = segment.get::<Mutex>("mutex").unwrap();
+            assert_eq!(mutex.lock().unwrap().recovered(), recovered);
+            let value = segment.get::<Value<u64>>("value").unwrap();
+            let value = value.lock().unwrap();
+            assert_eq!((value.recovered(), *value), (recovered, 1));
+            let array = segment.get::<Array<u16>>("array").unwrap();
+            let array = array.lock().unwrap();
+            assert_eq!((array.recovered(), &array[..]), (recovered, &[1, 1][..]));
+        }
+    };
+    let copy = Segment::open_file(&after).unwrap();
+    check(&copy);
+    assert_eq!(copy.participants().unwrap().iter().filter(|one| one.alive).count(), 1);
+    // The original's locks are still held, and come back with their holder's death.
+    assert!(matches!(segment.get::<Mutex>("mutex").unwrap().try_lock(), Err(LockError::WouldBlock)));
+    holder.kill();
+    check(&segment);
+}
+
+#[test]
+fn an_anonymous_segment_has_no_name_and_one_length_for_ever() {
+    let segment = Segment::new(SIZE).unwrap();
+    assert!(segment.created());
+    assert_eq!((segment.name(), segment.path()), (None, None));
+    assert!(!segment.still_linked());
+    let file = OpenOptions::new().read(true).write(true).open(descriptor_of(&segment)).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), segment.len());
+    for len in [0, SIZE - 4096, SIZE + 4096] {
+        assert_eq!(file.set_len(len).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+    assert_eq!(file.metadata().unwrap().len(), segment.len());
+}
+
+/// Among this process's open files, the one with the segment's id in its header.
+fn descriptor_of(segment: &Segment) -> PathBuf {
+    let is_it = |path: &PathBuf| {
+        let mut id = [0; 16];
+        let is_memory =
+            fs::read_link(path).is_ok_and(|target| target.starts_with("/memfd:breezeway (deleted)"));
+        let read = fs::File::open(path).and_then(|file| file.read_exact_at(&mut id, 32));
+        is_memory && read.is_ok() && u128::from_ne_bytes(id) == segment.id()
+    };
+    let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    files.map(|file| file.path()).find(is_it).unwrap()
+}
+
+#[test]
+fn debug_output_names_the_place_and_no_contents() {
+    let name = Name::new("debug");
+    let segment = Segment::create(&name, SIZE).unwrap();
+    let value = segment.add::<Value<u64>>("value", 1_234_567).unwrap();
+    let text = format!("{segment:?} {value:?}");
+    assert!(
+        text.contains(&*name) && text.contains("65536") && text.contains(&format!("{:032x}", segment.id()))
+    );
+    assert!(!text.contains("1234567"));
+    assert!(format!("{:?}", Segment::new(SIZE).unwrap()).contains("anonymous"));
+    assert!(format!("{:?}", segment.tagged(0xfeed)).contains(&*name));
+}
