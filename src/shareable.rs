@@ -10,8 +10,8 @@ use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit};
 ///
 /// Implemented for every `Copy + Send + 'static` type that is [`NoUninit`] (it has no padding and no pointers, so every
 /// byte of it means something to another process) and [`CheckedBitPattern`] (a copy read from memory that others write
-/// can be checked before it is used). That is every [`Pod`](bytemuck::Pod) type, `bool`, `char`, fieldless enums with a
-/// fixed representation, and arrays of all those. Never implement it by hand: derive bytemuck's traits.
+/// can be checked before it is used). That is every [`Pod`](bytemuck::Pod) type (numbers, arrays of them, structs that derive
+/// it), `bool`, `char`, and fieldless enums and structs that derive the checked traits. Never implement it by hand: derive bytemuck's traits.
 ///
 /// ```
 /// use bytemuck::{Pod, Zeroable};
@@ -36,6 +36,7 @@ use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit};
 )]
 pub trait Shareable: NoUninit + CheckedBitPattern + Send + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: NoUninit + CheckedBitPattern + Send + 'static> Shareable for T {}
 
 /// Reads a `B` from the bytes that `fill` writes. What `fill` leaves alone is zero.

@@ -1,8 +1,32 @@
 //! The crash contract, proved instruction by instruction.
 //!
-//! Each case forks a child that does one operation under ptrace. The child is run to the n-th instruction of the operation,
-//! for every n until the operation completes, and killed there with SIGKILL; then the survivors check what the operation's
-//! type promises for that moment. (`tests/kill/` is the machinery, `tests/kill/cases/` the promises.)
+//! A case is an operation and what its survivors check (`tests/kill/cases/`). For every point n:
+//!
+//! 1. The test process, which has one thread, forks a child. The child opens a handle of its own, stops, does the operation, stops.
+//! 2. Under ptrace, the child goes n instructions into the operation, and is killed there with SIGKILL.
+//! 3. The survivors check the row of the contract that the operation's type promises, while a watchdog runs: they
+//!    may not hang either. Then the next child takes n + 1, until one completes the operation.
+//!
+//! **First run, and short cuts.** The operation is stepped through once, which is when readers that take no lock look at it
+//! after every instruction. From this trace, every later child finds a short way to its point: past system calls, to a
+//! breakpoint, a few steps more. A child that comes out at another address than the trace says goes all the way step by step. So killing
+//! everywhere takes milliseconds a point, not the square of the operation's length.
+//!
+//! **Long operations** (making, opening, leaving a segment: up to 100,000 instructions) are killed before and after each instruction that changes
+//! what anybody else can see: the segment's bytes, the thread's robust list (which the kernel reads at death), and whatever
+//! the kernel knows, hence each system call; and at a sample of the rest, the same in every run.
+//! `BREEZEWAY_KILL_SAMPLE=5000` makes that larger.
+//!
+//! **Asleep.** A child in a system call that does not return is killed in it, too.
+//!
+//! **Second order.** Cases named for a death (`_recoverer`, `_after_death`) kill a first child where its lock is held or its journal counts,
+//! and then kill the one that cleans up behind it, everywhere.
+//!
+//! The prefix property makes this a proof and not a sample: SIGKILL falls between two instructions, and a victim's stores up to there are all
+//! seen. What it does not show is what living processes do to each other at the same time; that is for loom and the storms.
+//!
+//! The file is its own test harness, because libtest has threads: `--list`, `--exact`, `--skip` and filters work as
+//! usual, and so does nextest. Each case runs in a process of its own, under a supervisor that clears up behind it.
 #![allow(unsafe_code, clippy::multiple_unsafe_ops_per_block)] // ptrace, and a look at shared memory from outside
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a failed expectation is a failed case
 

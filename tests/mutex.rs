@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, LockError, Segment, SegmentError, Value};
-use support::process::{die_with_parent, kill_running, resume, stop, thread_id, until, until_parked};
+use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
 use support::{Role, Watchdog, listen, role, say, unique};
 
 #[test]
@@ -77,7 +77,6 @@ fn counter(segment: &Segment, name: &str) -> Atomic<u64> {
 
 /// Locks on and on, mending what a dead holder left.
 fn storm(segment: &Segment) {
-    die_with_parent();
     let mutex = segment.get::<Mutex>("mutex").unwrap();
     let (low, high, deaths) = (counter(segment, "low"), counter(segment, "high"), counter(segment, "deaths"));
     say("storming");

@@ -7,7 +7,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use breezeway::{Array, Segment, SegmentError, Value};
-use support::process::die_with_parent;
 use support::scratch::{Name, stages_of};
 use support::{Role, Watchdog, listen, role, say};
 
@@ -158,7 +157,6 @@ fn whole(found: &Held) {
 #[test]
 fn racer() {
     let Some(arguments) = role() else { return };
-    die_with_parent();
     let [seed, rounds] = [0, 1].map(|n| arguments[n].parse::<u64>().unwrap());
     let mut racer = Racer {
         dice: Dice(seed),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use breezeway::{LockError, Segment, Value};
 use bytemuck::{CheckedBitPattern, NoUninit, Pod, Zeroable};
-use support::process::{die_with_parent, kill_running, resume, stop, thread_id, until, until_parked};
+use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
 use support::{Role, Watchdog, listen, role, say, unique};
 
 /// `N` words, all alike in a whole value.
@@ -42,6 +42,7 @@ fn in_a_child() {
         ["forget", name] => forget(name),
         ["hammer", name, "1"] => hammer::<1>(name),
         ["hammer", name, "2"] => hammer::<2>(name),
+        ["hammer", name, "5"] => hammer::<5>(name),
         ["hammer", name, "8"] => hammer::<8>(name),
         ["hammer", name, "9"] => hammer::<9>(name),
         ["hammer", name, "512"] => hammer::<512>(name),
@@ -106,7 +107,6 @@ fn forget(name: &str) {
 }
 
 fn hammer<const N: usize>(name: &str) {
-    die_with_parent();
     let value = Value::<Words<N>>::open(name).unwrap();
     say("hammering");
     for round in 1.. {
@@ -132,7 +132,7 @@ fn processes_count_exactly() {
 }
 
 fn reads_are_whole<const N: usize>() {
-    const READS: u64 = 20_000;
+    const READS: u64 = 200_000;
     let _watchdog = Watchdog::start(120);
     let name = unique("value-reads");
     let value = Value::create(&name, Words([0_u64; N])).unwrap();
@@ -159,6 +159,12 @@ fn a_reader_never_sees_half_of_8_bytes() {
 #[test]
 fn a_reader_never_sees_half_of_16_bytes() {
     reads_are_whole::<2>();
+}
+
+/// Of the two places that such a value has, one lies across two cache lines.
+#[test]
+fn a_reader_never_sees_half_of_40_bytes() {
+    reads_are_whole::<5>();
 }
 
 #[test]

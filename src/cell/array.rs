@@ -192,8 +192,7 @@ impl<T: Shareable> Array<T> {
     fn section(&self, range: Range<usize>, patience: Patience) -> Result<ArrayGuard<'_, T>, LockError> {
         let hold = self.store.settled(self.store.lock.lock(patience)?)?;
         let start = range.start;
-        let copy =
-            self.store.read_range(range).ok_or(LockError::Corrupt { what: "an element of an array" })?;
+        let copy = self.store.read_range(range).ok_or_else(|| hold.corrupt("an element of an array"))?;
         Ok(ArrayGuard::new(&self.store, start, copy, hold))
     }
 }

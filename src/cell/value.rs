@@ -234,8 +234,7 @@ impl<T: Shareable> Value<T> {
 
     #[inline]
     fn guard<'a>(&'a self, hold: Hold<'a>) -> Result<ValueGuard<'a, T>, LockError> {
-        let copy =
-            shareable::read(|bytes| self.copy_locked(bytes)).ok_or(LockError::Corrupt { what: "a value" })?;
+        let copy = shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| hold.corrupt("a value"))?;
         Ok(ValueGuard { copy, publish: true, panicking: std::thread::panicking(), value: self, hold })
     }
 }

@@ -176,6 +176,15 @@ impl Hold<'_> {
         self.recovered
     }
 
+    /// The error that a locked section begins with instead of a guard: the news of a death is kept for the next guard.
+    #[cold]
+    pub(crate) fn corrupt(&self, what: &'static str) -> LockError {
+        if self.recovered {
+            self.lock.state().remember();
+        }
+        LockError::Corrupt { what }
+    }
+
     /// Whether it is this process that holds the lock, not the one it was forked from.
     #[inline]
     pub(crate) fn is_ours(&self) -> bool {

@@ -64,8 +64,8 @@ fn names_that_just_can_be() {
 
 #[test]
 fn paths_that_cannot_be() {
-    let with_nul = Path::new(std::ffi::OsStr::from_bytes(b"/tmp/a\0b"));
-    for path in [Path::new(""), Path::new("/"), Path::new(".."), Path::new("/tmp/.."), with_nul] {
+    let with_nul = Path::new(std::ffi::OsStr::from_bytes(b"/a\0b"));
+    for path in [Path::new(""), Path::new("/"), Path::new(".."), Path::new("/a/.."), with_nul] {
         assert_refused!(Segment::create_file(path, SIZE), SegmentError::InvalidName { .. });
         assert_refused!(Segment::open_file(path), SegmentError::InvalidName { .. });
         assert_refused!(Segment::remove_file(path), SegmentError::InvalidName { .. });

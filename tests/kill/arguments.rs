@@ -25,6 +25,7 @@ impl Arguments {
                 "--list" => arguments.list = true,
                 "--ignored" => arguments.only_ignored = true,
                 "--skip" => arguments.skip.extend(words.next()),
+                option if option.starts_with("--skip=") => arguments.skip.push(option[7..].to_owned()),
                 option if WITH_VALUE.contains(&option) => drop(words.next()),
                 option if option.starts_with('-') => {}
                 filter => arguments.filters.push(filter.to_owned()),

@@ -10,7 +10,9 @@ use super::process::{self, end_in_words};
 use super::trace::{Halt, Route};
 
 /// How long a system call may take before the child counts as asleep in it.
-const ASLEEP_AFTER: Duration = Duration::from_millis(50);
+///
+/// One that only has no CPU for so long is taken for asleep by mistake, which does no harm: it is killed there.
+pub(crate) const ASLEEP_AFTER: Duration = Duration::from_millis(20);
 
 /// A forked child that stops before an operation and behind it, and does nothing of it without its parent's word.
 #[derive(Debug)]

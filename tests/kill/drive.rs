@@ -63,6 +63,10 @@ impl Point {
     }
 }
 
+/// No operation is longer: one that is goes round in circles. (On aarch64, atomics made of a load and a store that may fail do so
+/// when they are stepped. Its newer instructions are whole, and used where the processor has them.)
+const LONGEST: usize = 2_000_000;
+
 /// Runs the operation once, instruction by instruction. `each` is called at every point, the start included.
 pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &Child, &Trace)) -> Trace {
     let mut trace = Trace::default();
@@ -72,6 +76,7 @@ pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &C
     loop {
         let counter = child.counter();
         trace.push(counter, returned);
+        assert!(trace.last() < LONGEST, "an operation that ends");
         if trace.last().is_multiple_of(100) {
             progress::at(format_args!("stopped after instruction {} or soon behind", trace.last()));
         }

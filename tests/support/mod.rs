@@ -7,6 +7,7 @@
 
 pub mod death;
 pub mod fork;
+pub mod numbered;
 pub mod process;
 pub mod scratch;
 
@@ -15,6 +16,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 const ROLE_ARGUMENTS: &str = "BREEZEWAY_TEST_ROLE";
 const SEPARATOR: &str = "\u{1f}";
@@ -88,9 +91,11 @@ impl Drop for Role {
     }
 }
 
-/// The arguments of the role this process was started for; `None` in an ordinary run.
+/// The arguments of the role this process was started for, which dies with its parent; `None` in an ordinary run.
 pub fn role() -> Option<Vec<String>> {
     let arguments = std::env::var(ROLE_ARGUMENTS).ok()?;
+    // A role may wait for what only its parent can bring about.
+    set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
     Some(arguments.split(SEPARATOR).map(str::to_owned).collect())
 }
 

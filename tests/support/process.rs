@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::Role;
 
@@ -51,11 +51,6 @@ fn states(pid: u32) -> Vec<char> {
     let stats =
         threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
     stats.filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next()).collect()
-}
-
-/// In a role that does not listen: dies with the thread that started it.
-pub fn die_with_parent() {
-    set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
 }
 
 /// Ends a role that runs for ever. It must have: a panic before would have been a failure.

@@ -98,7 +98,7 @@ impl<T: Shareable> Store<T> {
         // SAFETY: `hold` is the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
         if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
-            return Err(LockError::Corrupt { what: "the journal of an array" });
+            return Err(hold.corrupt("the journal of an array"));
         }
         Ok(hold)
     }

@@ -8,7 +8,7 @@ use breezeway::sync::{Mutex, MutexGuard};
 
 use super::locked::SOON;
 use super::mutex::LockUnlock;
-use crate::kill::child::Child;
+use crate::kill::child::{ASLEEP_AFTER, Child};
 use crate::kill::drive::{self, Death, Subject};
 use crate::kill::process::{self, Process};
 use crate::kill::tally::Tally;
@@ -28,7 +28,7 @@ impl Subject for Waiter {
     }
 
     fn operate(&self, mutex: &Mutex) {
-        assert!(matches!(mutex.lock_timeout(Duration::from_millis(60)), Err(LockError::Timeout)));
+        assert!(matches!(mutex.lock_timeout(ASLEEP_AFTER * 3 / 2), Err(LockError::Timeout)));
     }
 
     fn survive(&mut self, _: &Death) -> &'static str {
