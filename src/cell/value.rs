@@ -13,10 +13,10 @@ use bytemuck::AnyBitPattern;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
-use crate::raw::mutex::State;
+use crate::raw::mutex::{Patience, State};
 use crate::raw::seqlock::Versioned;
 use crate::raw::words::{self, WORD};
-use crate::segment::lock::{Hold, ObjectLock, Patience};
+use crate::segment::lock::{Hold, ObjectLock};
 use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
 use crate::shareable::{self, Shareable};
 

@@ -40,6 +40,17 @@ const _: () = {
     assert!(core::mem::offset_of!(State, untold) == 48 && core::mem::offset_of!(State, beside) == 56);
 };
 
+/// How long to wait for a lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// So long.
+    For(Duration),
+    /// As long as it takes.
+    Forever,
+}
+
 /// How a lock was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locked {
@@ -83,25 +94,26 @@ impl State {
         self.robust.is_valid()
     }
 
-    /// Takes the lock if nobody has it.
-    #[inline]
-    pub(crate) fn try_lock(&self) -> Result<Locked, LockError> {
-        verdict(self.robust.try_lock(), LockError::WouldBlock)
-    }
-
-    /// Takes the lock, waiting for it as long as `patience` says, or for ever.
-    #[inline]
-    pub(crate) fn lock(&self, patience: Option<Duration>) -> Result<Locked, LockError> {
+    /// Takes the lock, waiting for it as long as `patience` says.
+    #[inline(always)]
+    pub(crate) fn lock(&self, patience: Patience) -> Result<Locked, LockError> {
         match self.robust.try_lock() {
             Attempt::Acquired => Ok(Locked::Cleanly),
-            Attempt::Held => self.wait(patience),
-            other => verdict(other, LockError::WouldBlock),
+            other => self.lock_after(other, patience),
         }
     }
 
+    /// Goes on after an attempt that did not simply succeed.
     #[cold]
-    fn wait(&self, patience: Option<Duration>) -> Result<Locked, LockError> {
-        let deadline = patience.map(Deadline::after);
+    fn lock_after(&self, attempt: Attempt, patience: Patience) -> Result<Locked, LockError> {
+        match (attempt, patience) {
+            (Attempt::Held, Patience::For(duration)) => self.wait(Some(Deadline::after(duration))),
+            (Attempt::Held, Patience::Forever) => self.wait(None),
+            _ => verdict(attempt, LockError::WouldBlock),
+        }
+    }
+
+    fn wait(&self, deadline: Option<Deadline>) -> Result<Locked, LockError> {
         if has_many_cpus() {
             for _ in 0..SPINS {
                 // Reading keeps the line shared; only a lock that looks free is worth the write of an attempt.
@@ -146,7 +158,6 @@ impl State {
     }
 }
 
-#[inline]
 fn verdict(attempt: Attempt, held: LockError) -> Result<Locked, LockError> {
     match attempt {
         Attempt::Acquired => Ok(Locked::Cleanly),

@@ -4,12 +4,11 @@
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use std::time::Duration;
 
 use super::object::Region;
 use crate::error::{LockError, SegmentError};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::mutex::{self, Locked};
+use crate::raw::mutex::{self, Locked, Patience};
 use crate::sys::fork;
 
 /// An object's lock and the words behind it.
@@ -22,6 +21,8 @@ pub(crate) struct ObjectLock {
     body: NonNull<[AtomicU64]>,
     /// The fork generation of the process that holds the lock through this handle, or 0.
     held: AtomicU32,
+    /// The fork generation of the process that is known to be attached; its children look it up each time.
+    attached: u32,
     region: Region,
 }
 
@@ -29,17 +30,6 @@ pub(crate) struct ObjectLock {
 unsafe impl Send for ObjectLock {}
 // SAFETY: as above.
 unsafe impl Sync for ObjectLock {}
-
-/// For whom to wait how long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
-    /// Not at all.
-    None,
-    /// So long.
-    For(Duration),
-    /// As long as it takes.
-    Forever,
-}
 
 impl ObjectLock {
     /// The lock at the start of a region, found to be one.
@@ -50,7 +40,8 @@ impl ObjectLock {
         }
         let state = NonNull::from(state);
         let body = NonNull::from(region.words_from(size_of::<mutex::State>() as u64));
-        Ok(Self { state, body, held: AtomicU32::new(0), region })
+        let attached = region.segment().mapping().attached_generation();
+        Ok(Self { state, body, held: AtomicU32::new(0), attached, region })
     }
 
     pub(crate) fn region(&self) -> &Region {
@@ -77,7 +68,7 @@ impl ObjectLock {
     }
 
     /// Takes the lock for a guard, which tells its user whether a holder has died.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lock(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         self.be_attached()?;
         let mut hold = self.acquire(patience)?;
@@ -86,14 +77,14 @@ impl ObjectLock {
     }
 
     /// Takes the lock for something that has nobody to tell.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lock_quietly(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         self.be_attached()?;
         self.lock_to_read(patience)
     }
 
     /// Takes the lock to read something: for that, nobody need be a participant.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lock_to_read(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         let hold = self.acquire(patience)?;
         if hold.recovered {
@@ -102,21 +93,22 @@ impl ObjectLock {
         Ok(hold)
     }
 
-    #[inline]
+    #[inline(always)]
     fn be_attached(&self) -> Result<(), LockError> {
+        if self.attached == fork::generation() { Ok(()) } else { self.attach_again() }
+    }
+
+    #[cold]
+    fn attach_again(&self) -> Result<(), LockError> {
         match self.region.segment().mapping().participant() {
             Ok(_) => Ok(()),
             Err(_) => Err(LockError::NotAttached),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn acquire(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
-        let locked = match patience {
-            Patience::None => self.state().try_lock(),
-            Patience::For(duration) => self.state().lock(Some(duration)),
-            Patience::Forever => self.state().lock(None),
-        }?;
+        let locked = self.state().lock(patience)?;
         let generation = fork::generation();
         self.held.store(generation, Ordering::Relaxed);
         let recovered = locked == Locked::AfterDeath;
@@ -139,7 +131,7 @@ impl ObjectLock {
 
 impl Clone for ObjectLock {
     fn clone(&self) -> Self {
-        Self { state: self.state, body: self.body, held: AtomicU32::new(0), region: self.region.clone() }
+        Self { held: AtomicU32::new(0), region: self.region.clone(), ..*self }
     }
 }
 
@@ -195,10 +187,9 @@ impl Hold<'_> {
 impl Drop for Hold<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.is_ours() {
-            self.lock.held.store(0, Ordering::Relaxed);
-            self.lock.state().unlock();
-        }
+        // In a forked child this is a copy, and the C library refuses to unlock for a thread that is not the owner.
+        self.lock.held.store(0, Ordering::Relaxed);
+        self.lock.state().unlock();
     }
 }
 

@@ -185,6 +185,11 @@ impl Mapping {
         unsafe { crate::sys::file::advise_huge_pages(self.backing.start(), self.backing.len()) };
     }
 
+    /// The fork generation of the process that attached this mapping last.
+    pub(crate) fn attached_generation(&self) -> u32 {
+        (self.membership.load(Ordering::Relaxed) >> 32) as u32
+    }
+
     /// As which participant this process is attached; a forked child that is not yet becomes one.
     #[inline]
     pub(crate) fn participant(&self) -> Result<u32, SegmentError> {

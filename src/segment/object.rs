@@ -13,7 +13,7 @@ use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, entry_words};
 use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
 use crate::primitive::AtomicU64;
-use crate::raw::mutex;
+use crate::raw::mutex::{self, Patience};
 
 /// The name of the object in a segment of its own.
 pub(crate) const ROOT: &str = "root";
@@ -347,7 +347,7 @@ impl<'a> DirectoryLock<'a> {
         if !lock.is_valid() {
             return Err(SegmentError::Lock(LockError::Corrupt { what: "the directory's lock" }));
         }
-        lock.lock(None)?;
+        lock.lock(Patience::Forever)?;
         Ok(Self(lock))
     }
 }

@@ -10,9 +10,9 @@ use super::initial::{ArrayPlan, Elements};
 use crate::error::{LockError, SegmentError};
 use crate::raw::elements::{self, Elements as Shared};
 use crate::raw::journal::{Journal, record_words};
-use crate::raw::mutex::State;
+use crate::raw::mutex::{Patience, State};
 use crate::raw::words::WORD;
-use crate::segment::lock::{Hold, ObjectLock, Patience};
+use crate::segment::lock::{Hold, ObjectLock};
 use crate::segment::object::{Region, Shape};
 use crate::shareable::Shareable;
 
