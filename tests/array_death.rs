@@ -5,12 +5,20 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use breezeway::{Array, Journaled};
+use breezeway::{Array, Journaled, LockError, Segment};
+use bytemuck::{CheckedBitPattern, NoUninit};
 use support::numbered::Numbered;
-use support::process::{die_with_parent, kill_running, thread_id, until_parked};
+use support::process::{kill_running, thread_id, until_parked};
 use support::{Role, Watchdog, listen, role, say, unique};
 
 const LEN: usize = 13;
+
+/// Not every number is one.
+#[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
+#[repr(u64)]
+enum Depth {
+    Deep = 1000,
+}
 
 #[test]
 fn in_a_child() {
@@ -18,6 +26,7 @@ fn in_a_child() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["hold", name] => hold(&Array::open(name).unwrap()),
+        ["hold tagged", name] => hold(&Segment::open(name).unwrap().tagged(1).get("array").unwrap()),
         ["wait", name] => wait(&Array::open(name).unwrap()),
         ["fill", name, "8"] => fill::<u64>(name),
         ["fill", name, "24"] => fill::<[u64; 3]>(name),
@@ -109,6 +118,26 @@ fn what_has_no_guard_leaves_the_news_of_a_death_to_the_next_section() {
         assert_eq!(array.try_lock().map(|section| section.recovered()), Ok(true));
         assert_eq!(array.try_lock().map(|section| section.recovered()), Ok(false));
     }
+}
+
+#[test]
+fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_section() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("array-error");
+    let segment = Segment::create(&name, 1 << 16).unwrap();
+    segment.tagged(1).add::<Array<u64>>("array", [1000, 9, 1000]).unwrap();
+    let depths = segment.tagged(1).get::<Array<Depth>>("array").unwrap();
+    let mut holder = Role::spawn("in_a_child", &["hold tagged", &name]);
+    assert_eq!(holder.hear(), "holding");
+    holder.kill();
+    for _ in 0..2 {
+        assert_eq!(depths.lock().err(), Some(LockError::Corrupt { what: "an element of an array" }));
+    }
+    let section = depths.lock_range(2..).unwrap();
+    assert!(section.recovered());
+    assert_eq!(*section, [Depth::Deep]);
+    drop(section);
+    assert!(!depths.lock_range(2..).unwrap().recovered());
 }
 
 #[test]

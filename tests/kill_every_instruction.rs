@@ -53,12 +53,13 @@ mod kill {
         pub(crate) mod object;
         pub(crate) mod participant;
         pub(crate) mod section;
+        pub(crate) mod stranded;
         pub(crate) mod value;
         pub(crate) mod waiter;
     }
 }
 
-use kill::cases::{atomic, creation, element, mutex, object, participant, section, value, waiter};
+use kill::cases::{atomic, creation, element, mutex, object, participant, section, stranded, value, waiter};
 use kill::supervisor::Case;
 use kill::tally::Tally;
 
@@ -71,6 +72,7 @@ const CASES: &[Case] = &[
     case("mutex_recoverer", mutex::recoverer),
     case("mutex_wait", waiter::wait),
     case("mutex_unlock_with_waiter", waiter::unlock),
+    case("mutex_woken_waiter", stranded::waiter),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),

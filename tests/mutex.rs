@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Mutex`]: one at a time, between threads and processes, also when some of them die.
+//! [`breezeway::sync::Mutex`]: one at a time, between threads and processes.
 
 #[allow(unreachable_pub)]
 mod support;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, LockError, Segment, SegmentError, Value};
-use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
+use support::process::{futex_operation, thread_id, until};
 use support::{Role, Watchdog, listen, role, say, unique};
 
 #[test]
@@ -19,7 +19,6 @@ fn in_a_child() {
         ["hold", name] => hold(&Mutex::open(name).unwrap()),
         ["wait", name, verb] => wait(&Mutex::open(name).unwrap(), verb),
         ["count", name, rounds] => count(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
-        ["storm", name] => storm(&Segment::open(name).unwrap()),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -73,26 +72,6 @@ fn count(segment: &Segment, rounds: u64) {
 
 fn counter(segment: &Segment, name: &str) -> Atomic<u64> {
     segment.get_or_add::<Atomic<u64>>(name, 0).unwrap()
-}
-
-/// Locks on and on, mending what a dead holder left.
-fn storm(segment: &Segment) {
-    let mutex = segment.get::<Mutex>("mutex").unwrap();
-    let (low, high, deaths) = (counter(segment, "low"), counter(segment, "high"), counter(segment, "deaths"));
-    say("storming");
-    loop {
-        let guard = mutex.lock().unwrap();
-        if guard.recovered() {
-            deaths.fetch_add(1, Relaxed);
-            high.store(low.load(Relaxed), Relaxed);
-        }
-        let count = low.load(Relaxed);
-        assert_eq!(high.load(Relaxed), count, "two at a time, or a death untold");
-        low.store(count + 1, Relaxed);
-        std::thread::yield_now();
-        high.store(count + 1, Relaxed);
-        drop(guard);
-    }
 }
 
 #[test]
@@ -186,118 +165,22 @@ fn a_thread_that_holds_it_is_told_so() {
     assert!(clone.lock().is_ok());
 }
 
+/// On a private one, its own process alone could wake it.
 #[test]
-fn the_next_locker_after_a_death_is_told_once() {
+fn a_waiter_sleeps_on_a_shared_futex() {
+    const PRIVATE: u32 = 128;
     let _watchdog = Watchdog::start(60);
-    let name = unique("mutex-killed");
+    let name = unique("mutex-futex");
     let mutex = Mutex::create(&name).unwrap();
-    for round in 0..3 {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
-        assert_eq!(holder.hear(), "holding");
-        holder.kill();
-        let guard = match round {
-            0 => mutex.lock(),
-            1 => mutex.try_lock(),
-            _ => mutex.lock_timeout(Duration::from_secs(60)),
-        };
-        assert!(guard.unwrap().recovered());
-        assert!(!mutex.lock().unwrap().recovered(), "told twice");
-    }
-}
-
-#[test]
-fn a_waiter_gets_it_from_a_killed_holder() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("mutex-waiter");
-    let mutex = Mutex::create(&name).unwrap();
-    for verb in ["lock", "lock_timeout"] {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
-        assert_eq!(holder.hear(), "holding");
-        let mut waiter = Role::spawn("in_a_child", &["wait", &name, verb]);
-        let thread = waiter.hear();
-        until_parked(&thread);
-        holder.kill();
-        assert_eq!(waiter.hear(), "recovered");
-        waiter.tell("end");
-        assert!(waiter.join().success());
-        assert!(!mutex.lock().unwrap().recovered());
-    }
-}
-
-#[test]
-fn waiters_pass_it_on_when_those_before_them_are_killed() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("mutex-queue");
-    let mutex = Mutex::create(&name).unwrap();
-    let guard = mutex.lock().unwrap();
-    let mut waiters: Vec<_> = (0..4).map(|_| Role::spawn("in_a_child", &["wait", &name, "lock"])).collect();
-    for waiter in &mut waiters {
-        until_parked(&waiter.hear());
-    }
-    // One is killed asleep, and one that may just have been woken.
-    waiters.remove(0).kill();
-    drop(guard);
-    waiters.remove(0).kill();
-    for mut waiter in waiters {
-        waiter.hear();
-        waiter.tell("end");
-        assert!(waiter.join().success());
-    }
-    assert!(mutex.lock().is_ok());
-}
-
-#[test]
-fn a_stopped_holder_is_not_robbed() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("mutex-stopped");
-    let mutex = Mutex::create(&name).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
-    assert_eq!(holder.hear(), "holding");
-    stop(holder.pid());
-    assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
-    assert_eq!(mutex.lock_timeout(Duration::from_millis(500)).err(), Some(LockError::Timeout));
-    resume(holder.pid());
-    holder.tell("release");
-    assert_eq!(holder.hear(), "released");
-    let guard = mutex.lock().unwrap();
-    assert!(!guard.recovered());
-    drop(guard);
-    holder.tell("again");
-    assert_eq!(holder.hear(), "holding");
-}
-
-#[test]
-fn a_waiter_that_was_stopped_meanwhile_still_gets_it() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("mutex-stopped-waiter");
-    let mutex = Mutex::create(&name).unwrap();
-    let guard = mutex.lock().unwrap();
+    let _guard = mutex.lock().unwrap();
     let mut waiter = Role::spawn("in_a_child", &["wait", &name, "lock"]);
-    until_parked(&waiter.hear());
-    stop(waiter.pid());
-    drop(guard);
-    assert!(!mutex.lock().unwrap().recovered(), "a stopped waiter holds nobody up");
-    resume(waiter.pid());
-    assert_eq!(waiter.hear(), "locked");
-}
-
-#[test]
-fn a_guard_that_its_thread_forgot_is_recovered_when_the_thread_ends() {
-    let _watchdog = Watchdog::start(60);
-    let mutex = Mutex::new().unwrap();
-    let clone = mutex.clone();
-    let forgetful = std::thread::spawn(move || {
-        std::mem::forget(clone.lock().unwrap());
-        drop(clone);
-        // The list of this thread's locks runs through the one it forgot.
-        for _ in 0..100 {
-            drop(Mutex::new().unwrap().lock().unwrap());
-        }
+    let thread = waiter.hear();
+    let mut operation = None;
+    until(|| {
+        operation = futex_operation(&thread);
+        operation.is_some()
     });
-    forgetful.join().unwrap();
-    // The thread is joined a little before the kernel is done with it.
-    until(|| mutex.try_lock().is_ok_and(|guard| guard.recovered()));
-    assert!(!mutex.lock().unwrap().recovered());
+    assert_eq!(operation.unwrap() & PRIVATE, 0);
 }
 
 #[test]
@@ -330,33 +213,4 @@ fn guards_of_several_mutexes_are_dropped_in_any_order() {
             }
         }
     }
-}
-
-#[test]
-fn many_deaths_of_holders_and_waiters_hang_nobody() {
-    const PROCESSES: usize = 4;
-    const KILLS: usize = 200;
-    let _watchdog = Watchdog::start(240);
-    let name = unique("mutex-storm");
-    let segment = Segment::create(&name, 1 << 16).unwrap();
-    let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
-    let high = counter(&segment, "high");
-    let start = || Role::spawn("in_a_child", &["storm", &name]);
-    let mut roles: Vec<Role> = (0..PROCESSES).map(|_| start()).collect();
-    roles.iter_mut().for_each(|role| assert_eq!(role.hear(), "storming"));
-    let mut random = std::process::id();
-    for _ in 0..KILLS {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let mut successor = start();
-        assert_eq!(successor.hear(), "storming");
-        let victim = std::mem::replace(&mut roles[(random >> 16) as usize % PROCESSES], successor);
-        kill_running(victim);
-        // Somebody goes on.
-        let before = high.load(Relaxed);
-        until(|| high.load(Relaxed) > before);
-    }
-    roles.into_iter().for_each(kill_running);
-    let recovered = mutex.lock().unwrap().recovered();
-    let deaths = counter(&segment, "deaths").load(Relaxed) + u64::from(recovered);
-    assert!(deaths > 0, "of {KILLS} killed none held the mutex");
 }

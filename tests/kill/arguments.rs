@@ -1,5 +1,7 @@
 //! The command line of a test binary, as far as `cargo test` and `cargo nextest` use it.
 
+use std::thread::available_parallelism;
+
 use super::supervisor::{self, Case};
 
 /// What was asked for.
@@ -11,13 +13,19 @@ struct Arguments {
     list: bool,
     /// No case is ignored, so of the ignored ones there are none.
     only_ignored: bool,
+    at_a_time: Option<usize>,
 }
 
 /// Options with a value that means nothing here.
-const WITH_VALUE: &[&str] = &["--color", "--format", "--logfile", "--shuffle-seed", "--test-threads", "-Z"];
+const WITH_VALUE: &[&str] = &["--color", "--format", "--logfile", "--shuffle-seed", "-Z"];
 
 impl Arguments {
-    fn parse(mut words: impl Iterator<Item = String>) -> Self {
+    fn parse(words: impl Iterator<Item = String>) -> Self {
+        // `--option=value` is `--option value`.
+        let mut words = words.flat_map(|word| match word.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => vec![option.to_owned(), value.to_owned()],
+            _ => vec![word],
+        });
         let mut arguments = Self::default();
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -25,7 +33,7 @@ impl Arguments {
                 "--list" => arguments.list = true,
                 "--ignored" => arguments.only_ignored = true,
                 "--skip" => arguments.skip.extend(words.next()),
-                option if option.starts_with("--skip=") => arguments.skip.push(option[7..].to_owned()),
+                "--test-threads" => arguments.at_a_time = words.next().and_then(|count| count.parse().ok()),
                 option if WITH_VALUE.contains(&option) => drop(words.next()),
                 option if option.starts_with('-') => {}
                 filter => arguments.filters.push(filter.to_owned()),
@@ -52,5 +60,6 @@ pub(crate) fn obey(cases: &[Case]) -> bool {
         }
         return true;
     }
-    chosen.is_empty() || supervisor::run(&chosen)
+    let at_a_time = arguments.at_a_time.or_else(|| Some(available_parallelism().ok()?.get()));
+    chosen.is_empty() || supervisor::run(&chosen, at_a_time.unwrap_or(1).max(1))
 }

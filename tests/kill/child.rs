@@ -12,7 +12,7 @@ use super::trace::{Halt, Route};
 /// How long a system call may take before the child counts as asleep in it.
 ///
 /// One that only has no CPU for so long is taken for asleep by mistake, which does no harm: it is killed there.
-pub(crate) const ASLEEP_AFTER: Duration = Duration::from_millis(20);
+const ASLEEP_AFTER: Duration = Duration::from_millis(20);
 
 /// A forked child that stops before an operation and behind it, and does nothing of it without its parent's word.
 #[derive(Debug)]
@@ -160,7 +160,8 @@ impl Child {
         self.judge(status)
     }
 
-    fn poll(&mut self) -> Option<Stop> {
+    /// Whether it has stopped, and where, without waiting for that.
+    pub(crate) fn poll(&mut self) -> Option<Stop> {
         self.wait_status(libc::WNOHANG).map(|status| self.judge(status))
     }
 

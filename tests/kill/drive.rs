@@ -46,6 +46,8 @@ pub(crate) struct Death {
     pub(crate) point: usize,
     /// Whether the operation had come to its end.
     pub(crate) completed: bool,
+    /// Whether it was in a system call that did not return.
+    pub(crate) asleep: bool,
 }
 
 /// Where to kill: after so many instructions, perhaps asleep in the next one.
@@ -91,7 +93,7 @@ pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &C
         if stop == Stop::Done {
             subject.observe(&child);
             child.kill();
-            subject.survive(&Death { pid, point: trace.last() + 1, completed: true });
+            subject.survive(&Death { pid, point: trace.last() + 1, completed: true, asleep: false });
             return trace;
         }
     }
@@ -192,6 +194,9 @@ fn sampled(count: usize, last: usize) -> impl Iterator<Item = usize> {
 /// Kills one child at a point, and lets the survivors check.
 fn kill<S: Subject>(subject: &mut S, trace: &Trace, point: Point, tally: &mut Tally) -> Death {
     let death = die(subject, trace, point);
+    if death.asleep {
+        tally.count_asleep();
+    }
     let asleep = if point.asleep { ", asleep" } else { "" };
     progress::at(format_args!("survivors of a death after instruction {}{asleep}", point.steps));
     tally.count(subject.survive(&death));
@@ -215,7 +220,8 @@ pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> D
         stop = child.step();
     }
     subject.observe(&child);
-    let death = Death { pid: child.pid(), point: point.steps, completed: stop == Stop::Done };
+    let completed = stop == Stop::Done;
+    let death = Death { pid: child.pid(), point: point.steps, completed, asleep: stop == Stop::Asleep };
     child.kill();
     death
 }

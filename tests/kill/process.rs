@@ -37,14 +37,30 @@ impl Process {
         self.pid
     }
 
-    /// Waits for the process's end, and gives its wait status.
-    pub(crate) fn wait(self) -> libc::c_int {
-        let mut status = 0;
-        // SAFETY: `status` is a local.
-        let pid = unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
-        assert_eq!(pid, self.pid, "wait: {}", io::Error::last_os_error());
-        status
+    /// Waits for the process's end, and gives its exit code; `None` where a signal ended it.
+    pub(crate) fn exit_code(self) -> Option<libc::c_int> {
+        let (_, status) = wait_for(self.pid);
+        libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
     }
+
+    /// Whether it sleeps on a futex right now.
+    pub(crate) fn is_on_a_futex(&self) -> bool {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.pid)).unwrap_or_default();
+        call.split(' ').next() == Some(libc::SYS_futex.to_string().as_str())
+    }
+}
+
+/// Waits for the end of one of this process's children, and gives its id and wait status.
+pub(crate) fn wait_for_any() -> (libc::pid_t, libc::c_int) {
+    wait_for(-1)
+}
+
+fn wait_for(which: libc::pid_t) -> (libc::pid_t, libc::c_int) {
+    let mut status = 0;
+    // SAFETY: `status` is a local.
+    let pid = unsafe { libc::waitpid(which, &raw mut status, 0) };
+    assert!(pid > 0, "wait: {}", io::Error::last_os_error());
+    (pid, status)
 }
 
 /// How a process has ended.

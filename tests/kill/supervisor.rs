@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use breezeway::Segment;
 
-use super::process::{self, end_in_words};
-use super::progress;
+use super::process::{self, Process, end_in_words};
+use super::progress::Page;
 use super::tally::Tally;
 
 /// A test case.
@@ -19,43 +19,76 @@ pub(crate) struct Case {
 
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// Runs the cases one after the other, each on a segment name of its own. Says whether all have passed.
-pub(crate) fn run(cases: &[Case]) -> bool {
-    progress::prepare();
+/// A case in its process.
+struct Running {
+    case: Case,
+    process: Process,
+    page: Page,
+}
+
+/// Runs the cases, so many at a time, each on a segment name of its own. Says whether all have passed.
+pub(crate) fn run(cases: &[Case], at_a_time: usize) -> bool {
     let start = Instant::now();
-    let failed = cases.iter().filter(|case| !passes(case)).count();
-    println!(
-        "total: {} kill points in {} cases ({failed} failed), {:.1} s",
-        progress::kills(),
-        cases.len(),
-        start.elapsed().as_secs_f64()
-    );
+    let mut waiting = cases.iter();
+    let mut running: Vec<Running> = Vec::new();
+    let mut kills = 0;
+    let mut failed = 0;
+    loop {
+        running.extend(waiting.by_ref().take(at_a_time - running.len()).map(begin));
+        if running.is_empty() {
+            break;
+        }
+        let (pid, status) = process::wait_for_any();
+        if let Some(at) = running.iter().position(|one| one.process.pid() == pid) {
+            let ended = running.swap_remove(at);
+            kills += ended.page.kills();
+            failed += usize::from(!passed(&ended, status));
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!("total: {kills} kill points in {} cases ({failed} failed), {seconds:.1} s", cases.len());
     failed == 0
 }
 
-fn passes(case: &Case) -> bool {
-    let prefix = format!("breezeway-kill-{}-", std::process::id());
+/// What the segment of a case is called.
+fn segment_name(case: &str) -> String {
+    format!("breezeway-kill-{}-{case}", std::process::id())
+}
+
+fn begin(case: &Case) -> Running {
+    let page = Page::new();
+    let name = segment_name(case.name);
     let process = process::fork(|| {
+        page.adopt();
         let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: reads a local.
         unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) };
-        let tally = (case.run)(&format!("{prefix}{}", case.name));
+        let tally = (case.run)(&name);
         println!("{}: {tally}", case.name);
         0
     });
-    let status = process.wait();
+    Running { case: *case, process, page }
+}
+
+/// Judges a case that has ended, and removes what it has left.
+fn passed(ended: &Running, status: libc::c_int) -> bool {
+    let name = ended.case.name;
     let mut verdict = Ok(());
     if status != 0 {
-        verdict = Err(format!("{}, last seen: {}", end_in_words(status), progress::last()));
+        verdict = Err(format!("{}, last seen: {}", end_in_words(status), ended.page.last()));
         // Making any segment clears away those that the dead have not finished.
-        drop(Segment::create(&format!("{prefix}sweep"), 1 << 16));
+        drop(Segment::create(&segment_name("sweep"), 1 << 16));
     }
-    for name in names_in(Path::new(SHARED_MEMORY)).filter(|name| name.starts_with(&prefix)) {
-        let _ = fs::remove_file(Path::new(SHARED_MEMORY).join(&name));
-        verdict = verdict.and_then(|()| Err(format!("left {name} behind")));
+    let segment = segment_name(name);
+    for folder in [Path::new(SHARED_MEMORY), &std::env::temp_dir()] {
+        if names_in(folder).any(|left| left == segment) {
+            let path = folder.join(&segment);
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+            verdict = verdict.and_then(|()| Err(format!("left {} behind", path.display())));
+        }
     }
     if let Err(reason) = &verdict {
-        println!("{}: FAILED, {reason}", case.name);
+        println!("{name}: FAILED, {reason}");
     }
     verdict.is_ok()
 }

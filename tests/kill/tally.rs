@@ -8,6 +8,8 @@ pub(crate) struct Tally {
     outcomes: Vec<(&'static str, usize)>,
     /// How long the operation was, where it was not killed at every instruction.
     steps: Option<usize>,
+    /// How many were killed asleep in a system call.
+    asleep: usize,
 }
 
 impl Tally {
@@ -18,6 +20,15 @@ impl Tally {
 
     pub(crate) fn count(&mut self, outcome: &'static str) {
         self.add(outcome, 1);
+    }
+
+    /// Notes that one of the kills was one in a system call.
+    pub(crate) fn count_asleep(&mut self) {
+        self.asleep += 1;
+    }
+
+    pub(crate) fn has_asleep(&self) -> bool {
+        self.asleep > 0
     }
 
     fn add(&mut self, outcome: &'static str, count: usize) {
@@ -32,6 +43,7 @@ impl Tally {
         for &(outcome, count) in &other.outcomes {
             self.add(outcome, count);
         }
+        self.asleep += other.asleep;
     }
 }
 
@@ -39,6 +51,9 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kills: usize = self.outcomes.iter().map(|(_, count)| count).sum();
         write!(f, "{kills} kill points")?;
+        if self.asleep > 0 {
+            write!(f, " ({} asleep)", self.asleep)?;
+        }
         if let Some(steps) = self.steps {
             write!(f, " of {steps} instructions")?;
         }

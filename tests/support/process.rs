@@ -26,8 +26,17 @@ pub fn until_parked(thread: &str) {
 
 /// Whether a thread of any process sleeps in a futex.
 pub fn is_parked(thread: &str) -> bool {
-    let futex = if cfg!(target_arch = "x86_64") { "202 " } else { "98 " };
-    std::fs::read_to_string(format!("/proc/{thread}/syscall")).is_ok_and(|call| call.starts_with(futex))
+    futex_operation(thread).is_some()
+}
+
+/// The operation and its flags, if a thread of any process sleeps in a futex.
+pub fn futex_operation(thread: &str) -> Option<u32> {
+    let futex = if cfg!(target_arch = "x86_64") { "202" } else { "98" };
+    let call = std::fs::read_to_string(format!("/proc/{thread}/syscall")).ok()?;
+    let mut fields = call.split(' ');
+    let is_futex = fields.next() == Some(futex);
+    let operation = fields.nth(1)?.strip_prefix("0x")?;
+    is_futex.then(|| u32::from_str_radix(operation, 16).unwrap())
 }
 
 /// Stops a process, and waits until it has.

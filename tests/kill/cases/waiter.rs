@@ -6,29 +6,34 @@ use std::time::Duration;
 use breezeway::LockError;
 use breezeway::sync::{Mutex, MutexGuard};
 
-use super::locked::SOON;
 use super::mutex::LockUnlock;
-use crate::kill::child::{ASLEEP_AFTER, Child};
+use crate::kill::child::Child;
 use crate::kill::drive::{self, Death, Subject};
 use crate::kill::process::{self, Process};
 use crate::kill::tally::Tally;
 use crate::kill::window::Holder;
 
 /// A child waits for the lock that its parent holds.
-struct Waiter {
-    name: String,
-    parent: LockUnlock,
+pub(super) struct Waiter {
+    pub(super) name: String,
+    pub(super) parent: LockUnlock,
 }
+
+/// Long enough to step to the sleep (in the trace) before it is over, and longer than one sleep may be.
+const PATIENCE: Duration = Duration::from_millis(120);
 
 impl Subject for Waiter {
     type Handle = Mutex;
 
+    /// The first wait of a process counts its CPUs, which takes longer than the wait is to be.
     fn open(&self) -> Mutex {
-        Mutex::open(&self.name).unwrap()
+        let mutex = Mutex::open(&self.name).unwrap();
+        assert!(matches!(mutex.lock_timeout(Duration::ZERO), Err(LockError::Timeout)));
+        mutex
     }
 
     fn operate(&self, mutex: &Mutex) {
-        assert!(matches!(mutex.lock_timeout(ASLEEP_AFTER * 3 / 2), Err(LockError::Timeout)));
+        assert!(matches!(mutex.lock_timeout(PATIENCE), Err(LockError::Timeout)));
     }
 
     fn survive(&mut self, _: &Death) -> &'static str {
@@ -46,7 +51,9 @@ pub(crate) fn wait(name: &str) -> Tally {
     let mut subject = Waiter { name: name.to_owned(), parent: LockUnlock::new(name) };
     let mutex = subject.parent.mutex.clone();
     let guard = mutex.lock().unwrap();
-    let tally = drive::changes(&mut subject);
+    // On a very busy machine the time may be over before the child comes to sleep.
+    let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
+    let tally = rounds.find(Tally::has_asleep).expect("a wait is a sleep");
     drop(guard);
     subject.parent.check(false);
     tally
@@ -61,9 +68,18 @@ struct Unlock {
     before: Holder,
 }
 
+/// A process that waits for the mutex of this name, for ever if need be, and ends when it has had it.
+pub(super) fn another_waiter(name: &str) -> Process {
+    process::fork(|| {
+        let mutex = Mutex::open(name).unwrap();
+        let recovered = mutex.lock().expect("the waiter gets the lock").recovered();
+        if recovered { AFTER_DEATH } else { CLEANLY }
+    })
+}
+
 /// How the waiter got the lock, as its exit code.
-const CLEANLY: libc::c_int = 0;
-const AFTER_DEATH: libc::c_int = 1;
+pub(super) const CLEANLY: libc::c_int = 0;
+pub(super) const AFTER_DEATH: libc::c_int = 1;
 
 impl Subject for Unlock {
     type Handle = RefCell<Option<MutexGuard<'static>>>;
@@ -78,11 +94,7 @@ impl Subject for Unlock {
     }
 
     fn begin(&mut self, _: &Child) {
-        self.waiter = Some(process::fork(|| {
-            let mutex = Mutex::open(&self.name).unwrap();
-            let recovered = mutex.lock_timeout(SOON).expect("the waiter gets the lock").recovered();
-            if recovered { AFTER_DEATH } else { CLEANLY }
-        }));
+        self.waiter = Some(another_waiter(&self.name));
         while !self.parent.watched.lock.has_waiters() {
             std::thread::sleep(Duration::from_micros(50));
         }
