@@ -48,6 +48,7 @@ mod kill {
         pub(crate) mod atomic;
         pub(crate) mod creation;
         pub(crate) mod element;
+        pub(crate) mod guest;
         pub(crate) mod locked;
         pub(crate) mod mutex;
         pub(crate) mod object;
@@ -59,7 +60,9 @@ mod kill {
     }
 }
 
-use kill::cases::{atomic, creation, element, mutex, object, participant, section, stranded, value, waiter};
+use kill::cases::{
+    atomic, creation, element, guest, mutex, object, participant, section, stranded, value, waiter,
+};
 use kill::supervisor::Case;
 use kill::tally::Tally;
 
@@ -107,6 +110,7 @@ const CASES: &[Case] = &[
     case("segment_attach", participant::attach),
     case("segment_attach_after_death", participant::attach_after_death),
     case("segment_attach_first", participant::attach_first),
+    case("segment_use_after_fork", guest::set_in_a_guest),
     case("segment_detach", participant::detach),
     case("segment_reap", participant::reap),
     case("segment_create", creation::create),

@@ -132,7 +132,7 @@ fn processes_count_exactly() {
 }
 
 fn reads_are_whole<const N: usize>() {
-    const READS: u64 = 200_000;
+    const READS: u64 = 100_000;
     let _watchdog = Watchdog::start(120);
     let name = unique("value-reads");
     let value = Value::create(&name, Words([0_u64; N])).unwrap();
@@ -184,7 +184,7 @@ fn a_reader_never_sees_half_of_4096_bytes() {
 
 /// Stops a busy writer wherever it is, again and again: readers must go on.
 fn no_reader_waits_for_a_stopped_writer<const N: usize>() {
-    const STOPS: u32 = 300;
+    const STOPS: u32 = 150;
     let _watchdog = Watchdog::start(120);
     let name = unique("value-stopped");
     let value = Value::create(&name, Words([0_u64; N])).unwrap();

@@ -107,8 +107,7 @@ impl Subject for Unlock {
     fn survive(&mut self, death: &Death) -> &'static str {
         let held = self.before == Holder::Thread(death.pid);
         assert!(!(held && death.completed), "what has returned has happened");
-        let status = self.waiter.take().unwrap().wait();
-        let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+        let code = self.waiter.take().unwrap().exit_code();
         assert_eq!(
             code,
             Some(if held { AFTER_DEATH } else { CLEANLY }),

@@ -1,0 +1,66 @@
+//! The mutex: alone, and with another process at it.
+
+use std::hint::black_box;
+
+use breezeway::sync::Mutex;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+
+mod support;
+
+use support::locks::{Lock, Posix, RawSync, SpinWord};
+use support::page::Page;
+use support::partner::Partner;
+use support::race::{self, Track};
+
+fn uncontended(c: &mut Criterion) {
+    let page = Page::new();
+    let mut group = c.benchmark_group("mutex, lock and unlock");
+    alone(&mut group, "breezeway", &Mutex::new().expect("a mutex"));
+    alone(&mut group, "robust pthread", &Posix::robust(page, 0));
+    alone(&mut group, "pthread", &Posix::plain(page, 1));
+    alone(&mut group, "raw_sync", &RawSync::new(page, 2));
+    alone(&mut group, "compare and swap, swap", &SpinWord::new(page, 3));
+}
+
+fn alone(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lock: &impl Lock) {
+    let mut count = 0;
+    (0..1000).for_each(|_| lock.locked(|| count += 1));
+    assert_eq!(count, 1000);
+    group.bench_function(name, |b| b.iter(|| black_box(lock).locked(|| black_box(()))));
+}
+
+fn contended(c: &mut Criterion) {
+    let page = Page::new();
+    let track = Track::new();
+    let mutex = Mutex::new().expect("a mutex");
+    let robust = Posix::robust(page, 1);
+    let raw_sync = RawSync::new(page, 2);
+    let partner = Partner::fork(|| {
+        let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 2));
+        vec![race::job(mutex, track), race::job(robust, track), race::job(raw_sync, track)]
+    });
+    let mut group = c.benchmark_group("mutex, two processes");
+    together(&mut group, "breezeway", &partner, 0, &mutex, track);
+    together(&mut group, "robust pthread", &partner, 1, &robust, track);
+    together(&mut group, "raw_sync", &partner, 2, &raw_sync, track);
+}
+
+/// Time per section, whoever had it.
+fn together(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    partner: &Partner,
+    job: usize,
+    lock: &impl Lock,
+    track: Track,
+) {
+    // Until both have had the lock.
+    while race::race(partner, job, lock, track, 100_000).turns < 2 {}
+    group.bench_function(name, |b| {
+        b.iter_custom(|sections| race::race(partner, job, lock, track, sections).elapsed);
+    });
+}
+
+criterion_group! { name = benches; config = support::criterion(); targets = uncontended, contended }
+criterion_main!(benches);

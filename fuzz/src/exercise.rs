@@ -1,0 +1,141 @@
+//! Everything a program can do with a segment that is there. Errors are fine; panics, hangs and crashes are not.
+//!
+//! A lock word of arbitrary bytes may look held by somebody alive, so a lock is only ever tried; what waits for a lock is
+//! called only once a try has found it free (and nobody else is there to take it).
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use breezeway::sync::Mutex;
+use breezeway::{Array, Atomic, Segment, Shareable, Value};
+use bytemuck::AnyBitPattern;
+
+/// Bytes up to which an array is copied.
+const SMALL: usize = 1 << 20;
+
+/// Opens the file as a segment and uses whatever it names; then lets it be replaced and removed.
+pub fn segment(path: &Path) {
+    if let Ok(segment) = Segment::options().huge_pages(true).open_file(path) {
+        look(&segment);
+        // While one handle is there, a second one finds other things to be done.
+        if let Ok(second) = Segment::open_file(path) {
+            look(&second);
+        }
+        use_objects(&segment);
+        let _ = segment.reap();
+        // Last, because it changes the segment.
+        if let Ok(added) = segment.add::<Value<u64>>("added by the target", 5) {
+            assert_eq!(added.get(), 5);
+        }
+        let _ = segment.get_or_add::<Array<u8>>("array", 10);
+        look(&segment);
+        segment.persist(false);
+    }
+    let _ = Segment::options().objects(1).participants(1).open_or_create_file(path, 1 << 13);
+    let _ = Segment::remove_file(path);
+}
+
+fn look(segment: &Segment) {
+    let _ = format!("{segment:?} {} {:x}", segment.len(), segment.id());
+    let _ = segment.participants();
+    let _ = segment.participant_id();
+    let _ = segment.still_linked();
+    if let Ok(objects) = segment.objects() {
+        let _ = format!("{objects:?}");
+    }
+}
+
+fn use_objects(segment: &Segment) {
+    let Ok(objects) = segment.objects() else { return };
+    for object in objects.iter().take(16) {
+        let name = object.name.as_str();
+        value::<bool>(segment, name, true);
+        plain_value::<u64>(segment, name, 8);
+        plain_value::<[u64; 9]>(segment, name, [8; 9]);
+        array::<bool>(segment, name, true);
+        plain_array::<u8>(segment, name, 8);
+        plain_array::<u64>(segment, name, 8);
+        plain_array::<[u64; 3]>(segment, name, [8; 3]);
+        atomic(segment, name);
+        mutex(segment, name);
+    }
+}
+
+/// A value of any type; `None` where there is none of the type, or its lock is not free.
+fn value<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Option<Value<T>> {
+    let value = segment.get::<Value<T>>(name).ok()?;
+    let _ = value.try_get();
+    let mut guard = value.try_lock().ok()?;
+    let _ = guard.recovered();
+    *guard = new;
+    drop(guard);
+    if value.set(new).is_ok() {
+        assert!(value.try_get().is_ok_and(|found| found == new));
+    }
+    let _ = value.update(|_| ());
+    let _ = value.lock_timeout(Duration::from_millis(1)).map(|guard| guard.discard());
+    Some(value)
+}
+
+/// A value of a type that any bytes are of.
+fn plain_value<T: Shareable + AnyBitPattern + PartialEq>(segment: &Segment, name: &str, new: T) {
+    if let Some(value) = value(segment, name, new) {
+        let _ = value.get();
+    }
+}
+
+/// An array of any type; `None` where there is none of the type, it is long, or its lock is not free.
+fn array<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Option<Array<T>> {
+    let array = segment.get::<Array<T>>(name).ok()?;
+    let ends = [0, array.len().wrapping_sub(1), array.len(), usize::MAX];
+    let look = || ends.iter().filter(|index| array.try_get(**index).is_ok()).count();
+    if size_of::<T>() <= 8 {
+        look();
+    }
+    if array.len().saturating_mul(size_of::<T>()) > SMALL {
+        return None;
+    }
+    let mut guard = array.try_lock().ok()?;
+    let _ = guard.recovered();
+    if let Some(first) = guard.first_mut() {
+        *first = new;
+    }
+    drop(guard);
+    look();
+    for index in ends {
+        if array.set(index, new).is_ok() {
+            assert!(array.try_get(index).is_ok_and(|found| found == new));
+        }
+        let _ = array.update(index, |element| *element = new);
+    }
+    let _ = array.try_to_vec();
+    let _ = array.write(.., &vec![new; array.len()]);
+    let _ = array.lock_range(1..).map(|guard| guard.discard());
+    Some(array)
+}
+
+/// An array of a type that any bytes are of.
+fn plain_array<T: Shareable + AnyBitPattern + PartialEq>(segment: &Segment, name: &str, new: T) {
+    let Some(array) = array(segment, name, new) else { return };
+    assert!(array.get(array.len()).is_none());
+    let _ = array.get(0);
+    let mut copy = array.to_vec();
+    if array.read_into(.., &mut copy).is_ok() {
+        assert!(copy.iter().all(|element| *element == new));
+    }
+}
+
+fn atomic(segment: &Segment, name: &str) {
+    let Ok(atomic) = segment.get::<Atomic<u64>>(name) else { return };
+    atomic.fetch_add(1, Ordering::Relaxed);
+    let _ = atomic.load(Ordering::Acquire);
+}
+
+fn mutex(segment: &Segment, name: &str) {
+    let Ok(mutex) = segment.get::<Mutex>(name) else { return };
+    let tried = mutex.try_lock().map(|guard| guard.recovered());
+    if tried.is_ok() {
+        let _ = mutex.lock_timeout(Duration::from_millis(1)).map(|guard| guard.recovered());
+    }
+}

@@ -1,0 +1,119 @@
+//! Making bytes look more like a segment, so that what lies behind the first checks is reached too.
+//!
+//! Each degree keeps the one before and mends one thing more; what is not mended stays as the fuzzer made it.
+
+use std::sync::OnceLock;
+
+use crate::seeds;
+
+/// Bytes of a directory entry.
+pub const ENTRY_LEN: usize = 192;
+/// Where the header's flags lie.
+pub const FLAGS_AT: usize = 112;
+/// Where the header counts the directory's entries.
+pub const DIRECTORY_USED_AT: usize = 120;
+
+const HEADER_LEN: usize = 256;
+const PARTICIPANT_LEN: usize = 64;
+const OBJECT_ALIGN: usize = 128;
+/// From the start of a lock: what kind of mutex it is.
+const LOCK_KIND_AT: usize = 16;
+
+/// The bytes, mended as far as `degree` says: 0 for not at all, to 5.
+pub fn mended(degree: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let degree = degree % 6;
+    if degree == 0 || bytes.len() < HEADER_LEN {
+        return bytes;
+    }
+    header(&mut bytes);
+    if degree >= 2 {
+        let directory = tables(&mut bytes);
+        if degree >= 3 {
+            directory.mend(&mut bytes, degree >= 4, degree >= 5);
+        }
+    }
+    bytes
+}
+
+/// A sound segment to copy from.
+fn model() -> &'static [u8] {
+    static MODEL: OnceLock<Vec<u8>> = OnceLock::new();
+    MODEL.get_or_init(|| seeds::sound().expect("a place for a small file"))
+}
+
+/// Magic, version, byte order, pointer width; the length; and that it persists, for otherwise it is stale.
+fn header(bytes: &mut [u8]) {
+    bytes[..20].copy_from_slice(&model()[..20]);
+    put(bytes, 24, bytes.len() as u64);
+    bytes[FLAGS_AT] |= 1;
+}
+
+/// Few participants and objects, and the tables where that puts them.
+fn tables(bytes: &mut [u8]) -> Directory {
+    let participants = 1 + usize::from(bytes[52] % 4);
+    let capacity = 1 + usize::from(bytes[56] % 12);
+    let directory_at = HEADER_LEN + participants * PARTICIPANT_LEN;
+    let arena_at = (directory_at + capacity * ENTRY_LEN).next_multiple_of(OBJECT_ALIGN);
+    bytes[52..56].copy_from_slice(&(participants as u32).to_ne_bytes());
+    bytes[56..60].copy_from_slice(&(capacity as u32).to_ne_bytes());
+    put(bytes, 64, HEADER_LEN as u64);
+    put(bytes, 72, directory_at as u64);
+    put(bytes, 80, arena_at as u64);
+    Directory { at: directory_at, capacity, arena_at }
+}
+
+struct Directory {
+    at: usize,
+    capacity: usize,
+    arena_at: usize,
+}
+
+impl Directory {
+    /// Entries that count have a name and lie one behind the other; with `types`, they are of a type that the target looks for;
+    /// with `locks`, their locks are of the right kind.
+    fn mend(&self, bytes: &mut [u8], types: bool, locks: bool) {
+        let used = get(bytes, DIRECTORY_USED_AT) as usize % (self.capacity + 1);
+        put(bytes, DIRECTORY_USED_AT, used as u64);
+        if locks && bytes.len() >= HEADER_LEN {
+            copy_lock_kind(bytes, 128, 128);
+        }
+        let mut free_from = self.arena_at;
+        for index in 0..used {
+            let at = self.at + index * ENTRY_LEN;
+            if bytes.len() < at + ENTRY_LEN {
+                return;
+            }
+            bytes[at] = b'a' + index as u8;
+            bytes[at + 1] = 0;
+            let mut like = None;
+            if types {
+                let entry = seeds::DIRECTORY_AT + usize::from(bytes[at + 64] % 8) * ENTRY_LEN;
+                bytes[at + 64..at + ENTRY_LEN].copy_from_slice(&model()[entry + 64..entry + ENTRY_LEN]);
+                like = Some(get(model(), entry + 72) as usize);
+            }
+            let offset = free_from.next_multiple_of(OBJECT_ALIGN);
+            let length = get(bytes, at + 80).min(bytes.len().saturating_sub(offset) as u64);
+            put(bytes, at + 72, offset as u64);
+            put(bytes, at + 80, length);
+            free_from = offset + length as usize;
+            if let (true, Some(like)) = (locks, like) {
+                copy_lock_kind(bytes, offset, like);
+            }
+        }
+    }
+}
+
+fn copy_lock_kind(bytes: &mut [u8], lock: usize, model_lock: usize) {
+    if let Some(kind) = bytes.get_mut(lock + LOCK_KIND_AT..lock + LOCK_KIND_AT + 4) {
+        kind.copy_from_slice(&model()[model_lock + LOCK_KIND_AT..][..4]);
+    }
+}
+
+fn get(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..at + 8].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn put(bytes: &mut [u8], at: usize, number: u64) {
+    bytes[at..at + 8].copy_from_slice(&number.to_ne_bytes());
+}

@@ -1,0 +1,69 @@
+//! A forked child uses the handle that it has from its parent: its death takes nothing of its parent's with it.
+
+use std::path::PathBuf;
+
+use breezeway::{Segment, Value};
+
+use super::locked::{SOON, Watched};
+use crate::kill::child::Child;
+use crate::kill::drive::{self, Death, Subject};
+use crate::kill::tally::Tally;
+
+const OLD: u64 = 1;
+const NEW: u64 = 2;
+
+/// A child changes a value through its parent's handle, for which it first attaches by itself.
+struct Guest {
+    name: String,
+    value: Value<u64>,
+    watched: Watched,
+}
+
+impl Subject for Guest {
+    type Handle = ();
+
+    fn reset(&mut self) {
+        self.value.set(OLD).unwrap();
+    }
+
+    fn open(&self) {}
+
+    fn operate(&self, (): &()) {
+        self.value.set(NEW).unwrap();
+    }
+
+    fn observe(&mut self, child: &Child) {
+        self.watched.observe(child);
+        assert!([OLD, NEW].contains(&self.value.get()));
+    }
+
+    fn survive(&mut self, death: &Death) -> &'static str {
+        let found = self.value.get();
+        assert!(found == NEW || (found == OLD && !death.completed), "old, or new: {found}");
+        let guard = self.value.lock_timeout(SOON).expect("the lock passes on");
+        assert_eq!(guard.recovered(), self.watched.was_held_by(death), "whether the holder died");
+        drop(guard);
+
+        // As a third one sees it, the parent lives and its child does not.
+        let third = Segment::open(&self.name).expect("the parent keeps the segment alive");
+        let parent = self.value.segment().participant_id().unwrap();
+        for participant in third.participants().unwrap() {
+            let lives = participant.id == parent || participant.id == third.participant_id().unwrap();
+            assert_eq!(participant.alive, lives, "{participant:?}");
+            assert!(lives || participant.pid == death.pid, "{participant:?}");
+        }
+        let dead = third.reap().unwrap();
+        assert!(dead <= 1 && (dead == 1 || !death.completed));
+        if found == NEW { "new" } else { "old" }
+    }
+
+    fn files(&self, _: u32) -> Vec<PathBuf> {
+        self.value.segment().path().into_iter().collect()
+    }
+}
+
+pub(crate) fn set_in_a_guest(name: &str) -> Tally {
+    let value = Value::create(name, OLD).unwrap();
+    let watched = Watched::of(value.segment());
+    drive::changes(&mut Guest { name: name.to_owned(), value, watched })
+}
