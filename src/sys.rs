@@ -1,7 +1,7 @@
 //! The operating system, and the only users of `libc` and `rustix`. Every function is one small contract.
 //!
 //! - [`clock`]: monotonic deadlines, the time of day
-//! - [`file`]: the files under segments: open, allocate, publish, unlink, seal
+//! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
 //! - [`fork`]: noticing a fork without exec, and giving the child open files of its own
 //! - [`liveness`]: locks that the kernel drops when their holder dies
 //! - [`process`]: who this process is, and whether another still is

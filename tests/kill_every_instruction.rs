@@ -51,6 +51,7 @@ mod kill {
         pub(crate) mod guest;
         pub(crate) mod locked;
         pub(crate) mod mutex;
+        pub(crate) mod news;
         pub(crate) mod object;
         pub(crate) mod participant;
         pub(crate) mod section;
@@ -61,7 +62,7 @@ mod kill {
 }
 
 use kill::cases::{
-    atomic, creation, element, guest, mutex, object, participant, section, stranded, value, waiter,
+    atomic, creation, element, guest, mutex, news, object, participant, section, stranded, value, waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -87,7 +88,8 @@ const CASES: &[Case] = &[
     case("value_lock_32_bytes", value::lock_32_bytes),
     case("value_set_128_bytes", value::set_128_bytes),
     case("value_update_128_bytes", value::update_128_bytes),
-    case("value_set_after_death", value::set_after_death),
+    case("value_set_after_death", news::set_after_death),
+    case("value_lock_after_untold_death", news::lock_after_untold_death),
     case("array_set_3_bytes", element::set_3_bytes),
     case("array_set_4_bytes", element::set_4_bytes),
     case("array_set_13_bytes", element::set_13_bytes),

@@ -35,7 +35,7 @@ use crate::shareable::{self, Shareable};
 ///
 /// **When a process is killed at any instruction:** each element is the old one or the new one. The lock passes on, and the
 /// next section's guard says [`recovered`](ArrayGuard::recovered): elements that the dead one's section changed may be new or
-/// old. In an array made as [`Journaled`](crate::Journaled), the section is rolled back as a whole.
+/// old. In an array made as [`Journaled`], the section is rolled back as a whole.
 ///
 /// ```
 /// use breezeway::Array;
