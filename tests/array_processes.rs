@@ -114,7 +114,7 @@ fn elements_are_whole<T: Numbered>() {
     let mut writer = Role::spawn("in_a_child", &["set", &name, &size_of::<T>().to_string()]);
     writer.hear();
     let (mut changes, mut reads, mut last) = (0, 0, T::of(0));
-    while reads < 100_000 || changes < 100 {
+    while reads < 100_000 || changes < 30 {
         let element = array.get(reads % LEN).unwrap();
         assert!(element.is_whole(), "a torn element: {element:?}");
         changes += u32::from(element != last);
@@ -151,7 +151,7 @@ fn snapshots_are_of_one_time<T: Numbered>() {
     writer.hear();
     let (mut changes, mut reads, mut last) = (0, 0, 0);
     let mut part = [T::of(0); 5];
-    while reads < 5_000 || changes < 100 {
+    while reads < 5_000 || changes < 30 {
         let all = match reads % 4 {
             0 => array.to_vec(),
             1 => array.try_to_vec().unwrap(),

@@ -139,7 +139,7 @@ fn reads_are_whole<const N: usize>() {
     let mut writer = Role::spawn("in_a_child", &["hammer", &name, &N.to_string()]);
     writer.hear();
     let (mut last, mut changes, mut reads) = (0, 0, 0);
-    while reads < READS || changes < 100 {
+    while reads < READS || changes < 30 {
         let number = value.get().number();
         assert!(number >= last, "an old value after a newer one");
         changes += u64::from(number != last);

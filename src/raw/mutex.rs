@@ -5,6 +5,7 @@
 //! | 0 | free | a locker, to its thread id |
 //! | thread id (bit 31: somebody sleeps) | held | its owner, to 0; the kernel at the owner's death, to "abandoned" |
 //! | "abandoned" (bit 30) | its owner died | a locker, to its thread id; it learns of the death |
+//! | id of a thread that is no more | the kernel missed its end | a locker that waited a slice, to "abandoned" |
 //!
 //! The word is the C library's; see `sys::robust`. No sleep is longer than [`SLICE`]: glibc can lose a wake-up when the
 //! woken process is killed before it runs, and then the next slice finds the lock free.
@@ -137,6 +138,9 @@ impl State {
                 Attempt::Held => {}
                 other => return verdict(other, LockError::Timeout),
             }
+            // The kernel frees no more than 2048 locks of a dying thread, and none of a thread that runs another program in
+            // its process's stead.
+            self.robust.abandon_if_ownerless();
             if deadline.is_some_and(Deadline::has_passed) {
                 // The last chance; and glibc's timed wait leaves the mutex noted as about to be locked by this thread, which
                 // an attempt that does not wait clears.

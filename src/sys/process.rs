@@ -26,11 +26,15 @@ impl Identity {
 
     /// Whether the process is known to be gone. One of another pid namespace is not known, nor one that /proc hides.
     pub(crate) fn is_gone(&self) -> bool {
-        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        let is_free = pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH));
         let is_reused = || start_time(self.pid).is_some_and(|start| start != self.start);
-        self.pidns == pid_namespace() && (is_free || is_reused())
+        self.pidns == pid_namespace() && (is_unused(self.pid) || is_reused())
     }
+}
+
+/// Whether no process and no thread has this id.
+fn is_unused(id: u32) -> bool {
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// When the process was started, in clock ticks since boot; `None` where there is none.
@@ -44,6 +48,16 @@ fn start_time(pid: u32) -> Option<u64> {
 fn pid_namespace() -> u64 {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self/ns/pid").map_or(0, |ns| ns.ino())
+}
+
+/// Whether a thread of this id, of any process, has not ended yet. A main thread that nobody has waited for has ended.
+pub(crate) fn thread_exists(thread: u32) -> bool {
+    if is_unused(thread) {
+        return false;
+    }
+    // Somebody else's may be hidden in /proc: that proves nothing.
+    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// This process's name, as `ps` shows it.
@@ -92,6 +106,21 @@ mod tests {
         assert!(!me.is_gone());
         assert!(Identity { start: me.start + 1, ..me }.is_gone());
         assert!(!Identity { pid: u32::MAX, pidns: me.pidns + 1, ..me }.is_gone());
+    }
+
+    #[test]
+    fn a_thread_exists_until_it_has_ended() {
+        let me = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+        assert!(thread_exists(me));
+        let other =
+            std::thread::spawn(|| rustix::thread::gettid().as_raw_nonzero().get() as u32).join().unwrap();
+        while thread_exists(other) {
+            std::thread::yield_now();
+        }
+        std::thread::scope(|scope| {
+            let id = scope.spawn(move || thread_exists(me)).join().unwrap();
+            assert!(id);
+        });
     }
 
     #[test]

@@ -130,6 +130,19 @@ impl RobustMutex {
         self.word().load(Ordering::Relaxed) & OWNER
     }
 
+    /// Marks the mutex as left behind if the thread that its word names is no more: then the kernel has passed by without
+    /// doing so, and nobody else will. Nobody but a living owner could have changed the word since.
+    #[cold]
+    pub(crate) fn abandon_if_ownerless(&self) {
+        let word = self.word().load(Ordering::Relaxed);
+        let owner = word & OWNER;
+        if owner != 0 && !super::process::thread_exists(owner) {
+            // Fails where another waiter was faster.
+            let abandoned = word & !OWNER | OWNER_DIED;
+            let _ = self.word().compare_exchange(word, abandoned, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     /// Marks the mutex as left behind by a dead owner, if anything but free: for owners whose death no kernel has seen,
     /// because the machine went down with them.
     ///

@@ -204,18 +204,31 @@ fn kill<S: Subject>(subject: &mut S, trace: &Trace, point: Point, tally: &mut Ta
     death
 }
 
+/// How often to take the short way to a point before it is given up: the operation may have gone another way.
+const ATTEMPTS: usize = 3;
+
 /// Kills one child at a point.
 pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> Death {
     progress::at(format_args!("on the way to a death after instruction {}", point.steps));
-    let mut child = start(subject);
-    let mut stop = child.travel(trace.route(point.steps));
     let expected = trace.address(point.steps);
-    let arrived = if stop == Stop::Done { None } else { Some(child.counter()) };
-    if point.exact && arrived != expected && expected.is_some() {
-        drop(child);
-        child = start(subject);
-        stop = child.travel(Route::steps(point.steps));
+    for _ in 0..ATTEMPTS {
+        let (death, address) = die_at(subject, trace.route(point.steps), point);
+        if address == expected || expected.is_none() {
+            return death;
+        }
+        // A death like any other, though not the one that was meant.
+        eprintln!("STRAY {} {expected:x?} {address:x?}", point.steps);
+        subject.survive(&death);
     }
+    let route = if point.exact { Route::steps(point.steps) } else { trace.route(point.steps) };
+    die_at(subject, route, point).0
+}
+
+/// Kills one child at the end of a route, and says before which instruction that was; `None` behind the operation.
+fn die_at<S: Subject>(subject: &mut S, route: Route, point: Point) -> (Death, Option<u64>) {
+    let mut child = start(subject);
+    let mut stop = child.travel(route);
+    let address = (stop != Stop::Done).then(|| child.counter());
     if point.asleep && stop == Stop::Underway {
         stop = child.step();
     }
@@ -223,7 +236,7 @@ pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> D
     let completed = stop == Stop::Done;
     let death = Death { pid: child.pid(), point: point.steps, completed, asleep: stop == Stop::Asleep };
     child.kill();
-    death
+    (death, address)
 }
 
 fn start<S: Subject>(subject: &mut S) -> Child {
