@@ -62,7 +62,7 @@ macro_rules! integers_behave_as_in_std {
             assert_eq!(ours.load(SeqCst), 3);
             let std = $std::new(3);
             let samples = [$integer::MIN, 0, 1, 5, $integer::MAX / 3, $integer::MAX - 1, $integer::MAX];
-            compare_verbs!(ours, std, samples, [swap fetch_add fetch_sub fetch_max fetch_min fetch_and fetch_or fetch_xor]);
+            compare_verbs!(ours, std, samples, [swap fetch_add fetch_sub fetch_max fetch_min fetch_and fetch_or fetch_xor fetch_nand]);
         }
     )*};
 }
@@ -85,7 +85,7 @@ fn bool_behaves_as_in_std() {
     let ours = Atomic::<bool>::new(true).unwrap();
     assert!(ours.load(SeqCst));
     let std = AtomicBool::new(true);
-    compare_verbs!(ours, std, [false, true], [swap fetch_and fetch_or fetch_xor]);
+    compare_verbs!(ours, std, [false, true], [swap fetch_and fetch_or fetch_xor fetch_nand]);
 }
 
 #[test]

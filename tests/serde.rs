@@ -217,6 +217,25 @@ fn a_handle_travels_inside_of_whatever_the_format_can_hold() {
     assert_eq!(value.get(), 3);
 }
 
+/// A segment has room for so many participants, and a process may be sent any number of handles.
+#[test]
+fn many_references_attach_once() {
+    let segment = Segment::options().participants(3).create_anonymous(1 << 16).unwrap();
+    let value = segment.add::<Value<u64>>("value", 0).unwrap();
+    for format in FORMATS {
+        let texts = [format.write(&segment), format.write(&value)];
+        let handles: Vec<Value<u64>> = (0..200).map(|_| format.read(&texts[1]).unwrap()).collect();
+        let again: Segment = format.read(&texts[0]).unwrap();
+        assert_eq!(segment.participants().unwrap().len(), 2);
+        for handle in &handles {
+            handle.update(|v| *v += 1).unwrap();
+        }
+        drop((handles, again));
+        assert_eq!(segment.participants().unwrap().len(), 1);
+    }
+    assert_eq!(value.get(), 400);
+}
+
 #[test]
 fn a_reference_to_a_segment_that_another_has_replaced_is_an_error() {
     for format in FORMATS {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use breezeway::{LockError, Segment, SegmentError, Shareable, Value};
 use bytemuck::{CheckedBitPattern, NoUninit, Pod, Zeroable};
+use support::scratch::{Name, peek};
 use support::{Role, Watchdog, role, unique};
 
 #[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
@@ -355,4 +356,18 @@ fn debug_output_does_not_tell_the_value() {
     let value = Value::new(987_654_321_u64).unwrap();
     assert!(!format!("{value:?}").contains("987654321"));
     assert!(!format!("{:?}", value.lock().unwrap()).contains("987654321"));
+}
+
+/// What nobody borrowed mutably is not written back: readers are left alone.
+#[test]
+fn a_section_that_only_reads_publishes_nothing() {
+    let name = Name::new("value-reads");
+    let value = Value::create(&name, [1_u64; 4]).unwrap();
+    let offset = value.segment().objects().unwrap()[0].offset;
+    let version = || u64::from_ne_bytes(peek(&name.path(), offset + 56));
+    assert_eq!(value.lock().unwrap()[3], 1);
+    assert_eq!(value.compare_exchange([9; 4], [2; 4]).unwrap(), Err([1; 4]));
+    assert_eq!(version(), 0);
+    value.lock().unwrap()[3] = 2;
+    assert_eq!(version(), 1);
 }

@@ -137,6 +137,9 @@ impl<T: Shareable> Array<T> {
 
     /// Begins a locked section over all elements, waiting for the lock as long as it takes.
     ///
+    /// The section works on a copy of them all: [`update`](Self::update) is for one element, [`lock_range`](Self::lock_range)
+    /// for some.
+    ///
     /// # Errors
     /// Those of [`set`](Self::set).
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {

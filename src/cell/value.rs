@@ -52,7 +52,8 @@ pub struct Value<T: Shareable> {
 
 /// A locked [`Value`]: a private copy to work on, published when the guard is dropped.
 ///
-/// Nothing is published after [`discard`](Self::discard), or if a panic unwinds through the guard.
+/// Nothing is published after [`discard`](Self::discard), if a panic unwinds through the guard, or if the copy was never
+/// borrowed mutably.
 #[must_use = "dropping the guard unlocks the value at once"]
 pub struct ValueGuard<'a, T: Shareable> {
     copy: T,
@@ -198,9 +199,7 @@ impl<T: Shareable> Value<T> {
     {
         let mut guard = self.guard(self.lock.lock_quietly(Patience::Forever)?)?;
         if *guard != current {
-            let found = *guard;
-            guard.discard();
-            return Ok(Err(found));
+            return Ok(Err(*guard));
         }
         Ok(Ok(core::mem::replace(&mut *guard, new)))
     }
@@ -235,7 +234,7 @@ impl<T: Shareable> Value<T> {
     #[inline]
     fn guard<'a>(&'a self, hold: Hold<'a>) -> Result<ValueGuard<'a, T>, LockError> {
         let copy = shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| hold.corrupt("a value"))?;
-        Ok(ValueGuard { copy, publish: true, panicking: std::thread::panicking(), value: self, hold })
+        Ok(ValueGuard { copy, publish: false, panicking: std::thread::panicking(), value: self, hold })
     }
 }
 
@@ -273,6 +272,7 @@ impl<T: Shareable> Deref for ValueGuard<'_, T> {
 impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
+        self.publish = true;
         &mut self.copy
     }
 }

@@ -2,16 +2,23 @@
 //!
 //! What arrives is attached anew by whoever reads it. A named segment or a file is found by name, an anonymous one through
 //! its sender's open descriptor, so the sender must live until the reference is read. The segment's id is part of the
-//! reference: whatever else has the name by then is not mistaken for it.
+//! reference: whatever else has the name by then is not mistaken for it. However many references a process reads, it
+//! attaches to their segment once.
+
+use std::sync::{Arc, Mutex, Weak};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::mapping::Mapping;
 use super::object::Object;
 use super::options::{Access, Options};
 use super::place::Place;
 use super::{Segment, object, open};
 use crate::error::SegmentError;
+
+/// The mappings that references have led to.
+static OPENED: Mutex<Vec<Weak<Mapping>>> = Mutex::new(Vec::new());
 
 /// What a segment's reference consists of.
 #[derive(Serialize, Deserialize)]
@@ -42,7 +49,21 @@ impl SegmentReference {
         Self { id: halves(segment), access: mapping.access, place }
     }
 
+    /// The segment, attached once in this process for all references to it that are in use.
     fn open(self) -> Result<Segment, SegmentError> {
+        // Another thread may have held the lock when this process was forked: then the register is of no use.
+        let Ok(mut opened) = OPENED.try_lock() else { return self.open_anew() };
+        opened.retain(|mapping| mapping.strong_count() > 0);
+        let known = opened.iter().filter_map(Weak::upgrade).map(|mapping| Segment { mapping });
+        if let Some(segment) = known.into_iter().find(|segment| halves(segment) == self.id) {
+            return Ok(segment);
+        }
+        let segment = self.open_anew()?;
+        opened.push(Arc::downgrade(&segment.mapping));
+        Ok(segment)
+    }
+
+    fn open_anew(self) -> Result<Segment, SegmentError> {
         let options = Options { access: self.access, ..Options::default() };
         let segment = match self.place {
             PlaceReference::Named(name) => open::existing(&options, &Place::named(&name)?),

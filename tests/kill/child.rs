@@ -96,6 +96,12 @@ impl Child {
         machine::counter(self.pid)
     }
 
+    /// Goes to the end of the work.
+    pub(crate) fn finish(&mut self) {
+        self.request(libc::PTRACE_CONT, 0);
+        assert_eq!(self.wait(), Stop::Done);
+    }
+
     /// Goes where the route leads, or to the end of the work, should that come first.
     pub(crate) fn travel(&mut self, route: Route) -> Stop {
         for _ in 0..route.system_calls {

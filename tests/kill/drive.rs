@@ -71,6 +71,7 @@ const LONGEST: usize = 2_000_000;
 
 /// Runs the operation once, instruction by instruction. `each` is called at every point, the start included.
 pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &Child, &Trace)) -> Trace {
+    warm_up(subject);
     let mut trace = Trace::default();
     let mut child = start(subject);
     let pid = child.pid();
@@ -96,6 +97,21 @@ pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &C
             subject.survive(&Death { pid, point: trace.last() + 1, completed: true, asleep: false });
             return trace;
         }
+    }
+}
+
+/// Children that go first, untraced. After them, the next ones find their parent's memory alike, and take the same way.
+const WARM_UPS: usize = 3;
+
+fn warm_up<S: Subject>(subject: &mut S) {
+    for _ in 0..WARM_UPS {
+        progress::at(format_args!("before the first run"));
+        let mut child = start(subject);
+        let pid = child.pid();
+        child.finish();
+        subject.observe(&child);
+        child.kill();
+        subject.survive(&Death { pid, point: usize::MAX, completed: true, asleep: false });
     }
 }
 
@@ -204,7 +220,7 @@ fn kill<S: Subject>(subject: &mut S, trace: &Trace, point: Point, tally: &mut Ta
     death
 }
 
-/// How often to take the short way to a point before it is given up: the operation may have gone another way.
+/// How often to try the short way to a point, which leads elsewhere when the operation goes another way than it went first.
 const ATTEMPTS: usize = 3;
 
 /// Kills one child at a point.
@@ -217,11 +233,12 @@ pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> D
             return death;
         }
         // A death like any other, though not the one that was meant.
-        eprintln!("STRAY {} {expected:x?} {address:x?}", point.steps);
         subject.survive(&death);
     }
-    let route = if point.exact { Route::steps(point.steps) } else { trace.route(point.steps) };
-    die_at(subject, route, point).0
+    let route = if point.exact { Route::steps(point.steps) } else { trace.stepped_route(point.steps) };
+    let (death,address)=die_at(subject, route, point);
+    eprintln!("STRAY {} {expected:x?} {address:x?} {route:x?}", point.steps);
+    death
 }
 
 /// Kills one child at the end of a route, and says before which instruction that was; `None` behind the operation.

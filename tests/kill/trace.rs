@@ -93,11 +93,23 @@ impl Trace {
         self.points.get(n).map(|point| point.address)
     }
 
+    /// The way to point `n` that steps from the last system call on.
+    pub(crate) fn stepped_route(&self, n: usize) -> Route {
+        let (system_calls, start) = self.start_of(n);
+        Route { system_calls, breakpoint: None, steps: n - start }
+    }
+
+    /// How many system calls lie before point `n`, and the point at which the last of them has returned.
+    fn start_of(&self, n: usize) -> (usize, usize) {
+        let system_calls = self.system_calls.partition_point(|&at| at <= n);
+        let start = if system_calls == 0 { 0 } else { self.system_calls[system_calls - 1] };
+        (system_calls, start)
+    }
+
     /// The cheapest way to point `n`.
     pub(crate) fn route(&self, n: usize) -> Route {
         let known = n.min(self.last());
-        let system_calls = self.system_calls.partition_point(|&at| at <= known);
-        let start = if system_calls == 0 { 0 } else { self.system_calls[system_calls - 1] };
+        let (system_calls, start) = self.start_of(known);
         let mut best = known - start;
         let mut halt = None;
         for at in (start + 1..=known).rev() {

@@ -105,7 +105,7 @@ impl Subject for Told {
     fn survive(&mut self, death: &Death) -> &'static str {
         self.first.change.check_value(death);
         let held = self.first.change.watched.was_held_by(death);
-        let told = self.released.is_some_and(|released| death.point >= released);
+        let told = death.completed || self.released.is_some_and(|released| death.point >= released);
         assert!(!(held && told));
         self.first.change.check_lock(!told);
         if told { "told to the second" } else { "told to the survivor" }
