@@ -236,7 +236,7 @@ pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> D
         subject.survive(&death);
     }
     let route = if point.exact { Route::steps(point.steps) } else { trace.stepped_route(point.steps) };
-    let (death,address)=die_at(subject, route, point);
+    let (death, address) = die_at(subject, route, point);
     eprintln!("STRAY {} {expected:x?} {address:x?} {route:x?}", point.steps);
     death
 }
