@@ -53,6 +53,7 @@ mod kill {
         pub(crate) mod mutex;
         pub(crate) mod news;
         pub(crate) mod object;
+        pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod section;
         pub(crate) mod stranded;
@@ -62,7 +63,8 @@ mod kill {
 }
 
 use kill::cases::{
-    atomic, creation, element, guest, mutex, news, object, participant, section, stranded, value, waiter,
+    atomic, creation, element, guest, mutex, news, object, ownerless, participant, section, stranded, value,
+    waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -76,6 +78,7 @@ const CASES: &[Case] = &[
     case("mutex_recoverer", mutex::recoverer),
     case("mutex_wait", waiter::wait),
     case("mutex_unlock_with_waiter", waiter::unlock),
+    case("mutex_wait_for_nobody", ownerless::wait),
     case("mutex_woken_waiter", stranded::waiter),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),

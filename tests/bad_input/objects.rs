@@ -106,12 +106,16 @@ fn a_lock_spoilt_under_its_users_hangs_nobody_who_will_not_wait() {
     for victim in Victim::both(|s| drop(s.add::<Mutex>("it", ()))) {
         let mutex = victim.open().unwrap().get::<Mutex>("it").unwrap();
         let lock_at = victim.offset_of("it");
-        // Held by a thread that does not exist: to everybody else a living one, since only the kernel can tell.
-        victim.patch(lock_at, &0x3fff_fff0_u32.to_ne_bytes());
+        // Held, to all appearances, by a process that lives.
+        victim.patch(lock_at, &std::os::unix::process::parent_id().to_ne_bytes());
         assert!(matches!(refused_lock(mutex.try_lock()), LockError::WouldBlock));
         assert!(matches!(refused_lock(mutex.lock_timeout(SOON)), LockError::Timeout));
         victim.patch(lock_at, &0_u32.to_ne_bytes());
         drop(mutex.lock().unwrap());
+        // Held by a thread that does not exist: who waits finds that out.
+        victim.patch(lock_at, &0x3fff_fff0_u32.to_ne_bytes());
+        assert!(matches!(refused_lock(mutex.try_lock()), LockError::WouldBlock));
+        assert!(mutex.lock().unwrap().recovered());
     }
     let locks = |s: &Segment| drop(s.add::<Mutex>("it", ()));
     // Given up for lost, in the C library's terms: its "owner" is a number that no recovery leaves. (The library then keeps the

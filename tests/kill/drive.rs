@@ -36,6 +36,11 @@ pub(crate) trait Subject {
     fn files(&self, _child: u32) -> Vec<PathBuf> {
         Vec::new()
     }
+
+    /// How many points to kill at that nobody can tell from their neighbours, for the same.
+    fn sample(&self) -> usize {
+        std::env::var("BREEZEWAY_KILL_SAMPLE").ok().and_then(|count| count.parse().ok()).unwrap_or(150)
+    }
 }
 
 /// A child that was killed.
@@ -53,15 +58,25 @@ pub(crate) struct Death {
 /// Where to kill: after so many instructions, perhaps asleep in the next one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Point {
-    pub(crate) steps: usize,
-    pub(crate) asleep: bool,
-    /// Whether a child that got elsewhere by the short way must go step by step.
-    pub(crate) exact: bool,
+    steps: usize,
+    asleep: bool,
+    aim: Aim,
+}
+
+/// What to do about a child that got elsewhere, because the operation went another way than in its first run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// Nothing: its death is as good as another.
+    About,
+    /// Try again, and then step to the point from the last system call on.
+    Close,
+    /// Try again, and then step to the point from the start, so that it is what it says: after so many instructions.
+    Exact,
 }
 
 impl Point {
     pub(crate) fn after(steps: usize) -> Self {
-        Self { steps, asleep: false, exact: true }
+        Self { steps, asleep: false, aim: Aim::Exact }
     }
 }
 
@@ -120,7 +135,7 @@ pub(crate) fn every<S: Subject>(subject: &mut S) -> Tally {
     let mut tally = Tally::default();
     let trace = trace(subject, |_, _, _| {});
     for &steps in trace.sleeps() {
-        kill(subject, &trace, Point { asleep: true, ..Point::after(steps) }, &mut tally);
+        kill(subject, &trace, Point { steps, asleep: true, aim: Aim::Exact }, &mut tally);
     }
     for steps in 0.. {
         if kill(subject, &trace, Point::after(steps), &mut tally).completed {
@@ -135,17 +150,18 @@ pub(crate) fn every<S: Subject>(subject: &mut S) -> Tally {
 pub(crate) fn changes<S: Subject>(subject: &mut S) -> Tally {
     let mut changes = Changes::default();
     let trace = trace(subject, |subject, child, trace| changes.look(subject, child, trace));
-    let mut points = changes.points;
-    points.extend(trace.system_calls().iter().flat_map(|&n| [n - 1, n]));
-    points.extend(sampled(sample_size(), trace.last()));
-    points.insert(trace.last() + 1);
+    let mut points: BTreeMap<usize, Aim> =
+        sampled(subject.sample(), trace.last()).map(|n| (n, Aim::About)).collect();
+    let calls = trace.system_calls().iter().flat_map(|&n| [n - 1, n]);
+    points.extend(changes.points.into_iter().chain(calls).map(|n| (n, Aim::Close)));
+    points.insert(trace.last() + 1, Aim::Close);
 
     let mut tally = Tally::of_steps(trace.last());
     for &steps in trace.sleeps() {
-        kill(subject, &trace, Point { steps, asleep: true, exact: false }, &mut tally);
+        kill(subject, &trace, Point { steps, asleep: true, aim: Aim::Close }, &mut tally);
     }
-    for steps in points {
-        kill(subject, &trace, Point { steps, asleep: false, exact: false }, &mut tally);
+    for (steps, aim) in points {
+        kill(subject, &trace, Point { steps, asleep: false, aim }, &mut tally);
     }
     tally
 }
@@ -187,13 +203,6 @@ impl Changes {
     }
 }
 
-/// How many points [`changes`] takes that nobody can tell from their neighbours, unless `BREEZEWAY_KILL_SAMPLE` says otherwise.
-const SAMPLE: usize = 150;
-
-fn sample_size() -> usize {
-    std::env::var("BREEZEWAY_KILL_SAMPLE").ok().and_then(|count| count.parse().ok()).unwrap_or(SAMPLE)
-}
-
 /// `count` numbers up to `last`, the same in every run.
 fn sampled(count: usize, last: usize) -> impl Iterator<Item = usize> {
     // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
@@ -220,7 +229,7 @@ fn kill<S: Subject>(subject: &mut S, trace: &Trace, point: Point, tally: &mut Ta
     death
 }
 
-/// How often to try the short way to a point, which leads elsewhere when the operation goes another way than it went first.
+/// How often to try the short way to a point.
 const ATTEMPTS: usize = 3;
 
 /// Kills one child at a point.
@@ -229,16 +238,17 @@ pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> D
     let expected = trace.address(point.steps);
     for _ in 0..ATTEMPTS {
         let (death, address) = die_at(subject, trace.route(point.steps), point);
-        if address == expected || expected.is_none() {
+        if address == expected || expected.is_none() || point.aim == Aim::About {
             return death;
         }
         // A death like any other, though not the one that was meant.
         subject.survive(&death);
     }
-    let route = if point.exact { Route::steps(point.steps) } else { trace.stepped_route(point.steps) };
-    let (death, address) = die_at(subject, route, point);
-    eprintln!("STRAY {} {expected:x?} {address:x?} {route:x?}", point.steps);
-    death
+    let route = match point.aim {
+        Aim::Exact => Route::steps(point.steps),
+        Aim::Close | Aim::About => trace.stepped_route(point.steps),
+    };
+    die_at(subject, route, point).0
 }
 
 /// Kills one child at the end of a route, and says before which instruction that was; `None` behind the operation.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use breezeway::Segment;
@@ -107,6 +108,12 @@ impl LockView {
             word if word & 0x3fff_ffff == 0 => Holder::Nobody,
             word => Holder::Thread(word & 0x3fff_ffff),
         }
+    }
+
+    /// Makes the lock look held by this thread.
+    pub(crate) fn set_holder(&self, segment: &Segment, thread: u32) {
+        let file = File::options().write(true).open(segment.path().expect("a name")).expect("a segment");
+        file.write_all_at(&thread.to_ne_bytes(), self.at as u64).expect("room for a word");
     }
 
     /// Whether somebody sleeps.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::mutex::LockUnlock;
-use super::waiter::{CLEANLY, Waiter, another_waiter};
+use super::waiter::{CLEANLY, Waiter, another_waiter, wait_once};
 use crate::kill::child::{Child, Stop};
 use crate::kill::drive::{self, Subject};
 use crate::kill::progress;
@@ -57,6 +57,7 @@ fn strand(subject: &Waiter, trace: &Trace, steps: usize) -> Attempt {
 /// B killed at every instruction between its waking and its next sleep.
 pub(crate) fn waiter(name: &str) -> Tally {
     let mut subject = Waiter { name: name.to_owned(), parent: LockUnlock::new(name) };
+    wait_once(&subject.parent);
     let mutex = subject.parent.mutex.clone();
     let guard = mutex.lock().unwrap();
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
