@@ -5,7 +5,10 @@
 
 mod support;
 
-use breezeway::{Array, LockError, Segment, SegmentError, Value};
+use std::sync::atomic::Ordering::SeqCst;
+
+use breezeway::sync::Mutex;
+use breezeway::{Array, Atomic, LockError, Segment, SegmentError, Value};
 use support::fork::fork;
 use support::process::until;
 use support::scratch::Name;
@@ -142,4 +145,34 @@ fn namespace_role() {
         }
     })
     .join();
+}
+
+/// The child locks by itself once the parent has unlocked, and only then drops its copy of the parent's guard.
+#[test]
+fn a_forked_childs_copy_of_a_guard_does_not_unlock_what_the_child_has_locked() {
+    let _watchdog = Watchdog::start(60);
+    assert!(Role::spawn("copied_guard_role", &[]).join().success());
+}
+
+#[test]
+fn copied_guard_role() {
+    if role().is_none() {
+        return;
+    }
+    let (mutex, stage) = (Mutex::new().unwrap(), Atomic::new(0_u32).unwrap());
+    let guard = mutex.lock().unwrap();
+    // In the parent, the guard goes with the closure that is not called.
+    let child = fork(|| {
+        let copy = guard;
+        let own = mutex.lock().unwrap();
+        drop(copy);
+        stage.store(1, SeqCst);
+        until(|| stage.load(SeqCst) == 2);
+        drop(own);
+    });
+    until(|| stage.load(SeqCst) == 1);
+    assert!(matches!(mutex.try_lock(), Err(LockError::WouldBlock)));
+    stage.store(2, SeqCst);
+    child.join();
+    assert!(!mutex.lock().unwrap().recovered());
 }

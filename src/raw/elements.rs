@@ -119,6 +119,7 @@ impl<'a> Elements<'a> {
     ///
     /// # Safety
     /// The caller holds the lock.
+    #[inline(always)]
     pub(crate) unsafe fn save(&self, index: usize, record: &[AtomicU64]) {
         if is_small(self.size) {
             let (word, start) = self.place(index);
@@ -158,7 +159,12 @@ impl<'a> Elements<'a> {
     ///
     /// # Safety
     /// The caller holds the lock.
+    #[inline(always)]
     pub(crate) unsafe fn differs(&self, index: usize, bytes: &[u8]) -> bool {
+        if is_small(self.size) {
+            let (word, start) = self.place(index);
+            return word.load(Ordering::Relaxed).to_ne_bytes()[start..start + bytes.len()] != *bytes;
+        }
         let mut buffer = [MaybeUninit::<u8>::uninit(); 64];
         let mut at = self.run(index, bytes.len());
         bytes.chunks(buffer.len()).any(|piece| {

@@ -37,10 +37,17 @@ impl<'a> Journal<'a> {
     }
 
     /// Record `n`, for element `index`: the words to save its old bytes in. It counts once `arm` says so.
+    #[inline(always)]
     pub(crate) fn record(&self, n: usize, index: usize) -> &'a [AtomicU64] {
         let record = &self.records[n * self.record_words..][..self.record_words];
         record[0].store(index as u64, Ordering::Relaxed);
         &record[1..]
+    }
+
+    /// The element that record `n` is for.
+    #[inline(always)]
+    pub(crate) fn index(&self, n: usize) -> usize {
+        self.records[n * self.record_words].load(Ordering::Relaxed) as usize
     }
 
     /// From here on, dying undoes the first `n` records.

@@ -131,7 +131,8 @@ impl ObjectLock {
 
 impl Clone for ObjectLock {
     fn clone(&self) -> Self {
-        Self { held: AtomicU32::new(0), region: self.region.clone(), ..*self }
+        let attached = self.region.segment().mapping().attached_generation();
+        Self { held: AtomicU32::new(0), attached, region: self.region.clone(), ..*self }
     }
 }
 
@@ -187,9 +188,11 @@ impl Hold<'_> {
 impl Drop for Hold<'_> {
     #[inline]
     fn drop(&mut self) {
-        // In a forked child this is a copy, and the C library refuses to unlock for a thread that is not the owner.
-        self.lock.held.store(0, Ordering::Relaxed);
-        self.lock.state().unlock();
+        // A forked child's copy of its parent's: the child may hold the lock by another since then.
+        if self.is_ours() {
+            self.lock.held.store(0, Ordering::Relaxed);
+            self.lock.state().unlock();
+        }
     }
 }
 

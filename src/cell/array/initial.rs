@@ -41,7 +41,7 @@ impl<T> From<Elements<T>> for ArrayPlan<T> {
 /// Makes an [`Array`] whose locked sections are all or nothing: a section that its process's death cuts short is rolled back
 /// by whoever takes the lock next.
 ///
-/// The array then keeps room for a copy of itself, and a section's end takes about three times as long.
+/// The array then keeps room for a copy of itself, in which a section's end first saves the elements that it changes.
 ///
 /// ```
 /// use breezeway::{Array, Journaled};

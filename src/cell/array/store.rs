@@ -93,7 +93,7 @@ impl<T: Shareable> Store<T> {
     }
 
     /// Undoes what the lock's last holder left half done; whoever has just taken the lock calls this first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settled<'a>(&self, hold: Hold<'a>) -> Result<Hold<'a>, LockError> {
         // SAFETY: `hold` is the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
@@ -104,13 +104,14 @@ impl<T: Shareable> Store<T> {
     }
 
     /// Takes the lock for a change without a guard.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hold_quietly(&self) -> Result<Hold<'_>, LockError> {
         self.settled(self.lock.lock_quietly(Patience::Forever)?)
     }
 
     /// Takes the lock to read. Where it is this thread's own already, nobody else writes; where it is corrupt, so may the
     /// elements be: in both cases reading can go on without.
+    #[inline(always)]
     pub(super) fn hold_to_read(&self) -> Option<Hold<'_>> {
         self.settled(self.lock.lock_to_read(Patience::Forever).ok()?).ok()
     }
@@ -198,23 +199,24 @@ impl<T: Shareable> Store<T> {
     fn publish_journaled(&self, first: usize, values: &[T]) {
         let (shared, journal) = (self.shared(), self.journal());
         let mut records = 0;
-        // SAFETY: the callers hold the lock, here and below.
-        let differs = |index: usize, value: &T| unsafe { shared.differs(index, bytemuck::bytes_of(value)) };
-        for (n, value) in values.iter().enumerate() {
-            if differs(first + n, value) {
+        for (index, value) in (first..).zip(values) {
+            // SAFETY: the callers hold the lock, here and below.
+            if unsafe { shared.differs(index, bytemuck::bytes_of(value)) } {
                 // SAFETY: as above.
-                unsafe { shared.save(first + n, journal.record(records, first + n)) };
+                unsafe { shared.save(index, journal.record(records, index)) };
                 records += 1;
             }
         }
         journal.arm(records);
-        for (n, value) in values.iter().enumerate() {
+        for index in (0..records).map(|n| journal.index(n)) {
+            // An index out of the range is a peer's, who writes without the lock.
+            let Some(value) = index.checked_sub(first).and_then(|n| values.get(n)) else { continue };
             let bytes = bytemuck::bytes_of(value);
-            match (differs(first + n, value), Self::IS_SMALL) {
-                (false, _) => {}
-                (true, true) => shared.store_small(first + n, bytes),
+            if Self::IS_SMALL {
+                shared.store_small(index, bytes);
+            } else {
                 // SAFETY: as above.
-                (true, false) => unsafe { shared.copy_in(first + n, bytes) },
+                unsafe { shared.copy_in(index, bytes) };
             }
         }
         journal.commit();
