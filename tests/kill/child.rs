@@ -11,7 +11,7 @@ use super::trace::{Halt, Route};
 
 /// How long a system call may take before the child counts as asleep in it.
 ///
-/// One that only has no CPU for so long is taken for asleep by mistake, which does no harm: it is killed there.
+/// One that only has no CPU for so long is taken for asleep by mistake, which does no harm: it may be killed there, too.
 const ASLEEP_AFTER: Duration = Duration::from_millis(20);
 
 /// A forked child that stops before an operation and behind it, and does nothing of it without its parent's word.
@@ -85,6 +85,14 @@ impl Child {
         }
     }
 
+    /// As [`step`](Self::step), but waits for a sleep to be over.
+    fn step_through(&mut self) -> Stop {
+        match self.step() {
+            Stop::Asleep => self.wait(),
+            awake => awake,
+        }
+    }
+
     /// Whether the instruction of this address is a system call.
     pub(crate) fn is_system_call(&self, address: u64) -> bool {
         let look = || machine::is_system_call(self.pid, address);
@@ -102,7 +110,7 @@ impl Child {
         assert_eq!(self.wait(), Stop::Done);
     }
 
-    /// Goes where the route leads, or to the end of the work, should that come first.
+    /// Goes where the route leads, or to the end of the work, should that come first. Sleeps on the way are waited for.
     pub(crate) fn travel(&mut self, route: Route) -> Stop {
         for _ in 0..route.system_calls {
             // Into the call, and out of it.
@@ -122,9 +130,8 @@ impl Child {
             }
         }
         for _ in 0..steps {
-            match self.step() {
-                Stop::Underway => {}
-                elsewhere => return elsewhere,
+            if self.step_through() == Stop::Done {
+                return Stop::Done;
             }
         }
         Stop::Underway
@@ -139,7 +146,7 @@ impl Child {
                 return Ok(Stop::Done);
             }
             breakpoint.clear(self.pid)?;
-            if visit < halt.visit && self.step() == Stop::Done {
+            if visit < halt.visit && self.step_through() == Stop::Done {
                 return Ok(Stop::Done);
             }
         }

@@ -80,8 +80,8 @@ impl Point {
     }
 }
 
-/// No operation is longer: one that is goes round in circles. (On aarch64, atomics made of a load and a store that may fail do so
-/// when they are stepped. Its newer instructions are whole, and used where the processor has them.)
+/// No operation is longer: one that is goes round in circles. (On aarch64, atomics made of a load and a store that may fail
+/// do so when they are stepped. Its newer instructions are whole, and used where the processor has them.)
 const LONGEST: usize = 2_000_000;
 
 /// Runs the operation once, instruction by instruction. `each` is called at every point, the start included.
@@ -251,7 +251,7 @@ pub(crate) fn die<S: Subject>(subject: &mut S, trace: &Trace, point: Point) -> D
     die_at(subject, route, point).0
 }
 
-/// Kills one child at the end of a route, and says before which instruction that was; `None` behind the operation.
+/// Kills one child at the end of a route, and says before which instruction that was: `None` behind the operation.
 fn die_at<S: Subject>(subject: &mut S, route: Route, point: Point) -> (Death, Option<u64>) {
     let mut child = start(subject);
     let mut stop = child.travel(route);
