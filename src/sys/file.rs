@@ -13,6 +13,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+/// Bytes that are worth asking the kernel whether it has them.
+const NOTEWORTHY: u64 = 16 << 20;
+
 /// How tmpfs names itself.
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
 /// How hugetlbfs names itself.
@@ -111,7 +114,8 @@ pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
     // A tmpfs may promise more than there is memory, and a memfd's has no bound at all (0 blocks): asked for that much, the
     // kernel would take memory from everybody before it gives up.
     let bounded = system.f_blocks != 0;
-    if (bounded && len > free) || (system.f_type == TMPFS_MAGIC && len > available_memory()) {
+    let in_memory = system.f_type == TMPFS_MAGIC && len >= NOTEWORTHY;
+    if (bounded && len > free) || (in_memory && len > available_memory()) {
         return Err(Errno::NOSPC.into());
     }
     loop {
