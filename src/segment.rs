@@ -297,7 +297,7 @@ impl Segment {
     }
 
     /// Whether the name (or path) still is this segment's. Somebody may have removed it: `Segment::remove`, another user's
-    /// clean-up, a session manager at logout. An anonymous segment never had one.
+    /// clean-up, a login manager at logout. An anonymous segment never had one.
     pub fn still_linked(&self) -> bool {
         let path = self.mapping.place.path();
         path.is_some_and(|path| matches!(file::id_of_path(&path), Ok(Some(id)) if id == self.mapping.file_id))

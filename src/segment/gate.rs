@@ -34,6 +34,7 @@ impl Turn {
     }
 
     fn give(&self) {
+        // ORDER: Release pairs with the Acquire in `try_take`.
         self.0.store(0, Ordering::Release);
     }
 }

@@ -72,6 +72,7 @@ fn fill(mapping: &Mapping, id: u32) {
 
 /// Gives an id back that this process has.
 pub(super) fn leave(mapping: &Mapping, id: u32) {
+    // ORDER: Release, so that all this process did as `id` comes before; who has the id next reads it behind the kernel's lock.
     mapping.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
     // Fails only for a descriptor that is none, and closing it drops the lock as well.
     let _ = liveness::unlock(mapping.file(), id);
@@ -146,6 +147,7 @@ fn repair_and_free(mapping: &Mapping, id: u32) -> bool {
     let died = state.load(Ordering::Relaxed) != PARTICIPANT_FREE;
     if died {
         repair::after_death_of(mapping, id);
+        // ORDER: as in `leave`, for the repair.
         state.store(PARTICIPANT_FREE, Ordering::Release);
     }
     died
