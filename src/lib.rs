@@ -45,6 +45,8 @@
 //!   locks held at that time are recovered.
 //! - It does not keep memory safe from a *hostile* writer of the lock words themselves: a held lock's list links are the C
 //!   library's, in shared memory. Segments are therefore private to their user (mode 0600) unless asked otherwise.
+//! - It does not join pid namespaces: locks know their holders by thread id, so a process of another namespace than those that
+//!   use a segment is refused ([`SegmentError::ForeignNamespace`]).
 //! - A segment does not grow. A file that somebody truncates while it is mapped is SIGBUS, as for every mapping; anonymous
 //!   segments are sealed against that.
 //! - It runs on Linux with glibc, on x86_64 and aarch64, and nowhere else.
