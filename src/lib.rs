@@ -80,6 +80,8 @@ mod layout;
 mod primitive;
 mod raw;
 #[cfg(not(loom))]
+pub mod queue;
+#[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
 mod shareable;
@@ -91,7 +93,7 @@ mod sys;
 #[cfg(not(loom))]
 pub use crate::{
     cell::{Array, ArrayGuard, Atomic, AtomicInteger, AtomicPrimitive, Journaled, Value, ValueGuard},
-    error::{LockError, SegmentError},
+    error::{LockError, PopError, PushError, SegmentError},
     layout::fingerprint::Kind,
     segment::object::{Initial, Object},
     segment::options::Options,

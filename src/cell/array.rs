@@ -23,7 +23,7 @@ use store::{Layout, Store};
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::mutex::Patience;
+use crate::raw::patience::Patience;
 use crate::segment::object::{Object, Region, Shape, handle_forms, sealed, short_forms};
 use crate::shareable::{self, Shareable};
 

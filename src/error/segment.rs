@@ -142,6 +142,11 @@ pub enum SegmentError {
         /// The name or path.
         name: String,
     },
+    /// This end of the queue belongs to a living process. It can be had when that process lets go of it, hands it over, or dies.
+    EndpointTaken {
+        /// Whose it is, in that process's own pid namespace.
+        pid: u32,
+    },
     /// The segment's directory could not be locked.
     Lock(LockError),
     /// The operating system refused.
@@ -229,6 +234,7 @@ impl fmt::Display for SegmentError {
             Self::Busy { name } => {
                 write!(f, "segment {name:?} is being opened or removed by a stopped process")
             }
+            Self::EndpointTaken { pid } => write!(f, "this end of the queue belongs to process {pid}, which lives"),
             Self::Lock(_) => f.write_str("the segment's directory could not be locked"),
             Self::Os { operation, .. } => write!(f, "could not {operation}"),
         }

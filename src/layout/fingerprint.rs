@@ -17,12 +17,34 @@ pub enum Kind {
     Atomic = 3,
     /// A [`Mutex`](crate::sync::Mutex).
     Mutex = 4,
+    /// A single-producer queue; see [`queue::spsc`](crate::queue::spsc).
+    Spsc = 5,
+    /// A [`Queue`](crate::queue::Queue).
+    Queue = 6,
+    /// A queue of bytes; see [`queue::bytes`](crate::queue::bytes).
+    Bytes = 7,
+    /// A `MessageQueue`.
+    MessageQueue = 8,
+    /// A `JoinableQueue`.
+    JoinableQueue = 9,
 }
+
+const KINDS: [Kind; 9] = [
+    Kind::Value,
+    Kind::Array,
+    Kind::Atomic,
+    Kind::Mutex,
+    Kind::Spsc,
+    Kind::Queue,
+    Kind::Bytes,
+    Kind::MessageQueue,
+    Kind::JoinableQueue,
+];
 
 impl Kind {
     /// The kind of this number in the format, if it is one.
     pub(crate) fn from_number(number: u32) -> Option<Self> {
-        [Self::Value, Self::Array, Self::Atomic, Self::Mutex].into_iter().find(|kind| *kind as u32 == number)
+        KINDS.into_iter().find(|kind| *kind as u32 == number)
     }
 }
 
@@ -105,7 +127,13 @@ fn words(kind: Kind, name: &str, size: u64, align: u32, count: Option<u64>) -> S
             format!("an {kind}<{name}> of {count} elements ({size} bytes, align {align})")
         }
         (Kind::Array | Kind::Atomic, _) => format!("an {kind}<{name}> ({size} bytes, align {align})"),
-        (Kind::Value, _) => format!("a {kind}<{name}> ({size} bytes, align {align})"),
+        (Kind::Bytes, Some(count)) => format!("a byte queue of {count} bytes"),
+        (Kind::Bytes, None) => "a byte queue".to_owned(),
+        (Kind::MessageQueue | Kind::JoinableQueue, _) => format!("a {kind}<{name}>"),
+        (Kind::Spsc | Kind::Queue, Some(count)) => {
+            format!("a {kind}<{name}> of capacity {count} ({size} bytes, align {align})")
+        }
+        (Kind::Value | Kind::Spsc | Kind::Queue, _) => format!("a {kind}<{name}> ({size} bytes, align {align})"),
     }
 }
 

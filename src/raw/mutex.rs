@@ -7,19 +7,15 @@
 //! | "abandoned" (bit 30) | its owner died | a locker, to its thread id; it learns of the death |
 //! | id of a thread that is no more | the kernel missed its end | a locker that waited a slice, to "abandoned" |
 //!
-//! The word is the C library's; see `sys::robust`. No sleep is longer than [`SLICE`]: glibc can lose a wake-up when the
+//! The word is the C library's; see `sys::robust`. No sleep is longer than a slice: glibc can lose a wake-up when the
 //! woken process is killed before it runs, and then the next slice finds the lock free.
 
-use std::time::Duration;
-
+use super::patience::{Patience, SLICE};
 use crate::error::LockError;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
 use crate::sys::robust::{Attempt, RobustMutex};
-
-/// The longest sleep before looking again.
-const SLICE: Duration = Duration::from_millis(100);
 
 /// Looks at a held lock before going to sleep: one to two microseconds in all, less than a sleep and a wake-up cost.
 const LOOKS: u32 = 10;
@@ -44,17 +40,6 @@ const _: () = {
     assert!(size_of::<State>() == 64);
     assert!(core::mem::offset_of!(State, untold) == 48 && core::mem::offset_of!(State, beside) == 56);
 };
-
-/// How long to wait for a lock.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
-    /// Not at all.
-    None,
-    /// So long.
-    For(Duration),
-    /// As long as it takes.
-    Forever,
-}
 
 /// How a lock was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,6 +71,18 @@ impl<'a> Gate<'a> {
         entered
     }
 
+    /// The same without waiting: `None` where somebody is in the gate.
+    pub(super) fn try_enter_in_turn(file: BorrowedFd<'a>, turn: &'a Turn) -> Option<Self> {
+        if !turn.try_take() {
+            return None;
+        }
+        if !liveness::try_lock(file, GATE_BYTE).unwrap_or(false) {
+            turn.give();
+            return None;
+        }
+        Some(Self { file, turn: Some(turn) })
+    }
+
     /// Whether the path names this file; inside the gate it stays so.
     pub(super) fn is_named(&self, id: FileId, path: &Path) -> Result<bool, SegmentError> {
         Ok(file::id_of_path(path).map_err(SegmentError::os("look up the segment's name"))? == Some(id))

@@ -8,7 +8,8 @@ use core::ptr::NonNull;
 use super::object::Region;
 use crate::error::{LockError, SegmentError};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::mutex::{self, Locked, Patience};
+use crate::raw::mutex::{self, Locked};
+use crate::raw::patience::Patience;
 use crate::sys::fork;
 
 /// An object's lock and the words behind it.

@@ -16,7 +16,7 @@ use super::place::Place;
 use crate::error::SegmentError;
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::{mutex, words};
+use crate::raw::{Cells, mutex, words};
 use crate::shareable;
 use crate::sys::file::FileId;
 use crate::sys::fork::{self, UnsharedFile};
@@ -112,6 +112,15 @@ impl Mapping {
         unsafe { core::slice::from_raw_parts(start, count) }
     }
 
+    /// What lies at `offset` and is made of cells only.
+    pub(crate) fn cells<C: Cells>(&self, offset: u64) -> &C {
+        let start = self.at(offset, size_of::<C>() as u64).cast::<C>();
+        assert!(start.is_aligned(), "states are aligned");
+        // SAFETY: aligned, inside the mapping, which lives as long as `self`; `Cells` promises that any bytes are one, and that they
+        // may change under a shared reference.
+        unsafe { &*start }
+    }
+
     fn word32(&self, offset: u64) -> &AtomicU32 {
         let start = self.at(offset, 4).cast::<AtomicU32>();
         assert!(start.is_aligned(), "words are aligned");
@@ -188,6 +197,32 @@ impl Mapping {
     /// The fork generation of the process that attached this mapping last.
     pub(crate) fn attached_generation(&self) -> u32 {
         (self.membership.load(Ordering::Relaxed) >> 32) as u32
+    }
+
+    /// Whether this process is attached as this participant.
+    pub(super) fn is_attached_as(&self, id: u32) -> bool {
+        self.membership.load(Ordering::Relaxed) == u64::from(fork::generation()) << 32 | u64::from(id)
+    }
+
+    /// Whether the participant of this id lives; the kernel vouches for it.
+    pub(crate) fn is_alive(&self, id: u32) -> bool {
+        participants::is_alive(self, id)
+    }
+
+    /// The process id of a participant.
+    pub(crate) fn process_of(&self, id: u32) -> u32 {
+        participants::process_of(self, id)
+    }
+
+    /// Repairs after those who have died attached, if there are any. Somebody who waits may wait for one of them.
+    #[cold]
+    pub(crate) fn care_for_the_dead(&self) {
+        if participants::has_dead(self) && self.participant().is_ok() {
+            // Where somebody is in the gate, this is done the next time.
+            if let Some(gate) = Gate::try_enter_in_turn(self.file(), &self.turn) {
+                let _ = participants::reap(self, &gate);
+            }
+        }
     }
 
     /// As which participant this process is attached; a forked child that is not yet becomes one.

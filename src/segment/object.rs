@@ -13,7 +13,8 @@ use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, entry_words};
 use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
 use crate::primitive::AtomicU64;
-use crate::raw::mutex::{self, Patience};
+use crate::raw::{Cells, mutex};
+use crate::raw::patience::Patience;
 
 /// The name of the object in a segment of its own.
 pub(crate) const ROOT: &str = "root";
@@ -100,6 +101,11 @@ impl Region {
     pub(crate) fn words_from(&self, start: u64) -> &[AtomicU64] {
         let length = self.entry.length.saturating_sub(start);
         self.segment.mapping().words(self.entry.offset + start, (length / 8) as usize)
+    }
+
+    /// The state at the object's start.
+    pub(crate) fn state<C: Cells>(&self) -> &C {
+        self.segment.mapping().cells(self.entry.offset)
     }
 
     /// The lock at the object's start, for kinds that have one.

@@ -100,6 +100,24 @@ pub(super) fn check_namespace(mapping: &Mapping, _gate: &Gate<'_>) -> Result<(),
     Ok(())
 }
 
+/// Whether the participant of this id lives. One that cannot be asked about counts as alive: nothing is repaired on a guess.
+pub(super) fn is_alive(mapping: &Mapping, id: u32) -> bool {
+    (1..=mapping.geometry.tables.participants).contains(&id)
+        && (mapping.is_attached_as(id) || liveness::is_locked_elsewhere(mapping.file(), id, 1).unwrap_or(true))
+}
+
+/// The process id of the participant of this id.
+pub(super) fn process_of(mapping: &Mapping, id: u32) -> u32 {
+    if (1..=mapping.geometry.tables.participants).contains(&id) { load(mapping, id).pid } else { 0 }
+}
+
+/// Whether anybody has died attached and was not repaired after yet.
+pub(super) fn has_dead(mapping: &Mapping) -> bool {
+    (1..=mapping.geometry.tables.participants).any(|id| {
+        mapping.participant_state(id).load(Ordering::Relaxed) != PARTICIPANT_FREE && !is_alive(mapping, id)
+    })
+}
+
 const TEST: &str = "test the locks of the segment's file";
 
 /// Everybody who is attached or died so.

@@ -18,7 +18,7 @@ pub(super) fn after_death_of(mapping: &Mapping, _id: u32) {
             Some(Kind::Value | Kind::Array | Kind::Mutex) => {}
             // Changed by single instructions.
             Some(Kind::Atomic) => {}
-            None => {}
+            Some(Kind::Spsc | Kind::Queue | Kind::Bytes | Kind::MessageQueue | Kind::JoinableQueue) | None => {}
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::mutex::{Patience, State};
+use crate::raw::mutex::State;
+use crate::raw::patience::Patience;
 use crate::segment::lock::{Hold, ObjectLock};
 use crate::segment::object::{self, Initial, Object, Region, Shape, handle_forms, sealed};
 use crate::segment::place::Place;

@@ -1,0 +1,1 @@
+//! Queues between processes, which lose nothing when one of them is killed.
