@@ -24,6 +24,11 @@ pub fn asleep<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> A
 }
 
 impl<T> Asleep<T> {
+    /// Whether it waits no more.
+    pub fn is_done(&self) -> bool {
+        self.handle.is_finished()
+    }
+
     /// What it waited for.
     pub fn wake(self) -> T {
         self.handle.join().unwrap()
