@@ -1,5 +1,6 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
+//! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`event_word`]: a word to sleep on until somebody publishes
 //! - [`journal`]: undoing what a dead process left half done
@@ -8,6 +9,8 @@
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
 //! - [`words`]: copies through shared words
 
+#[cfg(not(loom))]
+pub(crate) mod depot;
 #[cfg(not(loom))]
 pub(crate) mod elements;
 pub(crate) mod event_word;
