@@ -18,6 +18,7 @@
 //! it means nothing; in the list of free blocks, it is how many there are that counts. Every link is checked before it is followed.
 //!
 //! - [`index`]: making the index anew
+//! - [`parts`]: what lies where
 //! - [`tag`]: what a tag says
 
 #![allow(unsafe_code)]
@@ -25,107 +26,16 @@
 #![cfg_attr(not(feature = "serde"), allow(dead_code))]
 
 mod index;
+mod parts;
 mod tag;
 
-pub(crate) use tag::Tag;
+pub(crate) use parts::{BLOCK_BYTES, Layout};
+use parts::{Block, Head, List, Slot, linked};
+use tag::Tag;
 
-use super::Cells;
-use super::event_word::EventWord;
 use super::words::{self, WORD};
 use crate::error::Stop;
 use crate::primitive::{AtomicU64, Ordering};
-
-/// Words of a message in a block: with the link, a cache line.
-const PAYLOAD_WORDS: usize = 7;
-
-/// Bytes of a message in a block.
-pub(crate) const BLOCK_BYTES: usize = PAYLOAD_WORDS * WORD;
-
-/// What lies before the slots.
-#[repr(C, align(64))]
-pub(crate) struct Head {
-    /// Not 0 while the index must not be believed, though nobody died holding the lock.
-    stale: AtomicU64,
-    /// Not 0 for ever once the depot is closed.
-    closed: AtomicU64,
-    /// The stamp of the next message. Stored before the message is committed: a death may skip one.
-    next_stamp: AtomicU64,
-    /// The index.
-    ready: List,
-    free_slots: List,
-    free_blocks: List,
-    /// Where they sleep who wait for a message,
-    pub(crate) items: EventWord,
-    _unused: [u32; 15],
-    /// for room,
-    pub(crate) space: EventWord,
-    _unused_too: [u32; 15],
-    /// or for everything to be done.
-    pub(crate) idle: EventWord,
-    _unused_as_well: [u32; 15],
-}
-
-/// The ends of a list, and how long it is. Lists of free things have no use for their last.
-#[repr(C)]
-struct List {
-    first: AtomicU64,
-    last: AtomicU64,
-    count: AtomicU64,
-}
-
-#[repr(C)]
-struct Slot {
-    tag: AtomicU64,
-    /// The first block of the message.
-    chain: AtomicU64,
-    /// Bytes of the message.
-    length: AtomicU64,
-    /// In the list that the slot is in.
-    next: AtomicU64,
-}
-
-#[repr(C)]
-struct Block {
-    next: AtomicU64,
-    payload: [AtomicU64; PAYLOAD_WORDS],
-}
-
-// SAFETY: made of atomics only.
-unsafe impl Cells for Head {}
-
-/// How large a depot is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
-    slots: usize,
-    blocks: usize,
-}
-
-impl Layout {
-    /// `None` for one without slots, and for more than there is memory for.
-    pub(crate) fn new(slots: u64, blocks: u64) -> Option<Self> {
-        // A slot's number has 32 bits in a lease.
-        let slots = u32::try_from(slots).ok().filter(|slots| *slots > 0)? as usize;
-        let layout = Self { slots, blocks: usize::try_from(blocks).ok()? };
-        layout.length().map(|_| layout)
-    }
-
-    /// Bytes that it takes.
-    pub(crate) fn length(self) -> Option<u64> {
-        let slots = self.slots.checked_mul(size_of::<Slot>())?;
-        let blocks = self.blocks.checked_mul(size_of::<Block>())?;
-        let length = size_of::<Head>().checked_add(slots)?.checked_add(blocks)?;
-        u64::try_from(length).ok().filter(|length| *length <= i64::MAX as u64)
-    }
-
-    pub(crate) fn slots(self) -> usize {
-        self.slots
-    }
-
-    /// Bytes of the longest message.
-    pub(crate) fn max_message(self) -> usize {
-        self.blocks * BLOCK_BYTES
-    }
-}
 
 /// A message that somebody works on: where it lies, and its tag since then, which no other lease of it or of another message has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -411,48 +321,5 @@ impl<'a> Depot<'a> {
 
     fn linked_block(&self, link: &AtomicU64) -> Result<(usize, &'a Block), Stop> {
         linked(self.blocks, link).ok_or(Stop::Corrupt("a link between blocks"))
-    }
-}
-
-/// What a link leads to, and its number.
-fn linked<'a, T>(all: &'a [T], link: &AtomicU64) -> Option<(usize, &'a T)> {
-    let number = usize::try_from(link.load(Ordering::Relaxed).checked_sub(1)?).ok()?;
-    Some((number, all.get(number)?))
-}
-
-impl Slot {
-    fn tag(&self) -> Tag {
-        // ORDER: relaxed; the lock, or the mark of staleness, orders it behind whoever wrote it.
-        Tag::from_bits(self.tag.load(Ordering::Relaxed))
-    }
-
-    /// Commits.
-    fn set_tag(&self, tag: Tag) {
-        // ORDER: Release pairs with the taking of the lock by whoever comes next, also if this process does not live to unlock it:
-        // what the tag speaks of comes before it.
-        self.tag.store(tag.bits(), Ordering::Release);
-    }
-}
-
-impl Block {
-    fn bytes(&self) -> [u8; BLOCK_BYTES] {
-        let mut bytes = [0; BLOCK_BYTES];
-        for (piece, word) in bytes.chunks_exact_mut(WORD).zip(&self.payload) {
-            piece.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-        }
-        bytes
-    }
-}
-
-impl List {
-    // Only the lock's holder counts; a number that wraps is a corrupt one.
-    fn grow(&self, by: usize) {
-        let count = self.count.load(Ordering::Relaxed);
-        self.count.store(count.wrapping_add(by as u64), Ordering::Relaxed);
-    }
-
-    fn shrink(&self, by: usize) {
-        let count = self.count.load(Ordering::Relaxed);
-        self.count.store(count.wrapping_sub(by as u64), Ordering::Relaxed);
     }
 }

@@ -110,7 +110,7 @@ fn who_only_asks_gets_the_dead_ones_job_too() {
     {
         let mut worker = Role::spawn("in_a_child", &["take", &name, "1"]);
         assert_eq!(worker.hear(), "working");
-        let other = (queue.len() > 0).then(|| queue.get().unwrap());
+        let other = (!queue.is_empty()).then(|| queue.get().unwrap());
         worker.kill();
         let job = ask(&queue).unwrap();
         assert!(job.redelivered());

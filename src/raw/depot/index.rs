@@ -1,6 +1,7 @@
 //! Making a depot's index anew from the tags of its slots.
 
-use super::{BLOCK_BYTES, Depot, List, Slot};
+use super::Depot;
+use super::parts::{BLOCK_BYTES, List, Slot};
 use crate::error::Stop;
 use crate::primitive::Ordering;
 
