@@ -93,7 +93,7 @@ mod sys;
 #[cfg(not(loom))]
 pub use crate::{
     cell::{Array, ArrayGuard, Atomic, AtomicInteger, AtomicPrimitive, Journaled, Value, ValueGuard},
-    error::{LockError, PopError, PushError, SegmentError},
+    error::{DoneError, LockError, PopError, PushError, SegmentError},
     layout::fingerprint::Kind,
     segment::object::{Initial, Object},
     segment::options::Options,
