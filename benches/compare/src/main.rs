@@ -4,12 +4,14 @@
 //! that in it. See the README.
 //!
 //! - [`round_trip`], [`parked`], [`stream`], [`crowd`], [`bulk`]: what is measured, with the promises' sides in each
+//! - [`idle`]: what it costs to wait
 //! - [`ends`]: each contender's queues behind [`message`]'s traits
 
 mod bulk;
 mod clock;
 mod crowd;
 mod ends;
+mod idle;
 mod message;
 mod parked;
 mod program;
@@ -27,7 +29,9 @@ fn main() {
     cpu::settle();
     round_trip::add_processes(&mut program);
     stream::add_processes(&mut program);
+    crowd::add_processes(&mut program);
     bulk::add_processes(&mut program);
+    let sleepers = idle::Sleepers::new(&program);
     // Threads are the last: a process that has some does not fork.
     stream::add_threads(&mut program);
     crowd::add_threads(&mut program);
@@ -37,4 +41,6 @@ fn main() {
     sides::report(&sides, &promises::PROMISES);
     println!();
     bulk::report(&sides);
+    println!();
+    sleepers.report();
 }

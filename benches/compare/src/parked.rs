@@ -5,13 +5,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::ends::ours::Ring;
 use crate::program::Program;
+use crate::round_trip;
+use crate::stream::CAPACITY;
 use crate::support::cpu::{OUR_CPU, PARTNER_CPU};
 use crate::support::futex;
 use crate::support::page::Page;
 use crate::support::partner::{Job, Partner};
 use crate::support::sides::Side;
 
+pub const SPSC_ONE: &str = "parked, one CPU, 64 B: breezeway spsc";
+pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: breezeway spsc";
 pub const FUTEX_ONE: &str = "parked, one CPU: bare futexes";
 pub const FUTEX_TWO: &str = "parked, two CPUs: bare futexes";
 
@@ -20,6 +25,8 @@ const BATCH: Duration = Duration::from_millis(2);
 
 /// To be called before this process has found out how many CPUs it may use: a forked one takes it for granted.
 pub fn add_processes(program: &mut Program) {
+    program.add(SPSC_ONE, |name| spsc(name, OUR_CPU));
+    program.add(SPSC_TWO, |name| spsc(name, PARTNER_CPU));
     program.add(FUTEX_ONE, |name| bare(name, OUR_CPU));
     program.add(FUTEX_TWO, |name| bare(name, PARTNER_CPU));
 }
@@ -40,6 +47,19 @@ pub fn side(
         elapsed
     });
     side.lasting(BATCH)
+}
+
+fn spsc(name: &'static str, cpu: usize) -> Side<'static> {
+    let (there, back) = (Ring::new::<[u64; 8]>(CAPACITY), Ring::new::<[u64; 8]>(CAPACITY));
+    side(
+        name,
+        cpu,
+        || {
+            let (mut tx, mut rx) = (there.tx::<[u64; 8]>(), back.rx());
+            Box::new(move |times, _| round_trip::ask(&mut tx, &mut rx, times).as_nanos() as u64)
+        },
+        || round_trip::echo::<[u64; 8]>(there.rx(), back.tx()),
+    )
 }
 
 fn bare(name: &'static str, cpu: usize) -> Side<'static> {

@@ -12,6 +12,7 @@ impl Program {
         Self { only: sides::argument("--only"), sides: Vec::new() }
     }
 
+    /// Whether it is to be measured.
     pub fn has(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|pattern| name.contains(pattern))
     }

@@ -5,17 +5,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::ends::kernel::pipe;
+use crate::ends::ours::Ring;
 use crate::message::{Message, Receiver, Sender};
 use crate::program::Program;
+use crate::stream::CAPACITY;
 use crate::support::page::Page;
 use crate::support::partner::{Job, Partner};
 use crate::support::sides::Side;
 
+pub const SPSC: &str = "round trip 64 B: breezeway spsc";
 pub const LINE: &str = "round trip: naked line";
 pub const LINE_PAUSING: &str = "round trip: naked line, pausing";
 pub const PIPE: &str = "round trip 64 B: pipes";
 
 pub fn add_processes(program: &mut Program) {
+    program.add(SPSC, |name| {
+        let (there, back) = (Ring::new::<[u64; 8]>(CAPACITY), Ring::new::<[u64; 8]>(CAPACITY));
+        let partner = Partner::fork(|| vec![echo::<[u64; 8]>(there.rx(), back.tx())]);
+        side::<[u64; 8]>(name, there.tx(), back.rx(), partner)
+    });
     program.add(LINE, bounce::<false>);
     program.add(LINE_PAUSING, bounce::<true>);
     program.add(PIPE, |name| {

@@ -3,17 +3,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
 use crate::ends::kernel::pipe;
+use crate::ends::ours::{Ring, Trying};
 use crate::message::{Message, Receiver, Sender};
 use crate::program::Program;
 use crate::support::cpu::PARTNER_CPU;
 use crate::support::partner::{Job, Partner};
 use crate::support::sides::Side;
 
+pub const SPSC: &str = "stream 8 B: breezeway spsc";
+pub const SPSC_WAITING: &str = "stream 8 B: breezeway spsc, waiting";
+pub const SPSC_BATCHES: &str = "stream 8 B: breezeway spsc, batches of 64";
+pub const SPSC_LINES: &str = "stream 64 B: breezeway spsc";
 pub const RTRB: &str = "stream 8 B: rtrb, threads";
 pub const RTRB_BATCHES: &str = "stream 8 B: rtrb, threads, batches of 64";
+pub const QUEUE: &str = "1 to 1, 8 B: breezeway Queue";
+pub const QUEUE_WAITING: &str = "1 to 1, 8 B: breezeway Queue, waiting";
 pub const ARRAY_QUEUE: &str = "1 to 1, 8 B: ArrayQueue, threads";
 pub const PIPE: &str = "stream 64 B: pipe";
 
@@ -23,6 +31,35 @@ pub const CAPACITY: usize = 1024;
 const BATCH: usize = 64;
 
 pub fn add_processes(program: &mut Program) {
+    program.add(SPSC, |name| {
+        let ring = Ring::new::<u64>(CAPACITY);
+        let partner = Partner::fork(|| vec![receive_all::<u64>(Trying(ring.rx()))]);
+        side(name, Trying(ring.tx::<u64>()), partner)
+    });
+    program.add(SPSC_WAITING, |name| {
+        let ring = Ring::new::<u64>(CAPACITY);
+        let partner = Partner::fork(|| vec![receive_all::<u64>(ring.rx())]);
+        side(name, ring.tx::<u64>(), partner)
+    });
+    program.add(SPSC_BATCHES, |name| {
+        let ring = Ring::new::<u64>(CAPACITY);
+        batches(name, ring.tx(), Partner::fork(|| vec![receive_batches(ring.rx())]))
+    });
+    program.add(SPSC_LINES, |name| {
+        let ring = Ring::new::<[u64; 8]>(CAPACITY);
+        let partner = Partner::fork(|| vec![receive_all::<[u64; 8]>(ring.rx())]);
+        side::<[u64; 8]>(name, ring.tx(), partner)
+    });
+    program.add(QUEUE, |name| {
+        let queue = Trying(Queue::<u64>::new(CAPACITY).expect("a queue"));
+        let partner = Partner::fork(|| vec![receive_all::<u64>(queue.clone())]);
+        side(name, queue, partner)
+    });
+    program.add(QUEUE_WAITING, |name| {
+        let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
+        let partner = Partner::fork(|| vec![receive_all::<u64>(queue.clone())]);
+        side(name, queue, partner)
+    });
     program.add(PIPE, |name| {
         let (rx, tx) = pipe();
         side::<[u64; 8]>(name, tx, Partner::fork(|| vec![receive_all::<[u64; 8]>(rx)]))
