@@ -17,3 +17,17 @@ pub(crate) use core::{
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+
+/// Asks the processor to fetch the cache line that this address is in, because it will be read.
+#[cfg(not(loom))]
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(crate) fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint about any address, mapped or not; every x86_64 has the instruction.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}

@@ -1,24 +1,28 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
 //! - [`elements`]: an array's elements, stored so that none is ever torn
+//! - [`ends`]: whose the two ends of a single-producer queue are
 //! - [`event_word`]: a word to sleep on until somebody publishes
 //! - [`journal`]: undoing what a dead process left half done
+//! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
 //! - [`patience`]: how long to wait, and the way from looking to sleeping
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
+//! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
 
 #[cfg(not(loom))]
 pub(crate) mod elements;
+pub(crate) mod ends;
 pub(crate) mod event_word;
 #[cfg(not(loom))]
 pub(crate) mod journal;
+pub(crate) mod mpmc;
 #[cfg(not(loom))]
 pub(crate) mod mutex;
 #[cfg(not(loom))]
 pub(crate) mod patience;
 pub(crate) mod seqlock;
-#[cfg(any())]
 pub(crate) mod spsc;
 #[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.
 pub(crate) mod words;

@@ -28,37 +28,66 @@ const SHORT_SLICE: Duration = Duration::from_millis(1);
 /// up to 50 ns, and would come on top of each round trip.
 const EAGER_LOOKS: u32 = 400;
 
-/// Pauses before going to sleep, at most: together a little less than a sleep and a wake-up take.
-const MOST_PAUSES: u32 = 400;
-/// And at least, so that who waits more briefly again is noticed.
-const FEWEST_PAUSES: u32 = 8;
+/// Looks between two looks at the clock.
+const PAUSED_LOOKS: u32 = 16;
 
-/// How long a handle spins before it sleeps: about twice as long as it had to lately, and hardly at all after spinning in vain.
+/// How long to spin before going to sleep, at most: a little more than it takes to wake a sleeper, so that two who wait for each
+/// other and both sleep find out of that again.
+const LONGEST: u32 = 50_000;
+/// And at least, after many sleeps.
+const SHORTEST: u32 = 1_000;
+/// One wait in so many spins as long as it may, whatever was learnt: it would not be learnt otherwise that times have changed.
+const HOPEFUL: u32 = 32;
+
+/// How long, in nanoseconds, a handle spins before it sleeps: as long as was worth it lately, and hardly at all after spinning
+/// in vain.
 #[derive(Debug)]
-pub(crate) struct Spin(AtomicU32);
+pub(crate) struct Spin {
+    nanos: AtomicU32,
+    in_vain: AtomicU32,
+}
 
 impl Default for Spin {
     fn default() -> Self {
-        Self(AtomicU32::new(MOST_PAUSES / 4))
+        Self { nanos: AtomicU32::new(LONGEST), in_vain: AtomicU32::new(0) }
     }
 }
 
 impl Spin {
-    fn most_pauses(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+    fn nanos(&self) -> u32 {
+        let in_vain = self.in_vain.load(Ordering::Relaxed);
+        if in_vain % HOPEFUL == HOPEFUL - 1 { LONGEST } else { self.nanos.load(Ordering::Relaxed) }
     }
 
-    fn was_worth(&self, pauses: u32) {
-        let (before, now) = (self.most_pauses(), 2 * pauses);
-        self.set((before * 7 + now) / 8);
+    fn was_worth_it(&self) {
+        self.nanos.store(LONGEST, Ordering::Relaxed);
     }
 
     fn was_in_vain(&self) {
-        self.set(self.most_pauses() / 2);
+        self.in_vain.fetch_add(1, Ordering::Relaxed);
+        let shorter = self.nanos.load(Ordering::Relaxed) / 2;
+        self.nanos.store(shorter.max(SHORTEST), Ordering::Relaxed);
     }
 
-    fn set(&self, pauses: u32) {
-        self.0.store(pauses.clamp(FEWEST_PAUSES, MOST_PAUSES), Ordering::Relaxed);
+    /// Looks until something is found, or it is time to sleep.
+    fn spin<R>(&self, look: &mut impl FnMut() -> Option<R>) -> Option<R> {
+        for _ in 0..EAGER_LOOKS {
+            if let Some(found) = look() {
+                return Some(found);
+            }
+        }
+        let end = Deadline::after(Duration::from_nanos(self.nanos().into()));
+        while !end.has_passed() {
+            for _ in 0..PAUSED_LOOKS {
+                spin_loop();
+                if let Some(found) = look() {
+                    self.was_worth_it();
+                    return Some(found);
+                }
+            }
+        }
+        self.was_in_vain();
+        None
     }
 }
 
@@ -93,21 +122,10 @@ fn wait_on<R>(
     mut look: impl FnMut() -> Option<R>,
     mut care: impl FnMut(u32),
 ) -> Option<R> {
-    if has_many_cpus() && deadline.is_none_or(|deadline| !deadline.has_passed()) {
-        for _ in 0..EAGER_LOOKS {
-            if let Some(found) = look() {
-                spin.was_worth(0);
-                return Some(found);
-            }
-        }
-        for pauses in 0..spin.most_pauses() {
-            spin_loop();
-            if let Some(found) = look() {
-                spin.was_worth(pauses);
-                return Some(found);
-            }
-        }
-        spin.was_in_vain();
+    if has_many_cpus()
+        && let Some(found) = spin.spin(&mut look)
+    {
+        return Some(found);
     }
     for sleeps in 0_u32.. {
         care(sleeps);

@@ -27,6 +27,11 @@ pub trait Object: Sized + sealed::Sealed {
     type Plan;
     #[doc(hidden)]
     fn fingerprint() -> Fingerprint;
+    /// Whether there can be an object of this plan.
+    #[doc(hidden)]
+    fn check(_: &Self::Plan) -> Result<(), SegmentError> {
+        Ok(())
+    }
     #[doc(hidden)]
     fn shape(plan: &Self::Plan) -> Shape;
     /// Bytes that an object of this shape takes; `None` where that is more than there are.
@@ -38,6 +43,11 @@ pub trait Object: Sized + sealed::Sealed {
     /// A handle to the object that lies there. The region is as long as its shape asks for.
     #[doc(hidden)]
     fn attach(region: Region) -> Result<Self, SegmentError>;
+    /// The same for a handle that was sent here.
+    #[doc(hidden)]
+    fn adopt(region: Region) -> Result<Self, SegmentError> {
+        Self::attach(region)
+    }
     #[doc(hidden)]
     fn region(&self) -> &Region;
 }
@@ -158,6 +168,7 @@ pub(super) fn add<O: Object>(
     fingerprint: Fingerprint,
 ) -> Result<O, SegmentError> {
     directory::check_name(name)?;
+    O::check(plan)?;
     let _lock = DirectoryLock::take(segment)?;
     if directory::find(segment.mapping(), name)?.is_some() {
         return Err(SegmentError::ObjectExists { name: name.to_owned() });
@@ -190,9 +201,23 @@ pub(super) fn get<O: Object>(
     name: &str,
     fingerprint: Fingerprint,
 ) -> Result<O, SegmentError> {
+    find::<O>(segment, name, fingerprint).and_then(O::attach)
+}
+
+/// Finds a handle's object, where the handle was sent here.
+#[cfg(feature = "serde")]
+pub(super) fn adopt<O: Object>(
+    segment: &Segment,
+    name: &str,
+    fingerprint: Fingerprint,
+) -> Result<O, SegmentError> {
+    find::<O>(segment, name, fingerprint).and_then(O::adopt)
+}
+
+fn find<O: Object>(segment: &Segment, name: &str, fingerprint: Fingerprint) -> Result<Region, SegmentError> {
     directory::check_name(name)?;
     match directory::find(segment.mapping(), name)? {
-        Some(entry) => attach(segment, entry, fingerprint, None),
+        Some(entry) => checked::<O>(segment, entry, fingerprint, None),
         None => Err(SegmentError::NoSuchObject { name: name.to_owned() }),
     }
 }
@@ -205,20 +230,21 @@ pub(super) fn get_or_add<O: Object>(
     fingerprint: Fingerprint,
 ) -> Result<O, SegmentError> {
     directory::check_name(name)?;
+    O::check(plan)?;
     let _lock = DirectoryLock::take(segment)?;
     match directory::find(segment.mapping(), name)? {
-        Some(entry) => attach(segment, entry, fingerprint, Some(O::shape(plan))),
+        Some(entry) => checked::<O>(segment, entry, fingerprint, Some(O::shape(plan))).and_then(O::attach),
         None => add_locked(segment, name, plan, fingerprint),
     }
 }
 
-/// A handle to the object of this entry, if it is what the caller thinks.
-fn attach<O: Object>(
+/// Where the object of this entry lies, if it is what the caller thinks.
+fn checked<O: Object>(
     segment: &Segment,
     entry: DirectoryEntry,
     fingerprint: Fingerprint,
     shape: Option<Shape>,
-) -> Result<O, SegmentError> {
+) -> Result<Region, SegmentError> {
     let region = Region { segment: segment.clone(), entry };
     if !fingerprint.matches(&entry) || shape.is_some_and(|shape| shape != region.shape()) {
         return Err(SegmentError::TypeMismatch {
@@ -230,11 +256,12 @@ fn attach<O: Object>(
     if O::length(region.shape()) != Some(entry.length) {
         return Err(region.corrupt("the length of an object"));
     }
-    O::attach(region)
+    Ok(region)
 }
 
 /// Makes a segment for one object.
 pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
+    O::check(plan)?;
     let options = Options::default().objects(1);
     let arena_at = Tables::new(options.participants, options.objects).arena_at;
     let length = O::length(O::shape(plan)).unwrap_or(u64::MAX);
@@ -257,10 +284,13 @@ pub(crate) fn open_alone<O: Object>(place: &Place) -> Result<O, SegmentError> {
 
 /// Opens the object of a segment of its own, if it is of this shape, or makes it.
 pub(crate) fn open_or_create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
+    O::check(plan)?;
     let open = || {
         let segment = open::existing(&Options::default(), place)?;
         match directory::find(segment.mapping(), ROOT)? {
-            Some(entry) => attach(&segment, entry, O::fingerprint(), Some(O::shape(plan))),
+            Some(entry) => {
+                checked::<O>(&segment, entry, O::fingerprint(), Some(O::shape(plan))).and_then(O::attach)
+            }
             None => Err(SegmentError::NoSuchObject { name: ROOT.to_owned() }),
         }
     };

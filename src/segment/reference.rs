@@ -123,7 +123,7 @@ pub(crate) fn deserialize<'de, O: Object, D: Deserializer<'de>>(deserializer: D)
         let segment = reference.segment.open()?;
         let fingerprint = O::fingerprint();
         let fingerprint = reference.type_tag.map_or(fingerprint, |tag| fingerprint.tagged(tag));
-        object::get(&segment, &reference.object, fingerprint)
+        object::adopt(&segment, &reference.object, fingerprint)
     };
     open().map_err(D::Error::custom)
 }

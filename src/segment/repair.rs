@@ -7,9 +7,12 @@ use super::gate::Gate;
 use super::mapping::Mapping;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::Kind;
+use crate::layout::header::DirectoryEntry;
+use crate::raw::event_word::EVERYBODY;
+use crate::raw::spsc;
 
 /// Repairs what participant `id`, which is proven dead, held. Idempotent: it may be cut short and begun anew.
-pub(super) fn after_death_of(mapping: &Mapping, _id: u32) {
+pub(super) fn after_death_of(mapping: &Mapping, id: u32) {
     // A corrupt directory names nothing to repair; whoever opens an object of it is told.
     for entry in directory::entries(mapping).map_while(Result::ok) {
         match Kind::from_number(entry.kind) {
@@ -18,8 +21,21 @@ pub(super) fn after_death_of(mapping: &Mapping, _id: u32) {
             Some(Kind::Value | Kind::Array | Kind::Mutex) => {}
             // Changed by single instructions.
             Some(Kind::Atomic) => {}
-            Some(Kind::Spsc | Kind::Queue | Kind::Bytes | Kind::MessageQueue | Kind::JoinableQueue) | None => {}
+            Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id),
+            Some(Kind::Queue | Kind::MessageQueue | Kind::JoinableQueue) | None => {}
         }
+    }
+}
+
+/// Takes the ends of a queue from the dead, and tells whoever waits at the others.
+fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
+    if entry.length < size_of::<spsc::State>() as u64 {
+        return;
+    }
+    let state: &spsc::State = mapping.cells(entry.offset);
+    if state.ends.repair(dead) {
+        state.items.notify(EVERYBODY);
+        state.space.notify(EVERYBODY);
     }
 }
 

@@ -1,0 +1,184 @@
+//! [`Consumer`]: the end that pops.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use std::time::Duration;
+
+use super::{fingerprint, length, shape, slots};
+use crate::error::{PopError, SegmentError, Stop};
+use crate::layout::fingerprint::Fingerprint;
+use crate::queue::endpoint::Endpoint;
+use crate::queue::slots::Slots;
+use crate::queue::{NOT_A_VALUE, check_capacity, end_forms};
+use crate::raw::patience::Patience;
+use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};
+use crate::shareable::Shareable;
+
+/// The consuming end of a [queue](super): one process's at a time.
+///
+/// Dropped, it tells the producer that nobody listens, unless another process opens this end.
+pub struct Consumer<T: Shareable> {
+    end: Endpoint<false>,
+    slots: Slots<T>,
+}
+
+impl<T: Shareable> Consumer<T> {
+    /// Takes the next value out, waiting for one as long as it takes. **The commit is the store of the consumer's index.**
+    ///
+    /// # Errors
+    /// `Closed` or `Disconnected`, once everything has been taken out; `HandedOver`; `Corrupt`, also for a value whose bytes are not a
+    /// `T`, which then is taken out.
+    #[doc(alias = "get")]
+    #[doc(alias = "recv")]
+    #[inline]
+    pub fn pop(&mut self) -> Result<T, PopError> {
+        self.pop_within(Patience::Forever)
+    }
+
+    /// Takes the next value out if there is one.
+    ///
+    /// # Errors
+    /// `Empty`, and those of [`pop`](Self::pop).
+    #[inline]
+    pub fn try_pop(&mut self) -> Result<T, PopError> {
+        self.pop_within(Patience::None)
+    }
+
+    /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_timeout(&mut self, timeout: Duration) -> Result<T, PopError> {
+        self.pop_within(Patience::For(timeout))
+    }
+
+    #[inline(always)]
+    fn pop_within(&mut self, patience: Patience) -> Result<T, PopError> {
+        self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
+        // SAFETY: the side is below its capacity, and the slot is the consumer's until it commits; there is one consumer.
+        let value = unsafe { self.slots.read(self.end.at() as usize) };
+        self.end.commit(1);
+        value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
+    }
+
+    /// Takes values out into the slice, as many as there are and as fit, by one commit, and says how many. Waits for the first as
+    /// long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_slice(&mut self, values: &mut [T]) -> Result<usize, PopError> {
+        self.pop_some(values, Patience::Forever)
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    /// `Empty`, and those of [`pop`](Self::pop).
+    #[inline]
+    pub fn try_pop_slice(&mut self, values: &mut [T]) -> Result<usize, PopError> {
+        self.pop_some(values, Patience::None)
+    }
+
+    /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_slice_timeout(&mut self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
+        self.pop_some(values, Patience::For(timeout))
+    }
+
+    #[inline(always)]
+    fn pop_some(&mut self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
+        if values.is_empty() {
+            return Ok(0);
+        }
+        let room = self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
+        let count = values.len().min(room as usize);
+        let mut all_are_values = true;
+        let mut index = self.end.at() as usize;
+        for value in &mut values[..count] {
+            // SAFETY: as in `pop_within`, for the slots from there on, of which there are `room`.
+            match unsafe { self.slots.read(index) } {
+                Some(read) => *value = read,
+                None => all_are_values = false,
+            }
+            index = if index + 1 == self.slots.capacity() { 0 } else { index + 1 };
+        }
+        self.end.commit(count as u64);
+        if all_are_values { Ok(count) } else { Err(PopError::Corrupt { what: NOT_A_VALUE }) }
+    }
+
+    /// The values, each as it comes, until the queue is closed or its producer gone. An iterator over what is there already is
+    /// made by [`try_iter`](Self::try_iter).
+    pub fn iter(&mut self) -> impl Iterator<Item = T> {
+        core::iter::from_fn(|| self.pop().ok())
+    }
+
+    /// The values that are there already.
+    pub fn try_iter(&mut self) -> impl Iterator<Item = T> {
+        core::iter::from_fn(|| self.try_pop().ok())
+    }
+}
+
+end_forms!(Consumer, "producer");
+
+impl<T: Shareable> sealed::Sealed for Consumer<T> {}
+
+impl<T: Shareable> Object for Consumer<T> {
+    type Plan = usize;
+
+    fn fingerprint() -> Fingerprint {
+        fingerprint::<T>()
+    }
+
+    fn check(capacity: &usize) -> Result<(), SegmentError> {
+        check_capacity(*capacity)
+    }
+
+    fn shape(capacity: &usize) -> Shape {
+        shape(*capacity)
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        length::<T>(shape)
+    }
+
+    fn build(_: &usize, _: &Region) {
+        // As for the producer.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        let slots = slots(&region);
+        Ok(Self { end: Endpoint::take(region, slots.capacity() as u64, false)?, slots })
+    }
+
+    fn adopt(region: Region) -> Result<Self, SegmentError> {
+        let slots = slots(&region);
+        Ok(Self { end: Endpoint::take(region, slots.capacity() as u64, true)?, slots })
+    }
+
+    fn region(&self) -> &Region {
+        self.end.region()
+    }
+}
+
+impl<T: Shareable> Initial<Consumer<T>> for usize {
+    fn plan(self) -> usize {
+        self
+    }
+}
+
+short_forms!([T: Shareable] Consumer<T>);
+
+impl<T: Shareable> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Consumer<u64>: Send, Sync);
+static_assertions::assert_not_impl_any!(Consumer<u64>: Clone);

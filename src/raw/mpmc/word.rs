@@ -1,0 +1,102 @@
+//! The word of a slot: `{lap:44 | owner:16 | state:4}`.
+
+/// Which use of a slot: a number that wraps around at 2^44, so that only how far two laps are apart means anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lap(u64);
+
+const LAP_BITS: u32 = 44;
+const LAP_MASK: u64 = (1 << LAP_BITS) - 1;
+const OWNER_AT: u32 = 4;
+const LAP_AT: u32 = 20;
+
+impl Lap {
+    #[inline(always)]
+    pub(super) const fn new(number: u64) -> Self {
+        Self(number & LAP_MASK)
+    }
+
+    #[inline(always)]
+    pub(super) const fn number(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(super) const fn next(self) -> Self {
+        Self::new(self.0 + 1)
+    }
+
+    pub(super) const fn before(self) -> Self {
+        Self::new(self.0.wrapping_sub(1))
+    }
+
+    /// Laps from this one to `other`; negative where `other` is the earlier one.
+    #[inline(always)]
+    pub(super) const fn distance_to(self, other: Self) -> i64 {
+        // The upper bits' sign is the difference's.
+        (other.0.wrapping_sub(self.0) << (64 - LAP_BITS)) as i64 >> (64 - LAP_BITS)
+    }
+}
+
+/// What a slot is for right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Free,
+    Writing,
+    Full,
+    Leased,
+    Returned,
+    /// No state at all.
+    Unknown,
+}
+
+/// A slot's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(u64);
+
+impl Word {
+    #[inline(always)]
+    pub(super) const fn new(lap: Lap, owner: u32, state: State) -> Self {
+        Self(lap.0 << LAP_AT | (owner as u64 & 0xffff) << OWNER_AT | state as u64)
+    }
+
+    #[inline(always)]
+    pub(super) const fn lap(self) -> Lap {
+        Lap(self.0 >> LAP_AT)
+    }
+
+    #[inline(always)]
+    pub(super) const fn owner(self) -> u32 {
+        (self.0 >> OWNER_AT & 0xffff) as u32
+    }
+
+    #[inline(always)]
+    pub(super) const fn state(self) -> State {
+        match self.0 & 0xf {
+            0 => State::Free,
+            1 => State::Writing,
+            2 => State::Full,
+            3 => State::Leased,
+            4 => State::Returned,
+            _ => State::Unknown,
+        }
+    }
+
+    /// The same in another lap.
+    pub(super) const fn in_lap(self, lap: Lap) -> Self {
+        Self::new(lap, self.owner(), self.state())
+    }
+}
+
+impl From<u64> for Word {
+    #[inline(always)]
+    fn from(word: u64) -> Self {
+        Self(word)
+    }
+}
+
+impl From<Word> for u64 {
+    #[inline(always)]
+    fn from(word: Word) -> Self {
+        word.0
+    }
+}

@@ -1,0 +1,126 @@
+//! The indices of a ring with one producer and one consumer. What lies in the ring is the caller's business.
+//!
+//! After Lamport ("Proving the correctness of multiprocess programs", 1977), with each side keeping what it knows in private
+//! memory, as rtrb and folly do: its own index, and the other's as it last saw it.
+//!
+//! | word | meaning | who moves it |
+//! |---|---|---|
+//! | `tail` | units written since the ring was made | the producer, by as many as it has written before. **This store is the commit of a push** |
+//! | `head` | units read since then | the consumer, by as many as it has copied out before. **This store is the commit of a pop** |
+//!
+//! `head <= tail <= head + capacity`. A side that dies leaves its index at the last commit, and its successor goes on from there.
+//! The counts wrap around at 2^64, which nobody lives to see.
+
+use super::ends::Ends;
+use super::event_word::EventWord;
+use crate::primitive::{AtomicU64, Ordering};
+
+/// The state: a line for each side, and one that both read and hardly anybody writes.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct State {
+    tail: Line,
+    head: Line,
+    pub(crate) ends: Ends,
+    /// The consumer sleeps on it.
+    pub(crate) items: EventWord,
+    /// The producer sleeps on it.
+    pub(crate) space: EventWord,
+    _unused: [u64; 14],
+}
+
+/// An index on two cache lines of its own: processors fetch them in pairs.
+#[derive(Debug)]
+#[repr(C)]
+struct Line {
+    index: AtomicU64,
+    _unused: [u64; 15],
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<State>() == 384);
+
+// SAFETY: atomics, and bytes that nobody looks at.
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+unsafe impl super::Cells for State {}
+
+/// What one side knows, in private memory.
+#[derive(Debug)]
+pub(crate) struct Side<const PRODUCER: bool> {
+    capacity: u64,
+    /// Its own index; nobody else moves it.
+    own: u64,
+    /// Up to where it may go, as last seen.
+    limit: u64,
+    /// Where in the ring `own` is.
+    at: u64,
+}
+
+/// The indices contradict each other: no two sides that keep to the rules have left them so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contradiction;
+
+impl<const PRODUCER: bool> Side<PRODUCER> {
+    /// A side of a ring, as its last holder left it. The caller is the only one on this side.
+    pub(crate) fn new(state: &State, capacity: u64) -> Result<Self, Contradiction> {
+        let own = if PRODUCER { &state.tail } else { &state.head };
+        // ORDER: Acquire pairs with the Release in `advance`, of the holder before.
+        let own = own.index.load(Ordering::Acquire);
+        if capacity == 0 {
+            return Err(Contradiction);
+        }
+        let mut side = Self { capacity, own, limit: own, at: own % capacity };
+        side.refresh(state)?;
+        Ok(side)
+    }
+
+    /// How far it may go, as far as it knows.
+    #[inline(always)]
+    pub(crate) fn known_room(&self) -> u64 {
+        self.limit.wrapping_sub(self.own)
+    }
+
+    /// Where in the ring it is, below the capacity.
+    #[inline(always)]
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Looks how far it may go.
+    #[inline(always)]
+    pub(crate) fn refresh(&mut self, state: &State) -> Result<u64, Contradiction> {
+        let (other, ahead) = if PRODUCER { (&state.head, self.capacity) } else { (&state.tail, 0) };
+        // ORDER: Acquire pairs with the Release in `advance` of the other side: what it has written is there, what it has read it
+        // needs no more.
+        let limit = other.index.load(Ordering::Acquire).wrapping_add(ahead);
+        let room = limit.wrapping_sub(self.own);
+        if room > self.capacity {
+            return Err(Contradiction);
+        }
+        self.limit = limit;
+        Ok(room)
+    }
+
+    /// Commits `count` units, of which there is room for: writes, or reads, that are done.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, state: &State, count: u64) {
+        debug_assert!(count <= self.known_room());
+        let own = if PRODUCER { &state.tail } else { &state.head };
+        self.own = self.own.wrapping_add(count);
+        self.at += count;
+        if self.at >= self.capacity {
+            self.at -= self.capacity;
+        }
+        // ORDER: Release pairs with the Acquire in `refresh` of the other side. The commit.
+        own.index.store(self.own, Ordering::Release);
+    }
+}
+
+impl State {
+    /// Units in the ring, about.
+    pub(crate) fn len(&self, capacity: u64) -> u64 {
+        let head = self.head.index.load(Ordering::Relaxed);
+        self.tail.index.load(Ordering::Relaxed).wrapping_sub(head).min(capacity)
+    }
+}
