@@ -78,9 +78,9 @@ mod error;
 #[cfg(not(loom))]
 mod layout;
 mod primitive;
-mod raw;
 #[cfg(not(loom))]
 pub mod queue;
+mod raw;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]

@@ -7,9 +7,13 @@
 //! Each operation comes in three forms: `push` waits as long as it takes, `try_push` not at all, `push_timeout` so long. A wait
 //! spins briefly, then sleeps; nothing is spent on waking where nobody sleeps.
 
+pub mod bytes;
 mod endpoint;
+mod mpmc;
 mod slots;
 pub mod spsc;
+
+pub use mpmc::{Iter, Lease, Queue};
 
 use crate::error::SegmentError;
 
@@ -26,8 +30,8 @@ fn check_capacity(capacity: usize) -> Result<(), SegmentError> {
 
 /// What both ends of a queue with one producer and one consumer can.
 macro_rules! end_forms {
-    ($object:ident, $other:literal) => {
-        impl<T: $crate::Shareable> $object<T> {
+    ([$($generics:tt)*] $object:ty, $other:literal, $units:literal) => {
+        impl<$($generics)*> $object {
             /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
             /// A push that is under way while the consumer closes may still arrive.
             pub fn close(&self) -> bool {
@@ -49,19 +53,14 @@ macro_rules! end_forms {
                 self.end.release();
             }
 
-            /// Values in the queue.
+            #[doc = concat!($units, " in the queue.")]
             pub fn len(&self) -> usize {
-                self.end.len(self.slots.capacity() as u64) as usize
+                self.end.len(self.capacity() as u64) as usize
             }
 
             /// Whether there are none.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
-            }
-
-            /// Values that fit into the queue.
-            pub fn capacity(&self) -> usize {
-                self.slots.capacity()
             }
 
             /// The segment it lies in.
@@ -72,7 +71,7 @@ macro_rules! end_forms {
 
         /// Sends the end away: from then on it belongs to the process that reads it, and is of no use here.
         #[cfg(feature = "serde")]
-        impl<T: $crate::Shareable> serde::Serialize for $object<T> {
+        impl<$($generics)*> serde::Serialize for $object {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if !self.end.pledge() {
                     return Err(serde::ser::Error::custom("this end of the queue is another process's"));
@@ -82,7 +81,7 @@ macro_rules! end_forms {
         }
 
         #[cfg(feature = "serde")]
-        impl<'de, T: $crate::Shareable> serde::Deserialize<'de> for $object<T> {
+        impl<'de, $($generics)*> serde::Deserialize<'de> for $object {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 $crate::segment::reference::deserialize(deserializer)
             }

@@ -3,6 +3,7 @@
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
 //! - [`event_word`]: a word to sleep on until somebody publishes
+//! - [`frames`]: how messages of any length lie in a ring of bytes
 //! - [`journal`]: undoing what a dead process left half done
 //! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
@@ -15,6 +16,8 @@
 pub(crate) mod elements;
 pub(crate) mod ends;
 pub(crate) mod event_word;
+#[cfg(not(loom))]
+pub(crate) mod frames;
 #[cfg(not(loom))]
 pub(crate) mod journal;
 pub(crate) mod mpmc;

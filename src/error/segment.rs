@@ -234,7 +234,9 @@ impl fmt::Display for SegmentError {
             Self::Busy { name } => {
                 write!(f, "segment {name:?} is being opened or removed by a stopped process")
             }
-            Self::EndpointTaken { pid } => write!(f, "this end of the queue belongs to process {pid}, which lives"),
+            Self::EndpointTaken { pid } => {
+                write!(f, "this end of the queue belongs to process {pid}, which lives")
+            }
             Self::Lock(_) => f.write_str("the segment's directory could not be locked"),
             Self::Os { operation, .. } => write!(f, "could not {operation}"),
         }

@@ -133,7 +133,9 @@ fn words(kind: Kind, name: &str, size: u64, align: u32, count: Option<u64>) -> S
         (Kind::Spsc | Kind::Queue, Some(count)) => {
             format!("a {kind}<{name}> of capacity {count} ({size} bytes, align {align})")
         }
-        (Kind::Value | Kind::Spsc | Kind::Queue, _) => format!("a {kind}<{name}> ({size} bytes, align {align})"),
+        (Kind::Value | Kind::Spsc | Kind::Queue, _) => {
+            format!("a {kind}<{name}> ({size} bytes, align {align})")
+        }
     }
 }
 

@@ -90,6 +90,11 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         }
     }
 
+    /// The error for indices that mean nothing.
+    pub(super) fn corrupt(&self) -> SegmentError {
+        self.region.corrupt(CORRUPT)
+    }
+
     #[inline(always)]
     fn state(&self) -> &State {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
@@ -139,7 +144,12 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
 
     /// How many units this side may write, or read, of up to `wanted`: at least one, and as many as there are.
     #[inline(always)]
-    pub(super) fn room_up_to(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
+    pub(super) fn room_up_to(
+        &mut self,
+        wanted: u64,
+        next: *const u8,
+        patience: Patience,
+    ) -> Result<u64, Stop> {
         match self.room(wanted, next, Patience::None) {
             Err(Stop::WouldBlock) => self.room(1, next, patience),
             other => other,
@@ -237,7 +247,11 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
 
 /// Room for `wanted` units; `None` where this side has to wait for it.
 #[inline(always)]
-fn look<const PRODUCER: bool>(state: &State, side: &mut Side<PRODUCER>, wanted: u64) -> Result<Option<u64>, Stop> {
+fn look<const PRODUCER: bool>(
+    state: &State,
+    side: &mut Side<PRODUCER>,
+    wanted: u64,
+) -> Result<Option<u64>, Stop> {
     if PRODUCER {
         is_wanted(state.ends.view())?;
     }

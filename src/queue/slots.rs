@@ -61,7 +61,9 @@ impl<T: Shareable> Slots<T> {
     pub(super) unsafe fn read(&self, index: usize) -> Option<T> {
         shareable::read(|bytes: &mut [MaybeUninit<u8>]| {
             // SAFETY: a slot is `SIZE` bytes in the mapping; `bytes` is private and as long as a `T`.
-            unsafe { core::ptr::copy_nonoverlapping(self.slot(index), bytes.as_mut_ptr().cast(), Self::SIZE) };
+            unsafe {
+                core::ptr::copy_nonoverlapping(self.slot(index), bytes.as_mut_ptr().cast(), Self::SIZE)
+            };
         })
     }
 

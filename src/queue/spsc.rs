@@ -30,19 +30,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![allow(unsafe_code)]
-
 mod consumer;
 mod producer;
 
+use super::endpoint::Endpoint;
+use super::slots::Slots;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::spsc::State;
 use crate::segment::Segment;
 use crate::segment::object::{ROOT, Region, Shape};
 use crate::shareable::Shareable;
-
-use super::slots::Slots;
 
 pub use consumer::Consumer;
 pub use producer::Producer;
@@ -97,7 +95,11 @@ fn length<T: Shareable>(shape: Shape) -> Option<u64> {
     slots.checked_add(size_of::<State>() as u64)
 }
 
-/// The slots behind the state.
-fn slots<T: Shareable>(region: &Region) -> Slots<T> {
-    Slots::new(region.words_from(size_of::<State>() as u64), region.shape().count as usize)
+/// Takes an end of the queue in this region.
+fn take<const PRODUCER: bool, T: Shareable>(
+    region: Region,
+    sent: bool,
+) -> Result<(Endpoint<PRODUCER>, Slots<T>), SegmentError> {
+    let slots = Slots::new(region.words_from(size_of::<State>() as u64), region.shape().count as usize);
+    Ok((Endpoint::take(region, slots.capacity() as u64, sent)?, slots))
 }

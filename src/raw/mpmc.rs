@@ -71,6 +71,15 @@ pub(crate) const fn slot_words(size: usize) -> usize {
     1 + size.div_ceil(WORD)
 }
 
+/// Bytes of a ring with its state; `None` where there cannot be such a ring.
+#[cfg(not(loom))]
+pub(crate) fn length(capacity: u64, size: usize) -> Option<u64> {
+    let words = capacity.checked_mul(slot_words(size) as u64)?;
+    let largest = 1 << 40;
+    (1..largest).contains(&capacity).then_some(())?;
+    words.checked_mul(WORD as u64)?.checked_add(size_of::<State>() as u64)
+}
+
 /// A ring, by reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ring<'a> {
@@ -141,6 +150,13 @@ pub(crate) enum Attempt {
     Corrupt,
 }
 
+/// Where a message was pushed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pushed {
+    index: u64,
+    word: Word,
+}
+
 /// A slot that somebody is at work in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Obstacle {
@@ -191,11 +207,11 @@ impl<'a> Ring<'a> {
 
     /// Puts a message into the next free slot, as participant `me`.
     #[inline(always)]
-    pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Attempt {
+    pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<Pushed, Attempt> {
         // ORDER: Acquire pairs with the Release in `help`: the slots before this position show what made them passed.
         let mut position = self.state.tail.position.load(Ordering::Acquire);
         for _ in 0..self.patience() {
-            let Some(slot) = self.slot(position) else { return Attempt::Corrupt };
+            let Some(slot) = self.slot(position) else { return Err(Attempt::Corrupt) };
             // ORDER: Acquire pairs with the Release of who freed the slot: what it read is read.
             let found = Word::from(slot.word.load(Ordering::Acquire));
             let ahead = slot.lap.distance_to(found.lap());
@@ -205,25 +221,37 @@ impl<'a> Ring<'a> {
                     self.help(&self.state.tail, position);
                     words::store(slot.payload, message);
                     // ORDER: Release pairs with the Acquire in `try_pop`. The commit.
-                    slot.word.store(Word::new(slot.lap, 0, SlotState::Full).into(), Ordering::Release);
-                    return Attempt::Done;
+                    let full = Word::new(slot.lap, 0, SlotState::Full);
+                    slot.word.store(full.into(), Ordering::Release);
+                    return Ok(Pushed { index: slot.index, word: full });
                 }
                 continue;
             }
             if ahead >= 0 {
-                position = self.pass(&self.state.tail, position, || self.state.head.position.load(Ordering::Acquire));
+                position = self
+                    .pass(&self.state.tail, position, || self.state.head.position.load(Ordering::Acquire));
                 continue;
             }
             match found.state() {
                 SlotState::Leased | SlotState::Returned if self.has_room_beyond(position) => {
                     slot.move_from(found, found.in_lap(slot.lap));
                 }
-                SlotState::Full | SlotState::Leased | SlotState::Returned => return Attempt::WouldBlock,
-                SlotState::Writing => return Attempt::Behind(Obstacle { index: slot.index, word: found }),
-                SlotState::Free | SlotState::Unknown => return Attempt::Corrupt,
+                SlotState::Full | SlotState::Leased | SlotState::Returned => return Err(Attempt::WouldBlock),
+                SlotState::Writing => {
+                    return Err(Attempt::Behind(Obstacle { index: slot.index, word: found }));
+                }
+                SlotState::Free | SlotState::Unknown => return Err(Attempt::Corrupt),
             }
         }
-        Attempt::Corrupt
+        Err(Attempt::Corrupt)
+    }
+
+    /// Takes back a message that was pushed too late. `false` where somebody has it by now.
+    #[cold]
+    pub(crate) fn take_back(&self, pushed: Pushed) -> bool {
+        let Pushed { index, word } = pushed;
+        self.slot(index)
+            .is_some_and(|slot| slot.move_from(word, Word::new(word.lap().next(), 0, SlotState::Free)))
     }
 
     /// Copies the next message out, and frees its slot.

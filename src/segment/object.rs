@@ -13,8 +13,8 @@ use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, entry_words};
 use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
 use crate::primitive::AtomicU64;
-use crate::raw::{Cells, mutex};
 use crate::raw::patience::Patience;
+use crate::raw::{Cells, mutex};
 
 /// The name of the object in a segment of its own.
 pub(crate) const ROOT: &str = "root";

@@ -103,7 +103,8 @@ pub(super) fn check_namespace(mapping: &Mapping, _gate: &Gate<'_>) -> Result<(),
 /// Whether the participant of this id lives. One that cannot be asked about counts as alive: nothing is repaired on a guess.
 pub(super) fn is_alive(mapping: &Mapping, id: u32) -> bool {
     (1..=mapping.geometry.tables.participants).contains(&id)
-        && (mapping.is_attached_as(id) || liveness::is_locked_elsewhere(mapping.file(), id, 1).unwrap_or(true))
+        && (mapping.is_attached_as(id)
+            || liveness::is_locked_elsewhere(mapping.file(), id, 1).unwrap_or(true))
 }
 
 /// The process id of the participant of this id.

@@ -9,7 +9,7 @@ use crate::error::SegmentError;
 use crate::layout::fingerprint::Kind;
 use crate::layout::header::DirectoryEntry;
 use crate::raw::event_word::EVERYBODY;
-use crate::raw::spsc;
+use crate::raw::{mpmc, spsc, words};
 
 /// Repairs what participant `id`, which is proven dead, held. Idempotent: it may be cut short and begun anew.
 pub(super) fn after_death_of(mapping: &Mapping, id: u32) {
@@ -22,7 +22,8 @@ pub(super) fn after_death_of(mapping: &Mapping, id: u32) {
             // Changed by single instructions.
             Some(Kind::Atomic) => {}
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id),
-            Some(Kind::Queue | Kind::MessageQueue | Kind::JoinableQueue) | None => {}
+            Some(Kind::Queue) => repair_ring(mapping, &entry, id),
+            Some(Kind::MessageQueue | Kind::JoinableQueue) | None => {}
         }
     }
 }
@@ -37,6 +38,20 @@ fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
         state.items.notify(EVERYBODY);
         state.space.notify(EVERYBODY);
     }
+}
+
+/// Undoes in a queue's slots what the dead was at work on, and tells whoever waits.
+fn repair_ring(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
+    let (capacity, size) = (entry.element_count, entry.element_size as usize);
+    if mpmc::length(capacity, size) != Some(entry.length) {
+        return;
+    }
+    let state: &mpmc::State = mapping.cells(entry.offset);
+    let words = (entry.length as usize - size_of::<mpmc::State>()) / words::WORD;
+    let slots = mapping.words(entry.offset + size_of::<mpmc::State>() as u64, words);
+    mpmc::Ring::new(state, slots, mpmc::Geometry::new(capacity, size)).repair(dead);
+    state.items.notify(EVERYBODY);
+    state.space.notify(EVERYBODY);
 }
 
 /// Marks every lock that anybody holds as left behind by the dead: for a segment that outlived the machine, or was copied to

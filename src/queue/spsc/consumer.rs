@@ -5,7 +5,7 @@
 use core::fmt;
 use std::time::Duration;
 
-use super::{fingerprint, length, shape, slots};
+use super::{fingerprint, length, shape, take};
 use crate::error::{PopError, SegmentError, Stop};
 use crate::layout::fingerprint::Fingerprint;
 use crate::queue::endpoint::Endpoint;
@@ -54,6 +54,11 @@ impl<T: Shareable> Consumer<T> {
         self.pop_within(Patience::For(timeout))
     }
 
+    /// Values that fit into the queue.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
     #[inline(always)]
     fn pop_within(&mut self, patience: Patience) -> Result<T, PopError> {
         self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
@@ -96,7 +101,8 @@ impl<T: Shareable> Consumer<T> {
         if values.is_empty() {
             return Ok(0);
         }
-        let room = self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
+        let room =
+            self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
         let count = values.len().min(room as usize);
         let mut all_are_values = true;
         let mut index = self.end.at() as usize;
@@ -124,7 +130,7 @@ impl<T: Shareable> Consumer<T> {
     }
 }
 
-end_forms!(Consumer, "producer");
+end_forms!([T: Shareable] Consumer<T>, "producer", "Values");
 
 impl<T: Shareable> sealed::Sealed for Consumer<T> {}
 
@@ -152,13 +158,11 @@ impl<T: Shareable> Object for Consumer<T> {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        let slots = slots(&region);
-        Ok(Self { end: Endpoint::take(region, slots.capacity() as u64, false)?, slots })
+        take(region, false).map(|(end, slots)| Self { end, slots })
     }
 
     fn adopt(region: Region) -> Result<Self, SegmentError> {
-        let slots = slots(&region);
-        Ok(Self { end: Endpoint::take(region, slots.capacity() as u64, true)?, slots })
+        take(region, true).map(|(end, slots)| Self { end, slots })
     }
 
     fn region(&self) -> &Region {

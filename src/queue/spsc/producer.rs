@@ -5,7 +5,7 @@
 use core::fmt;
 use std::time::Duration;
 
-use super::{fingerprint, length, shape, slots};
+use super::{fingerprint, length, shape, take};
 use crate::error::{PushError, SegmentError, Stop};
 use crate::layout::fingerprint::Fingerprint;
 use crate::queue::endpoint::Endpoint;
@@ -51,6 +51,11 @@ impl<T: Shareable> Producer<T> {
     #[inline]
     pub fn push_timeout(&mut self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
         self.push_within(value, Patience::For(timeout))
+    }
+
+    /// Values that fit into the queue.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity()
     }
 
     #[inline(always)]
@@ -111,7 +116,8 @@ impl<T: Shareable> Producer<T> {
             return Ok(0);
         }
         let wanted = values.len().min(self.slots.capacity());
-        let room = self.end.room_up_to(wanted as u64, self.slots.slot(self.end.at() as usize), patience)? as usize;
+        let room =
+            self.end.room_up_to(wanted as u64, self.slots.slot(self.end.at() as usize), patience)? as usize;
         let count = room.min(values.len());
         // SAFETY: the side is below its capacity, and as many slots as there is room for are the producer's until it commits.
         unsafe { self.slots.write_run(self.end.at() as usize, &values[..count]) };
@@ -120,7 +126,7 @@ impl<T: Shareable> Producer<T> {
     }
 }
 
-end_forms!(Producer, "consumer");
+end_forms!([T: Shareable] Producer<T>, "consumer", "Values");
 
 impl<T: Shareable> sealed::Sealed for Producer<T> {}
 
@@ -148,13 +154,11 @@ impl<T: Shareable> Object for Producer<T> {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        let slots = slots(&region);
-        Ok(Self { end: Endpoint::take(region, slots.capacity() as u64, false)?, slots })
+        take(region, false).map(|(end, slots)| Self { end, slots })
     }
 
     fn adopt(region: Region) -> Result<Self, SegmentError> {
-        let slots = slots(&region);
-        Ok(Self { end: Endpoint::take(region, slots.capacity() as u64, true)?, slots })
+        take(region, true).map(|(end, slots)| Self { end, slots })
     }
 
     fn region(&self) -> &Region {

@@ -60,7 +60,8 @@ impl<'a> Ring<'a> {
             }
         }
         // ORDER: relaxed; fails where one was returned meanwhile, and then the mark stays.
-        let _ = self.state.returned.compare_exchange(mark, mark & !SOME, Ordering::Relaxed, Ordering::Relaxed);
+        let _ =
+            self.state.returned.compare_exchange(mark, mark & !SOME, Ordering::Relaxed, Ordering::Relaxed);
         false
     }
 
@@ -119,6 +120,16 @@ impl<'a> Ring<'a> {
         if returned {
             self.set_returned();
         }
+    }
+
+    /// Whether another participant than `me` has a message in its hands, which may come back.
+    #[cold]
+    pub(crate) fn is_leased_elsewhere(&self, me: u32) -> bool {
+        self.all_slots().any(|slot| {
+            // ORDER: Acquire, so that a look for a returned message behind this finds one that is leased no more.
+            let word = Word::from(slot.word.load(Ordering::Acquire));
+            word.state() == SlotState::Leased && word.owner() != me
+        })
     }
 
     fn all_slots(&self) -> impl Iterator<Item = Found<'a>> {

@@ -1,0 +1,134 @@
+//! A queue of messages of any length, with one producer and one consumer, written and read where they lie.
+//!
+//! The producer [reserves](Producer::reserve) a piece of the ring, writes its message there, and commits as much of it as it needs;
+//! the consumer [reads](Consumer::read) the bytes where they are. Nothing is copied on the way. Each message lies in one piece, so
+//! the longest one is about half the ring: [`Producer::max_message`]. The ends belong to one process each, as those of
+//! [`spsc`](super::spsc) do.
+//!
+//! **When a process is killed at any instruction:** every message whose `commit` returned is delivered exactly once. A commit is
+//! the one store of the producer's index; killed before, it leaves nothing. A message is taken out by the one store of the
+//! consumer's index, when its guard is dropped; killed before, the next consumer reads it (again). The peer of the dead is told
+//! `Disconnected` (within 100 ms, where it sleeps), once it has taken out what there was.
+//!
+//! A message that is read is a slice of shared memory: whoever has the producer's end has promised, by opening it, to leave committed
+//! messages alone, and so does this crate.
+//!
+//! ```
+//! use breezeway::queue::bytes;
+//!
+//! # let name = format!("breezeway-doc-bytes-{}", std::process::id());
+//! # let name = name.as_str();
+//! let (mut tx, mut rx) = bytes::create(name, 1 << 20)?;
+//! let mut frame = tx.reserve(4096)?;
+//! frame[..5].copy_from_slice(b"hello");
+//! frame.commit(5);
+//! assert_eq!(&*rx.read()?, b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod consumer;
+mod producer;
+
+use core::ptr::NonNull;
+
+pub use consumer::{Consumer, Message};
+pub use producer::{Producer, Reservation};
+
+use super::endpoint::Endpoint;
+use crate::error::SegmentError;
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::primitive::AtomicU64;
+use crate::raw::frames::HEADER;
+use crate::raw::spsc::State;
+use crate::segment::Segment;
+use crate::segment::object::{ROOT, Region, Shape};
+
+/// Makes a segment of this name with a queue of `capacity` bytes (rounded up to a multiple of 64) in it, and takes both its ends.
+/// Each message takes its length, rounded up to a multiple of 8, and 8 bytes.
+///
+/// # Errors
+/// See [`Options::create`](crate::segment::options::Options::create).
+pub fn create(name: &str, capacity: usize) -> Result<(Producer, Consumer), SegmentError> {
+    with_consumer(Producer::create(name, capacity)?)
+}
+
+/// Makes a queue in memory without a name, for this process and those it sends an end to.
+///
+/// # Errors
+/// `InvalidOption`, `NoSpace`, `Os`.
+#[allow(clippy::new_ret_no_self)]
+pub fn new(capacity: usize) -> Result<(Producer, Consumer), SegmentError> {
+    with_consumer(Producer::new(capacity)?)
+}
+
+/// Adds a queue of `capacity` bytes to a segment, and takes both its ends.
+///
+/// # Errors
+/// Those of [`Segment::add`].
+pub fn add(segment: &Segment, name: &str, capacity: usize) -> Result<(Producer, Consumer), SegmentError> {
+    let producer = segment.add::<Producer>(name, capacity)?;
+    Ok((producer, segment.get(name)?))
+}
+
+fn with_consumer(producer: Producer) -> Result<(Producer, Consumer), SegmentError> {
+    let consumer = producer.segment().get(ROOT)?;
+    Ok((producer, consumer))
+}
+
+/// What capacities are rounded up to.
+const GRAIN: u64 = 64;
+
+fn fingerprint() -> Fingerprint {
+    Fingerprint::of::<u8>(Kind::Bytes)
+}
+
+fn shape(capacity: usize) -> Shape {
+    // One that cannot be rounded up is too large for any memory; the number stays such.
+    let capacity = capacity as u64;
+    Shape { count: capacity.checked_next_multiple_of(GRAIN).unwrap_or(capacity), flags: 0 }
+}
+
+/// Bytes of a queue of this shape.
+fn length(shape: Shape) -> Option<u64> {
+    let is_sound = shape.flags == 0 && shape.count > 0 && shape.count.is_multiple_of(GRAIN);
+    is_sound.then_some(shape.count)?.checked_add(size_of::<State>() as u64)
+}
+
+/// Takes an end of the queue in this region.
+fn take<const PRODUCER: bool>(
+    region: Region,
+    sent: bool,
+) -> Result<(Endpoint<PRODUCER>, Words), SegmentError> {
+    let words = Words::of(&region);
+    let end = Endpoint::take(region, words.capacity(), sent)?;
+    if end.at().is_multiple_of(HEADER) { Ok((end, words)) } else { Err(end.corrupt()) }
+}
+
+/// The ring's words, which outlive this where the region does.
+#[derive(Clone, Copy)]
+struct Words(NonNull<[AtomicU64]>);
+
+// SAFETY: an address of atomics in shared memory.
+#[allow(unsafe_code)]
+unsafe impl Send for Words {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl Sync for Words {}
+
+impl Words {
+    fn of(region: &Region) -> Self {
+        Self(NonNull::from(region.words_from(size_of::<State>() as u64)))
+    }
+
+    fn capacity(self) -> u64 {
+        self.0.len() as u64 * HEADER
+    }
+
+    /// The address of a byte below the capacity.
+    #[allow(unsafe_code)]
+    fn byte(self, at: u64) -> *mut u8 {
+        debug_assert!(at <= self.capacity());
+        // SAFETY: inside the words, or right behind them.
+        unsafe { self.0.as_ptr().cast::<u8>().add(at as usize) }
+    }
+}

@@ -1,0 +1,164 @@
+//! [`Consumer`]: the end that reads messages.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::ops::Deref;
+use std::time::Duration;
+
+use super::{Words, fingerprint, length, shape, take};
+use crate::error::{PopError, SegmentError, Stop};
+use crate::layout::fingerprint::Fingerprint;
+use crate::queue::endpoint::Endpoint;
+use crate::queue::{check_capacity, end_forms};
+use crate::raw::frames::{self, Found, HEADER, longest};
+use crate::raw::patience::Patience;
+use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};
+
+/// The consuming end of a [queue of bytes](super): one process's at a time.
+///
+/// Dropped, it tells the producer that nobody listens, unless another process opens this end.
+pub struct Consumer {
+    end: Endpoint<false>,
+    words: Words,
+}
+
+/// A message where it lies. Dropping it takes it out of the queue, which is **the commit: the store of the consumer's index**.
+/// Forgotten instead, it is read again.
+#[must_use = "dropping a message takes it out of the queue"]
+pub struct Message<'a> {
+    consumer: &'a mut Consumer,
+    found: Found,
+}
+
+impl Consumer {
+    /// The next message, waiting for one as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed` or `Disconnected`, once everything has been taken out; `HandedOver`; `Corrupt`.
+    #[doc(alias = "recv")]
+    pub fn read(&mut self) -> Result<Message<'_>, PopError> {
+        self.read_within(Patience::Forever)
+    }
+
+    /// The next message, if there is one.
+    ///
+    /// # Errors
+    /// `Empty`, and those of [`read`](Self::read).
+    pub fn try_read(&mut self) -> Result<Message<'_>, PopError> {
+        self.read_within(Patience::None)
+    }
+
+    /// The next message, waiting for one no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`read`](Self::read).
+    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Message<'_>, PopError> {
+        self.read_within(Patience::For(timeout))
+    }
+
+    fn read_within(&mut self, patience: Patience) -> Result<Message<'_>, PopError> {
+        let at = self.end.at();
+        let room = self.end.room(HEADER, self.words.byte(at), patience).map_err(Stop::of_pop)?;
+        // SAFETY: taken from the region's words, which the end keeps mapped.
+        let ring = unsafe { self.words.0.as_ref() };
+        match frames::find(ring, at, room) {
+            Some(found) => Ok(Message { consumer: self, found }),
+            None => Err(PopError::Corrupt { what: "the header of a message" }),
+        }
+    }
+
+    /// The longest message, in bytes.
+    pub fn max_message(&self) -> usize {
+        longest(self.words.capacity()) as usize
+    }
+
+    /// Bytes of the ring, which messages and their headers share.
+    pub fn capacity(&self) -> usize {
+        self.words.capacity() as usize
+    }
+}
+
+impl Deref for Message<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let start = self.consumer.words.byte(self.found.start);
+        // SAFETY: `find` found a message of so many bytes there, in one piece and inside the mapping, which the consumer keeps. It is
+        // committed: by the queue's protocol the producer does not write it until the consumer, which this borrows, has
+        // committed in its turn. A `u8` is valid whatever lies there.
+        unsafe { core::slice::from_raw_parts(start, self.found.len as usize) }
+    }
+}
+
+impl Drop for Message<'_> {
+    fn drop(&mut self) {
+        // A forked child's copy takes nothing out.
+        if self.consumer.end.is_ours() {
+            self.consumer.end.commit(self.found.taken);
+        }
+    }
+}
+
+end_forms!([] Consumer, "producer", "Bytes, headers included,");
+
+impl sealed::Sealed for Consumer {}
+
+impl Object for Consumer {
+    type Plan = usize;
+
+    fn fingerprint() -> Fingerprint {
+        fingerprint()
+    }
+
+    fn check(capacity: &usize) -> Result<(), SegmentError> {
+        check_capacity(*capacity)
+    }
+
+    fn shape(capacity: &usize) -> Shape {
+        shape(*capacity)
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        length(shape)
+    }
+
+    fn build(_: &usize, _: &Region) {
+        // As for the producer.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        take(region, false).map(|(end, words)| Self { end, words })
+    }
+
+    fn adopt(region: Region) -> Result<Self, SegmentError> {
+        take(region, true).map(|(end, words)| Self { end, words })
+    }
+
+    fn region(&self) -> &Region {
+        self.end.region()
+    }
+}
+
+impl Initial<Consumer> for usize {
+    fn plan(self) -> usize {
+        self
+    }
+}
+
+short_forms!([] Consumer);
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("len", &self.found.len).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Consumer: Send, Sync);
+static_assertions::assert_not_impl_any!(Consumer: Clone);

@@ -1,0 +1,218 @@
+//! [`Producer`]: the end that writes messages.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use super::{Words, fingerprint, length, shape, take};
+use crate::error::{PushError, SegmentError};
+use crate::layout::fingerprint::Fingerprint;
+use crate::queue::endpoint::Endpoint;
+use crate::queue::{check_capacity, end_forms};
+use crate::raw::frames::{HEADER, Place, frame, longest};
+use crate::raw::patience::Patience;
+use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};
+
+/// The producing end of a [queue of bytes](super): one process's at a time.
+///
+/// Dropped, it tells the consumer that nothing more comes, unless another process opens this end.
+pub struct Producer {
+    end: Endpoint<true>,
+    words: Words,
+}
+
+/// A piece of the ring, to be written. Dropped without [`commit`](Self::commit), it leaves nothing.
+///
+/// What is in it beforehand is whatever was there.
+#[must_use = "what is not committed is not sent"]
+pub struct Reservation<'a> {
+    producer: &'a mut Producer,
+    place: Place,
+    len: usize,
+}
+
+impl Producer {
+    /// Reserves a piece of `len` bytes for a message, waiting for room as long as it takes.
+    ///
+    /// # Errors
+    /// `TooLarge` beyond [`max_message`](Self::max_message), `Closed`, `Disconnected`, `HandedOver`, `Corrupt`.
+    pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
+        self.reserve_within(len, Patience::Forever)
+    }
+
+    /// Reserves a piece if there is room.
+    ///
+    /// # Errors
+    /// `Full`, and those of [`reserve`](Self::reserve).
+    pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
+        self.reserve_within(len, Patience::None)
+    }
+
+    /// Reserves a piece, waiting for room no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`reserve`](Self::reserve).
+    pub fn reserve_timeout(
+        &mut self,
+        len: usize,
+        timeout: Duration,
+    ) -> Result<Reservation<'_>, PushError<()>> {
+        self.reserve_within(len, Patience::For(timeout))
+    }
+
+    fn reserve_within(&mut self, len: usize, patience: Patience) -> Result<Reservation<'_>, PushError<()>> {
+        if len > self.max_message() {
+            return Err(PushError::TooLarge { value: (), len, max: self.max_message() });
+        }
+        let place = Place::of(len as u64, self.end.at(), self.words.capacity());
+        let wanted = place.pad + frame(len as u64);
+        match self.end.room(wanted, self.words.byte(place.start), patience) {
+            Ok(_) => Ok(Reservation { producer: self, place, len }),
+            Err(stop) => Err(stop.of_push(())),
+        }
+    }
+
+    /// Pushes a message: reserves, copies, commits. Waits for room as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`reserve`](Self::reserve).
+    #[doc(alias = "send")]
+    pub fn push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
+        self.reserve(message.len()).map(|reserved| reserved.fill(message))
+    }
+
+    /// Pushes a message if there is room.
+    ///
+    /// # Errors
+    /// Those of [`try_reserve`](Self::try_reserve).
+    pub fn try_push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
+        self.try_reserve(message.len()).map(|reserved| reserved.fill(message))
+    }
+
+    /// Pushes a message, waiting for room no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// Those of [`reserve_timeout`](Self::reserve_timeout).
+    pub fn push_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), PushError<()>> {
+        self.reserve_timeout(message.len(), timeout).map(|reserved| reserved.fill(message))
+    }
+
+    /// The longest message, in bytes: it fits into the empty queue.
+    pub fn max_message(&self) -> usize {
+        longest(self.words.capacity()) as usize
+    }
+
+    /// Bytes of the ring, which messages and their headers share.
+    pub fn capacity(&self) -> usize {
+        self.words.capacity() as usize
+    }
+}
+
+impl Reservation<'_> {
+    /// Sends the first `len` bytes as a message. **The commit is the store of the producer's index.**
+    ///
+    /// # Panics
+    /// If `len` is more than was reserved.
+    pub fn commit(self, len: usize) {
+        assert!(len <= self.len, "a message of {len} bytes in a reservation of {}", self.len);
+        let Self { producer: Producer { end, words }, place, .. } = self;
+        if !end.is_ours() {
+            return; // A forked child's copy.
+        }
+        // SAFETY: taken from the region's words, which the end keeps mapped.
+        let ring = unsafe { words.0.as_ref() };
+        let taken = place.write(ring, end.at(), len as u64);
+        end.commit(taken);
+    }
+
+    fn fill(mut self, message: &[u8]) {
+        self.copy_from_slice(message);
+        self.commit(message.len());
+    }
+
+    fn start(&self) -> *mut u8 {
+        self.producer.words.byte(self.place.start + HEADER)
+    }
+}
+
+impl Deref for Reservation<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: room for a frame of `len` bytes was found there, in one piece and inside the mapping, which the producer keeps. It
+        // is the producer's until it commits: no consumer reads or writes it, and this borrows the producer.
+        unsafe { core::slice::from_raw_parts(self.start(), self.len) }
+    }
+}
+
+impl DerefMut for Reservation<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `deref`.
+        unsafe { core::slice::from_raw_parts_mut(self.start(), self.len) }
+    }
+}
+
+end_forms!([] Producer, "consumer", "Bytes, headers included,");
+
+impl sealed::Sealed for Producer {}
+
+impl Object for Producer {
+    type Plan = usize;
+
+    fn fingerprint() -> Fingerprint {
+        fingerprint()
+    }
+
+    fn check(capacity: &usize) -> Result<(), SegmentError> {
+        check_capacity(*capacity)
+    }
+
+    fn shape(capacity: &usize) -> Shape {
+        shape(*capacity)
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        length(shape)
+    }
+
+    fn build(_: &usize, _: &Region) {
+        // All zeros is an empty queue whose ends are vacant.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        take(region, false).map(|(end, words)| Self { end, words })
+    }
+
+    fn adopt(region: Region) -> Result<Self, SegmentError> {
+        take(region, true).map(|(end, words)| Self { end, words })
+    }
+
+    fn region(&self) -> &Region {
+        self.end.region()
+    }
+}
+
+impl Initial<Producer> for usize {
+    fn plan(self) -> usize {
+        self
+    }
+}
+
+short_forms!([] Producer);
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reservation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reservation").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Producer: Send, Sync);
+static_assertions::assert_not_impl_any!(Producer: Clone);

@@ -1,0 +1,387 @@
+//! [`Queue`]: many producers, many consumers.
+
+#![allow(unsafe_code)]
+
+mod attempt;
+mod lease;
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+pub use lease::Lease;
+
+use crate::error::{PopError, PushError, SegmentError, Stop};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::primitive::AtomicU64;
+use crate::queue::{NOT_A_VALUE, check_capacity};
+use crate::raw::event_word::EVERYBODY;
+use crate::raw::mpmc::{self, Geometry, Ring, State};
+use crate::raw::patience::{Patience, Spin};
+use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::shareable::Shareable;
+use crate::sys::barrier;
+
+/// A bounded queue with many producers and many consumers, of values of a fixed size.
+///
+/// Values come out in the order in which they went in; those of one producer certainly do. A push or a pop takes one atomic
+/// read-modify-write and no lock. Who is killed at it leaves at most one slot to be repaired, which happens when its death is proven:
+/// a stopped process is alive, and keeps its slot.
+///
+/// **When a process is killed at any instruction:** every push that returned is delivered exactly once. A push commits by the one
+/// store that marks its slot as full; killed before, it leaves nothing. A pop commits by the one compare-and-swap that frees its
+/// slot, when the value is copied out; killed before, the value goes to the next consumer, after, it was the dead process's. (Values
+/// larger than 256 bytes are leased first, so that consumers do not copy them in vain: such a value comes to its next consumer out of
+/// order.) Who cannot lose even that takes a [`lease`](Self::lease).
+///
+/// ```
+/// use breezeway::queue::Queue;
+///
+/// # let name = format!("breezeway-doc-queue-{}", std::process::id());
+/// # let name = name.as_str();
+/// let jobs = Queue::<u64>::create(name, 1024)?;
+/// jobs.push(7)?;
+/// jobs.push(8)?;
+/// jobs.close();
+///
+/// // Any number of other processes of this user:
+/// let jobs = Queue::<u64>::open(name)?;
+/// assert_eq!(jobs.pop()?, 7);
+/// for job in &jobs {
+///     assert_eq!(job, 8); // until the queue is closed and empty
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Queue<T: Shareable> {
+    state: NonNull<State>,
+    slots: NonNull<[AtomicU64]>,
+    geometry: Geometry,
+    /// How long to spin for room.
+    spin_to_push: Spin,
+    /// How long to spin for a value.
+    spin_to_pop: Spin,
+    region: Region,
+    of: PhantomData<fn(T) -> T>,
+}
+
+// SAFETY: the pointers are to atomics in the mapping that `region` keeps alive.
+unsafe impl<T: Shareable> Send for Queue<T> {}
+// SAFETY: as above.
+unsafe impl<T: Shareable> Sync for Queue<T> {}
+
+impl<T: Shareable> Queue<T> {
+    /// Values above this size are not worth copying in vain, when another consumer is faster.
+    const IS_LARGE: bool = size_of::<T>() > 256;
+
+    #[inline(always)]
+    fn state(&self) -> &State {
+        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
+        unsafe { self.state.as_ref() }
+    }
+
+    #[inline(always)]
+    fn ring(&self) -> Ring<'_> {
+        // SAFETY: as in `state`.
+        Ring::new(self.state(), unsafe { self.slots.as_ref() }, self.geometry)
+    }
+
+    #[inline(always)]
+    fn me(&self) -> Result<u32, Stop> {
+        self.region.segment().mapping().participant().map_err(|_| Stop::NotAttached)
+    }
+
+    /// Pushes a value, waiting for room as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed`, `NotAttached`, `Corrupt`, each with the value.
+    #[doc(alias = "put")]
+    #[doc(alias = "send")]
+    #[inline]
+    pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        self.push_within(value, Patience::Forever)
+    }
+
+    /// Pushes a value if there is room.
+    ///
+    /// # Errors
+    /// `Full`, and those of [`push`](Self::push).
+    #[doc(alias = "put_nowait")]
+    #[inline]
+    pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
+        self.push_within(value, Patience::None)
+    }
+
+    /// Pushes a value, waiting for room no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`push`](Self::push).
+    #[inline]
+    pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
+        self.push_within(value, Patience::For(timeout))
+    }
+
+    #[inline(always)]
+    fn push_within(&self, value: T, patience: Patience) -> Result<(), PushError<T>> {
+        match self.put(&value, patience) {
+            Ok(()) => {
+                self.state().items.notify(1);
+                Ok(())
+            }
+            Err(stop) => Err(stop.of_push(value)),
+        }
+    }
+
+    /// Pushes all the values, one after the other, waiting for room as long as it takes. Who waits for values is woken once for as
+    /// many as fit at a time.
+    ///
+    /// # Errors
+    /// Those of [`push`](Self::push), with the number of values that were pushed.
+    pub fn push_slice(&self, values: &[T]) -> Result<(), PushError<usize>> {
+        self.push_all(values, || Patience::Forever)
+    }
+
+    /// Pushes as many of the values as there is room for, and says how many.
+    ///
+    /// # Errors
+    /// `Full` where there is room for none, and those of [`push`](Self::push), with 0.
+    pub fn try_push_slice(&self, values: &[T]) -> Result<usize, PushError<usize>> {
+        self.push_some(values, Patience::None).map_err(|stop| stop.of_push(0))
+    }
+
+    /// Pushes all the values, waiting for room no longer than `timeout` (on the monotonic clock) in all.
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`push`](Self::push), with the number of values that were pushed.
+    pub fn push_slice_timeout(&self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
+        let start = Instant::now();
+        self.push_all(values, || Patience::For(timeout.saturating_sub(start.elapsed())))
+    }
+
+    fn push_all(&self, values: &[T], patience: impl Fn() -> Patience) -> Result<(), PushError<usize>> {
+        let mut pushed = 0;
+        while pushed < values.len() {
+            match self.push_some(&values[pushed..], patience()) {
+                Ok(count) => pushed += count,
+                Err(stop) => return Err(stop.of_push(pushed)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes as many as fit, at least one.
+    fn push_some(&self, values: &[T], patience: Patience) -> Result<usize, Stop> {
+        let Some((first, others)) = values.split_first() else { return Ok(0) };
+        self.put(first, patience)?;
+        let count = 1 + others.iter().take_while(|value| self.put(value, Patience::None).is_ok()).count();
+        self.state().items.notify(count as u32);
+        Ok(count)
+    }
+
+    /// Takes the next value out, waiting for one as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed`, once everything has been taken out and no other process has a value in its hands that may come back;
+    /// `NotAttached`; `Corrupt`, also for a value whose bytes are not a `T`, which then is taken out.
+    #[doc(alias = "get")]
+    #[doc(alias = "recv")]
+    #[inline]
+    pub fn pop(&self) -> Result<T, PopError> {
+        self.pop_within(Patience::Forever)
+    }
+
+    /// Takes the next value out if there is one.
+    ///
+    /// # Errors
+    /// `Empty`, and those of [`pop`](Self::pop).
+    #[doc(alias = "get_nowait")]
+    #[inline]
+    pub fn try_pop(&self) -> Result<T, PopError> {
+        self.pop_within(Patience::None)
+    }
+
+    /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
+        self.pop_within(Patience::For(timeout))
+    }
+
+    #[inline(always)]
+    fn pop_within(&self, patience: Patience) -> Result<T, PopError> {
+        let value = self.take(patience).map_err(Stop::of_pop)?;
+        self.state().space.notify(1);
+        value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
+    }
+
+    /// Takes values out into the slice, as many as there are and as fit, and says how many. Waits for the first as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`pop`](Self::pop).
+    pub fn pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
+        self.pop_some(values, Patience::Forever)
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    /// `Empty`, and those of [`pop`](Self::pop).
+    pub fn try_pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
+        self.pop_some(values, Patience::None)
+    }
+
+    /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`pop`](Self::pop).
+    pub fn pop_slice_timeout(&self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
+        self.pop_some(values, Patience::For(timeout))
+    }
+
+    fn pop_some(&self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
+        let Some((first, others)) = values.split_first_mut() else { return Ok(0) };
+        let taken = self.take(patience).map_err(Stop::of_pop)?;
+        *first = taken.ok_or(PopError::Corrupt { what: NOT_A_VALUE })?;
+        let mut count = 1;
+        for value in others {
+            // What is not a value ends the batch: it is gone, and those before it are not.
+            let Ok(Some(taken)) = self.take(Patience::None) else { break };
+            *value = taken;
+            count += 1;
+        }
+        self.state().space.notify(count as u32);
+        Ok(count)
+    }
+
+    /// The values, each as it comes, until the queue is closed and empty.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { queue: self }
+    }
+
+    /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
+    pub fn close(&self) -> bool {
+        let closed = self.ring().close();
+        self.state().items.notify(EVERYBODY);
+        self.state().space.notify(EVERYBODY);
+        closed
+    }
+
+    /// Whether the queue is closed.
+    pub fn is_closed(&self) -> bool {
+        self.ring().is_closed()
+    }
+
+    /// Values in the queue, about: while others push and pop, it changes, and values that are leased are not counted.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.ring().len() as usize
+    }
+
+    /// Whether there are none.
+    #[doc(alias = "empty")]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values that fit into the queue.
+    #[doc(alias = "maxsize")]
+    pub fn capacity(&self) -> usize {
+        self.geometry.capacity() as usize
+    }
+}
+
+/// The values of a [`Queue`], until it is closed and empty; see [`Queue::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, T: Shareable> {
+    queue: &'a Queue<T>,
+}
+
+impl<T: Shareable> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.queue.pop().ok()
+    }
+}
+
+impl<'a, T: Shareable> IntoIterator for &'a Queue<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T: Shareable> sealed::Sealed for Queue<T> {}
+
+impl<T: Shareable> Object for Queue<T> {
+    type Plan = usize;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<T>(Kind::Queue)
+    }
+
+    fn check(capacity: &usize) -> Result<(), SegmentError> {
+        check_capacity(*capacity)
+    }
+
+    fn shape(capacity: &usize) -> Shape {
+        Shape { count: *capacity as u64, flags: 0 }
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape.flags == 0).then(|| mpmc::length(shape.count, size_of::<T>())).flatten()
+    }
+
+    fn build(_: &usize, _: &Region) {
+        // All zeros is an empty queue.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        barrier::register();
+        Ok(Self {
+            state: NonNull::from(region.state::<State>()),
+            slots: NonNull::from(region.words_from(size_of::<State>() as u64)),
+            geometry: Geometry::new(region.shape().count, size_of::<T>()),
+            spin_to_push: Spin::default(),
+            spin_to_pop: Spin::default(),
+            region,
+            of: PhantomData,
+        })
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+}
+
+impl<T: Shareable> Initial<Queue<T>> for usize {
+    fn plan(self) -> usize {
+        self
+    }
+}
+
+short_forms!([T: Shareable] Queue<T>);
+handle_forms!([T: Shareable] Queue<T>);
+
+impl<T: Shareable> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self {
+            spin_to_push: Spin::default(),
+            spin_to_pop: Spin::default(),
+            region: self.region.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<T: Shareable> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Queue<u64>: Send, Sync, Clone);
