@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use crate::ends::kernel::{pipe, pipe_holding};
+use crate::ends::ours::ByteRing;
 use crate::program::Program;
 use crate::support::partner::{Job, Partner};
 use crate::support::sides::Side;
 
+pub const BYTES: &str = "bulk 64 KiB: breezeway bytes";
 pub const PIPE: &str = "bulk 64 KiB: pipe";
 pub const LARGE_PIPE: &str = "bulk 64 KiB: pipe that holds 1 MiB";
 
@@ -16,6 +18,10 @@ const LEN: usize = 64 << 10;
 const CAPACITY: usize = 1 << 20;
 
 pub fn add_processes(program: &mut Program) {
+    program.add(BYTES, |name| {
+        let ring = ByteRing::new(CAPACITY);
+        side(name, ring.tx(), Partner::fork(|| vec![receive_all(ring.rx())]))
+    });
     program.add(PIPE, |name| {
         let (rx, tx) = pipe();
         side(name, tx, Partner::fork(|| vec![receive_all(rx)]))

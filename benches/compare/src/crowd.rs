@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
 use crate::clock;
+use crate::ends::ours::Trying;
 use crate::message::{Receiver, Sender, persist};
 use crate::program::Program;
 use crate::stream::CAPACITY;
@@ -15,6 +17,8 @@ use crate::support::page::Page;
 use crate::support::partner::{Busy, Job, Partner};
 use crate::support::sides::Side;
 
+pub const QUEUE: &str = "4 to 4, 8 B: breezeway Queue";
+pub const QUEUE_WAITING: &str = "4 to 4, 8 B: breezeway Queue, waiting";
 pub const ARRAY_QUEUE: &str = "4 to 4, 8 B: ArrayQueue, threads";
 
 /// How many send, and how many receive.
@@ -23,6 +27,17 @@ const HALF: usize = 4;
 const BATCH: Duration = Duration::from_millis(20);
 /// The part of a message that numbers it among its sender's; the others are the sender's number.
 const NUMBER_BITS: u32 = 56;
+
+pub fn add_processes(program: &mut Program) {
+    program.add(QUEUE, |name| {
+        let queue = Trying(Queue::<u64>::new(CAPACITY).expect("a queue"));
+        side(name, |cpu, part| Partner::fork_to(cpu, || vec![part.of(queue.clone(), queue.clone())]))
+    });
+    program.add(QUEUE_WAITING, |name| {
+        let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
+        side(name, |cpu, part| Partner::fork_to(cpu, || vec![part.of(queue.clone(), queue.clone())]))
+    });
+}
 
 pub fn add_threads(program: &mut Program) {
     program.add(ARRAY_QUEUE, |name| {

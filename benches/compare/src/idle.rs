@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use breezeway::queue::Queue;
+
 use crate::clock;
 use crate::ends::ours::Ring;
 use crate::message::{Receiver, Sender};
@@ -13,6 +15,7 @@ use crate::support::partner::{Job, Partner};
 const PAUSE: Duration = Duration::from_secs(2);
 
 const SPSC: &str = "idle: breezeway spsc";
+const QUEUE: &str = "idle: breezeway Queue";
 
 /// One who waits, and what ends its wait.
 type Sleeper = (Partner, Box<dyn Sender<u64>>);
@@ -24,7 +27,8 @@ pub struct Sleepers(Vec<(&'static str, Sleeper)>);
 
 impl Sleepers {
     pub fn new(program: &Program) -> Self {
-        let asked_for = [(SPSC, spsc as Make)].into_iter().filter(|(name, _)| program.has(name));
+        let asked_for =
+            [(SPSC, spsc as Make), (QUEUE, queue)].into_iter().filter(|(name, _)| program.has(name));
         Self(asked_for.map(|(name, make)| (name, make())).collect())
     }
 
@@ -44,6 +48,12 @@ fn spsc() -> Sleeper {
     let ring = Ring::new::<u64>(1);
     let partner = Partner::fork(|| vec![wait(ring.rx())]);
     (partner, Box::new(ring.tx::<u64>()))
+}
+
+fn queue() -> Sleeper {
+    let queue = Queue::<u64>::new(1).expect("a queue");
+    let partner = Partner::fork(|| vec![wait(queue.clone())]);
+    (partner, Box::new(queue))
 }
 
 /// Waits for this message, and answers how many nanoseconds of CPU time that took.

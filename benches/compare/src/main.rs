@@ -29,6 +29,7 @@ fn main() {
     cpu::settle();
     round_trip::add_processes(&mut program);
     stream::add_processes(&mut program);
+    crowd::add_processes(&mut program);
     bulk::add_processes(&mut program);
     let sleepers = idle::Sleepers::new(&program);
     // Threads are the last: a process that has some does not fork.

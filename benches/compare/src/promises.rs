@@ -2,9 +2,9 @@
 
 use crate::support::sides::Bound::{AtLeast, AtMost};
 use crate::support::sides::Promise;
-use crate::{parked, round_trip, stream};
+use crate::{bulk, crowd, parked, round_trip, stream};
 
-pub const PROMISES: [Promise; 7] = [
+pub const PROMISES: [Promise; 10] = [
     Promise {
         what: "round trip 64 B, to the naked line",
         of: round_trip::SPSC,
@@ -47,4 +47,17 @@ pub const PROMISES: [Promise; 7] = [
         to: &[stream::SPSC_LINES],
         bound: AtLeast(20.0),
     },
+    Promise {
+        what: "1 to 1, to ArrayQueue between threads",
+        of: stream::QUEUE,
+        to: &[stream::ARRAY_QUEUE],
+        bound: AtMost(1.5),
+    },
+    Promise {
+        what: "4 to 4, to ArrayQueue between threads",
+        of: crowd::QUEUE,
+        to: &[crowd::ARRAY_QUEUE],
+        bound: AtMost(1.5),
+    },
+    Promise { what: "a pipe's 64 KiB, to ours", of: bulk::PIPE, to: &[bulk::BYTES], bound: AtLeast(8.0) },
 ];

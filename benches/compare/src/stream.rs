@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
 use crate::ends::kernel::pipe;
@@ -19,6 +20,8 @@ pub const SPSC_BATCHES: &str = "stream 8 B: breezeway spsc, batches of 64";
 pub const SPSC_LINES: &str = "stream 64 B: breezeway spsc";
 pub const RTRB: &str = "stream 8 B: rtrb, threads";
 pub const RTRB_BATCHES: &str = "stream 8 B: rtrb, threads, batches of 64";
+pub const QUEUE: &str = "1 to 1, 8 B: breezeway Queue";
+pub const QUEUE_WAITING: &str = "1 to 1, 8 B: breezeway Queue, waiting";
 pub const ARRAY_QUEUE: &str = "1 to 1, 8 B: ArrayQueue, threads";
 pub const PIPE: &str = "stream 64 B: pipe";
 
@@ -46,6 +49,16 @@ pub fn add_processes(program: &mut Program) {
         let ring = Ring::new::<[u64; 8]>(CAPACITY);
         let partner = Partner::fork(|| vec![receive_all::<[u64; 8]>(ring.rx())]);
         side::<[u64; 8]>(name, ring.tx(), partner)
+    });
+    program.add(QUEUE, |name| {
+        let queue = Trying(Queue::<u64>::new(CAPACITY).expect("a queue"));
+        let partner = Partner::fork(|| vec![receive_all::<u64>(queue.clone())]);
+        side(name, queue, partner)
+    });
+    program.add(QUEUE_WAITING, |name| {
+        let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
+        let partner = Partner::fork(|| vec![receive_all::<u64>(queue.clone())]);
+        side(name, queue, partner)
     });
     program.add(PIPE, |name| {
         let (rx, tx) = pipe();

@@ -2,9 +2,10 @@
 //!
 //! They lie in segments without a name, which forked children inherit; each process opens its end.
 
-use breezeway::queue::spsc;
+use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::{PopError, PushError, Segment, Shareable};
 
+use crate::bulk::{BulkReceiver, BulkSender};
 use crate::message::{Message, Receiver, Sender, persist};
 use crate::stream::{BatchReceiver, BatchSender};
 
@@ -28,6 +29,27 @@ impl Ring {
     }
 
     pub fn rx<M: Shareable>(&self) -> spsc::Consumer<M> {
+        self.0.get(NAME).expect("the consumer's end")
+    }
+}
+
+/// The same for bytes.
+pub struct ByteRing(Segment);
+
+impl ByteRing {
+    pub fn new(capacity: usize) -> Self {
+        let segment = segment(capacity);
+        let (tx, rx) = bytes::add(&segment, NAME, capacity).expect("a queue");
+        tx.release();
+        rx.release();
+        Self(segment)
+    }
+
+    pub fn tx(&self) -> bytes::Producer {
+        self.0.get(NAME).expect("the producer's end")
+    }
+
+    pub fn rx(&self) -> bytes::Consumer {
         self.0.get(NAME).expect("the consumer's end")
     }
 }
@@ -81,6 +103,49 @@ impl BatchReceiver for spsc::Consumer<u64> {
     #[inline(always)]
     fn receive_some(&mut self, space: &mut [u64]) -> usize {
         self.pop_slice(space).expect("a living producer")
+    }
+}
+
+impl Sender<u64> for Queue<u64> {
+    #[inline(always)]
+    fn send(&mut self, message: u64) {
+        self.push(message).expect("an open queue");
+    }
+}
+
+impl Receiver<u64> for Queue<u64> {
+    #[inline(always)]
+    fn receive(&mut self) -> u64 {
+        self.pop().expect("an open queue")
+    }
+}
+
+impl Sender<u64> for Trying<Queue<u64>> {
+    #[inline(always)]
+    fn send(&mut self, message: u64) {
+        persist(|| pushed(self.0.try_push(message)));
+    }
+}
+
+impl Receiver<u64> for Trying<Queue<u64>> {
+    #[inline(always)]
+    fn receive(&mut self) -> u64 {
+        persist(|| popped(self.0.try_pop()))
+    }
+}
+
+impl BulkSender for bytes::Producer {
+    fn send_bytes(&mut self, bytes: &[u8]) {
+        let mut room = self.reserve(bytes.len()).expect("a living consumer");
+        room.copy_from_slice(bytes);
+        room.commit(bytes.len());
+    }
+}
+
+impl BulkReceiver for bytes::Consumer {
+    fn receive_bytes(&mut self, space: &mut [u8]) {
+        let bytes = self.read().expect("a living producer");
+        space.copy_from_slice(&bytes);
     }
 }
 
