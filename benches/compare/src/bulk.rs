@@ -87,6 +87,7 @@ pub fn receive_all(mut rx: impl BulkReceiver + 'static) -> Job {
 
 /// How many gigabytes a second the sides come to.
 pub fn report(sides: &[Side<'_>]) {
+    println!();
     for side in sides.iter().filter(|side| side.name().starts_with("bulk")) {
         println!("{:<44} {:>11.2} GB/s", side.name(), LEN as f64 / side.median());
     }

@@ -34,6 +34,7 @@ impl Sleepers {
 
     /// Has them sleep, one after the other.
     pub fn report(self) {
+        println!();
         for (name, (partner, mut tx)) in self.0 {
             let waiting = partner.begin(0, 7);
             thread::sleep(PAUSE);

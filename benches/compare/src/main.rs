@@ -39,8 +39,6 @@ fn main() {
     let mut sides = program.sides;
     sides::play(&mut sides, sides::rounds());
     sides::report(&sides, &promises::PROMISES);
-    println!();
     bulk::report(&sides);
-    println!();
     sleepers.report();
 }
