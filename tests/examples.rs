@@ -41,7 +41,9 @@ fn two_workers() {
     assert_eq!(numbers.len(), 4);
     // What `get_it` did not take of `put_it`'s squares, in their order, and a zero for each that it did.
     let mut squares = [4, 16, 256, 65536].into_iter();
-    assert!(numbers.iter().filter(|number| **number != 0).all(|number| squares.any(|square| square == *number)));
+    assert!(
+        numbers.iter().filter(|number| **number != 0).all(|number| squares.any(|square| square == *number))
+    );
 }
 
 #[cfg(feature = "serde")]

@@ -22,8 +22,8 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     /// The fork generation of the process whose it is, or 0 once it was sent away.
     generation: AtomicU32,
     spin: Spin,
-    /// Whether the other side was hard by when this one looked last. See [`FEW`].
-    is_close: bool,
+    /// Pauses before the next look; see [`FEW`].
+    pauses: u32,
     /// Attempts in vain since the other side was last known to live.
     in_vain: u32,
     region: Region,
@@ -34,10 +34,18 @@ unsafe impl<const PRODUCER: bool> Send for Endpoint<PRODUCER> {}
 // SAFETY: as above.
 unsafe impl<const PRODUCER: bool> Sync for Endpoint<PRODUCER> {}
 
-/// A side that finds so little room, or finds it after so few looks, is hard by the other: each commit then moves a cache line, and
-/// each look moves it back. It pauses before it looks again, so that several commits share a move. Two that take turns wait longer
-/// for each other, and do not pause.
+/// Less than this is little room to find, and fewer looks than this are soon to find it.
+///
+/// A side that finds little room, and soon, is hard by the other: each commit moves a cache line, and each look moves it back. So it
+/// pauses before it looks again, longer each time, and many commits share a move. Two that take turns wait longer for each
+/// other, and do not pause; nor does who finds that no more comes for it.
 const FEW: u64 = 8;
+/// What the longest pause is worth.
+const MANY: u64 = 16;
+/// So much is more than a pause is needed for.
+const PLENTY: u64 = 128;
+/// Pauses in a row, at most: a third of a microsecond.
+const MOST_PAUSES: u32 = 7;
 
 /// After so many attempts in vain, one that does not wait sees whether the other side lives: that is a system call.
 const PATIENT_ATTEMPTS: u32 = 1024;
@@ -79,7 +87,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
                 id,
                 generation: AtomicU32::new(fork::generation()),
                 spin: Spin::default(),
-                is_close: false,
+                pauses: 0,
                 in_vain: 0,
                 region,
             }),
@@ -131,12 +139,15 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         }
         // SAFETY: as in `state`; apart from `self`, which is borrowed anew.
         let state = unsafe { self.state.as_ref() };
-        if self.is_close {
-            spin_loop();
-        }
+        (0..self.pauses).for_each(|_| spin_loop());
         let room = self.side.refresh(state)?;
         if room >= wanted {
-            self.is_close = room < FEW;
+            self.pauses = match self.pauses {
+                MOST_PAUSES if room < MANY => 0,
+                pauses if room < FEW => 2 * pauses + 1,
+                pauses if room > PLENTY => pauses / 2,
+                pauses => pauses,
+            };
             return Ok(room);
         }
         self.wait_for_room(wanted, next, patience)
@@ -166,12 +177,14 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         }
         // SAFETY: as in `state`; apart from `self`, whose other fields are borrowed below.
         let state = unsafe { self.state.as_ref() };
-        let Self { side, spin, region, is_close, .. } = self;
+        let Self { side, spin, region, pauses, .. } = self;
         let event = if PRODUCER { &state.space } else { &state.items };
         let mut looks = 0_u64;
         let look = || {
             looks += 1;
-            *is_close = looks < FEW;
+            if looks == FEW {
+                *pauses = 0;
+            }
             prefetch(next);
             look(state, side, wanted).transpose()
         };
