@@ -24,8 +24,8 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     spin: Spin,
     /// Pauses before the next look; see [`FEW`].
     pauses: u32,
-    /// Attempts in vain since the other side was last known to live.
-    in_vain: u32,
+    /// Attempts in a row that did not wait and found nothing.
+    in_vain: u64,
     region: Region,
 }
 
@@ -48,7 +48,7 @@ const PLENTY: u64 = 128;
 const MOST_PAUSES: u32 = 7;
 
 /// After so many attempts in vain, one that does not wait sees whether the other side lives: that is a system call.
-const PATIENT_ATTEMPTS: u32 = 1024;
+const PATIENT_ATTEMPTS: u64 = 1024;
 
 const CORRUPT: &str = "the indices of a queue";
 
@@ -144,10 +144,11 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         if room >= wanted {
             self.pauses = match self.pauses {
                 MOST_PAUSES if room < MANY => 0,
-                pauses if room < FEW => 2 * pauses + 1,
+                pauses if room < FEW && self.in_vain < FEW => 2 * pauses + 1,
                 pauses if room > PLENTY => pauses / 2,
                 pauses => pauses,
             };
+            self.in_vain = 0;
             return Ok(room);
         }
         self.wait_for_room(wanted, next, patience)
@@ -171,6 +172,9 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     fn wait_for_room(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
         if matches!(patience, Patience::None) {
             self.in_vain += 1;
+            if self.in_vain == FEW {
+                self.pauses = 0;
+            }
             if self.in_vain.is_multiple_of(PATIENT_ATTEMPTS) {
                 look_after_the_other::<PRODUCER>(self.state(), &self.region);
             }
