@@ -32,6 +32,8 @@
 //! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
 //! | [`Array`], one element; [`Atomic`] | the old or the new one |
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
+//! | [`queue::MessageQueue`] | every push that returned is delivered exactly once; a pop that was cut short gave nothing away |
+//! | [`queue::JoinableQueue`] | a job that its dead holder had not called done is delivered again, and says so (`redelivered()`) |
 //!
 //! A process is repaired after when its death is *proven* (the kernel holds a lock for each participant and drops it with the
 //! process), never on a timeout: a stopped process is alive.
