@@ -52,7 +52,9 @@ mod kill {
         pub(crate) mod creation;
         pub(crate) mod element;
         pub(crate) mod guest;
+        pub(crate) mod job;
         pub(crate) mod locked;
+        pub(crate) mod message;
         pub(crate) mod mutex;
         pub(crate) mod news;
         pub(crate) mod object;
@@ -66,8 +68,8 @@ mod kill {
 }
 
 use kill::cases::{
-    atomic, creation, element, guest, mutex, news, object, ownerless, participant, section, stranded, value,
-    waiter,
+    atomic, creation, element, guest, job, message, mutex, news, object, ownerless, participant, section,
+    stranded, value, waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -115,6 +117,15 @@ const CASES: &[Case] = &[
     case("journaled_write_16_bytes", section::journaled_write_16_bytes),
     case("journaled_recoverer_8_bytes", section::journaled_recoverer_8_bytes),
     case("journaled_recoverer_16_bytes", section::journaled_recoverer_16_bytes),
+    case("message_push", message::push),
+    case("message_pop", message::pop),
+    case("message_after_push", message::after_push),
+    case("message_after_pop", message::after_pop),
+    case("job_push", job::push),
+    case("job_get", job::get),
+    case("job_done", job::done),
+    case("job_drop", job::give_back),
+    case("job_reap", job::reap),
     case("segment_attach", participant::attach),
     case("segment_attach_after_death", participant::attach_after_death),
     case("segment_attach_first", participant::attach_first),
