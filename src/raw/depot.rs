@@ -123,6 +123,12 @@ impl<'a> Depot<'a> {
 
     // Without the lock.
 
+    /// Closes the depot; `false` where it was closed.
+    pub(crate) fn close(&self) -> bool {
+        // ORDER: relaxed; the flag stands for itself, and is obeyed under the lock.
+        self.head.closed.swap(1, Ordering::Relaxed) == 0
+    }
+
     /// Has the next locker make the index anew.
     pub(crate) fn mark_stale(&self) {
         // ORDER: Release pairs with the Acquire in `rebuild`: what made the index stale is seen with the mark.
@@ -153,10 +159,6 @@ impl<'a> Depot<'a> {
     #[inline]
     pub(crate) fn settle(&self, after_death: bool) -> Result<(), Stop> {
         if after_death || self.is_stale() { self.rebuild() } else { Ok(()) }
-    }
-
-    pub(crate) fn close(&self) {
-        self.head.closed.store(1, Ordering::Relaxed);
     }
 
     /// Whether anybody but `me` has a message leased.

@@ -51,7 +51,7 @@ fn a_sleeper_in_another_process_is_woken() {
         until_parked(&sleeper.hear());
     }
     queue.push(3).unwrap();
-    queue.close().unwrap();
+    queue.close();
     let mut said: Vec<String> = sleepers.iter_mut().map(Role::hear).collect();
     said.sort();
     assert_eq!(said, ["Err(Closed)", "Ok(3)"]);
@@ -127,7 +127,7 @@ fn closing_wakes_who_waits_for_room() {
             }
         });
         until_parked(&told.recv().unwrap());
-        queue.close().unwrap();
+        queue.close();
         assert!(matches!(pusher.join().unwrap(), Err(PushError::Closed(2))));
     });
     assert_eq!(queue.pop().unwrap(), 1);

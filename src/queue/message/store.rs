@@ -160,15 +160,13 @@ impl Store {
         self.wait(idle, &self.spins.idle, patience, is_idle, |depot| Ok(is_idle(depot).then_some(())))
     }
 
-    pub(in crate::queue) fn close(&self) -> Result<(), Stop> {
-        self.locked(|depot| {
-            depot.close();
-            Ok(())
-        })?;
+    /// Closes the queue; `false` where it was closed. Without the lock: whoever has it next sees this, and who has it now comes before.
+    pub(in crate::queue) fn close(&self) -> bool {
+        let closed = self.depot().close();
         let head = self.depot().head();
         head.items.notify(EVERYBODY);
         head.space.notify(EVERYBODY);
-        Ok(())
+        closed
     }
 
     pub(in crate::queue) fn is_closed(&self) -> bool {
@@ -178,8 +176,9 @@ impl Store {
     /// How many messages are to be had, and how many there are with those that are leased.
     pub(in crate::queue) fn counts(&self) -> (usize, usize) {
         let count = |depot: &Depot<'_>| (depot.ready(), depot.unfinished());
-        // In a corrupt segment, as it says.
-        self.locked(|depot| Ok(count(depot))).unwrap_or_else(|_| count(&self.depot()))
+        // In a corrupt segment, or behind a stopped process, as it says.
+        self.locked_within(Patience::For(SLICE), |depot| Ok(count(depot)))
+            .unwrap_or_else(|_| count(&self.depot()))
     }
 
     /// Waits until `attempt`, made under the lock, comes to something. It is made where `may_succeed` says so without the lock, and
@@ -194,16 +193,20 @@ impl Store {
     ) -> Result<R, Stop> {
         let depot = self.depot();
         // The lock is held only for moments, unless its holder is stopped.
-        let held = match patience {
-            Patience::For(duration) => Patience::For(duration.max(SLICE)),
-            Patience::None | Patience::Forever => Patience::Forever,
+        let (held, late) = match patience {
+            Patience::None => (Patience::For(SLICE), Stop::WouldBlock),
+            Patience::For(duration) => (Patience::For(duration.max(SLICE)), Stop::Timeout),
+            Patience::Forever => (Patience::Forever, Stop::Timeout),
         };
         let in_any_case = Cell::new(true);
         let look = || {
             if !in_any_case.replace(false) && !depot.is_stale() && !may_succeed(&depot) {
                 return None;
             }
-            self.locked_within(held, &attempt).transpose()
+            match self.locked_within(held, &attempt) {
+                Err(Stop::Timeout) => Some(Err(late)),
+                result => result.transpose(),
+            }
         };
         let care = |sleeps| {
             in_any_case.set(true);
@@ -211,10 +214,7 @@ impl Store {
                 self.region().segment().mapping().care_for_the_dead();
             }
         };
-        wait_for(event, patience, spin, look, care).unwrap_or(Err(match patience {
-            Patience::None => Stop::WouldBlock,
-            Patience::For(_) | Patience::Forever => Stop::Timeout,
-        }))
+        wait_for(event, patience, spin, look, care).unwrap_or(Err(late))
     }
 
     /// Does something under the lock, the index being right.

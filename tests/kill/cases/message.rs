@@ -140,7 +140,7 @@ impl Subject for Recoverer {
 
     /// Closes nothing and takes nothing, but has to clear up.
     fn operate(&self, queue: &Self::Handle) {
-        assert!(queue.len() > 0);
+        assert!(!queue.is_empty());
     }
 
     fn observe(&mut self, child: &Child) {
