@@ -6,7 +6,7 @@ use breezeway::queue::Queue;
 use breezeway::{PopError, PushError, Segment};
 
 use crate::child::{ask, spawn};
-use crate::support::process::{resume, stop};
+use crate::support::process::{resume, stop, until};
 use crate::support::waiting::asleep;
 use crate::support::{Watchdog, unique};
 
@@ -168,4 +168,40 @@ fn iteration_goes_on_until_the_last_lease_is_over() {
     let reader = asleep(move || clone.iter().collect::<Vec<_>>());
     holder.kill();
     assert_eq!(reader.wake(), [2, 3, 1]);
+}
+
+#[test]
+fn it_comes_to_one_that_polls_too() {
+    let _watchdog = Watchdog::start(30);
+    let name = unique("lease-polled");
+    let (_segment, queue) = four(&name);
+    queue.push_slice(&[1, 2, 3, 4]).unwrap();
+    let mut holder = spawn(&name);
+    (0..4).for_each(|_| drop(ask(&mut holder, "lease")));
+    assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
+    holder.kill();
+    let mut found = Vec::new();
+    until(|| {
+        found.extend(queue.try_pop());
+        found.len() == 4
+    });
+    assert_eq!(found, [1, 2, 3, 4]);
+}
+
+#[test]
+fn it_comes_to_one_that_polls_a_closed_queue() {
+    let _watchdog = Watchdog::start(30);
+    let name = unique("lease-closed-polled");
+    let (_segment, queue) = four(&name);
+    queue.push(1).unwrap();
+    let mut holder = spawn(&name);
+    assert_eq!(ask(&mut holder, "lease"), "(1, false)");
+    queue.close();
+    holder.kill();
+    until(|| match queue.try_pop() {
+        Err(PopError::Empty) => false,
+        Err(error) => panic!("{error:?}"),
+        Ok(value) => value == 1,
+    });
+    assert!(matches!(queue.try_pop(), Err(PopError::Closed)));
 }
