@@ -150,7 +150,7 @@ fn fork_with_both() {
     let mut read = Some(rx.read().unwrap());
     reserved.as_mut().unwrap().copy_from_slice(b"two");
     fork(|| {
-        assert_eq!(&*read.take().unwrap(), b"one");
+        drop(read.take());
         reserved.take().unwrap().commit(2);
     })
     .join();
