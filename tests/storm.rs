@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use breezeway::Segment;
 use ledger::{Deliveries, LONGEST, Ledger};
 use lines::{Kind, Taken};
-use support::process::{kill_running, until};
+use support::process::{kill_running, resume, stop, until};
 use support::scratch::Scratch;
 use support::{Role, Watchdog, role, unique};
 
@@ -206,7 +206,13 @@ fn storm(kind: Kind) {
         } else {
             6_000
         })));
-        let (process, is_producer) = crew.replace(random.below(2 * pairs as u64) as usize);
+        let [victim, bystander] = [(); 2].map(|()| random.below(2 * pairs as u64) as usize);
+        // Another is stopped wherever it is, now and then, and goes on when all is over.
+        let stopped =
+            (victim != bystander && random.below(4) == 0).then(|| crew.members[bystander].role.pid());
+        stopped.inspect(|pid| stop(*pid));
+        let (process, is_producer) = crew.replace(victim);
+        stopped.inspect(|pid| resume(*pid));
         account.kills += 1;
         account.at_stake += if is_producer { 0 } else { ledger.at_stake(process) };
         // Somebody goes on.

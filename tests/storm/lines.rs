@@ -1,5 +1,7 @@
 //! What the storm rages over: each kind of queue, as a producer and as a consumer sees it.
 
+use std::time::Duration;
+
 #[cfg(feature = "serde")]
 use breezeway::queue::{JoinableQueue, MessageQueue};
 use breezeway::queue::{Queue, bytes, spsc};
@@ -51,6 +53,7 @@ pub type Take = Box<dyn FnMut(&mut Note) -> Taken>;
 
 const CAPACITY: usize = 13;
 const BATCH: usize = 7;
+const SOON: Duration = Duration::from_micros(300);
 
 /// Large enough to be leased for the time of a pop.
 type Page = [u64; 64];
@@ -132,7 +135,13 @@ impl Kind {
         match self {
             Self::Values | Self::Leases => {
                 let queue = segment.get::<Queue<u64>>("it").unwrap();
-                Box::new(move |message| queue.push(message).unwrap())
+                Box::new(move |message| {
+                    until_pushed(|| match message % 3 {
+                        0 => queue.try_push(message),
+                        1 => queue.push_timeout(message, SOON),
+                        _ => queue.push(message),
+                    })
+                })
             }
             Self::Batches => {
                 let queue = segment.get::<Queue<u64>>("it").unwrap();
@@ -154,12 +163,17 @@ impl Kind {
             }
             Self::Spsc => {
                 let mut tx = segment.get::<spsc::Producer<u64>>("it").unwrap();
-                // Until there is a consumer again.
-                Box::new(move |message| until_connected(|| tx.push(message)))
+                Box::new(move |message| {
+                    until_pushed(|| match message % 3 {
+                        0 => tx.try_push(message),
+                        1 => tx.push_timeout(message, SOON),
+                        _ => tx.push(message),
+                    })
+                })
             }
             Self::Bytes => {
                 let mut tx = segment.get::<bytes::Producer>("it").unwrap();
-                Box::new(move |message| until_connected(|| write(&mut tx, message)))
+                Box::new(move |message| until_pushed(|| write(&mut tx, message)))
             }
         }
     }
@@ -169,7 +183,15 @@ impl Kind {
         match self {
             Self::Values => {
                 let queue = segment.get::<Queue<u64>>("it").unwrap();
-                Box::new(move |note| found(queue.pop(), |message| note(message, false)))
+                let mut how = in_turn();
+                Box::new(move |note| {
+                    let value = match how() {
+                        0 => queue.try_pop(),
+                        1 => queue.pop_timeout(SOON),
+                        _ => queue.pop(),
+                    };
+                    found(value, |message| note(message, false))
+                })
             }
             Self::Batches => {
                 let queue = segment.get::<Queue<u64>>("it").unwrap();
@@ -190,8 +212,14 @@ impl Kind {
             }
             Self::Leases => {
                 let queue = segment.get::<Queue<u64>>("it").unwrap();
+                let mut how = in_turn();
                 Box::new(move |note| {
-                    found(queue.lease(), |lease| {
+                    let lease = match how() {
+                        0 => queue.try_lease(),
+                        1 => queue.lease_timeout(SOON),
+                        _ => queue.lease(),
+                    };
+                    found(lease, |lease| {
                         if is_let_fall(*lease, lease.redelivered()) {
                             return;
                         }
@@ -226,7 +254,15 @@ impl Kind {
             }
             Self::Spsc => {
                 let mut rx = segment.get::<spsc::Consumer<u64>>("it").unwrap();
-                Box::new(move |note| found(rx.pop(), |message| note(message, false)))
+                let mut how = in_turn();
+                Box::new(move |note| {
+                    let value = match how() {
+                        0 => rx.try_pop(),
+                        1 => rx.pop_timeout(SOON),
+                        _ => rx.pop(),
+                    };
+                    found(value, |message| note(message, false))
+                })
             }
             Self::Bytes => {
                 let mut rx = segment.get::<bytes::Consumer>("it").unwrap();
@@ -238,6 +274,15 @@ impl Kind {
     }
 }
 
+/// The three ways to wait, in turn.
+fn in_turn() -> impl FnMut() -> u32 {
+    let mut turn = 0;
+    move || {
+        turn = (turn + 1) % 3;
+        turn
+    }
+}
+
 /// Hands on what was found.
 fn found<T>(taken: Result<T, PopError>, hand_on: impl FnOnce(T)) -> Taken {
     match taken {
@@ -245,17 +290,20 @@ fn found<T>(taken: Result<T, PopError>, hand_on: impl FnOnce(T)) -> Taken {
             hand_on(value);
             Taken::Some
         }
-        Err(PopError::Disconnected) => Taken::Nothing,
+        Err(PopError::Empty | PopError::Timeout | PopError::Disconnected) => Taken::Nothing,
         Err(PopError::Closed) => Taken::Over,
         Err(error) => panic!("{error}"),
     }
 }
 
-fn until_connected<T>(mut push: impl FnMut() -> Result<(), PushError<T>>) {
+/// Pushes, again and again where there is no room, or nobody right now to push to.
+fn until_pushed<T>(mut push: impl FnMut() -> Result<(), PushError<T>>) {
     loop {
         match push() {
             Ok(()) => return,
-            Err(PushError::Disconnected(_)) => std::thread::yield_now(),
+            Err(PushError::Full(_) | PushError::Timeout(_) | PushError::Disconnected(_)) => {
+                std::thread::yield_now();
+            }
             Err(error) => panic!("{error}"),
         }
     }
