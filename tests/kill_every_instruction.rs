@@ -49,25 +49,29 @@ mod kill {
 
     pub(crate) mod cases {
         pub(crate) mod atomic;
+        pub(crate) mod bytes;
         pub(crate) mod creation;
         pub(crate) mod element;
         pub(crate) mod guest;
         pub(crate) mod locked;
         pub(crate) mod mutex;
         pub(crate) mod news;
+        pub(crate) mod number;
         pub(crate) mod object;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod section;
+        pub(crate) mod spsc;
         pub(crate) mod stranded;
+        pub(crate) mod two_ends;
         pub(crate) mod value;
         pub(crate) mod waiter;
     }
 }
 
 use kill::cases::{
-    atomic, creation, element, guest, mutex, news, object, ownerless, participant, section, stranded, value,
-    waiter,
+    atomic, bytes, creation, element, guest, mutex, news, object, ownerless, participant, section, spsc,
+    stranded, value, waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -131,6 +135,16 @@ const CASES: &[Case] = &[
     case("segment_add_value", object::add_value),
     case("segment_get_or_add_value", object::get_or_add_value),
     case("segment_add_array", object::add_array),
+    case("spsc_push_8_bytes", spsc::push_8_bytes),
+    case("spsc_push_20_bytes", spsc::push_20_bytes),
+    case("spsc_pop_8_bytes", spsc::pop_8_bytes),
+    case("spsc_pop_20_bytes", spsc::pop_20_bytes),
+    case("spsc_push_slice", spsc::push_slice),
+    case("spsc_pop_slice", spsc::pop_slice),
+    case("spsc_refused", spsc::refused),
+    case("bytes_push", bytes::push),
+    case("bytes_read", bytes::read),
+    case("bytes_without_commit", bytes::without_commit),
 ];
 
 fn main() -> ExitCode {
