@@ -52,8 +52,10 @@ mod kill {
         pub(crate) mod bytes;
         pub(crate) mod creation;
         pub(crate) mod element;
+        pub(crate) mod frozen;
         pub(crate) mod guest;
         pub(crate) mod locked;
+        pub(crate) mod mpmc;
         pub(crate) mod mutex;
         pub(crate) mod news;
         pub(crate) mod number;
@@ -61,6 +63,7 @@ mod kill {
         pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod section;
+        pub(crate) mod slots;
         pub(crate) mod spsc;
         pub(crate) mod stranded;
         pub(crate) mod two_ends;
@@ -70,8 +73,8 @@ mod kill {
 }
 
 use kill::cases::{
-    atomic, bytes, creation, element, guest, mutex, news, object, ownerless, participant, section, spsc,
-    stranded, value, waiter,
+    atomic, bytes, creation, element, frozen, guest, mpmc, mutex, news, object, ownerless, participant,
+    section, spsc, stranded, value, waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -142,6 +145,18 @@ const CASES: &[Case] = &[
     case("spsc_push_slice", spsc::push_slice),
     case("spsc_pop_slice", spsc::pop_slice),
     case("spsc_refused", spsc::refused),
+    case("queue_push_8_bytes", mpmc::push_8_bytes),
+    case("queue_push_24_bytes", mpmc::push_24_bytes),
+    case("queue_push_300_bytes", mpmc::push_300_bytes),
+    case("queue_pop_8_bytes", mpmc::pop_8_bytes),
+    case("queue_pop_24_bytes", mpmc::pop_24_bytes),
+    case("queue_pop_300_bytes", mpmc::pop_300_bytes),
+    case("queue_lease_8_bytes", mpmc::lease_8_bytes),
+    case("queue_lease_24_bytes", mpmc::lease_24_bytes),
+    case("queue_of_one_place", mpmc::one_place),
+    case("queue_push_frozen", frozen::push),
+    case("queue_pop_frozen", frozen::pop),
+    case("queue_lease_frozen", frozen::lease),
     case("bytes_push", bytes::push),
     case("bytes_read", bytes::read),
     case("bytes_without_commit", bytes::without_commit),
