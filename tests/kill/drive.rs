@@ -266,7 +266,8 @@ fn die_at<S: Subject>(subject: &mut S, route: Route, point: Point) -> (Death, Op
     (death, address)
 }
 
-fn start<S: Subject>(subject: &mut S) -> Child {
+/// A child that stands before its operation.
+pub(crate) fn start<S: Subject>(subject: &mut S) -> Child {
     subject.reset();
     let child = Child::fork(|| subject.open(), |handle| subject.operate(handle));
     subject.begin(&child);

@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 use breezeway::queue::Queue;
 use breezeway::{Atomic, PopError, PushError};
 
-use super::mpmc::{Act, Parent, Scene, Work, scene, scene_with_returned};
+use super::mpmc::{Act, Parent, Scene, scene, scene_with_returned};
 use super::number::Numbered;
 use crate::kill::child::{Child, Stop};
-use crate::kill::drive;
+use crate::kill::drive::{self, Death, Subject};
 use crate::kill::progress;
 use crate::kill::tally::Tally;
 use crate::kill::trace::Trace;
@@ -43,6 +43,15 @@ impl Told {
         kind << 32 | u64::from(number)
     }
 
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Pushed => "pushed",
+            Self::Took(_) => "took",
+            Self::LetFall(_) => "let fall",
+        }
+    }
+
     fn from_number(told: u64) -> Self {
         match (told >> 32, told as u32) {
             (1, _) => Self::Refused,
@@ -54,42 +63,70 @@ impl Told {
     }
 }
 
-/// The slow one, standing still.
-#[derive(Debug)]
-pub(super) struct Slow {
-    child: Child,
+/// The part of the slow one.
+pub(super) struct Part<T: Numbered> {
+    pub(super) parent: Parent<T>,
+    act: Act,
+    scene: Scene,
     told: Atomic<u64>,
+    /// What is in the queue beforehand.
+    pub(super) before: Vec<u32>,
 }
 
-impl Slow {
-    /// Goes to a point of its act. The act is given a new message to push.
-    pub(super) fn start<T: Numbered>(
-        parent: &Parent<T>,
-        act: Act,
-        new: u32,
-        trace: &Trace,
-        point: usize,
-    ) -> Self {
-        let segment = &parent.segment;
-        let told = segment.get::<Atomic<u64>>(TOLD).or_else(|_| segment.add(TOLD, 0)).unwrap();
-        told.store(0, Ordering::Relaxed);
-        let open = || {
-            let queue = parent.open();
-            let told = queue.segment().get::<Atomic<u64>>(TOLD).unwrap();
-            (queue, T::of(new), told)
-        };
-        let mut child = Child::fork(open, |(queue, new, told)| {
-            told.store(attempt(act, queue, *new).to_number(), Ordering::Relaxed);
-        });
-        assert_eq!(child.travel(trace.route(point)), Stop::Underway, "in the middle of it");
-        Self { child, told }
+impl<T: Numbered> Part<T> {
+    pub(super) fn new(parent: Parent<T>, act: Act, scene: Scene) -> Self {
+        let told = parent.segment.get_or_add(TOLD, 0).unwrap();
+        Self { parent, act, scene, told, before: Vec::new() }
     }
 
-    /// Lets it go on to its end.
-    pub(super) fn finish(mut self) -> Told {
-        self.child.finish();
-        self.child.kill();
-        Told::from_number(self.told.load(Ordering::Relaxed))
+    /// The message that it pushes.
+    fn new_number(&self) -> u32 {
+        self.parent.number(50)
+    }
+
+    /// Goes to a point of it, and stands still.
+    pub(super) fn freeze_at(&mut self, trace: &Trace, point: usize) -> Child {
+        let mut child = drive::start(self);
+        assert_eq!(child.travel(trace.route(point)), Stop::Underway, "in the middle of it");
+        child
+    }
+
+    /// Lets it go on to its end; it is entered in the account.
+    pub(super) fn finish(&self, mut child: Child, account: &mut Account) -> Told {
+        child.finish();
+        child.kill();
+        let told = Told::from_number(self.told.load(Ordering::Relaxed));
+        match told {
+            Told::Refused => {}
+            Told::Pushed => account.others.push(self.new_number()),
+            Told::Took(number) => account.taken.push(number),
+            Told::LetFall(number) => account.let_fall.push(number),
+        }
+        account.let_fall.extend(&self.before[..usize::from(self.scene.returned)]);
+        told
+    }
+}
+
+impl<T: Numbered> Subject for Part<T> {
+    type Handle = (Queue<T>, T, Atomic<u64>);
+
+    fn reset(&mut self) {
+        self.before = self.parent.set(self.scene);
+        self.told.store(0, Ordering::Relaxed);
+    }
+
+    fn open(&self) -> Self::Handle {
+        let queue = self.parent.open();
+        let told = queue.segment().get(TOLD).unwrap();
+        (queue, T::of(self.new_number()), told)
+    }
+
+    fn operate(&self, (queue, new, told): &Self::Handle) {
+        told.store(attempt(self.act, queue, *new).to_number(), Ordering::Relaxed);
+    }
+
+    fn survive(&mut self, _: &Death) -> &'static str {
+        "on its own"
     }
 }
 
@@ -116,12 +153,17 @@ fn attempt<T: Numbered>(act: Act, queue: &Queue<T>, new: T) -> Told {
     }
 }
 
-/// Those who work around the slow one, and what they have pushed and popped.
+/// What became of all messages.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    pub(super) pushed: Vec<u32>,
-    pub(super) popped: Vec<u32>,
-    /// What they had in hand and let fall.
+    /// By those who work around the slow one.
+    pushed: Vec<u32>,
+    popped: Vec<u32>,
+    /// Pushed by others.
+    pub(super) others: Vec<u32>,
+    /// Popped by others.
+    pub(super) taken: Vec<u32>,
+    /// What somebody had in hand and let fall.
     pub(super) let_fall: Vec<u32>,
 }
 
@@ -146,16 +188,16 @@ impl Account {
         true
     }
 
-    /// What was in the queue beforehand, and what was pushed, must have been popped, each once. `out_of_order`: messages that somebody
-    /// had in hand before. The others come in the order in which they were pushed.
-    pub(super) fn settle(&self, before: &[u32], others: &[u32], out_of_order: &[u32]) {
-        let mut all = [before, &self.pushed, others].concat();
-        let mut popped = self.popped.clone();
+    /// What was in the queue beforehand, and what was pushed, must have been popped, each once, and in the order in which it was pushed
+    /// (others are not compared with others, and what was let fall comes when it comes).
+    pub(super) fn settle(&self, before: &[u32]) {
+        let mut all = [before, &self.pushed, &self.others].concat();
+        let mut popped = [&self.popped[..], &self.taken].concat();
         all.sort_unstable();
         popped.sort_unstable();
-        assert_eq!(popped, all, "each message once, and in all {:?}", self.popped);
-        let ours = |number: &&u32| !others.contains(number) && !out_of_order.contains(number);
-        assert!(self.popped.iter().filter(ours).is_sorted(), "in order: {:?}", self.popped);
+        assert_eq!(popped, all, "each message once, with {self:?}");
+        let ours = |number: &&u32| !self.others.contains(number) && !self.let_fall.contains(number);
+        assert!(self.popped.iter().filter(ours).is_sorted(), "in order: {self:?}");
     }
 }
 
@@ -205,57 +247,27 @@ fn at_every_instruction<T: Numbered>(name: &str, scenes: &[(Act, Scene)]) -> Tal
     let mut tally = Tally::default();
     let mut parent = Parent::<T>::new(name, CAPACITY);
     for &(act, scene) in scenes {
-        let mut work = Work::new(parent, scene, act);
-        let trace = drive::trace(&mut work, |_, _, _| {});
-        parent = work.parent;
+        let mut part = Part::new(parent, act, scene);
+        let trace = drive::trace(&mut part, |_, _, _| {});
         for point in 0..trace.last() {
             for (n, script) in scripts.iter().enumerate() {
                 progress::at(format_args!(
                     "{act:?}, {scene:?}, frozen after instruction {point}, script {n}"
                 ));
-                tally.count(freeze(&mut parent, act, scene, &trace, point, *script));
+                let slow = part.freeze_at(&trace, point);
+                let mut account = Account::default();
+                script(&part.parent, &mut account);
+                let told = part.finish(slow, &mut account);
+                empty(&part.parent, &mut account);
+                account.settle(&part.before);
+                part.parent.exercise();
+                tally.count(told.in_words());
                 progress::count_kill();
             }
         }
+        parent = part.parent;
     }
     tally
-}
-
-fn freeze<T: Numbered>(
-    parent: &mut Parent<T>,
-    act: Act,
-    scene: Scene,
-    trace: &Trace,
-    point: usize,
-    script: Script<T>,
-) -> &'static str {
-    let before = parent.set(scene);
-    let new = parent.number(50);
-    let slow = Slow::start(parent, act, new, trace, point);
-    let mut account = Account::default();
-    script(parent, &mut account);
-    let told = slow.finish();
-    let mut out_of_order = before[..usize::from(scene.returned)].to_vec();
-    let mut others = Vec::new();
-    match told {
-        Told::Refused => {}
-        Told::Pushed => others.push(new),
-        Told::Took(number) => {
-            account.popped.push(number);
-            out_of_order.push(number);
-        }
-        Told::LetFall(number) => out_of_order.push(number),
-    }
-    empty(parent, &mut account);
-    out_of_order.append(&mut account.let_fall);
-    account.settle(&before, &others, &out_of_order);
-    parent.exercise();
-    match told {
-        Told::Refused => "refused",
-        Told::Pushed => "pushed",
-        Told::Took(_) => "took",
-        Told::LetFall(_) => "let fall",
-    }
 }
 
 pub(crate) fn push(name: &str) -> Tally {

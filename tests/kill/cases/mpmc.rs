@@ -158,8 +158,7 @@ impl<T: Numbered> Parent<T> {
                 assert_eq!(number, expected.remove(0));
             }
         }
-        let found: Vec<u32> =
-            core::iter::from_fn(|| self.queue.try_pop().ok()).map(|value| value.number()).collect();
+        let found = self.drain();
         assert_eq!(found, expected, "what was pushed, each once and in order");
         self.exercise();
     }
