@@ -54,9 +54,14 @@ impl<'a> Ring<'a> {
     fn take_returned(&self, mark: u64, take: &mut dyn FnMut(Found<'a>, Word) -> bool) -> bool {
         for slot in self.all_slots() {
             // ORDER: Acquire pairs with the Release of who wrote the message, and of who returned it.
-            let found = Word::from(slot.word.load(Ordering::Acquire));
-            if found.state() == SlotState::Returned && take(slot, found) {
-                return true;
+            let look = || Word::from(slot.word.load(Ordering::Acquire));
+            let mut found = look();
+            // Again, where a producer has skipped the slot meanwhile: its message is still there.
+            while found.state() == SlotState::Returned {
+                if take(slot, found) {
+                    return true;
+                }
+                found = look();
             }
         }
         // ORDER: relaxed; fails where one was returned meanwhile, and then the mark stays.
