@@ -48,9 +48,11 @@ mod kill {
     pub(crate) mod window;
 
     pub(crate) mod cases {
+        pub(crate) mod after_death;
         pub(crate) mod atomic;
         pub(crate) mod bytes;
         pub(crate) mod creation;
+        pub(crate) mod crowd;
         pub(crate) mod element;
         pub(crate) mod frozen;
         pub(crate) mod guest;
@@ -73,8 +75,8 @@ mod kill {
 }
 
 use kill::cases::{
-    atomic, bytes, creation, element, frozen, guest, mpmc, mutex, news, object, ownerless, participant,
-    section, spsc, stranded, value, waiter,
+    after_death, atomic, bytes, creation, crowd, element, frozen, guest, mpmc, mutex, news, object,
+    ownerless, participant, section, spsc, stranded, value, waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -157,6 +159,14 @@ const CASES: &[Case] = &[
     case("queue_push_frozen", frozen::push),
     case("queue_pop_frozen", frozen::pop),
     case("queue_lease_frozen", frozen::lease),
+    case("queue_with_a_slow_push", crowd::slow_push),
+    case("queue_with_a_slow_pop", crowd::slow_pop),
+    case("queue_with_a_slow_lease", crowd::slow_lease),
+    case("queue_with_a_slow_return", crowd::slow_return),
+    case("queue_push_after_death", after_death::push),
+    case("queue_pop_after_death", after_death::pop),
+    case("queue_lease_after_death", after_death::lease),
+    case("queue_reap", after_death::reap),
     case("bytes_push", bytes::push),
     case("bytes_read", bytes::read),
     case("bytes_without_commit", bytes::without_commit),

@@ -131,7 +131,7 @@ impl<T: Numbered> Subject for Part<T> {
 }
 
 /// The act, as far as others let it.
-fn attempt<T: Numbered>(act: Act, queue: &Queue<T>, new: T) -> Told {
+pub(super) fn attempt<T: Numbered>(act: Act, queue: &Queue<T>, new: T) -> Told {
     let refused = |error: PopError| match error {
         PopError::Empty => Told::Refused,
         error => panic!("{error}"),
@@ -165,9 +165,31 @@ pub(super) struct Account {
     pub(super) taken: Vec<u32>,
     /// What somebody had in hand and let fall.
     pub(super) let_fall: Vec<u32>,
+    /// How many there are to be reaped, where that is known.
+    pub(super) dead: Option<u32>,
 }
 
 impl Account {
+    /// After the death of one that found these messages to be had, left those, of which so many come first because somebody had them in
+    /// hand, and may have pushed this one. And what became of its work.
+    pub(super) fn after_death(
+        (found, left): (&[u32], &[u32]),
+        in_hand: usize,
+        new: u32,
+    ) -> (Self, &'static str) {
+        let missing_in = |some: &[u32], others: &[u32]| -> Vec<u32> {
+            others.iter().filter(|number| !some.contains(number)).copied().collect()
+        };
+        let (others, taken) = (missing_in(found, left), missing_in(left, found));
+        let outcome = match (&others[..], &taken[..]) {
+            ([], []) => "as before",
+            (&[number], []) if number == new => "pushed",
+            ([], [_]) => "popped",
+            _ => panic!("from {found:?} to {left:?}"),
+        };
+        (Self { others, taken, let_fall: left[..in_hand].to_vec(), ..Self::default() }, outcome)
+    }
+
     pub(super) fn push<T: Numbered>(&mut self, parent: &Parent<T>) -> bool {
         let number = parent.number(60) + self.pushed.len() as u32;
         let pushed = parent.queue.try_push(T::of(number)).is_ok();
@@ -206,12 +228,13 @@ pub(super) type Script<T> = fn(&Parent<T>, &mut Account);
 
 /// Several laps, with a message in the queue or without; and nobody is reaped.
 pub(super) fn go_round<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
-    for _ in 0..2 * CAPACITY + 1 {
+    for _ in 0..2 * parent.queue.capacity() + 1 {
         account.push(parent);
         account.pop(parent);
     }
-    assert_eq!(parent.segment.reap().unwrap(), 0, "a stopped process is alive");
-    for _ in 0..CAPACITY + 1 {
+    let reaped = parent.segment.reap().unwrap();
+    assert!(account.dead.is_none_or(|dead| dead == reaped), "a stopped process is alive");
+    for _ in 0..=parent.queue.capacity() {
         account.pop_by_lease(parent);
         account.push(parent);
     }
@@ -221,7 +244,7 @@ pub(super) fn fill<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
     while account.push(parent) {}
 }
 
-fn empty<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
+pub(super) fn empty<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
     while account.pop(parent) {}
 }
 
@@ -232,7 +255,7 @@ pub(super) fn empty_and_fill<T: Numbered>(parent: &Parent<T>, account: &mut Acco
 }
 
 /// There is a message that somebody lets fall, and that producers have to pass.
-fn let_fall<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
+pub(super) fn let_fall<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
     fill(parent, account);
     let first = parent.queue.try_lease();
     account.let_fall.extend(first.iter().map(|lease| lease.number()));
@@ -255,7 +278,7 @@ fn at_every_instruction<T: Numbered>(name: &str, scenes: &[(Act, Scene)]) -> Tal
                     "{act:?}, {scene:?}, frozen after instruction {point}, script {n}"
                 ));
                 let slow = part.freeze_at(&trace, point);
-                let mut account = Account::default();
+                let mut account = Account { dead: Some(0), ..Account::default() };
                 script(&part.parent, &mut account);
                 let told = part.finish(slow, &mut account);
                 empty(&part.parent, &mut account);

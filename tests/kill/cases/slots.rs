@@ -2,6 +2,7 @@
 
 use breezeway::Segment;
 
+use crate::kill::trace::Trace;
 use crate::kill::window::Window;
 
 /// What a slot's word says.
@@ -53,7 +54,7 @@ impl Slots {
     }
 
     /// All there is to be seen of the queue, for comparison.
-    pub(super) fn picture(&self) -> Vec<u64> {
+    fn picture(&self) -> Vec<u64> {
         let end = 384 + self.capacity * self.slot_bytes;
         (0..end).step_by(8).map(|at| self.window.word64(self.at + at)).collect()
     }
@@ -94,5 +95,23 @@ impl Slots {
     /// Whether a slot is in this state.
     pub(super) fn any(&self, state: State) -> bool {
         self.all().iter().any(|slot| slot.state == state)
+    }
+}
+
+/// The points of an operation behind an instruction that changes something of the queue.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) points: Vec<usize>,
+    last: Vec<u64>,
+}
+
+impl Changes {
+    /// To be called at each point.
+    pub(super) fn look(&mut self, slots: &Slots, trace: &Trace) {
+        let now = slots.picture();
+        if trace.last() > 0 && now != self.last {
+            self.points.push(trace.last());
+        }
+        self.last = now;
     }
 }
