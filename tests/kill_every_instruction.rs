@@ -54,6 +54,7 @@ mod kill {
         pub(crate) mod creation;
         pub(crate) mod crowd;
         pub(crate) mod element;
+        pub(crate) mod ends;
         pub(crate) mod frozen;
         pub(crate) mod guest;
         pub(crate) mod locked;
@@ -65,6 +66,7 @@ mod kill {
         pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod section;
+        pub(crate) mod sleeper;
         pub(crate) mod slots;
         pub(crate) mod spsc;
         pub(crate) mod stranded;
@@ -75,8 +77,8 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, bytes, creation, crowd, element, frozen, guest, mpmc, mutex, news, object,
-    ownerless, participant, section, spsc, stranded, value, waiter,
+    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, mpmc, mutex, news, object,
+    ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
 };
 use kill::supervisor::Case;
 use kill::tally::Tally;
@@ -147,6 +149,21 @@ const CASES: &[Case] = &[
     case("spsc_push_slice", spsc::push_slice),
     case("spsc_pop_slice", spsc::pop_slice),
     case("spsc_refused", spsc::refused),
+    case("spsc_open_producer", ends::open_producer),
+    case("spsc_open_consumer", ends::open_consumer),
+    case("spsc_take_over_producer", ends::take_over_producer),
+    case("spsc_take_over_consumer", ends::take_over_consumer),
+    case("spsc_drop_producer", ends::drop_producer),
+    case("spsc_drop_consumer", ends::drop_consumer),
+    case("spsc_release_producer", ends::release_producer),
+    case("spsc_reap", ends::reap),
+    case("spsc_push_with_sleeper", sleeper::spsc_push),
+    case("spsc_pop_with_sleeper", sleeper::spsc_pop),
+    case("bytes_push_with_sleeper", sleeper::bytes_push),
+    case("queue_push_with_sleeper", sleeper::queue_push),
+    case("queue_pop_with_sleeper", sleeper::queue_pop),
+    case("queue_return_with_sleeper", sleeper::queue_return),
+    case("queue_close_with_sleeper", sleeper::queue_close),
     case("queue_push_8_bytes", mpmc::push_8_bytes),
     case("queue_push_24_bytes", mpmc::push_24_bytes),
     case("queue_push_300_bytes", mpmc::push_300_bytes),

@@ -15,7 +15,7 @@ use crate::kill::tally::Tally;
 use crate::kill::window::Window;
 
 /// The object's name.
-const QUEUE: &str = "queue";
+pub(super) const QUEUE: &str = "queue";
 
 /// A kind of queue with two ends, as its tests see it: messages are numbers.
 pub(super) trait Line {
@@ -227,6 +227,20 @@ impl Indices {
     fn head(&self) -> u64 {
         self.window.word64(self.at + 128)
     }
+
+    fn whose(&self, producer: bool) -> Whose {
+        let half = self.window.word64(self.at + 256) >> if producer { 0 } else { 31 };
+        [Whose::Nobodys, Whose::Somebodys, Whose::OnItsWay, Whose::Gone][(half >> 16 & 3) as usize]
+    }
+}
+
+/// Whose an end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Nobodys,
+    Somebodys,
+    OnItsWay,
+    Gone,
 }
 
 impl<L: Line> Parent<L> {
@@ -262,9 +276,19 @@ impl<L: Line> Parent<L> {
     }
 
     /// Numbers for messages of these sizes, which no other round has.
-    fn numbers(&self, first: u32, sizes: &[u32]) -> Vec<u32> {
+    pub(super) fn numbers(&self, first: u32, sizes: &[u32]) -> Vec<u32> {
         let ids = self.round % 500 * 100 + 100 + first..;
         sizes.iter().zip(ids).map(|(&size, id)| L::number(size, id)).collect()
+    }
+
+    /// Whose this end is.
+    pub(super) fn whose(&self, producer: bool) -> Whose {
+        self.indices.whose(producer)
+    }
+
+    /// How often something was committed at this end, in a manner of speaking.
+    pub(super) fn index(&self, producer: bool) -> u64 {
+        if producer { self.indices.tail() } else { self.indices.head() }
     }
 
     /// Lets the child have its end.
@@ -282,6 +306,22 @@ impl<L: Line> Parent<L> {
         let found: Vec<u32> = core::iter::from_fn(|| L::try_pop(rx)).collect();
         assert_eq!(found, expected, "what was pushed, each once and in order");
         L::exercise(tx, rx);
+    }
+
+    /// Before anybody takes the end of the dead: its peer is told, once nothing is to be had or no room is left.
+    pub(super) fn peer_is_told(&mut self, content: &mut Vec<u32>) {
+        if let Some(rx) = &mut self.rx {
+            for message in content.drain(..) {
+                assert_eq!(L::pop(rx).unwrap(), message, "what was pushed, each once and in order");
+            }
+            assert!(matches!(L::pop(rx), Err(PopError::Disconnected)), "nothing more comes");
+        } else if let Some(tx) = &mut self.tx {
+            let number = L::number(8, 77);
+            while L::try_push(tx, number) {
+                content.push(number);
+            }
+            assert!(!L::push(tx, number), "nobody listens");
+        }
     }
 }
 
@@ -303,8 +343,7 @@ impl<L: Line> Work<L> {
     }
 
     fn index(&self) -> u64 {
-        let indices = &self.parent.indices;
-        if self.scene.act.is_push() { indices.tail() } else { indices.head() }
+        self.parent.index(self.scene.act.is_push())
     }
 
     /// What is in the queue once the child has committed.
@@ -312,22 +351,6 @@ impl<L: Line> Work<L> {
         match self.scene.act {
             Act::Push(..) => [&self.before[..], &self.pushed].concat(),
             Act::Pop(count, _) => self.before[count..].to_vec(),
-        }
-    }
-
-    /// Before anybody takes the end of the dead: its peer is told, once nothing is to be had or no room is left.
-    fn peer_is_told(&mut self, content: &mut Vec<u32>) {
-        if let Some(rx) = &mut self.parent.rx {
-            for message in content.drain(..) {
-                assert_eq!(L::pop(rx).unwrap(), message, "what was pushed, each once and in order");
-            }
-            assert!(matches!(L::pop(rx), Err(PopError::Disconnected)), "nothing more comes");
-        } else if let Some(tx) = &mut self.parent.tx {
-            let number = L::number(8, 77);
-            while L::try_push(tx, number) {
-                content.push(number);
-            }
-            assert!(!L::push(tx, number), "nobody listens");
         }
     }
 }
@@ -374,7 +397,7 @@ impl<L: Line> Subject for Work<L> {
         let mut content = if has_committed { after } else { self.before.clone() };
         match death.point % 3 {
             0 => {}
-            1 => self.peer_is_told(&mut content),
+            1 => self.parent.peer_is_told(&mut content),
             _ => assert_eq!(self.parent.segment.reap().unwrap(), 1, "the dead one is reaped"),
         }
         self.parent.check(&content);
