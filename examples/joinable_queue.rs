@@ -21,7 +21,7 @@ fn main() -> Outcome {
             }
             queue.join()?;
             println!("all done");
-            queue.close()?;
+            queue.close();
             workers.into_iter().try_for_each(join)
         }
     }

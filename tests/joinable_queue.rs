@@ -191,7 +191,7 @@ fn closed_it_waits_for_what_others_may_give_back() {
     let queue = JoinableQueue::<u64>::create(&name, 4).unwrap();
     queue.push(1).unwrap();
     let job = queue.get().unwrap();
-    queue.close().unwrap();
+    queue.close();
     assert!(queue.is_closed());
     assert!(matches!(queue.push(2), Err(PushError::Closed(2))));
     // One's own jobs are nothing to wait for.

@@ -114,7 +114,7 @@ fn everything_that_many_produce_is_consumed_once_by_many() {
     for producer in producers {
         assert!(producer.join().success());
     }
-    queue.close().unwrap();
+    queue.close();
     let (mut count, mut sum) = (0, 0);
     for consumer in &mut consumers {
         let said = consumer.hear();
@@ -171,8 +171,8 @@ fn closed_it_is_drained_and_takes_nothing() {
     queue.push(1).unwrap();
     queue.push(2).unwrap();
     assert!(!queue.is_closed());
-    queue.close().unwrap();
-    queue.close().unwrap();
+    queue.close();
+    queue.close();
     assert!(queue.is_closed());
     assert!(matches!(queue.push(3), Err(PushError::Closed(3))));
     assert!(matches!(queue.try_push(3), Err(PushError::Closed(3))));

@@ -5,7 +5,7 @@
 use core::ptr::NonNull;
 
 use crate::error::{SegmentError, Stop};
-use crate::primitive::{AtomicU32, Ordering, prefetch, spin_loop};
+use crate::primitive::{AtomicU32, Ordering, prefetch};
 use crate::raw::ends::{End, Holder, View};
 use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::patience::{Patience, Spin, wait_for};
@@ -22,10 +22,8 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     /// The fork generation of the process whose it is, or 0 once it was sent away.
     generation: AtomicU32,
     spin: Spin,
-    /// Pauses before the next look; see [`FEW`].
-    pauses: u32,
-    /// Attempts in a row that did not wait and found nothing.
-    in_vain: u64,
+    /// Attempts that did not wait and found nothing.
+    in_vain: u32,
     region: Region,
 }
 
@@ -34,21 +32,8 @@ unsafe impl<const PRODUCER: bool> Send for Endpoint<PRODUCER> {}
 // SAFETY: as above.
 unsafe impl<const PRODUCER: bool> Sync for Endpoint<PRODUCER> {}
 
-/// Less than this is little room to find, and fewer looks than this are soon to find it.
-///
-/// A side that finds little room, and soon, is hard by the other: each commit moves a cache line, and each look moves it back. So it
-/// pauses before it looks again, longer each time, and many commits share a move. Two that take turns wait longer for each
-/// other, and do not pause; nor does who finds that no more comes for it.
-const FEW: u64 = 8;
-/// What the longest pause is worth.
-const MANY: u64 = 16;
-/// So much is more than a pause is needed for.
-const PLENTY: u64 = 128;
-/// Pauses in a row, at most: a third of a microsecond.
-const MOST_PAUSES: u32 = 7;
-
 /// After so many attempts in vain, one that does not wait sees whether the other side lives: that is a system call.
-const PATIENT_ATTEMPTS: u64 = 1024;
+const PATIENT_ATTEMPTS: u32 = 1024;
 
 const CORRUPT: &str = "the indices of a queue";
 
@@ -87,7 +72,6 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
                 id,
                 generation: AtomicU32::new(fork::generation()),
                 spin: Spin::default(),
-                pauses: 0,
                 in_vain: 0,
                 region,
             }),
@@ -139,16 +123,9 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         }
         // SAFETY: as in `state`; apart from `self`, which is borrowed anew.
         let state = unsafe { self.state.as_ref() };
-        (0..self.pauses).for_each(|_| spin_loop());
+        self.spin.back_off(self.side.position());
         let room = self.side.refresh(state)?;
         if room >= wanted {
-            self.pauses = match self.pauses {
-                MOST_PAUSES if room < MANY => 0,
-                pauses if room < FEW && self.in_vain < FEW => 2 * pauses + 1,
-                pauses if room > PLENTY => pauses / 2,
-                pauses => pauses,
-            };
-            self.in_vain = 0;
             return Ok(room);
         }
         self.wait_for_room(wanted, next, patience)
@@ -171,26 +148,22 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     #[cold]
     fn wait_for_room(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
         if matches!(patience, Patience::None) {
-            self.in_vain += 1;
-            if self.in_vain == FEW {
-                self.pauses = 0;
-            }
+            self.in_vain = self.in_vain.wrapping_add(1);
             if self.in_vain.is_multiple_of(PATIENT_ATTEMPTS) {
                 look_after_the_other::<PRODUCER>(self.state(), &self.region);
             }
         }
         // SAFETY: as in `state`; apart from `self`, whose other fields are borrowed below.
         let state = unsafe { self.state.as_ref() };
-        let Self { side, spin, region, pauses, .. } = self;
+        let Self { side, spin, region, .. } = self;
         let event = if PRODUCER { &state.space } else { &state.items };
-        let mut looks = 0_u64;
         let look = || {
-            looks += 1;
-            if looks == FEW {
-                *pauses = 0;
-            }
             prefetch(next);
-            look(state, side, wanted).transpose()
+            let found = look(state, side, wanted).transpose();
+            if found.is_none() {
+                spin.back_off(side.position());
+            }
+            found
         };
         let care = |_| look_after_the_other::<PRODUCER>(state, region);
         wait_for(event, patience, spin, look, care).unwrap_or(Err(match patience {

@@ -153,13 +153,9 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.store.counts().1
     }
 
-    /// Closes the queue for all processes: pushes fail from now on, and nobody waits for a job when all are done. Closing it
-    /// again is no error.
-    ///
-    /// # Errors
-    /// `NotAttached`, `Corrupt`.
-    pub fn close(&self) -> Result<(), PopError> {
-        self.store.close().map_err(|stop| stop.of_pop())
+    /// Closes the queue for all processes: pushes fail from now on, and nobody waits for a job when all are done. `false` where it was closed.
+    pub fn close(&self) -> bool {
+        self.store.close()
     }
 
     /// Whether it is closed.
@@ -197,6 +193,10 @@ impl<T: Serialize + DeserializeOwned> Object for JoinableQueue<T> {
 
     fn fingerprint() -> Fingerprint {
         Fingerprint::of::<T>(Kind::JoinableQueue)
+    }
+
+    fn check(plan: &Limits) -> Result<(), SegmentError> {
+        plan.check()
     }
 
     fn shape(plan: &Limits) -> Shape {

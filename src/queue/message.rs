@@ -41,7 +41,7 @@ use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, seale
 /// let there = MessageQueue::<(u32, String)>::open(name)?; // in any process of this user
 ///
 /// here.push((42, "breeze".to_owned()))?;
-/// here.close()?;
+/// here.close();
 /// for message in &there {
 ///     assert_eq!(message?, (42, "breeze".to_owned()));
 /// }
@@ -112,12 +112,9 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::decode(&self.store.pop(patience).map_err(|stop| stop.of_pop())?)
     }
 
-    /// Closes the queue for all processes: pushes fail from now on, pops do when it is empty. Closing it again is no error.
-    ///
-    /// # Errors
-    /// `NotAttached`, `Corrupt`.
-    pub fn close(&self) -> Result<(), PopError> {
-        self.store.close().map_err(|stop| stop.of_pop())
+    /// Closes the queue for all processes: pushes fail from now on, pops do when it is empty. `false` where it was closed.
+    pub fn close(&self) -> bool {
+        self.store.close()
     }
 
     /// Whether it is closed.
@@ -193,6 +190,10 @@ impl<T: Serialize + DeserializeOwned> Object for MessageQueue<T> {
 
     fn fingerprint() -> Fingerprint {
         Fingerprint::of::<T>(Kind::MessageQueue)
+    }
+
+    fn check(plan: &Limits) -> Result<(), SegmentError> {
+        plan.check()
     }
 
     fn shape(plan: &Limits) -> Shape {

@@ -26,6 +26,8 @@
 #![cfg_attr(not(feature = "serde"), allow(dead_code))]
 
 mod index;
+#[cfg(test)]
+mod model;
 mod parts;
 mod tag;
 
@@ -55,6 +57,12 @@ impl Lease {
     }
 }
 
+/// The blocks of a message.
+struct Chain<'a> {
+    count: usize,
+    last: Option<&'a Block>,
+}
+
 /// A depot where it lies.
 #[derive(Clone, Copy)]
 pub(crate) struct Depot<'a> {
@@ -70,7 +78,6 @@ impl<'a> Depot<'a> {
     /// # Panics
     /// Where they do not, or are fewer than the layout's: both were checked when the object was attached.
     pub(crate) fn new(layout: Layout, words: &'a [AtomicU64]) -> Self {
-        const { assert!(size_of::<Slot>() == 32 && size_of::<Block>() == 64 && size_of::<Head>() == 320) };
         assert!(Some(size_of_val(words) as u64) == layout.length(), "a depot is as long as its layout");
         assert!(words.as_ptr().cast::<Head>().is_aligned(), "a depot begins on a cache line");
         let (head, rest) = words.split_at(size_of::<Head>() / WORD);
@@ -116,6 +123,12 @@ impl<'a> Depot<'a> {
 
     // Without the lock.
 
+    /// Closes the depot; `false` where it was closed.
+    pub(crate) fn close(&self) -> bool {
+        // ORDER: relaxed; the flag stands for itself, and is obeyed under the lock.
+        self.head.closed.swap(1, Ordering::Relaxed) == 0
+    }
+
     /// Has the next locker make the index anew.
     pub(crate) fn mark_stale(&self) {
         // ORDER: Release pairs with the Acquire in `rebuild`: what made the index stale is seen with the mark.
@@ -146,10 +159,6 @@ impl<'a> Depot<'a> {
     #[inline]
     pub(crate) fn settle(&self, after_death: bool) -> Result<(), Stop> {
         if after_death || self.is_stale() { self.rebuild() } else { Ok(()) }
-    }
-
-    pub(crate) fn close(&self) {
-        self.head.closed.store(1, Ordering::Relaxed);
     }
 
     /// Whether anybody but `me` has a message leased.
@@ -192,15 +201,15 @@ impl<'a> Depot<'a> {
     /// Takes the oldest message out; `None` where there is none.
     pub(crate) fn take(&self) -> Result<Option<Vec<u8>>, Stop> {
         let Some((number, slot)) = self.first_ready()? else { return Ok(None) };
-        let message = self.copy_of(slot)?;
-        self.free(number, slot, || self.unlink_first_ready(slot))?;
+        let (message, chain) = self.copy_of(slot)?;
+        self.free(number, slot, chain, || self.unlink_first_ready(slot));
         Ok(Some(message))
     }
 
     /// Lends the oldest message to a participant; `None` where there is none.
     pub(crate) fn lease(&self, owner: u16) -> Result<Option<(Lease, Vec<u8>)>, Stop> {
         let Some((number, slot)) = self.first_ready()? else { return Ok(None) };
-        let message = self.copy_of(slot)?;
+        let (message, _) = self.copy_of(slot)?;
         let tag = slot.tag().leased_by(owner);
         // The commit.
         slot.set_tag(tag);
@@ -211,7 +220,8 @@ impl<'a> Depot<'a> {
     /// Takes a leased message out; `false` where it is not leased so any more.
     pub(crate) fn finish(&self, lease: Lease) -> Result<bool, Stop> {
         let Some(slot) = self.leased_slot(lease) else { return Ok(false) };
-        self.free(lease.slot as usize, slot, || ())?;
+        let chain = self.walk(slot, self.length_of(slot)?, |_, _| Ok(()))?;
+        self.free(lease.slot as usize, slot, chain, || ());
         Ok(true)
     }
 
@@ -237,22 +247,19 @@ impl<'a> Depot<'a> {
     }
 
     /// Commits a message's end and gives its slot and blocks back. `unlink` takes the slot out of the list it is in.
-    fn free(&self, number: usize, slot: &'a Slot, unlink: impl FnOnce()) -> Result<(), Stop> {
+    fn free(&self, number: usize, slot: &Slot, chain: Chain<'_>, unlink: impl FnOnce()) {
         let Head { free_slots, free_blocks, .. } = self.head;
-        let count = self.length_of(slot)?.div_ceil(BLOCK_BYTES);
-        let last = self.chain_of(slot, count).last().transpose()?;
         // The commit.
         slot.set_tag(Tag::FREE);
         unlink();
-        if let Some((_, last)) = last {
+        if let Some(last) = chain.last {
             last.next.store(free_blocks.first.load(Ordering::Relaxed), Ordering::Relaxed);
             free_blocks.first.store(slot.chain.load(Ordering::Relaxed), Ordering::Relaxed);
-            free_blocks.grow(count);
+            free_blocks.grow(chain.count);
         }
         slot.next.store(free_slots.first.load(Ordering::Relaxed), Ordering::Relaxed);
         free_slots.first.store(number as u64 + 1, Ordering::Relaxed);
         free_slots.grow(1);
-        Ok(())
     }
 
     fn first_ready(&self) -> Result<Option<(usize, &'a Slot)>, Stop> {
@@ -282,15 +289,15 @@ impl<'a> Depot<'a> {
         ready.shrink(1);
     }
 
-    fn copy_of(&self, slot: &'a Slot) -> Result<Vec<u8>, Stop> {
+    fn copy_of(&self, slot: &'a Slot) -> Result<(Vec<u8>, Chain<'a>), Stop> {
         let length = self.length_of(slot)?;
-        let count = length.div_ceil(BLOCK_BYTES);
-        let mut message = Vec::with_capacity(count * BLOCK_BYTES);
-        for block in self.chain_of(slot, count) {
-            message.extend_from_slice(&block?.1.bytes());
-        }
+        let mut message = Vec::with_capacity(length.next_multiple_of(BLOCK_BYTES));
+        let chain = self.walk(slot, length, |_, block| {
+            message.extend_from_slice(&block.bytes());
+            Ok(())
+        })?;
         message.truncate(length);
-        Ok(message)
+        Ok((message, chain))
     }
 
     /// The length of a slot's message, found to fit in as many blocks as there are.
@@ -301,18 +308,21 @@ impl<'a> Depot<'a> {
         }
     }
 
-    /// The first `count` blocks of a slot's chain, with their numbers.
-    fn chain_of(
+    /// Visits the blocks of a slot's message, and their numbers.
+    fn walk(
         &self,
         slot: &'a Slot,
-        count: usize,
-    ) -> impl Iterator<Item = Result<(usize, &'a Block), Stop>> {
+        length: usize,
+        mut visit: impl FnMut(usize, &'a Block) -> Result<(), Stop>,
+    ) -> Result<Chain<'a>, Stop> {
+        let mut chain = Chain { count: length.div_ceil(BLOCK_BYTES), last: None };
         let mut link = &slot.chain;
-        (0..count).map(move |_| {
+        for _ in 0..chain.count {
             let (number, block) = self.linked_block(link)?;
-            link = &block.next;
-            Ok((number, block))
-        })
+            visit(number, block)?;
+            (link, chain.last) = (&block.next, Some(block));
+        }
+        Ok(chain)
     }
 
     fn linked_slot(&self, link: &AtomicU64) -> Result<(usize, &'a Slot), Stop> {

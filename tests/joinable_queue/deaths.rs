@@ -90,6 +90,21 @@ fn a_job_kept_without_its_guard_comes_back() {
     assert!(queue.get().unwrap().redelivered());
 }
 
+/// A job whose guard is gone, held by a participant that left.
+#[test]
+fn who_detaches_gives_back_what_it_kept() {
+    let _watchdog = Watchdog::start(60);
+    let (name, queue) = made("joinable-detached", 1);
+    let other = JoinableQueue::<u64>::open(&name).unwrap();
+    let (_, id) = other.get().unwrap().into_parts();
+    drop(other);
+    let _the_same_id = JoinableQueue::<u64>::open(&name).unwrap();
+    let job = queue.try_get().unwrap();
+    assert!(job.redelivered() && job.id() != id);
+    job.done().unwrap();
+    queue.join().unwrap();
+}
+
 #[test]
 fn who_sleeps_for_a_job_gets_the_dead_ones() {
     let _watchdog = Watchdog::start(60);

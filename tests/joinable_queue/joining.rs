@@ -38,7 +38,7 @@ fn four_workers_finish_everything() {
         queue.join().unwrap();
         assert_eq!((queue.len(), queue.unfinished()), (0, 0));
     }
-    queue.close().unwrap();
+    queue.close();
     let said: Vec<String> = workers.iter_mut().map(Role::hear).collect();
     let sums = said.iter().map(|said| said.split_once(' ').unwrap());
     let (count, sum) = sums.fold((0, 0), |(count, sum), (its_count, its_sum)| {

@@ -17,7 +17,7 @@ const LIMITS: Limits = Limits { messages: 3, bytes: 10 * 56 };
 fn damaged(places: &[(u64, u64)], then: impl FnOnce(&MessageQueue<Vec<u8>>)) {
     let scratch = Scratch::new("message-damage");
     let path = scratch.file("segment");
-    let segment = Segment::create_file(&path, 1 << 16).unwrap();
+    let segment = Segment::options().participants(2).objects(1).create_file(&path, 4096).unwrap();
     let queue = segment.add::<MessageQueue<Vec<u8>>>("queue", LIMITS).unwrap();
     queue.push(vec![1; 20]).unwrap();
     queue.push(vec![2; 90]).unwrap();
@@ -32,8 +32,7 @@ fn damaged(places: &[(u64, u64)], then: impl FnOnce(&MessageQueue<Vec<u8>>)) {
 fn any_word_may_be_anything() {
     let _watchdog = Watchdog::start(100);
     for place in (STALE..STALE + 320 + 3 * 32 + 10 * 64).step_by(8) {
-        // The words that are slept on are nobody's business: they are never followed.
-        for word in [0, 1, 2, 4, 11, 1 << 32, 1 << 62, 2 << 62, 3 << 62, u64::MAX - 1, u64::MAX] {
+        for word in [0, 1, 2, 11, 1 << 62, 2 << 62, u64::MAX] {
             for stale in [0, 1] {
                 damaged(&[(place, word), (STALE, stale)], |queue| {
                     for _ in 0..6 {
@@ -71,7 +70,6 @@ fn a_damaged_truth_is_told() {
             for _ in 0..3 {
                 assert!(matches!(queue.try_pop(), Err(PopError::Corrupt { .. })), "{place:?}");
                 assert!(matches!(queue.try_push(vec![]), Err(PushError::Corrupt { .. })), "{place:?}");
-                assert!(matches!(queue.close(), Err(PopError::Corrupt { .. })), "{place:?}");
             }
         });
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PopError, PushError};
 
-use crate::support::process::{thread_id, until, until_parked};
+use crate::support::process::{kill_running, resume, stop, thread_id, until, until_parked};
 use crate::support::scratch::Name;
 use crate::support::{Role, Watchdog};
 use crate::{A_WHILE, LONG};
@@ -51,7 +51,7 @@ fn a_sleeper_in_another_process_is_woken() {
         until_parked(&sleeper.hear());
     }
     queue.push(3).unwrap();
-    queue.close().unwrap();
+    queue.close();
     let mut said: Vec<String> = sleepers.iter_mut().map(Role::hear).collect();
     said.sort();
     assert_eq!(said, ["Err(Closed)", "Ok(3)"]);
@@ -69,6 +69,25 @@ fn a_killed_sleeper_takes_no_wake_up_with_it() {
     sleepers.pop().unwrap().kill();
     queue.push(3).unwrap();
     assert_eq!(sleepers[0].hear(), "Ok(3)");
+}
+
+#[test]
+fn waiting_for_a_time_is_not_waiting_for_a_stopped_process() {
+    let _watchdog = Watchdog::start(100);
+    let name = Name::new("message-stopped-holder");
+    let queue = MessageQueue::<Vec<u64>>::create(&name, 8).unwrap();
+    let role = Role::spawn("in_a_child", &["storm", &name]);
+    until(|| queue.pop_timeout(A_WHILE).is_ok());
+    // Often enough, it is stopped holding the lock.
+    for _ in 0..12 {
+        stop(role.pid());
+        let _ = queue.pop_timeout(Duration::from_millis(1));
+        let _ = queue.push_timeout(vec![0], Duration::from_millis(1));
+        resume(role.pid());
+    }
+    kill_running(role);
+    while queue.try_pop().is_ok() {}
+    assert!(queue.is_empty());
 }
 
 #[test]
@@ -108,7 +127,7 @@ fn closing_wakes_who_waits_for_room() {
             }
         });
         until_parked(&told.recv().unwrap());
-        queue.close().unwrap();
+        queue.close();
         assert!(matches!(pusher.join().unwrap(), Err(PushError::Closed(2))));
     });
     assert_eq!(queue.pop().unwrap(), 1);

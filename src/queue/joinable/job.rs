@@ -52,7 +52,7 @@ impl<T> Job<T> {
     }
 
     /// The value, and the id by which [`task_done`](super::JoinableQueue::task_done) is told when it is done. Until then the job
-    /// stays unfinished; only this process's death gives it back.
+    /// stays unfinished; it goes back only when this process dies, or lets go of the segment.
     pub fn into_parts(self) -> (T, JobId) {
         let id = self.id();
         self.claim.keep();

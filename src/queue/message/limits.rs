@@ -1,5 +1,6 @@
 //! How much a queue of messages may hold.
 
+use crate::error::SegmentError;
 use crate::raw::depot::{BLOCK_BYTES, Layout};
 use crate::segment::object::Shape;
 
@@ -34,6 +35,15 @@ impl Limits {
     /// So many messages, and 256 bytes for each, but no less than 64 KiB.
     pub fn messages(messages: usize) -> Self {
         Self { messages, bytes: messages.saturating_mul(USUAL_BYTES).max(FEWEST_BYTES) }
+    }
+
+    /// # Errors
+    /// `InvalidOption`.
+    pub(in crate::queue) fn check(self) -> Result<(), SegmentError> {
+        if (1..=u32::MAX as usize).contains(&self.messages) {
+            return Ok(());
+        }
+        Err(SegmentError::InvalidOption { option: "messages", allowed: "1 to 4294967295" })
     }
 
     pub(in crate::queue) fn shape(self) -> Shape {

@@ -7,7 +7,7 @@ use crate::error::{LockError, SegmentError, Stop};
 use crate::raw::depot::{Depot, Layout, Lease};
 use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::mutex::State;
-use crate::raw::patience::{Patience, Spin, wait_for};
+use crate::raw::patience::{Patience, SLICE, Spin, wait_for};
 use crate::segment::lock::ObjectLock;
 use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
@@ -86,10 +86,13 @@ impl Store {
     /// Takes the oldest message out, waiting for one.
     pub(in crate::queue) fn pop(&self, patience: Patience) -> Result<Vec<u8>, Stop> {
         let head = self.depot().head();
+        let may_succeed = |depot: &Depot<'_>| depot.ready() > 0 || depot.is_closed();
         let message =
-            self.wait(&head.items, &self.spins.items, patience, may_be_had, |depot| match depot.take()? {
-                None if depot.is_closed() => Err(Stop::Closed),
-                found => Ok(found),
+            self.wait(&head.items, &self.spins.items, patience, may_succeed, |depot| {
+                match depot.take()? {
+                    None if depot.is_closed() => Err(Stop::Closed),
+                    found => Ok(found),
+                }
             })?;
         // Everybody: whose message it is that fits now, nobody knows.
         head.space.notify(EVERYBODY);
@@ -100,16 +103,22 @@ impl Store {
     pub(in crate::queue) fn lease(&self, patience: Patience) -> Result<(Lease, Vec<u8>), Stop> {
         let me = self.me()?;
         let head = self.depot().head();
+        let may_succeed =
+            |depot: &Depot<'_>| depot.ready() > 0 || (depot.is_closed() && depot.unfinished() == 0);
         let attempt = |depot: &Depot<'_>| match depot.lease(me)? {
             // What others work on may come back.
             None if depot.is_closed() && !depot.is_leased_by_others(me) => Err(Stop::Closed),
             found => Ok(found),
         };
-        match self.wait(&head.items, &self.spins.items, patience, may_be_had, attempt) {
+        match self.wait(&head.items, &self.spins.items, patience, may_succeed, attempt) {
             // Somebody who asks again and again instead of waiting cares for the dead as well.
             Err(stop @ (Stop::WouldBlock | Stop::Timeout)) if self.depot().unfinished() > 0 => {
                 self.region().segment().mapping().care_for_the_dead();
-                self.locked(attempt)?.ok_or(stop)
+                match self.locked_within(Patience::For(SLICE), attempt) {
+                    Ok(found) => found.ok_or(stop),
+                    Err(Stop::Timeout) => Err(stop),
+                    Err(other) => Err(other),
+                }
             }
             found => found,
         }
@@ -151,15 +160,13 @@ impl Store {
         self.wait(idle, &self.spins.idle, patience, is_idle, |depot| Ok(is_idle(depot).then_some(())))
     }
 
-    pub(in crate::queue) fn close(&self) -> Result<(), Stop> {
-        self.locked(|depot| {
-            depot.close();
-            Ok(())
-        })?;
+    /// Closes the queue; `false` where it was closed. Without the lock: whoever has it next sees this, and who has it now comes before.
+    pub(in crate::queue) fn close(&self) -> bool {
+        let closed = self.depot().close();
         let head = self.depot().head();
         head.items.notify(EVERYBODY);
         head.space.notify(EVERYBODY);
-        Ok(())
+        closed
     }
 
     pub(in crate::queue) fn is_closed(&self) -> bool {
@@ -169,8 +176,9 @@ impl Store {
     /// How many messages are to be had, and how many there are with those that are leased.
     pub(in crate::queue) fn counts(&self) -> (usize, usize) {
         let count = |depot: &Depot<'_>| (depot.ready(), depot.unfinished());
-        // In a corrupt segment, as it says.
-        self.locked(|depot| Ok(count(depot))).unwrap_or_else(|_| count(&self.depot()))
+        // In a corrupt segment, or behind a stopped process, as it says.
+        self.locked_within(Patience::For(SLICE), |depot| Ok(count(depot)))
+            .unwrap_or_else(|_| count(&self.depot()))
     }
 
     /// Waits until `attempt`, made under the lock, comes to something. It is made where `may_succeed` says so without the lock, and
@@ -184,12 +192,21 @@ impl Store {
         attempt: impl Fn(&Depot<'_>) -> Result<Option<R>, Stop>,
     ) -> Result<R, Stop> {
         let depot = self.depot();
+        // The lock is held only for moments, unless its holder is stopped.
+        let (held, late) = match patience {
+            Patience::None => (Patience::For(SLICE), Stop::WouldBlock),
+            Patience::For(duration) => (Patience::For(duration.max(SLICE)), Stop::Timeout),
+            Patience::Forever => (Patience::Forever, Stop::Timeout),
+        };
         let in_any_case = Cell::new(true);
         let look = || {
             if !in_any_case.replace(false) && !depot.is_stale() && !may_succeed(&depot) {
                 return None;
             }
-            self.locked(&attempt).transpose()
+            match self.locked_within(held, &attempt) {
+                Err(Stop::Timeout) => Some(Err(late)),
+                result => result.transpose(),
+            }
         };
         let care = |sleeps| {
             in_any_case.set(true);
@@ -197,15 +214,20 @@ impl Store {
                 self.region().segment().mapping().care_for_the_dead();
             }
         };
-        wait_for(event, patience, spin, look, care).unwrap_or(Err(match patience {
-            Patience::None => Stop::WouldBlock,
-            Patience::For(_) | Patience::Forever => Stop::Timeout,
-        }))
+        wait_for(event, patience, spin, look, care).unwrap_or(Err(late))
     }
 
     /// Does something under the lock, the index being right.
     fn locked<R>(&self, act: impl FnOnce(&Depot<'_>) -> Result<R, Stop>) -> Result<R, Stop> {
-        let hold = self.lock.lock_quietly(Patience::Forever).map_err(stop_of)?;
+        self.locked_within(Patience::Forever, act)
+    }
+
+    fn locked_within<R>(
+        &self,
+        patience: Patience,
+        act: impl FnOnce(&Depot<'_>) -> Result<R, Stop>,
+    ) -> Result<R, Stop> {
+        let hold = self.lock.lock_quietly(patience).map_err(stop_of)?;
         let depot = self.depot();
         let result = depot.settle(hold.recovered()).and_then(|()| act(&depot));
         if let Err(Stop::Corrupt(_)) = result {
@@ -216,15 +238,11 @@ impl Store {
     }
 }
 
-/// Whether there may be a message, or will be none.
-fn may_be_had(depot: &Depot<'_>) -> bool {
-    depot.ready() > 0 || depot.is_closed()
-}
-
 #[cold]
 fn stop_of(error: LockError) -> Stop {
     match error {
         LockError::NotAttached => Stop::NotAttached,
+        LockError::Timeout => Stop::Timeout,
         LockError::Corrupt { what } => Stop::Corrupt(what),
         // Nothing that runs under the lock takes it again.
         _ => Stop::Corrupt("the lock of a queue"),

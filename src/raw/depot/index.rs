@@ -1,11 +1,11 @@
 //! Making a depot's index anew from the tags of its slots.
 
 use super::Depot;
-use super::parts::{BLOCK_BYTES, List, Slot};
+use super::parts::List;
 use crate::error::Stop;
 use crate::primitive::Ordering;
 
-impl<'a> Depot<'a> {
+impl Depot<'_> {
     /// Derives the index from the truth. The caller holds the lock. Killed anywhere, it is begun anew by the next to hold it.
     #[cold]
     pub(super) fn rebuild(&self) -> Result<(), Stop> {
@@ -35,7 +35,12 @@ impl<'a> Depot<'a> {
             } else if !tag.is_leased() {
                 return Err(Stop::Corrupt("a message's tag"));
             }
-            self.mark_used(slot, &mut is_used)?;
+            self.walk(slot, self.length_of(slot)?, |number, _| {
+                match std::mem::replace(&mut is_used[number], true) {
+                    false => Ok(()),
+                    true => Err(Stop::Corrupt("a block of two messages")),
+                }
+            })?;
         }
         // The oldest first.
         ready.sort_unstable_by(|a, b| b.cmp(a));
@@ -46,16 +51,6 @@ impl<'a> Depot<'a> {
         let relink = |number: usize, next| self.slots[number].next.store(next, Ordering::Relaxed);
         self.head.free_slots.make(free.into_iter(), relink);
         self.head.ready.make(ready.into_iter().map(|(_, number)| number), relink);
-        Ok(())
-    }
-
-    fn mark_used(&self, slot: &'a Slot, is_used: &mut [bool]) -> Result<(), Stop> {
-        let count = self.length_of(slot)?.div_ceil(BLOCK_BYTES);
-        for block in self.chain_of(slot, count) {
-            if std::mem::replace(&mut is_used[block?.0], true) {
-                return Err(Stop::Corrupt("a block of two messages"));
-            }
-        }
         Ok(())
     }
 }

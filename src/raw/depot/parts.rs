@@ -1,5 +1,14 @@
 //! What a depot consists of, as it lies in shared memory.
+//!
+//! ```text
+//!   0 stale           24 ready: first, last, count          128 items
+//!   8 closed          48 free slots: first, -, count        192 space
+//!  16 next stamp      72 free blocks: first, -, count       256 idle
+//! 320 the slots, 32 bytes each: tag, chain, length, next
+//!     the blocks, 64 bytes each: next, 56 bytes of a message
+//! ```
 
+use core::mem::offset_of;
 use core::ops::Deref;
 
 use super::Tag;
@@ -70,6 +79,16 @@ pub(super) struct Block {
     pub(super) next: AtomicU64,
     pub(super) payload: [AtomicU64; PAYLOAD_WORDS],
 }
+
+const _: () = {
+    assert!(size_of::<Head>() == 320 && offset_of!(Head, next_stamp) == 16 && offset_of!(Head, ready) == 24);
+    assert!(offset_of!(Head, free_slots) == 48 && offset_of!(Head, free_blocks) == 72);
+    assert!(
+        offset_of!(Head, items) == 128 && offset_of!(Head, space) == 192 && offset_of!(Head, idle) == 256
+    );
+    assert!(size_of::<Slot>() == 32 && offset_of!(Slot, chain) == 8 && offset_of!(Slot, length) == 16);
+    assert!(size_of::<Block>() == 64 && offset_of!(Block, payload) == 8);
+};
 
 /// How large a depot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
