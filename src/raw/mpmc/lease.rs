@@ -54,9 +54,14 @@ impl<'a> Ring<'a> {
     fn take_returned(&self, mark: u64, take: &mut dyn FnMut(Found<'a>, Word) -> bool) -> bool {
         for slot in self.all_slots() {
             // ORDER: Acquire pairs with the Release of who wrote the message, and of who returned it.
-            let found = Word::from(slot.word.load(Ordering::Acquire));
-            if found.state() == SlotState::Returned && take(slot, found) {
-                return true;
+            let mut found = Word::from(slot.word.load(Ordering::Acquire));
+            // Again, where a producer has skipped the slot meanwhile: it is still returned.
+            while found.state() == SlotState::Returned {
+                if take(slot, found) {
+                    return true;
+                }
+                // ORDER: Acquire, as above.
+                found = Word::from(slot.word.load(Ordering::Acquire));
             }
         }
         // ORDER: relaxed; fails where one was returned meanwhile, and then the mark stays.
@@ -122,13 +127,14 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Whether another participant than `me` has a message in its hands, which may come back.
+    /// Whether another participant than `me` has a message in its hands, which may come back, or has let one fall and not marked it
+    /// yet.
     #[cold]
     pub(crate) fn is_leased_elsewhere(&self, me: u32) -> bool {
         self.all_slots().any(|slot| {
             // ORDER: Acquire, so that a look for a returned message behind this finds one that is leased no more.
             let word = Word::from(slot.word.load(Ordering::Acquire));
-            word.state() == SlotState::Leased && word.owner() != me
+            word.state() == SlotState::Returned || word.state() == SlotState::Leased && word.owner() != me
         })
     }
 
