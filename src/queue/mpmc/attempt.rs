@@ -5,7 +5,7 @@ use core::cell::Cell;
 use super::Queue;
 use crate::error::Stop;
 use crate::primitive::spin_loop;
-use crate::raw::event_word::EventWord;
+use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::mpmc::{Attempt, Leased, Obstacle};
 use crate::raw::patience::{Patience, Spin, wait_for};
 use crate::shareable::{self, Shareable};
@@ -33,6 +33,8 @@ impl<T: Shareable> Queue<T> {
             // find the queue closed.
             barrier::light();
             if self.ring().is_closed() && self.ring().take_back(pushed) {
+                // Consumers may sleep because they found us at work.
+                self.state().items.notify(EVERYBODY);
                 return Err(Stop::Closed);
             }
             Ok(Attempt::Done)
