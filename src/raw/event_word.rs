@@ -3,11 +3,13 @@
 //! | word | meaning | who moves it |
 //! |---|---|---|
 //! | `{n, 0}` | nobody sleeps | a sleeper that announces itself, to `{n + 1, 1}` |
-//! | `{n, 1}` | somebody sleeps, or is about to, or did | another sleeper, to `{n + 1, 1}`; a waker that found fewer asleep than it would have woken, to `{n, 0}` |
+//! | `{n, 1}` | somebody sleeps, or is about to, or did | another sleeper, or a waker before it wakes, to `{n + 1, 1}`; a waker that found fewer asleep than it would have woken, to `{n, 0}` |
 //!
 //! A sleeper announces itself, looks once more for what it waits for, and sleeps while the word is what it made of it. Whoever
 //! publishes looks at the word afterwards. The barriers between each one's write and its look make sure that one of them sees
 //! the other. So nothing is spent where nobody sleeps, and one load is spent to find that out.
+//!
+//! A waker counts the word up before it wakes: who has announced itself, and sleeps only behind that, would be found by nobody.
 //!
 //! A mark that is too many (its sleeper was killed, or woke by itself) costs one system call, and the waker that makes it clears
 //! the mark. Only the exact word is cleared: a sleeper that has announced itself since keeps its mark. What is missing when a
@@ -21,7 +23,7 @@ pub(crate) use crate::sys::futex::EVERYBODY;
 
 /// Somebody may sleep.
 const SLEEPERS: u32 = 1;
-/// One announcement.
+/// One announcement, or one waking.
 const ANNOUNCED: u32 = 2;
 
 /// The state.
@@ -46,14 +48,17 @@ impl EventWord {
         // ORDER: relaxed; the barrier orders it behind the publication.
         let word = self.0.load(Ordering::Relaxed);
         if word & SLEEPERS != 0 {
-            self.wake(word, count);
+            self.wake(count);
         }
     }
 
     #[cold]
-    fn wake(&self, word: u32, count: u32) {
+    fn wake(&self, count: u32) {
+        // Who is on the way to its sleep does not fall asleep over another word, but looks again.
+        // ORDER: relaxed; the word stands for itself.
+        let word = self.0.fetch_add(ANNOUNCED, Ordering::Relaxed).wrapping_add(ANNOUNCED);
         if futex::wake(&self.0, count) < count {
-            // ORDER: relaxed; the word stands for itself. Fails where somebody has announced itself since.
+            // ORDER: relaxed, as above. Fails where somebody has announced itself since.
             let _ = self.0.compare_exchange(word, word & !SLEEPERS, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
