@@ -15,10 +15,14 @@
 //! the mark. Only the exact word is cleared: a sleeper that has announced itself since keeps its mark. What is missing when a
 //! waker is killed between publishing and waking, the end of a slice makes up for.
 
+#[cfg(all(test, loom))]
+mod model;
+
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::clock::Deadline;
 use crate::sys::{barrier, futex};
 
+#[cfg(any(not(loom), test))]
 pub(crate) use crate::sys::futex::EVERYBODY;
 
 /// Somebody may sleep.
@@ -28,6 +32,7 @@ const ANNOUNCED: u32 = 2;
 
 /// The state.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(transparent)]
 pub(crate) struct EventWord(AtomicU32);
 
