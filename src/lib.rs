@@ -1,7 +1,7 @@
-//! Typed values, arrays and locks in named shared memory, which a `kill -9` at any instruction leaves consistent.
+//! Typed values, arrays, locks and queues in named shared memory, which a `kill -9` at any instruction leaves consistent.
 //!
-//! Processes that know a name share a [`Value`], an [`Array`], an [`Atomic`] or a [`sync::Mutex`], each in a [`Segment`] of
-//! its own or many in one:
+//! Processes that know a name share a [`Value`], an [`Array`], an [`Atomic`], a [`sync::Mutex`] or a [queue](mod@queue), each in a
+//! [`Segment`] of its own or many in one:
 //!
 //! ```
 //! use breezeway::{Array, Segment, Value};
@@ -32,6 +32,8 @@
 //! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
 //! | [`Array`], one element; [`Atomic`] | the old or the new one |
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
+//! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a living popper; what was cut short is there wholly or not at all |
+//! | [`queue::Lease`], `JoinableQueue` | what its dead holder has not acknowledged is delivered again, and says so |
 //!
 //! A process is repaired after when its death is *proven* (the kernel holds a lock for each participant and drops it with the
 //! process), never on a timeout: a stopped process is alive.
@@ -96,7 +98,7 @@ mod sys;
 #[cfg(not(loom))]
 pub use crate::{
     cell::{Array, ArrayGuard, Atomic, AtomicInteger, AtomicPrimitive, Journaled, Value, ValueGuard},
-    error::{LockError, PopError, PushError, SegmentError},
+    error::{DoneError, LockError, PopError, PushError, SegmentError},
     layout::fingerprint::Kind,
     segment::object::{Initial, Object},
     segment::options::Options,

@@ -1,5 +1,6 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
+//! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
 //! - [`event_word`]: a word to sleep on until somebody publishes
@@ -12,6 +13,8 @@
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
 
+#[cfg(not(loom))]
+pub(crate) mod depot;
 #[cfg(not(loom))]
 pub(crate) mod elements;
 pub(crate) mod ends;

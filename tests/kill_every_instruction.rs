@@ -52,7 +52,11 @@ mod kill {
         pub(crate) mod creation;
         pub(crate) mod element;
         pub(crate) mod guest;
+        #[cfg(feature = "serde")]
+        pub(crate) mod job;
         pub(crate) mod locked;
+        #[cfg(feature = "serde")]
+        pub(crate) mod message;
         pub(crate) mod mutex;
         pub(crate) mod news;
         pub(crate) mod object;
@@ -69,6 +73,8 @@ use kill::cases::{
     atomic, creation, element, guest, mutex, news, object, ownerless, participant, section, stranded, value,
     waiter,
 };
+#[cfg(feature = "serde")]
+use kill::cases::{job, message};
 use kill::supervisor::Case;
 use kill::tally::Tally;
 
@@ -115,6 +121,24 @@ const CASES: &[Case] = &[
     case("journaled_write_16_bytes", section::journaled_write_16_bytes),
     case("journaled_recoverer_8_bytes", section::journaled_recoverer_8_bytes),
     case("journaled_recoverer_16_bytes", section::journaled_recoverer_16_bytes),
+    #[cfg(feature = "serde")]
+    case("message_push", message::push),
+    #[cfg(feature = "serde")]
+    case("message_pop", message::pop),
+    #[cfg(feature = "serde")]
+    case("message_after_push", message::after_push),
+    #[cfg(feature = "serde")]
+    case("message_after_pop", message::after_pop),
+    #[cfg(feature = "serde")]
+    case("job_push", job::push),
+    #[cfg(feature = "serde")]
+    case("job_get", job::get),
+    #[cfg(feature = "serde")]
+    case("job_done", job::done),
+    #[cfg(feature = "serde")]
+    case("job_drop", job::give_back),
+    #[cfg(feature = "serde")]
+    case("job_reap", job::reap),
     case("segment_attach", participant::attach),
     case("segment_attach_after_death", participant::attach_after_death),
     case("segment_attach_first", participant::attach_first),

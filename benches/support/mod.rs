@@ -1,60 +1,34 @@
 //! What the benches share.
 //!
-//! - [`locks`]: what breezeway's mutex is measured against, behind one trait
-//! - [`page`]: memory shared with a forked child
+//! - [`cpu`]: where a bench runs, and where its partner
+//! - [`futex`]: sleeping on a word, without breezeway
+//! - [`locks`]: what the mutex is measured against
+//! - [`page`]: memory shared with a forked child, without breezeway
 //! - [`partner`]: another process, on another CPU, that works on request
 //! - [`race`]: two processes at one lock
+//! - [`sides`]: measuring several things in turns, and what was promised of their ratios
 
 #![allow(dead_code)] // Each bench uses its part.
 
-use std::thread;
 use std::time::Duration;
 
-use breezeway::sync::Mutex;
 use criterion::Criterion;
 
+pub mod cpu;
+pub mod futex;
 pub mod locks;
 pub mod page;
 pub mod partner;
 pub mod race;
-
-/// The CPU that a bench runs on, and the one its partner runs on.
-pub const OUR_CPU: usize = 0;
-/// See [`OUR_CPU`].
-pub const PARTNER_CPU: usize = 1;
+pub mod sides;
 
 /// Enough for a stable median, and no more than a few seconds a number.
 pub fn criterion() -> Criterion {
-    settle();
+    cpu::settle();
     Criterion::default()
         .sample_size(40)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1500))
-}
-
-/// Goes to the CPU that is ours.
-pub fn settle() {
-    // At its first wait, breezeway finds out how many CPUs this process may use, and whether it is worth while to spin. It
-    // would find one if that was after the pinning, although the partner has the other.
-    let mutex = Mutex::new().expect("a mutex");
-    let held = mutex.lock().expect("the lock");
-    let waited = thread::scope(|scope| {
-        scope.spawn(|| mutex.lock_timeout(Duration::from_millis(1)).is_err()).join().expect("a thread")
-    });
-    assert!(waited);
-    drop(held);
-    pin(OUR_CPU);
-}
-
-/// Keeps this process on one CPU, if it may use that one.
-#[allow(unsafe_code)]
-pub fn pin(cpu: usize) {
-    // SAFETY: a `cpu_set_t` is a bit set, for which zeros are the empty one.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `cpu` is far below the set's size.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: the set is a local and as long as it says. Where it fails, the process stays where it may be.
-    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
 }
 
 /// A name that no other run uses.

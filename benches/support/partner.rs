@@ -1,13 +1,17 @@
-//! Another process, on another CPU, that works on request: forked, and told what to do through shared memory.
+//! Another process, on another CPU, that works on request: forked, and told what to do through shared memory. Or a thread, for
+//! what knows no processes.
 
 #![allow(unsafe_code)]
 
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use super::cpu::{PARTNER_CPU, pin};
+use super::futex;
 use super::page::Page;
-use super::{PARTNER_CPU, pin};
 
 /// What a partner can be asked to do: with a number, until the work is done or it is told to stop. It answers with another.
 pub type Job = Box<dyn FnMut(u64, Stop) -> u64>;
@@ -23,8 +27,15 @@ impl Stop {
     }
 }
 
-/// Looks for a request before a partner begins to sleep between looks.
-const EAGER_LOOKS: u32 = 100_000;
+/// Looks for a request before an idle partner goes to sleep: it may be in the way of another.
+const EAGER_LOOKS: u32 = 1_000;
+/// Looks, or the time, after which who waits makes sure that the partner lives.
+const TRUSTING_LOOKS: u32 = 100_000;
+/// See [`TRUSTING_LOOKS`].
+const TRUSTING_TIME: Duration = Duration::from_millis(100);
+
+/// A partner that is a thread has panicked.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// The words in which a process and its partner talk, each on a line of its own.
 #[derive(Clone, Copy)]
@@ -41,21 +52,10 @@ struct Talk {
     answer: &'static AtomicU64,
 }
 
-/// The other process. Dropped, it is killed.
-pub struct Partner {
-    pid: libc::pid_t,
-    talk: Talk,
-}
-
-impl Partner {
-    /// Forks. What `jobs` opens, the child opens for itself.
-    pub fn fork(jobs: impl FnOnce() -> Vec<Job>) -> Self {
-        // A thread that has been joined may be listed for a moment still.
-        while threads() > 1 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+impl Talk {
+    fn new() -> Self {
         let page = Page::new();
-        let talk = Talk {
+        Self {
             request: page.word(0),
             job: page.word(1),
             argument: page.word(2),
@@ -63,17 +63,54 @@ impl Partner {
             begun: page.word(4),
             done: page.word(5),
             answer: page.word(6),
-        };
+        }
+    }
+}
+
+/// The other process. Dropped, it is killed; a thread sleeps on.
+pub struct Partner {
+    /// Of a process.
+    pid: Option<libc::pid_t>,
+    talk: Talk,
+}
+
+impl Partner {
+    /// Forks. What `jobs` opens, the child opens for itself.
+    pub fn fork(jobs: impl FnOnce() -> Vec<Job>) -> Self {
+        Self::fork_to(PARTNER_CPU, jobs)
+    }
+
+    /// The same, on a CPU of the caller's choice.
+    pub fn fork_to(cpu: usize, jobs: impl FnOnce() -> Vec<Job>) -> Self {
+        // A thread that has been joined may be listed for a moment still.
+        while threads() > 1 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let talk = Talk::new();
         // SAFETY: there is no other thread that could hold a lock the child needs, as just seen.
         let pid = unsafe { libc::fork() };
         assert!(pid >= 0, "a child process");
         if pid == 0 {
             // SAFETY: a plain request to the kernel: the child dies with its parent.
             unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-            pin(PARTNER_CPU);
-            work(talk, jobs());
+            pin(cpu);
+            // Nothing unwinds to what the parent does next.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| work(talk, jobs())));
+            // SAFETY: ends the child, and nothing of the parent's is dropped.
+            unsafe { libc::_exit(101) };
         }
-        Self { pid, talk }
+        Self { pid: Some(pid), talk }
+    }
+
+    /// A thread of this process. There can be no more forks then.
+    pub fn thread(cpu: usize, jobs: impl FnOnce() -> Vec<Job> + Send + 'static) -> Self {
+        let talk = Talk::new();
+        thread::spawn(move || {
+            pin(cpu);
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| work(talk, jobs())));
+            HAS_FAILED.store(true, Ordering::Relaxed);
+        });
+        Self { pid: None, talk }
     }
 
     /// Asks for a job, and returns when it has begun.
@@ -83,30 +120,38 @@ impl Partner {
         self.talk.stop.store(0, Ordering::Relaxed);
         let request = self.talk.request.load(Ordering::Relaxed) + 1;
         self.talk.request.store(request, Ordering::Release);
-        self.wait_for(self.talk.begun, request);
+        futex::wake_one(self.talk.request);
+        self.spin_until(self.talk.begun, request);
         Busy { partner: self, request }
     }
 
-    fn wait_for(&self, word: &AtomicU64, request: u64) {
+    fn spin_until(&self, word: &AtomicU64, request: u64) {
         let mut looks = 0_u32;
         while word.load(Ordering::Acquire) != request {
             looks = looks.wrapping_add(1);
-            if looks.is_multiple_of(EAGER_LOOKS) {
-                // SAFETY: looks after our own child; no status is written.
-                let ended = unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), libc::WNOHANG) };
-                assert_eq!(ended, 0, "the partner has ended");
+            if looks.is_multiple_of(TRUSTING_LOOKS) {
+                assert_partners_live();
             }
             std::hint::spin_loop();
         }
     }
 }
 
+/// All that there are: one may wait for another.
+fn assert_partners_live() {
+    // SAFETY: looks after our own children; no status is written.
+    let ended = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+    assert!(ended <= 0 && !HAS_FAILED.load(Ordering::Relaxed), "a partner has ended");
+}
+
 impl Drop for Partner {
     fn drop(&mut self) {
-        // SAFETY: our own child, not waited for yet.
-        unsafe { libc::kill(self.pid, libc::SIGKILL) };
-        // SAFETY: as above; no status is written.
-        unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
+        if let Some(pid) = self.pid {
+            // SAFETY: our own child, not waited for yet, or seen to end by itself just before a panic.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            // SAFETY: as above; no status is written.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+        }
     }
 }
 
@@ -120,8 +165,21 @@ pub struct Busy<'a> {
 impl Busy<'_> {
     /// Waits until the job is done.
     pub fn answer(self) -> u64 {
-        self.partner.wait_for(self.partner.talk.done, self.request);
+        self.partner.spin_until(self.partner.talk.done, self.request);
         self.partner.talk.answer.load(Ordering::Relaxed)
+    }
+
+    /// The same, asleep, where the partner needs this CPU.
+    pub fn answer_asleep(self) -> u64 {
+        let talk = self.partner.talk;
+        loop {
+            let done = talk.done.load(Ordering::Acquire);
+            if done == self.request {
+                return talk.answer.load(Ordering::Relaxed);
+            }
+            futex::wait(talk.done, done, TRUSTING_TIME);
+            assert_partners_live();
+        }
     }
 
     /// Tells it to stop, and waits until it has.
@@ -135,16 +193,16 @@ fn threads() -> usize {
     fs::read_dir("/proc/self/task").expect("this process's threads").count()
 }
 
-/// The child's life.
+/// The partner's life.
 fn work(talk: Talk, mut jobs: Vec<Job>) -> ! {
     let mut done = 0;
     let mut looks = 0_u32;
     loop {
         let request = talk.request.load(Ordering::Acquire);
         if request == done {
-            looks = looks.saturating_add(1);
+            looks += 1;
             if looks > EAGER_LOOKS {
-                std::thread::sleep(Duration::from_micros(50));
+                futex::wait_forever(talk.request, done);
             }
             std::hint::spin_loop();
             continue;
@@ -155,6 +213,7 @@ fn work(talk: Talk, mut jobs: Vec<Job>) -> ! {
         let answer = job(argument, Stop(talk.stop));
         talk.answer.store(answer, Ordering::Relaxed);
         talk.done.store(request, Ordering::Release);
+        futex::wake_one(talk.done);
         (done, looks) = (request, 0);
     }
 }

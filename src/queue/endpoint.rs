@@ -5,7 +5,7 @@
 use core::ptr::NonNull;
 
 use crate::error::{SegmentError, Stop};
-use crate::primitive::{AtomicU32, Ordering, prefetch, spin_loop};
+use crate::primitive::{AtomicU32, Ordering, prefetch};
 use crate::raw::ends::{End, Holder, View};
 use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::patience::{Patience, Spin, wait_for};
@@ -22,9 +22,7 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     /// The fork generation of the process whose it is, or 0 once it was sent away.
     generation: AtomicU32,
     spin: Spin,
-    /// Whether the other side was hard by when this one looked last. See [`FEW`].
-    is_close: bool,
-    /// Attempts in vain since the other side was last known to live.
+    /// Attempts that did not wait and found nothing.
     in_vain: u32,
     region: Region,
 }
@@ -33,11 +31,6 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
 unsafe impl<const PRODUCER: bool> Send for Endpoint<PRODUCER> {}
 // SAFETY: as above.
 unsafe impl<const PRODUCER: bool> Sync for Endpoint<PRODUCER> {}
-
-/// A side that finds so little room, or finds it after so few looks, is hard by the other: each commit then moves a cache line, and
-/// each look moves it back. It pauses before it looks again, so that several commits share a move. Two that take turns wait longer
-/// for each other, and do not pause.
-const FEW: u64 = 8;
 
 /// After so many attempts in vain, one that does not wait sees whether the other side lives: that is a system call.
 const PATIENT_ATTEMPTS: u32 = 1024;
@@ -79,7 +72,6 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
                 id,
                 generation: AtomicU32::new(fork::generation()),
                 spin: Spin::default(),
-                is_close: false,
                 in_vain: 0,
                 region,
             }),
@@ -131,12 +123,9 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         }
         // SAFETY: as in `state`; apart from `self`, which is borrowed anew.
         let state = unsafe { self.state.as_ref() };
-        if self.is_close {
-            spin_loop();
-        }
+        self.spin.back_off(self.side.position());
         let room = self.side.refresh(state)?;
         if room >= wanted {
-            self.is_close = room < FEW;
             return Ok(room);
         }
         self.wait_for_room(wanted, next, patience)
@@ -159,21 +148,22 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     #[cold]
     fn wait_for_room(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
         if matches!(patience, Patience::None) {
-            self.in_vain += 1;
+            self.in_vain = self.in_vain.wrapping_add(1);
             if self.in_vain.is_multiple_of(PATIENT_ATTEMPTS) {
                 look_after_the_other::<PRODUCER>(self.state(), &self.region);
             }
         }
         // SAFETY: as in `state`; apart from `self`, whose other fields are borrowed below.
         let state = unsafe { self.state.as_ref() };
-        let Self { side, spin, region, is_close, .. } = self;
+        let Self { side, spin, region, .. } = self;
         let event = if PRODUCER { &state.space } else { &state.items };
-        let mut looks = 0_u64;
         let look = || {
-            looks += 1;
-            *is_close = looks < FEW;
             prefetch(next);
-            look(state, side, wanted).transpose()
+            let found = look(state, side, wanted).transpose();
+            if found.is_none() {
+                spin.back_off(side.position());
+            }
+            found
         };
         let care = |_| look_after_the_other::<PRODUCER>(state, region);
         wait_for(event, patience, spin, look, care).unwrap_or(Err(match patience {

@@ -15,7 +15,7 @@ pub use lease::Lease;
 use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::AtomicU64;
-use crate::queue::{NOT_A_VALUE, check_capacity};
+use crate::queue::forms::{NOT_A_VALUE, check_capacity};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mpmc::{self, Geometry, Ring, State};
 use crate::raw::patience::{Patience, Spin};

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn what_nobody_wrote_is_not_found() {
         let ring: Vec<AtomicU64> = (0..8).map(|_| AtomicU64::new(0)).collect();
-        let mut header = |at: usize, word: u64| {
+        let header = |at: usize, word: u64| {
             ring[at].store(word, Ordering::Relaxed);
             find(&ring, at as u64 * 8, 64)
         };

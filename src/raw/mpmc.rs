@@ -361,6 +361,13 @@ impl<'a> Ring<'a> {
         self.state.closed.swap(1, Ordering::AcqRel) == 0
     }
 
+    /// How far producers have come, and consumers.
+    #[inline(always)]
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let position = |line: &Line| line.position.load(Ordering::Relaxed);
+        (position(&self.state.tail), position(&self.state.head))
+    }
+
     /// Messages in the ring, about: those in hands are not counted, those being written are.
     pub(crate) fn len(&self) -> u64 {
         let head = self.state.head.position.load(Ordering::Acquire);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event_word::EventWord;
-use crate::primitive::{AtomicU32, Ordering, spin_loop};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
 
@@ -39,21 +39,71 @@ const SHORTEST: u32 = 1_000;
 /// One wait in so many spins as long as it may, whatever was learnt: it would not be learnt otherwise that times have changed.
 const HOPEFUL: u32 = 32;
 
-/// How long, in nanoseconds, a handle spins before it sleeps: as long as was worth it lately, and hardly at all after spinning
-/// in vain.
+/// Going on so little between two stops, or looking so few times while stopped, is going hard by the other side: each message then
+/// moves its cache lines, and each look moves them back.
+const FEW: u64 = 8;
+/// What the longest pause is worth.
+const MANY: u64 = 16;
+/// So much is more than a pause is needed for.
+const PLENTY: u64 = 128;
+/// Pauses in a row where a side goes hard by the other, at most: a third of a microsecond.
+const MOST_PAUSES: u32 = 7;
+
+/// What a handle has learnt of how to wait.
+///
+/// How long, in nanoseconds, it spins before it sleeps: as long as was worth it lately, and hardly at all after spinning in vain.
+///
+/// And how long it pauses before it looks again, once it has come to a stop: longer each time while it goes hard by the other
+/// side, so that many messages share the moves of a line. Two that take turns wait longer for each other, and do not pause; nor
+/// does who finds that no more comes for it.
 #[derive(Debug)]
 pub(crate) struct Spin {
     nanos: AtomicU32,
     in_vain: AtomicU32,
+    pauses: AtomicU32,
+    /// How far this side had come when it stopped last.
+    position: AtomicU64,
+    /// Looks since then.
+    looks: AtomicU64,
 }
 
 impl Default for Spin {
     fn default() -> Self {
-        Self { nanos: AtomicU32::new(LONGEST), in_vain: AtomicU32::new(0) }
+        Self {
+            nanos: AtomicU32::new(LONGEST),
+            in_vain: AtomicU32::new(0),
+            pauses: AtomicU32::new(0),
+            position: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
+        }
     }
 }
 
 impl Spin {
+    /// To be called where a side can go no further for now, having come so far. Pauses where that is worth it, and says whether
+    /// it did.
+    #[inline]
+    pub(crate) fn back_off(&self, position: u64) -> bool {
+        let looks = self.looks.load(Ordering::Relaxed);
+        let passed = position.wrapping_sub(self.position.load(Ordering::Relaxed));
+        if passed == 0 {
+            self.looks.store(looks.wrapping_add(1), Ordering::Relaxed);
+            return false;
+        }
+        self.position.store(position, Ordering::Relaxed);
+        self.looks.store(0, Ordering::Relaxed);
+        let pauses = match self.pauses.load(Ordering::Relaxed) {
+            _ if looks >= FEW => 0,
+            MOST_PAUSES if passed < MANY => 0,
+            pauses if passed < FEW => 2 * pauses + 1,
+            pauses if passed > PLENTY => pauses / 2,
+            pauses => pauses,
+        };
+        self.pauses.store(pauses, Ordering::Relaxed);
+        (0..pauses).for_each(|_| spin_loop());
+        pauses > 0
+    }
+
     fn nanos(&self) -> u32 {
         let in_vain = self.in_vain.load(Ordering::Relaxed);
         if in_vain % HOPEFUL == HOPEFUL - 1 { LONGEST } else { self.nanos.load(Ordering::Relaxed) }

@@ -86,6 +86,12 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
         self.limit.wrapping_sub(self.own)
     }
 
+    /// Its own index.
+    #[inline(always)]
+    pub(crate) fn position(&self) -> u64 {
+        self.own
+    }
+
     /// Where in the ring it is, below the capacity.
     #[inline(always)]
     pub(crate) fn at(&self) -> u64 {

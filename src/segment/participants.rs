@@ -70,8 +70,9 @@ fn fill(mapping: &Mapping, id: u32) {
     mapping.participant_state(id).store(PARTICIPANT_TAKEN, Ordering::Release);
 }
 
-/// Gives an id back that this process has.
+/// Gives an id back that this process has, and what it still holds as that: nobody could any more, and the id's next owner is another.
 pub(super) fn leave(mapping: &Mapping, id: u32) {
+    repair::after_death_of(mapping, id);
     // ORDER: Release, so that all this process did as `id` comes before; who has the id next reads it behind the kernel's lock.
     mapping.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
     // Fails only for a descriptor that is none, and closing it drops the lock as well.

@@ -8,7 +8,9 @@ use super::mapping::Mapping;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::Kind;
 use crate::layout::header::DirectoryEntry;
+use crate::raw::depot::{Depot, Layout};
 use crate::raw::event_word::EVERYBODY;
+use crate::raw::mutex::State;
 use crate::raw::{mpmc, spsc, words};
 
 /// Repairs what participant `id`, which is proven dead, held. Idempotent: it may be cut short and begun anew.
@@ -18,12 +20,28 @@ pub(super) fn after_death_of(mapping: &Mapping, id: u32) {
         match Kind::from_number(entry.kind) {
             // The kernel has marked the dead thread's locks, and whoever takes one next finishes what the lock protects. Doing it
             // here would swallow the news that the next locker is promised.
-            Some(Kind::Value | Kind::Array | Kind::Mutex) => {}
+            Some(Kind::Value | Kind::Array | Kind::Mutex | Kind::MessageQueue) => {}
+            Some(Kind::JoinableQueue) => disown_jobs(mapping, &entry, id),
             // Changed by single instructions.
             Some(Kind::Atomic) => {}
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
-            Some(Kind::MessageQueue | Kind::JoinableQueue) | None => {}
+            None => {}
+        }
+    }
+}
+
+/// Gives back the jobs that a dead worker had, and wakes who waits for any.
+fn disown_jobs(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
+    let start = size_of::<State>() as u64;
+    let layout = Layout::new(entry.element_count, entry.flags);
+    // One whose length is another's is corrupt, which whoever opens it is told.
+    let body = layout.filter(|layout| layout.length() == entry.length.checked_sub(start));
+    if let (Some(layout), Ok(id)) = (body, u16::try_from(id)) {
+        let words = mapping.words(entry.offset + start, (entry.length - start) as usize / 8);
+        let depot = Depot::new(layout, words);
+        if depot.disown(id) {
+            depot.head().items.notify(EVERYBODY);
         }
     }
 }
@@ -62,7 +80,9 @@ pub(super) fn abandon_locks(mapping: &Mapping, _gate: &Gate<'_>) -> Result<(), S
     for entry in directory::entries(mapping) {
         let entry = entry?;
         match Kind::from_number(entry.kind) {
-            Some(Kind::Value | Kind::Array | Kind::Mutex) if entry.length >= 64 => {
+            Some(Kind::Value | Kind::Array | Kind::Mutex | Kind::MessageQueue | Kind::JoinableQueue)
+                if entry.length >= 64 =>
+            {
                 // SAFETY: as above.
                 unsafe { mapping.lock_at(entry.offset).abandon() };
             }

@@ -10,7 +10,7 @@ use super::{Words, fingerprint, length, shape, take};
 use crate::error::{PopError, SegmentError, Stop};
 use crate::layout::fingerprint::Fingerprint;
 use crate::queue::endpoint::Endpoint;
-use crate::queue::{check_capacity, end_forms};
+use crate::queue::forms::{check_capacity, end_forms};
 use crate::raw::frames::{self, Found, HEADER, longest};
 use crate::raw::patience::Patience;
 use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};

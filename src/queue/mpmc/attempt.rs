@@ -21,7 +21,8 @@ impl<T: Shareable> Queue<T> {
     #[inline(always)]
     pub(super) fn put(&self, value: &T, patience: Patience) -> Result<(), Stop> {
         let me = self.me()?;
-        self.attempt(&self.state().space, &self.spin_to_push, patience, || {
+        let position = || self.ring().progress().0;
+        self.attempt(&self.state().space, &self.spin_to_push, patience, position, || {
             if self.ring().is_closed() {
                 return Err(Stop::Closed);
             }
@@ -50,7 +51,8 @@ impl<T: Shareable> Queue<T> {
             return Ok(value);
         }
         let mut value = None;
-        self.attempt(&self.state().items, &self.spin_to_pop, patience, || {
+        let position = || self.ring().progress().1;
+        self.attempt(&self.state().items, &self.spin_to_pop, patience, position, || {
             let mut attempt = Attempt::WouldBlock;
             value = shareable::read(|bytes| attempt = self.ring().try_pop(bytes));
             self.unless_closed(attempt, || {
@@ -77,7 +79,8 @@ impl<T: Shareable> Queue<T> {
                 Err(attempt) => attempt,
             }
         };
-        self.attempt(&self.state().items, &self.spin_to_pop, patience, || {
+        let position = || self.ring().progress().1;
+        self.attempt(&self.state().items, &self.spin_to_pop, patience, position, || {
             let attempt = look();
             self.unless_closed(attempt, &mut look)
         })?;
@@ -112,10 +115,11 @@ impl<T: Shareable> Queue<T> {
         event: &EventWord,
         spin: &Spin,
         patience: Patience,
+        position: impl Fn() -> u64,
         mut once: impl FnMut() -> Result<Attempt, Stop>,
     ) -> Result<(), Stop> {
         let behind = Cell::new(None);
-        let mut look = || match once() {
+        let mut look_once = || match once() {
             Ok(Attempt::Done) => Some(Ok(())),
             Ok(Attempt::WouldBlock) => {
                 behind.set(None);
@@ -127,6 +131,11 @@ impl<T: Shareable> Queue<T> {
             }
             Ok(Attempt::Corrupt) => Some(Err(CORRUPT)),
             Err(stop) => Some(Err(stop)),
+        };
+        // Once more behind a pause.
+        let mut look = || match look_once() {
+            None if spin.back_off(position()) => look_once(),
+            other => other,
         };
         if matches!(patience, Patience::None) {
             return look().unwrap_or_else(|| self.get_past(&behind, &mut look));

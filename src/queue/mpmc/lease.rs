@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Queue;
 use crate::error::{PopError, Stop};
-use crate::queue::NOT_A_VALUE;
+use crate::queue::forms::NOT_A_VALUE;
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mpmc::Leased;
 use crate::raw::patience::Patience;

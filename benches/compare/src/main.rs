@@ -1,0 +1,44 @@
+//! Breezeway's queues beside the hardware, the kernel and other crates, measured in interleaved rounds.
+//!
+//! Run by `cargo run --release`, with `-- --rounds N` for other than 15 and `-- --only PATTERN` for the sides whose name has
+//! that in it. See the README.
+//!
+//! - [`round_trip`], [`parked`], [`stream`], [`crowd`], [`bulk`]: what is measured, with the promises' sides in each
+//! - [`idle`]: what it costs to wait
+//! - [`ends`]: each contender's queues behind [`message`]'s traits
+
+mod bulk;
+mod clock;
+mod crowd;
+mod ends;
+mod idle;
+mod message;
+mod parked;
+mod program;
+mod promises;
+mod round_trip;
+mod stream;
+mod support;
+
+use program::Program;
+use support::{cpu, sides};
+
+fn main() {
+    let mut program = Program::asked_for();
+    parked::add_processes(&mut program);
+    cpu::settle();
+    round_trip::add_processes(&mut program);
+    stream::add_processes(&mut program);
+    crowd::add_processes(&mut program);
+    bulk::add_processes(&mut program);
+    let sleepers = idle::Sleepers::new(&program);
+    // Threads are the last: a process that has some does not fork.
+    stream::add_threads(&mut program);
+    crowd::add_threads(&mut program);
+
+    let mut sides = program.sides;
+    sides::play(&mut sides, sides::rounds());
+    sides::report(&sides, &promises::PROMISES);
+    bulk::report(&sides);
+    sleepers.report();
+}

@@ -1,0 +1,26 @@
+//! Which sides are measured: all, or those whose name has the pattern in it. The others are not even made.
+
+use crate::support::sides::{self, Side};
+
+pub struct Program {
+    only: Option<String>,
+    pub sides: Vec<Side<'static>>,
+}
+
+impl Program {
+    pub fn asked_for() -> Self {
+        Self { only: sides::argument("--only"), sides: Vec::new() }
+    }
+
+    /// Whether it is to be measured.
+    pub fn has(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|pattern| name.contains(pattern))
+    }
+
+    /// Makes a side, if it is to be measured.
+    pub fn add(&mut self, name: &'static str, side: impl FnOnce(&'static str) -> Side<'static>) {
+        if self.has(name) {
+            self.sides.push(side(name));
+        }
+    }
+}

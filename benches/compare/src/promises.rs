@@ -1,0 +1,63 @@
+//! What breezeway promises.
+
+use crate::support::sides::Bound::{AtLeast, AtMost};
+use crate::support::sides::Promise;
+use crate::{bulk, crowd, parked, round_trip, stream};
+
+pub const PROMISES: [Promise; 10] = [
+    Promise {
+        what: "round trip 64 B, to the naked line",
+        of: round_trip::SPSC,
+        to: &[round_trip::LINE, round_trip::LINE_PAUSING],
+        bound: AtMost(1.6),
+    },
+    Promise {
+        what: "a pipe's round trip, to ours",
+        of: round_trip::PIPE,
+        to: &[round_trip::SPSC],
+        bound: AtLeast(100.0),
+    },
+    Promise {
+        what: "parked, one CPU, to bare futexes",
+        of: parked::SPSC_ONE,
+        to: &[parked::FUTEX_ONE],
+        bound: AtMost(1.15),
+    },
+    Promise {
+        what: "parked, two CPUs, to bare futexes",
+        of: parked::SPSC_TWO,
+        to: &[parked::FUTEX_TWO],
+        bound: AtMost(1.15),
+    },
+    Promise {
+        what: "stream 8 B, to rtrb between threads",
+        of: stream::SPSC,
+        to: &[stream::RTRB],
+        bound: AtMost(1.5),
+    },
+    Promise {
+        what: "stream 8 B in batches of 64, ns a message",
+        of: stream::SPSC_BATCHES,
+        to: &[],
+        bound: AtMost(1.0),
+    },
+    Promise {
+        what: "a pipe's stream of 64 B, to ours",
+        of: stream::PIPE,
+        to: &[stream::SPSC_LINES],
+        bound: AtLeast(20.0),
+    },
+    Promise {
+        what: "1 to 1, to ArrayQueue between threads",
+        of: stream::QUEUE,
+        to: &[stream::ARRAY_QUEUE],
+        bound: AtMost(1.5),
+    },
+    Promise {
+        what: "4 to 4, to ArrayQueue between threads",
+        of: crowd::QUEUE,
+        to: &[crowd::ARRAY_QUEUE],
+        bound: AtMost(1.5),
+    },
+    Promise { what: "a pipe's 64 KiB, to ours", of: bulk::PIPE, to: &[bulk::BYTES], bound: AtLeast(8.0) },
+];

@@ -1,0 +1,251 @@
+//! [`MessageQueue`]: messages of any type and size, from many to many.
+//!
+//! - [`codec`]: messages as bytes
+//! - [`limits`]: how much there may be
+//! - [`store`]: the depot of messages, its lock and its sleepers
+
+pub(super) mod codec;
+pub(super) mod limits;
+pub(super) mod store;
+
+use core::fmt;
+use core::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use limits::Limits;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::Store;
+
+use crate::error::{PopError, PushError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::patience::Patience;
+use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+
+/// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums, handles of this crate.
+///
+/// Any number of processes push and pop, first in, first out. A value is encoded (as `postcard` does) by who pushes it, before
+/// anything is touched that others see, and decoded by who pops it. It is made for a number of messages, or for [`Limits`].
+///
+/// **When a process is killed at any instruction:** every push that returned is delivered exactly once to a live popper. A push
+/// that is killed leaves nothing, or a message that is delivered; a pop that is killed leaves the message to the next popper, or
+/// the message was the dead process's. A [`JoinableQueue`](super::JoinableQueue) is for those who cannot lose a popped message.
+///
+/// ```
+/// use breezeway::queue::MessageQueue;
+///
+/// # let name = format!("breezeway-doc-message-{}", std::process::id());
+/// # let name = name.as_str();
+/// let here = MessageQueue::<(u32, String)>::create(name, 100)?;
+/// let there = MessageQueue::<(u32, String)>::open(name)?; // in any process of this user
+///
+/// here.push((42, "breeze".to_owned()))?;
+/// here.close();
+/// for message in &there {
+///     assert_eq!(message?, (42, "breeze".to_owned()));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MessageQueue<T> {
+    store: Arc<Store>,
+    of: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
+    /// Puts a message in, waiting for room as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed`; `Encode` and `TooLarge`, in which case the queue was not touched; `NotAttached`, `Corrupt`. The value comes back.
+    #[doc(alias = "put")]
+    #[doc(alias = "send")]
+    pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        codec::push(&self.store, value, Patience::Forever)
+    }
+
+    /// Puts a message in if there is room.
+    ///
+    /// # Errors
+    /// `Full`, and those of [`push`](Self::push).
+    #[doc(alias = "put_nowait")]
+    pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
+        codec::push(&self.store, value, Patience::None)
+    }
+
+    /// Puts a message in, waiting for room no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`push`](Self::push).
+    pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
+        codec::push(&self.store, value, Patience::For(timeout))
+    }
+
+    /// Takes the oldest message out, waiting for one as long as it takes.
+    ///
+    /// # Errors
+    /// `Closed` where the queue is, and is empty; `Decode` where the message is none of this type: it is taken out all the same;
+    /// `NotAttached`, `Corrupt`.
+    #[doc(alias = "get")]
+    #[doc(alias = "recv")]
+    pub fn pop(&self) -> Result<T, PopError> {
+        self.take(Patience::Forever)
+    }
+
+    /// Takes the oldest message out if there is one.
+    ///
+    /// # Errors
+    /// `Empty`, and those of [`pop`](Self::pop).
+    #[doc(alias = "get_nowait")]
+    pub fn try_pop(&self) -> Result<T, PopError> {
+        self.take(Patience::None)
+    }
+
+    /// Takes the oldest message out, waiting for one no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`pop`](Self::pop).
+    pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
+        self.take(Patience::For(timeout))
+    }
+
+    fn take(&self, patience: Patience) -> Result<T, PopError> {
+        codec::decode(&self.store.pop(patience).map_err(|stop| stop.of_pop())?)
+    }
+
+    /// Closes the queue for all processes: pushes fail from now on, pops do when it is empty. `false` where it was closed.
+    pub fn close(&self) -> bool {
+        self.store.close()
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.store.is_closed()
+    }
+
+    /// How many messages are in it.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.store.counts().0
+    }
+
+    /// Whether no messages are in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages there is room for, if they are not too large together.
+    #[doc(alias = "maxsize")]
+    pub fn capacity(&self) -> usize {
+        self.store.layout().slots()
+    }
+
+    /// How many bytes the encoding of a message may have: so many fit when the queue is empty.
+    pub fn max_message(&self) -> usize {
+        self.store.layout().max_message()
+    }
+
+    /// Pops until the queue is closed and empty.
+    pub fn iter(&self) -> Messages<'_, T> {
+        Messages { queue: Some(self) }
+    }
+}
+
+/// The messages of a [`MessageQueue`], popped one by one until it is closed and empty.
+///
+/// A message that does not decode is an error, after which it goes on; any other error is the last item.
+#[derive(Debug)]
+#[must_use = "messages are popped as they are asked for"]
+pub struct Messages<'a, T> {
+    queue: Option<&'a MessageQueue<T>>,
+}
+
+impl<T: Serialize + DeserializeOwned> Iterator for Messages<'_, T> {
+    type Item = Result<T, PopError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let popped = self.queue?.pop();
+        if matches!(popped, Err(ref error) if !matches!(error, PopError::Decode { .. })) {
+            self.queue = None;
+        }
+        match popped {
+            Err(PopError::Closed) => None,
+            popped => Some(popped),
+        }
+    }
+}
+
+impl<'a, T: Serialize + DeserializeOwned> IntoIterator for &'a MessageQueue<T> {
+    type Item = Result<T, PopError>;
+    type IntoIter = Messages<'a, T>;
+
+    fn into_iter(self) -> Messages<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> sealed::Sealed for MessageQueue<T> {}
+
+impl<T: Serialize + DeserializeOwned> Object for MessageQueue<T> {
+    type Plan = Limits;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<T>(Kind::MessageQueue)
+    }
+
+    fn check(plan: &Limits) -> Result<(), SegmentError> {
+        plan.check()
+    }
+
+    fn shape(plan: &Limits) -> Shape {
+        plan.shape()
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        Store::length(shape)
+    }
+
+    fn build(_plan: &Limits, region: &Region) {
+        Store::build(region);
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        Ok(Self { store: Arc::new(Store::attach(region)?), of: PhantomData })
+    }
+
+    fn region(&self) -> &Region {
+        self.store.region()
+    }
+}
+
+/// A number of messages; see [`Limits::messages`].
+impl<T: Serialize + DeserializeOwned> Initial<MessageQueue<T>> for usize {
+    fn plan(self) -> Limits {
+        Limits::messages(self)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Initial<MessageQueue<T>> for Limits {
+    fn plan(self) -> Limits {
+        self
+    }
+}
+
+short_forms!([T: Serialize + DeserializeOwned] MessageQueue<T>);
+handle_forms!([T: Serialize + DeserializeOwned] MessageQueue<T>);
+
+impl<T> Clone for MessageQueue<T> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), of: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for MessageQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageQueue")
+            .field("capacity", &self.store.layout().slots())
+            .field("segment", self.store.region().segment())
+            .finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(MessageQueue<*const ()>: Send, Sync, Clone);

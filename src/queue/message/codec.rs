@@ -1,0 +1,34 @@
+//! Messages as bytes.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::store::Store;
+use crate::error::{PopError, PushError};
+use crate::raw::patience::Patience;
+
+/// Encodes a value before any lock is taken, and pushes it.
+pub(in crate::queue) fn push<T: Serialize>(
+    store: &Store,
+    value: T,
+    patience: Patience,
+) -> Result<(), PushError<T>> {
+    let message = match postcard::to_allocvec(&value) {
+        Ok(message) => message,
+        Err(error) => return Err(PushError::Encode { value, source: error.into() }),
+    };
+    let (len, max) = (message.len(), store.layout().max_message());
+    if len > max {
+        return Err(PushError::TooLarge { value, len, max });
+    }
+    store.push(&message, patience).map_err(|stop| stop.of_push(value))
+}
+
+pub(in crate::queue) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
+    match postcard::take_from_bytes(message) {
+        Ok((value, [])) => Ok(value),
+        // Bytes that are left over are as wrong as missing ones.
+        Ok(_) => Err(PopError::Decode { source: "the message is longer than its type".into() }),
+        Err(error) => Err(PopError::Decode { source: error.into() }),
+    }
+}

@@ -1,0 +1,56 @@
+//! The examples print what they say they print.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// `cargo test` builds the examples; of one test file alone, `cargo build --examples` beforehand does.
+fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().unwrap().with_file_name("examples").join(name);
+    assert!(path.exists(), "{} is built by `cargo build --examples --all-features`", path.display());
+    path
+}
+
+/// What an example prints, line by line.
+fn lines(name: &str) -> Vec<String> {
+    let output = Command::new(example(name)).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn value_array() {
+    assert_eq!(lines("value_array"), ["50.0 [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]"]);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn queue() {
+    assert_eq!(lines("queue"), [r#"[42, "python"]"#]);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn producer_consumer() {
+    assert_eq!(lines("producer_consumer"), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn two_workers() {
+    let numbers: Vec<i64> = lines("two_workers").iter().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 4);
+    // What `get_it` did not take of `put_it`'s squares, in their order, and a zero for each that it did.
+    let mut squares = [4, 16, 256, 65536].into_iter();
+    assert!(
+        numbers.iter().filter(|number| **number != 0).all(|number| squares.any(|square| square == *number))
+    );
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn joinable_queue() {
+    let mut lines = lines("joinable_queue");
+    // What workers print, they may print while the producer learns that all is done: only a job's end comes before that.
+    lines.sort();
+    assert_eq!(lines, ["all done", "item 1", "item 2", "item 3", "item 4"]);
+}

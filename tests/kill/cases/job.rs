@@ -1,0 +1,148 @@
+//! `JoinableQueue`: a job that its dead holder has not called done is delivered again and marked, and `join` is right.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use breezeway::DoneError;
+use breezeway::queue::{Job, JoinableQueue, Limits};
+
+use super::locked::SOON;
+use crate::kill::child::Child;
+use crate::kill::drive::{self, Death, Subject};
+use crate::kill::tally::Tally;
+
+type Handle = (JoinableQueue<u64>, RefCell<Option<Job<u64>>>);
+
+const LIMITS: Limits = Limits { messages: 3, bytes: 3 * 56 };
+
+/// A child does something with a queue of two jobs, or with the first of them.
+struct Act {
+    name: String,
+    queue: JoinableQueue<u64>,
+    /// Whether the child has a job beforehand.
+    has_job: bool,
+    act: fn(&Handle),
+    /// What comes of it: each job, and whether it is marked.
+    outcomes: Outcomes,
+}
+
+/// Names for what may be left, and the last for what must be when the child is done.
+type Outcomes = &'static [(&'static str, &'static [(u64, bool)])];
+
+impl Act {
+    fn check(&self, death: &Death) -> &'static str {
+        // Every other time, the dead are cared for before anybody waits for them.
+        if death.point.is_multiple_of(2) {
+            self.queue.segment().reap().unwrap();
+        }
+        let mut found = Vec::new();
+        while self.queue.join_timeout(Duration::ZERO) == Err(DoneError::Timeout) {
+            let job = self.queue.get_timeout(SOON).expect("an unfinished job comes back");
+            found.push((*job, job.redelivered()));
+            job.done().unwrap();
+        }
+        found.sort_unstable();
+        let outcome = self.outcomes.iter().find(|(_, jobs)| *jobs == found);
+        let (name, _) = outcome.unwrap_or_else(|| panic!("{found:?} is no outcome"));
+        let last = self.outcomes[self.outcomes.len() - 1].0;
+        assert!(!death.completed || *name == last, "what has returned has happened: {found:?}");
+        assert_eq!((self.queue.len(), self.queue.unfinished()), (0, 0));
+        for job in 10..13 {
+            self.queue.try_push(job).expect("all the room there was");
+        }
+        self.queue.try_push(13).expect_err("no more room than there was");
+        for job in 10..13 {
+            let next = self.queue.try_get().unwrap();
+            assert_eq!((*next, next.redelivered()), (job, false));
+            next.done().unwrap();
+        }
+        name
+    }
+}
+
+impl Subject for Act {
+    type Handle = Handle;
+
+    fn reset(&mut self) {
+        for job in [1, 2] {
+            self.queue.try_push(job).unwrap();
+        }
+    }
+
+    fn open(&self) -> Handle {
+        let queue = JoinableQueue::open(&self.name).unwrap();
+        let job = self.has_job.then(|| queue.get().unwrap());
+        (queue, RefCell::new(job))
+    }
+
+    fn operate(&self, handle: &Handle) {
+        (self.act)(handle);
+    }
+
+    fn survive(&mut self, death: &Death) -> &'static str {
+        self.check(death)
+    }
+}
+
+fn run(name: &str, has_job: bool, act: fn(&Handle), outcomes: Outcomes) -> Tally {
+    let queue = JoinableQueue::create(name, LIMITS).unwrap();
+    drive::every(&mut Act { name: name.to_owned(), queue, has_job, act, outcomes })
+}
+
+pub(crate) fn push(name: &str) -> Tally {
+    let outcomes: Outcomes =
+        &[("not pushed", &[(1, false), (2, false)]), ("pushed", &[(1, false), (2, false), (3, false)])];
+    run(name, false, |(queue, _)| queue.push(3).unwrap(), outcomes)
+}
+
+pub(crate) fn get(name: &str) -> Tally {
+    let outcomes: Outcomes =
+        &[("not got", &[(1, false), (2, false)]), ("redelivered", &[(1, true), (2, false)])];
+    let act = |(queue, mine): &Handle| *mine.borrow_mut() = Some(queue.get().unwrap());
+    run(name, false, act, outcomes)
+}
+
+pub(crate) fn done(name: &str) -> Tally {
+    let outcomes: Outcomes = &[("redelivered", &[(1, true), (2, false)]), ("done", &[(2, false)])];
+    run(name, true, |(_, mine)| mine.take().unwrap().done().unwrap(), outcomes)
+}
+
+pub(crate) fn give_back(name: &str) -> Tally {
+    run(name, true, |(_, mine)| drop(mine.take()), &[("redelivered", &[(1, true), (2, false)])])
+}
+
+/// A child cares for the dead.
+struct Reap(Act);
+
+impl Subject for Reap {
+    type Handle = Handle;
+
+    fn reset(&mut self) {
+        self.0.queue.segment().reap().unwrap();
+        self.0.reset();
+        Child::fork(|| JoinableQueue::<u64>::open(&self.0.name).unwrap().get().unwrap(), |_| {}).kill();
+    }
+
+    fn open(&self) -> Handle {
+        self.0.open()
+    }
+
+    fn operate(&self, handle: &Handle) {
+        self.0.operate(handle);
+    }
+
+    fn survive(&mut self, death: &Death) -> &'static str {
+        self.0.check(death)
+    }
+
+    fn files(&self, _: u32) -> Vec<std::path::PathBuf> {
+        self.0.queue.segment().path().into_iter().collect()
+    }
+}
+
+pub(crate) fn reap(name: &str) -> Tally {
+    let queue = JoinableQueue::create(name, LIMITS).unwrap();
+    let act = |(queue, _): &Handle| assert_eq!(queue.segment().reap().unwrap(), 1);
+    let outcomes: Outcomes = &[("redelivered", &[(1, true), (2, false)])];
+    drive::changes(&mut Reap(Act { name: name.to_owned(), queue, has_job: false, act, outcomes }))
+}
