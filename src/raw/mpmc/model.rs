@@ -80,9 +80,10 @@ impl Shared {
         }
     }
 
-    /// What an operation does about an attempt in vain.
+    /// What an operation does about an attempt in vain: it lets others go on, which loom might not think of by itself.
     fn get_past(&self, attempt: Attempt) {
         assert_ne!(attempt, Attempt::Corrupt);
+        thread::yield_now();
         if let Attempt::Behind(obstacle) = attempt {
             self.repair_if_dead(obstacle);
         }
@@ -186,8 +187,9 @@ fn two_producers_and_a_consumer(capacity: u64, interruptions: usize) {
 fn a_producer_and_two_consumers(capacity: u64, interruptions: usize) {
     let seen = model::explore(interruptions, move || -> Outcome {
         let shared = Shared::new(capacity);
+        let producer = Shared::producer(&shared, 1, [11, 12, 13]);
         let consumers = [Shared::consumer(&shared, 1), Shared::consumer(&shared, 2)];
-        let pushed = [shared.push_all(1, [11, 12, 13])];
+        let pushed = [producer.join().unwrap()];
         let mut popped: Vec<_> = consumers.into_iter().map(|consumer| consumer.join().unwrap()).collect();
         let early = popped.concat().len();
         popped.push(shared.settle());
@@ -213,7 +215,7 @@ fn two_producers_and_a_consumer_in_two_slots() {
 
 #[test]
 fn a_producer_and_two_consumers_in_one_slot() {
-    a_producer_and_two_consumers(1, 3);
+    a_producer_and_two_consumers(1, 2);
 }
 
 #[test]

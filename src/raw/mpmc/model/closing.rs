@@ -82,7 +82,7 @@ impl Shared {
 /// A push and a close at the same time.
 #[test]
 fn closed_while_somebody_pushes() {
-    let seen = model::explore(3, || {
+    let seen = model::explore(2, || {
         let shared = Shared::new(2);
         let closer = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -103,7 +103,7 @@ fn closed_while_somebody_pushes() {
 
 /// A lease is given back, or acknowledged, while a consumer finds the queue closed.
 fn closed_while_leased(given_back: bool) {
-    model::explore(4, move || {
+    model::explore(3, move || {
         let shared = Shared::new(2);
         assert!(shared.put(1, 11));
         let (_, leased) = shared.lease(3).unwrap();
