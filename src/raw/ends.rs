@@ -107,6 +107,7 @@ impl View {
 
 /// The state.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(transparent)]
 pub(crate) struct Ends(AtomicU64);
 

@@ -14,6 +14,9 @@
 //! nobody can: the count makes each marked word another one. What is missing when a waker is killed between publishing and
 //! waking, the end of a slice makes up for.
 
+#[cfg(all(test, loom))]
+mod model;
+
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::clock::Deadline;
 use crate::sys::{barrier, futex};

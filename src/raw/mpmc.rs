@@ -23,6 +23,8 @@
 //! takes the slot from a process that is merely slow.
 
 mod lease;
+#[cfg(all(test, loom))]
+mod model;
 mod word;
 
 use core::mem::MaybeUninit;
@@ -30,11 +32,13 @@ use core::mem::MaybeUninit;
 use super::event_word::EventWord;
 use super::words::{self, WORD};
 use crate::primitive::{AtomicU64, Ordering};
+#[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
 pub(crate) use lease::Leased;
 use word::{Lap, State as SlotState, Word};
 
 /// The state, in front of the slots.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct State {
     tail: Line,
@@ -52,6 +56,7 @@ pub(crate) struct State {
 
 /// A counter on two cache lines of its own: processors fetch them in pairs.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 struct Line {
     position: AtomicU64,
