@@ -49,7 +49,7 @@ pub fn produce(mut tx: Producer<u64>) {
                 answer(tx.push(numbers[0]));
             }
             "hammer" => {
-                for n in numbers[0].. {
+                for n in numbers[0]..u64::MAX {
                     tx.push(n).unwrap();
                 }
             }
