@@ -48,30 +48,41 @@ mod kill {
     pub(crate) mod window;
 
     pub(crate) mod cases {
+        pub(crate) mod after_death;
         pub(crate) mod atomic;
+        pub(crate) mod bytes;
         pub(crate) mod creation;
+        pub(crate) mod crowd;
         pub(crate) mod element;
+        pub(crate) mod ends;
+        pub(crate) mod frozen;
         pub(crate) mod guest;
         #[cfg(feature = "serde")]
         pub(crate) mod job;
         pub(crate) mod locked;
         #[cfg(feature = "serde")]
         pub(crate) mod message;
+        pub(crate) mod mpmc;
         pub(crate) mod mutex;
         pub(crate) mod news;
+        pub(crate) mod number;
         pub(crate) mod object;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod section;
+        pub(crate) mod sleeper;
+        pub(crate) mod slots;
+        pub(crate) mod spsc;
         pub(crate) mod stranded;
+        pub(crate) mod two_ends;
         pub(crate) mod value;
         pub(crate) mod waiter;
     }
 }
 
 use kill::cases::{
-    atomic, creation, element, guest, mutex, news, object, ownerless, participant, section, stranded, value,
-    waiter,
+    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, mpmc, mutex, news, object,
+    ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -155,6 +166,51 @@ const CASES: &[Case] = &[
     case("segment_add_value", object::add_value),
     case("segment_get_or_add_value", object::get_or_add_value),
     case("segment_add_array", object::add_array),
+    case("spsc_push_8_bytes", spsc::push_8_bytes),
+    case("spsc_push_20_bytes", spsc::push_20_bytes),
+    case("spsc_pop_8_bytes", spsc::pop_8_bytes),
+    case("spsc_pop_20_bytes", spsc::pop_20_bytes),
+    case("spsc_push_slice", spsc::push_slice),
+    case("spsc_pop_slice", spsc::pop_slice),
+    case("spsc_refused", spsc::refused),
+    case("spsc_open_producer", ends::open_producer),
+    case("spsc_open_consumer", ends::open_consumer),
+    case("spsc_take_over_producer", ends::take_over_producer),
+    case("spsc_take_over_consumer", ends::take_over_consumer),
+    case("spsc_drop_producer", ends::drop_producer),
+    case("spsc_drop_consumer", ends::drop_consumer),
+    case("spsc_release_producer", ends::release_producer),
+    case("spsc_reap", ends::reap),
+    case("spsc_push_with_sleeper", sleeper::spsc_push),
+    case("spsc_pop_with_sleeper", sleeper::spsc_pop),
+    case("bytes_push_with_sleeper", sleeper::bytes_push),
+    case("queue_push_with_sleeper", sleeper::queue_push),
+    case("queue_pop_with_sleeper", sleeper::queue_pop),
+    case("queue_return_with_sleeper", sleeper::queue_return),
+    case("queue_close_with_sleeper", sleeper::queue_close),
+    case("queue_push_8_bytes", mpmc::push_8_bytes),
+    case("queue_push_24_bytes", mpmc::push_24_bytes),
+    case("queue_push_300_bytes", mpmc::push_300_bytes),
+    case("queue_pop_8_bytes", mpmc::pop_8_bytes),
+    case("queue_pop_24_bytes", mpmc::pop_24_bytes),
+    case("queue_pop_300_bytes", mpmc::pop_300_bytes),
+    case("queue_lease_8_bytes", mpmc::lease_8_bytes),
+    case("queue_lease_24_bytes", mpmc::lease_24_bytes),
+    case("queue_of_one_place", mpmc::one_place),
+    case("queue_push_frozen", frozen::push),
+    case("queue_pop_frozen", frozen::pop),
+    case("queue_lease_frozen", frozen::lease),
+    case("queue_with_a_slow_push", crowd::slow_push),
+    case("queue_with_a_slow_pop", crowd::slow_pop),
+    case("queue_with_a_slow_lease", crowd::slow_lease),
+    case("queue_with_a_slow_return", crowd::slow_return),
+    case("queue_push_after_death", after_death::push),
+    case("queue_pop_after_death", after_death::pop),
+    case("queue_lease_after_death", after_death::lease),
+    case("queue_reap", after_death::reap),
+    case("bytes_push", bytes::push),
+    case("bytes_read", bytes::read),
+    case("bytes_without_commit", bytes::without_commit),
 ];
 
 fn main() -> ExitCode {

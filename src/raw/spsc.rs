@@ -131,7 +131,8 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
 impl State {
     /// Units in the ring, about.
     pub(crate) fn len(&self, capacity: u64) -> u64 {
-        let head = self.head.index.load(Ordering::Relaxed);
+        // ORDER: Acquire pairs with the Release in `advance`, so that the tail is no older than what the consumer has seen of it.
+        let head = self.head.index.load(Ordering::Acquire);
         self.tail.index.load(Ordering::Relaxed).wrapping_sub(head).min(capacity)
     }
 }

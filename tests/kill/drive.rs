@@ -148,12 +148,20 @@ pub(crate) fn every<S: Subject>(subject: &mut S) -> Tally {
 /// Kills the operation before and after every instruction that changes what others can see: the subject's files, the
 /// child's robust list, anything the kernel knows (so at every system call); and at a sample of the others.
 pub(crate) fn changes<S: Subject>(subject: &mut S) -> Tally {
+    changes_unless_short(subject, 0)
+}
+
+/// An operation of no more than so many instructions is killed at all of them. For operations that are long only in some states.
+pub(crate) fn changes_unless_short<S: Subject>(subject: &mut S, short: usize) -> Tally {
     let mut changes = Changes::default();
     let trace = trace(subject, |subject, child, trace| changes.look(subject, child, trace));
-    let mut points: BTreeMap<usize, Aim> =
-        sampled(subject.sample(), trace.last()).map(|n| (n, Aim::About)).collect();
-    let calls = trace.system_calls().iter().flat_map(|&n| [n - 1, n]);
-    points.extend(changes.points.into_iter().chain(calls).map(|n| (n, Aim::Close)));
+    let mut points: BTreeMap<usize, Aim> = if trace.last() <= short {
+        (0..=trace.last()).map(|n| (n, Aim::Exact)).collect()
+    } else {
+        let calls = trace.system_calls().iter().flat_map(|&n| [n - 1, n]);
+        let sample = sampled(subject.sample(), trace.last()).map(|n| (n, Aim::About));
+        sample.chain(changes.points.into_iter().chain(calls).map(|n| (n, Aim::Close))).collect()
+    };
     points.insert(trace.last() + 1, Aim::Close);
 
     let mut tally = Tally::of_steps(trace.last());
@@ -266,7 +274,8 @@ fn die_at<S: Subject>(subject: &mut S, route: Route, point: Point) -> (Death, Op
     (death, address)
 }
 
-fn start<S: Subject>(subject: &mut S) -> Child {
+/// A child that stands before its operation.
+pub(crate) fn start<S: Subject>(subject: &mut S) -> Child {
     subject.reset();
     let child = Child::fork(|| subject.open(), |handle| subject.operate(handle));
     subject.begin(&child);

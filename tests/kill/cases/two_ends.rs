@@ -1,0 +1,418 @@
+//! A queue with a producer's and a consumer's end: a child has one of them, its parent the other.
+//!
+//! The parent sees the two indices of a child that is stopped. So it knows whether the operation had committed, and what must
+//! be in the queue.
+
+use std::cell::RefCell;
+
+use breezeway::queue::{bytes, spsc};
+use breezeway::{Object, PopError, PushError, Segment};
+
+use super::number::Numbered;
+use crate::kill::child::Child;
+use crate::kill::drive::{self, Death, Subject};
+use crate::kill::tally::Tally;
+use crate::kill::window::Window;
+
+/// The object's name.
+pub(super) const QUEUE: &str = "queue";
+
+/// A kind of queue with two ends, as its tests see it: messages are numbers.
+pub(super) trait Line {
+    type Tx: Object;
+    type Rx: Object;
+    type Message;
+    const CAPACITY: usize;
+
+    fn add(segment: &Segment) -> (Self::Tx, Self::Rx);
+    /// The number of a message of this size, by which it is known.
+    fn number(size: u32, id: u32) -> u32;
+    fn message(number: u32) -> Self::Message;
+    fn try_push(tx: &mut Self::Tx, number: u32) -> bool;
+    /// Pushes, and waits for room. `false` where nobody listens.
+    fn push(tx: &mut Self::Tx, number: u32) -> bool;
+    fn try_pop(rx: &mut Self::Rx) -> Option<u32>;
+    /// Pops, and waits for a message.
+    fn pop(rx: &mut Self::Rx) -> Result<u32, PopError>;
+    fn release_tx(tx: Self::Tx);
+    fn release_rx(rx: Self::Rx);
+    /// Fills the empty queue to the brim and empties it.
+    fn exercise(tx: &mut Self::Tx, rx: &mut Self::Rx);
+}
+
+/// Values of a fixed size, `N` of them.
+pub(super) struct Values<T, const N: usize>(T);
+
+impl<T: Numbered, const N: usize> Line for Values<T, N> {
+    type Tx = spsc::Producer<T>;
+    type Rx = spsc::Consumer<T>;
+    type Message = T;
+    const CAPACITY: usize = N;
+
+    fn add(segment: &Segment) -> (Self::Tx, Self::Rx) {
+        spsc::add(segment, QUEUE, N).unwrap()
+    }
+
+    fn number(_: u32, id: u32) -> u32 {
+        id
+    }
+
+    fn message(number: u32) -> T {
+        T::of(number)
+    }
+
+    fn try_push(tx: &mut Self::Tx, number: u32) -> bool {
+        tx.try_push(T::of(number)).is_ok()
+    }
+
+    fn push(tx: &mut Self::Tx, number: u32) -> bool {
+        match tx.push(T::of(number)) {
+            Ok(()) => true,
+            Err(PushError::Disconnected(_)) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn try_pop(rx: &mut Self::Rx) -> Option<u32> {
+        rx.try_pop().ok().map(|value| value.number())
+    }
+
+    fn pop(rx: &mut Self::Rx) -> Result<u32, PopError> {
+        rx.pop().map(|value| value.number())
+    }
+
+    fn release_tx(tx: Self::Tx) {
+        tx.release();
+    }
+
+    fn release_rx(rx: Self::Rx) {
+        rx.release();
+    }
+
+    fn exercise(tx: &mut Self::Tx, rx: &mut Self::Rx) {
+        for n in 0..N as u32 {
+            assert!(Self::try_push(tx, n), "room for {N}");
+        }
+        assert!(matches!(tx.try_push(T::of(0)), Err(PushError::Full(_))), "room for {N} only");
+        assert!((0..N as u32).all(|n| Self::try_pop(rx) == Some(n)));
+        assert!(matches!(rx.try_pop(), Err(PopError::Empty)));
+    }
+}
+
+/// Messages of any length in a ring of `N` bytes.
+pub(super) struct Bytes<const N: usize>;
+
+impl<const N: usize> Bytes<N> {
+    /// Its number. An empty one's is 0.
+    fn number_of(message: &[u8]) -> u32 {
+        let id: [u8; 2] = core::array::from_fn(|n| message.get(n).copied().unwrap_or(0));
+        let number = (message.len() as u32) << 16 | u32::from(u16::from_le_bytes(id));
+        assert_eq!(message, Self::message(number), "a message is whole");
+        number
+    }
+}
+
+impl<const N: usize> Line for Bytes<N> {
+    type Tx = bytes::Producer;
+    type Rx = bytes::Consumer;
+    type Message = Vec<u8>;
+    const CAPACITY: usize = N;
+
+    fn add(segment: &Segment) -> (Self::Tx, Self::Rx) {
+        bytes::add(segment, QUEUE, N).unwrap()
+    }
+
+    fn number(size: u32, id: u32) -> u32 {
+        if size == 0 { 0 } else { size << 16 | id & 0xffff }
+    }
+
+    /// Of the size that is in the number's upper half.
+    fn message(number: u32) -> Vec<u8> {
+        let [low, high, ..] = number.to_le_bytes();
+        (0..number >> 16).map(|n| [low, high][n as usize % 2].wrapping_add(n as u8 / 2 * 17)).collect()
+    }
+
+    fn try_push(tx: &mut Self::Tx, number: u32) -> bool {
+        tx.try_push(&Self::message(number)).is_ok()
+    }
+
+    fn push(tx: &mut Self::Tx, number: u32) -> bool {
+        match tx.push(&Self::message(number)) {
+            Ok(()) => true,
+            Err(PushError::Disconnected(())) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn try_pop(rx: &mut Self::Rx) -> Option<u32> {
+        rx.try_read().ok().map(|message| Self::number_of(&message))
+    }
+
+    fn pop(rx: &mut Self::Rx) -> Result<u32, PopError> {
+        rx.read().map(|message| Self::number_of(&message))
+    }
+
+    fn release_tx(tx: Self::Tx) {
+        tx.release();
+    }
+
+    fn release_rx(rx: Self::Rx) {
+        rx.release();
+    }
+
+    fn exercise(tx: &mut Self::Tx, rx: &mut Self::Rx) {
+        for n in 0..N as u32 / 8 {
+            assert!(Self::try_push(tx, 0), "room for {n} headers and one more");
+        }
+        assert!(matches!(tx.try_push(&[]), Err(PushError::Full(()))), "room for no more");
+        assert!((0..N as u32 / 8).all(|_| Self::try_pop(rx) == Some(0)));
+        for id in 1..4 {
+            let longest = Self::number(tx.max_message() as u32, id);
+            assert!(Self::try_push(tx, longest), "room for the longest message");
+            assert_eq!(Self::try_pop(rx), Some(longest));
+        }
+        assert!(matches!(rx.try_read(), Err(PopError::Empty)));
+    }
+}
+
+/// What the child finds, and does.
+pub(super) struct Scene<L: Line> {
+    /// Where in the ring the first message lies.
+    pub(super) start: u64,
+    /// The sizes of the messages that are in the queue.
+    pub(super) filled: &'static [u32],
+    pub(super) act: Act<L>,
+}
+
+/// What the child does to its end.
+pub(super) enum Act<L: Line> {
+    /// Pushes messages of these sizes, which it is given.
+    Push(&'static [u32], fn(&mut L::Tx, &[L::Message])),
+    /// Pops as many messages, and finds those that it is given.
+    Pop(usize, fn(&mut L::Rx, &[L::Message])),
+}
+
+impl<L: Line> Act<L> {
+    fn is_push(&self) -> bool {
+        matches!(self, Self::Push(..))
+    }
+}
+
+/// An end of the queue.
+pub(super) enum End<L: Line> {
+    Tx(L::Tx),
+    Rx(L::Rx),
+}
+
+/// The parent of a child that has one end of the queue.
+pub(super) struct Parent<L: Line> {
+    pub(super) segment: Segment,
+    pub(super) tx: Option<L::Tx>,
+    pub(super) rx: Option<L::Rx>,
+    indices: Indices,
+    round: u32,
+}
+
+/// The indices of a queue, seen from outside.
+struct Indices {
+    window: Window,
+    at: usize,
+}
+
+impl Indices {
+    fn tail(&self) -> u64 {
+        self.window.word64(self.at)
+    }
+
+    fn head(&self) -> u64 {
+        self.window.word64(self.at + 128)
+    }
+
+    fn whose(&self, producer: bool) -> Whose {
+        let half = self.window.word64(self.at + 256) >> if producer { 0 } else { 31 };
+        [Whose::Nobodys, Whose::Somebodys, Whose::OnItsWay, Whose::Gone][(half >> 16 & 3) as usize]
+    }
+}
+
+/// Whose an end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Nobodys,
+    Somebodys,
+    OnItsWay,
+    Gone,
+}
+
+impl<L: Line> Parent<L> {
+    pub(super) fn new(name: &str) -> Self {
+        let segment = Segment::create(name, 1 << 16).unwrap();
+        let (tx, rx) = L::add(&segment);
+        let window = Window::open(&segment.path().unwrap()).unwrap();
+        let indices = Indices { window, at: segment.objects().unwrap()[0].offset as usize };
+        Self { segment, tx: Some(tx), rx: Some(rx), indices, round: 0 }
+    }
+
+    /// Takes the end that the parent has not got: nobody has, or a dead process.
+    pub(super) fn take_both(&mut self) -> (&mut L::Tx, &mut L::Rx) {
+        let tx = self.tx.get_or_insert_with(|| self.segment.get(QUEUE).expect("the producer's end"));
+        let rx = self.rx.get_or_insert_with(|| self.segment.get(QUEUE).expect("the consumer's end"));
+        (tx, rx)
+    }
+
+    /// Empties the queue, and puts messages of these sizes in, the first one at `start`. Returns their numbers.
+    pub(super) fn fill(&mut self, start: u64, sizes: &[u32]) -> Vec<u32> {
+        self.segment.reap().unwrap();
+        self.round += 1;
+        let numbers = self.numbers(0, sizes);
+        let (_, rx) = self.take_both();
+        while L::try_pop(rx).is_some() {}
+        while self.indices.tail() % L::CAPACITY as u64 != start {
+            let (tx, rx) = self.take_both();
+            assert!(L::try_push(tx, 0) && L::try_pop(rx) == Some(0));
+        }
+        let (tx, _) = self.take_both();
+        assert!(numbers.iter().all(|&number| L::try_push(tx, number)), "room");
+        numbers
+    }
+
+    /// Numbers for messages of these sizes, which no other round has.
+    pub(super) fn numbers(&self, first: u32, sizes: &[u32]) -> Vec<u32> {
+        let ids = self.round % 500 * 100 + 100 + first..;
+        sizes.iter().zip(ids).map(|(&size, id)| L::number(size, id)).collect()
+    }
+
+    /// Whose this end is.
+    pub(super) fn whose(&self, producer: bool) -> Whose {
+        self.indices.whose(producer)
+    }
+
+    /// How often something was committed at this end, in a manner of speaking.
+    pub(super) fn index(&self, producer: bool) -> u64 {
+        if producer { self.indices.tail() } else { self.indices.head() }
+    }
+
+    /// Lets the child have its end.
+    pub(super) fn release(&mut self, producer: bool) {
+        if producer {
+            self.tx.take().into_iter().for_each(L::release_tx);
+        } else {
+            self.rx.take().into_iter().for_each(L::release_rx);
+        }
+    }
+
+    /// Takes everything out, which must be this; then the queue works as if it were new.
+    pub(super) fn check(&mut self, expected: &[u32]) {
+        let (tx, rx) = self.take_both();
+        let found: Vec<u32> = core::iter::from_fn(|| L::try_pop(rx)).collect();
+        assert_eq!(found, expected, "what was pushed, each once and in order");
+        L::exercise(tx, rx);
+    }
+
+    /// Before anybody takes the end of the dead: its peer is told, once nothing is to be had or no room is left.
+    pub(super) fn peer_is_told(&mut self, content: &mut Vec<u32>) {
+        if let Some(rx) = &mut self.rx {
+            for message in content.drain(..) {
+                assert_eq!(L::pop(rx).unwrap(), message, "what was pushed, each once and in order");
+            }
+            assert!(matches!(L::pop(rx), Err(PopError::Disconnected)), "nothing more comes");
+        } else if let Some(tx) = &mut self.tx {
+            let number = L::number(8, 77);
+            while L::try_push(tx, number) {
+                content.push(number);
+            }
+            assert!(!L::push(tx, number), "nobody listens");
+        }
+    }
+}
+
+/// A child pushes or pops.
+pub(super) struct Work<L: Line> {
+    parent: Parent<L>,
+    scene: Scene<L>,
+    /// The messages in the queue beforehand, and those that the child pushes.
+    before: Vec<u32>,
+    pushed: Vec<u32>,
+    /// The child's index beforehand, and when it was last seen.
+    started_at: u64,
+    seen_at: u64,
+}
+
+impl<L: Line> Work<L> {
+    pub(super) fn new(parent: Parent<L>, scene: Scene<L>) -> Self {
+        Self { parent, scene, before: Vec::new(), pushed: Vec::new(), started_at: 0, seen_at: 0 }
+    }
+
+    fn index(&self) -> u64 {
+        self.parent.index(self.scene.act.is_push())
+    }
+
+    /// What is in the queue once the child has committed.
+    fn after(&self) -> Vec<u32> {
+        match self.scene.act {
+            Act::Push(..) => [&self.before[..], &self.pushed].concat(),
+            Act::Pop(count, _) => self.before[count..].to_vec(),
+        }
+    }
+}
+
+impl<L: Line> Subject for Work<L> {
+    type Handle = (RefCell<End<L>>, Vec<L::Message>);
+
+    fn reset(&mut self) {
+        self.before = self.parent.fill(self.scene.start, self.scene.filled);
+        if let Act::Push(sizes, _) = self.scene.act {
+            self.pushed = self.parent.numbers(50, sizes);
+        }
+        self.parent.release(self.scene.act.is_push());
+        self.started_at = self.index();
+    }
+
+    fn open(&self) -> Self::Handle {
+        let segment: &'static Segment =
+            Box::leak(Box::new(Segment::open(self.parent.segment.name().unwrap()).unwrap()));
+        let (end, numbers) = match self.scene.act {
+            Act::Push(..) => (End::Tx(segment.get(QUEUE).unwrap()), &self.pushed[..]),
+            Act::Pop(count, _) => (End::Rx(segment.get(QUEUE).unwrap()), &self.before[..count]),
+        };
+        (RefCell::new(end), numbers.iter().map(|&number| L::message(number)).collect())
+    }
+
+    fn operate(&self, (end, messages): &Self::Handle) {
+        match (&mut *end.borrow_mut(), &self.scene.act) {
+            (End::Tx(tx), Act::Push(_, push)) => push(tx, messages),
+            (End::Rx(rx), Act::Pop(_, pop)) => pop(rx, messages),
+            _ => unreachable!("the end that it opened"),
+        }
+    }
+
+    fn observe(&mut self, _: &Child) {
+        self.seen_at = self.index();
+    }
+
+    fn survive(&mut self, death: &Death) -> &'static str {
+        assert_eq!(self.index(), self.seen_at, "a death changes nothing");
+        let has_committed = self.seen_at != self.started_at;
+        let after = self.after();
+        assert!(!death.completed || has_committed || after == self.before, "what has returned has happened");
+        let mut content = if has_committed { after } else { self.before.clone() };
+        match death.point % 3 {
+            0 => {}
+            1 => self.parent.peer_is_told(&mut content),
+            _ => assert_eq!(self.parent.segment.reap().unwrap(), 1, "the dead one is reaped"),
+        }
+        self.parent.check(&content);
+        if has_committed { "committed" } else { "as before" }
+    }
+}
+
+/// Each scene in turn, killed at every instruction.
+pub(super) fn every<L: Line>(name: &str, scenes: impl IntoIterator<Item = Scene<L>>) -> Tally {
+    let mut tally = Tally::default();
+    let mut parent = Parent::new(name);
+    for scene in scenes {
+        let mut work = Work::new(parent, scene);
+        tally.merge(&drive::every(&mut work));
+        parent = work.parent;
+    }
+    tally
+}
