@@ -70,17 +70,28 @@ impl EventWord {
 
     /// Announces a sleeper. What it waits for is to be looked for once more after this, and before [`sleep`](Self::sleep).
     pub(crate) fn announce(&self) -> Announced {
+        let word = self.mark();
+        Announced { word, is_seen: barrier::heavy() }
+    }
+
+    /// The same for who sleeps so briefly that it may be overlooked.
+    #[cfg(not(loom))]
+    pub(crate) fn announce_nap(&self) -> Announced {
+        Announced { word: self.mark(), is_seen: false }
+    }
+
+    fn mark(&self) -> u32 {
         let mut before = self.0.load(Ordering::Relaxed);
         // A mark that is there does for this sleeper, too: were the word changed, others would not fall asleep on it.
         while before & SLEEPERS == 0 {
             let word = before.wrapping_add(ANNOUNCED) | SLEEPERS;
-            // ORDER: relaxed; the barrier behind it orders it before the last look.
-            match self.0.compare_exchange(before, word, Ordering::Relaxed, Ordering::Relaxed) {
+            // ORDER: SeqCst, so that this side's last look comes behind the mark; pairs with the waker's barrier.
+            match self.0.compare_exchange(before, word, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => before = word,
                 Err(found) => before = found,
             }
         }
-        Announced { word: before, is_seen: barrier::heavy() }
+        before
     }
 
     /// Sleeps until somebody wakes it, or the mark was cleared since, or the deadline is over.

@@ -1,5 +1,6 @@
 //! How long to wait, and the way from looking to sleeping: look, spin a little, then sleep in slices.
 
+use core::iter;
 use std::time::Duration;
 
 use super::event_word::EventWord;
@@ -21,8 +22,9 @@ pub(crate) enum Patience {
 /// The longest sleep before looking again.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
-/// The same where the system lacks the barrier without which a waker may overlook a sleeper.
-const SHORT_SLICE: Duration = Duration::from_millis(1);
+/// The first of them. So briefly may a sleeper be overlooked, which saves it a barrier that costs as much as falling asleep; a
+/// waker would have to look in the very nanoseconds in which the sleeper's mark is on its way to it.
+const NAP: Duration = Duration::from_millis(1);
 
 /// Looks in a row before the first pause: half a microsecond, in which what is under way between two CPUs arrives. A pause takes
 /// up to 50 ns, and would come on top of each round trip.
@@ -186,16 +188,16 @@ fn wait_on<R>(
     {
         return Some(found);
     }
-    loop {
+    for is_nap in iter::once(true).chain(iter::repeat(false)) {
         care();
-        let announced = event.announce();
+        let announced = if is_nap { event.announce_nap() } else { event.announce() };
         if let Some(found) = look() {
             return Some(found);
         }
         if deadline.is_some_and(Deadline::has_passed) {
             return None;
         }
-        let slice = Deadline::after(if announced.is_seen { SLICE } else { SHORT_SLICE });
+        let slice = Deadline::after(if announced.is_seen { SLICE } else { NAP });
         event.sleep(announced, deadline.map_or(slice, |deadline| deadline.min(slice)));
         if let Some(found) = look() {
             if sleepers == Sleepers::Many {
@@ -205,4 +207,5 @@ fn wait_on<R>(
             return Some(found);
         }
     }
+    None
 }
