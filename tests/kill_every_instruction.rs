@@ -59,6 +59,7 @@ mod kill {
         pub(crate) mod guest;
         #[cfg(feature = "serde")]
         pub(crate) mod job;
+        pub(crate) mod late;
         pub(crate) mod locked;
         #[cfg(feature = "serde")]
         pub(crate) mod message;
@@ -81,8 +82,8 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, mpmc, mutex, news, object,
-    ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
+    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, late, mpmc, mutex, news,
+    object, ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -181,6 +182,8 @@ const CASES: &[Case] = &[
     case("spsc_drop_consumer", ends::drop_consumer),
     case("spsc_release_producer", ends::release_producer),
     case("spsc_reap", ends::reap),
+    case("spsc_pop_from_successor", late::pop),
+    case("spsc_open_after_successor", late::open),
     case("spsc_push_with_sleeper", sleeper::spsc_push),
     case("spsc_pop_with_sleeper", sleeper::spsc_pop),
     case("bytes_push_with_sleeper", sleeper::bytes_push),

@@ -259,6 +259,11 @@ impl<L: Line> Parent<L> {
         (tx, rx)
     }
 
+    /// Takes the consumer's end.
+    pub(super) fn take_rx(&mut self) -> &mut L::Rx {
+        self.rx.get_or_insert_with(|| self.segment.get(QUEUE).expect("the consumer's end"))
+    }
+
     /// Empties the queue, and puts messages of these sizes in, the first one at `start`. Returns their numbers.
     pub(super) fn fill(&mut self, start: u64, sizes: &[u32]) -> Vec<u32> {
         self.segment.reap().unwrap();
