@@ -21,7 +21,12 @@
 //! **Asleep.** A child in a system call that does not return is killed in it, too.
 //!
 //! **Second order.** Cases named for a death (`_recoverer`, `_after_death`) kill a first child where its lock is held or
-//! its journal counts, and then the one that clears up behind it, everywhere.
+//! its journal counts, or in each state of a queue's slots that it leaves behind; and then the one that clears up, everywhere.
+//!
+//! **Standing still.** A child that is stopped in the middle of its work is alive. Cases of queues (`_frozen`, `_with_a_slow_…`,
+//! `_successor`) stop one at each instruction, let others work around it and perhaps be killed there, and let it go on.
+//!
+//! **Sleepers.** Cases `_with_sleeper` kill the one whom another process sleeps for.
 //!
 //! SIGKILL falls between two instructions, and what the victim has stored until then is seen by all. So for one operation
 //! and one way through it this is no sample. What living processes do to each other at the same time it does
