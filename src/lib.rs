@@ -91,6 +91,9 @@ mod shareable;
 pub mod sync;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(loom)]
+#[path = "sys/model.rs"]
+mod sys;
 
 #[cfg(not(loom))]
 pub use crate::{

@@ -16,7 +16,7 @@ pub(crate) use core::{
 };
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// Asks the processor to fetch the cache line that this address is in, because it will be read.
 #[cfg(not(loom))]

@@ -23,6 +23,8 @@ pub(crate) mod event_word;
 pub(crate) mod frames;
 #[cfg(not(loom))]
 pub(crate) mod journal;
+#[cfg(all(test, loom))]
+mod model;
 pub(crate) mod mpmc;
 #[cfg(not(loom))]
 pub(crate) mod mutex;

@@ -17,6 +17,9 @@ const FLOORS: &[&[&str]] = &[
 /// Within the ground floor the order is this one.
 const GROUND: &[&str] = &["primitive", "error", "shareable", "layout"];
 
+/// What loom plays: files of this name, and folders.
+const MODEL: &str = "/model";
+
 /// Lines of code a file may have (tests in it not counted). `tests/` may be a little longer.
 const LONGEST_SOURCE: usize = 400;
 const LONGEST_TEST: usize = 500;
@@ -140,14 +143,15 @@ fn each_tool_has_its_room() {
         (&["libc::", "rustix::"], &["src/sys/"]),
         (&["shared_memory::"], &["src/segment/named.rs"]),
         (&["memmap2::"], &["src/segment/backing.rs"]),
-        (&["sync::atomic", "loom::"], &["src/primitive.rs", "src/raw/seqlock/model.rs"]),
+        (&["sync::atomic", "loom::"], &["src/primitive.rs", MODEL]),
         (&["raw_sync::Timeout", "raw_sync::locks"], &["src/sync/raw_sync.rs"]),
     ];
     let mut wrong = Vec::new();
     for source in sources("src") {
         for (words, allowed) in rooms {
             let used = words.iter().filter(|word| source.code.contains(**word));
-            if !allowed.iter().any(|room| source.path.starts_with(room)) {
+            let is_model = allowed.contains(&MODEL) && source.path.contains(MODEL);
+            if !is_model && !allowed.iter().any(|room| source.path.starts_with(room)) {
                 wrong.extend(used.map(|word| format!("{} uses {word}", source.path)));
             }
         }

@@ -8,6 +8,8 @@ mod lengths;
 mod names;
 #[path = "bad_input/objects.rs"]
 mod objects;
+#[path = "bad_input/queues.rs"]
+mod queues;
 mod support;
 #[path = "bad_input/tables.rs"]
 mod tables;

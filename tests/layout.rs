@@ -10,6 +10,7 @@ mod support;
 use std::fs;
 use std::sync::atomic::Ordering::Relaxed;
 
+use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Journaled, Segment, Value};
 use support::scratch::Scratch;
@@ -216,5 +217,90 @@ fn version_1_byte_for_byte() {
     // Detached, the participant's place is free; nothing else has changed.
     drop((segment, small, two_slots, four_slots, journaled, atomic, mutex));
     page.put32(PARTICIPANTS_AT, 0);
+    page.assert_is(&fs::read(&path).unwrap());
+}
+
+/// Both ends of a single-producer queue, taken for the first time by participant 1: `{changes:13 | state:2 | id:16}` each.
+const BOTH_TAKEN: u64 = 0x5_0001 << 31 | 0x5_0001;
+
+/// 384 bytes of state, of which each side's index has two cache lines; then the slots, packed.
+fn spsc_queue(page: &mut Page, at: usize) {
+    page.put64(at, 6); // tail: as many were pushed
+    page.put64(at + 128, 2); // head: as many were popped
+    page.put64(at + 256, BOTH_TAKEN);
+    page.put32(at + 264, 0); // the consumer's sleepers
+    page.put32(at + 268, 0); // the producer's
+    // The sixth lies in the first slot again, and what was popped lies where it lay.
+    for (slot, value) in [15, 11, 12, 13, 14].into_iter().enumerate() {
+        page.put32(at + 384 + 4 * slot, value);
+    }
+}
+
+/// The same state, counting bytes; then the ring.
+fn bytes_queue(page: &mut Page, at: usize) {
+    page.put64(at, 96);
+    page.put64(at + 128, 40);
+    page.put64(at + 256, BOTH_TAKEN);
+    let ring = at + 384;
+    // A message: its length, its kind, no flags.
+    page.put32(ring, 24);
+    page.put16(ring + 4, 1);
+    page.put(ring + 8, &[3; 24]);
+    page.put(ring + 32, &[2; 2]); // the end of an earlier one
+    // A pad up to the end of the ring, in which the message would not have fitted.
+    page.put32(ring + 40, 16);
+    page.put16(ring + 44, 2);
+}
+
+/// 384 bytes of state; then slots of a word, `{lap:44 | owner:16 | state:4}`, and the value, rounded up to words.
+fn queue(page: &mut Page, at: usize) {
+    page.put64(at, 1 << 2 | 1); // tail: lap 1, slot 1
+    page.put64(at + 128, 1 << 2); // head: lap 1, slot 0
+    page.put32(at + 256, 0); // the consumers' sleepers
+    page.put32(at + 260, 0); // the producers'
+    page.put64(at + 264, 1); // closed
+    page.put64(at + 272, 3); // one was returned, and may be there
+    let words = [1 << 20 | 2, 1 << 4 | 3, 4]; // full in lap 1; leased by 1; returned
+    for (slot, (word, value)) in words.into_iter().zip([4, 2, 3]).enumerate() {
+        page.put64(at + 384 + 16 * slot, word);
+        page.put(at + 392 + 16 * slot, &[value; 3]);
+    }
+}
+
+#[test]
+fn queues_of_version_1_byte_for_byte() {
+    let scratch = Scratch::new("layout-queues");
+    let path = scratch.file("segment");
+    let options = Segment::options().participants(3).objects(7);
+    let segment = options.create_file(&path, LENGTH as u64).unwrap();
+    let (mut tx, mut rx) = spsc::add::<u32>(&segment, "spsc", 5).unwrap();
+    let (mut byte_tx, mut byte_rx) = bytes::add(&segment, "bytes", 64).unwrap();
+    let values = segment.add::<Queue<[u8; 3]>>("queue", 3).unwrap();
+
+    tx.push_slice(&[10, 11, 12]).unwrap();
+    assert_eq!((rx.pop().unwrap(), rx.pop().unwrap()), (10, 11));
+    tx.push_slice(&[13, 14, 15]).unwrap();
+
+    byte_tx.push(&[1; 3]).unwrap();
+    byte_tx.push(&[2; 10]).unwrap();
+    assert_eq!(byte_rx.read().unwrap().len(), 3);
+    assert_eq!(byte_rx.read().unwrap().len(), 10);
+    byte_tx.push(&[3; 24]).unwrap();
+
+    values.push_slice(&[[1; 3], [2; 3], [3; 3]]).unwrap();
+    assert_eq!(values.pop().unwrap(), [1; 3]);
+    values.push([4; 3]).unwrap();
+    std::mem::forget(values.lease().unwrap());
+    drop(values.lease().unwrap());
+    values.close();
+
+    let mut page = Page::zeros();
+    page.vary(0, DIRECTORY_AT); // the other test's
+    page.entry(0, "spsc", "u32", [5, 4, 1792, 408, 4, 5, 0x4d2b_df19_3e85_26d1, 0]);
+    page.entry(1, "bytes", "u8", [7, 1, 2304, 448, 1, 64, 0x08c4_8207_b567_53d8, 0]);
+    page.entry(2, "queue", "[u8; 3]", [6, 1, 2816, 432, 3, 3, 0xbf28_6c91_26d5_83d8, 0]);
+    spsc_queue(&mut page, 1792);
+    bytes_queue(&mut page, 2304);
+    queue(&mut page, 2816);
     page.assert_is(&fs::read(&path).unwrap());
 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, LockError, Segment, SegmentError, Value};
 use serde::de::DeserializeOwned;
@@ -80,6 +81,14 @@ struct Alone {
     mutex: Mutex,
 }
 
+/// A queue, and one end of each of two others; the other ends stay.
+#[derive(Serialize, Deserialize)]
+struct Queues {
+    queue: Queue<u64>,
+    tx: spsc::Producer<[u8; 3]>,
+    rx: bytes::Consumer,
+}
+
 #[test]
 fn in_a_child() {
     let Some(arguments) = role() else { return };
@@ -101,6 +110,15 @@ fn in_a_child() {
             let value: Value<u64> = format.read(text).unwrap();
             value.set(5).unwrap();
             say(&format.write(&value));
+            listen();
+        }
+        ["queues", format, text] => {
+            let Queues { queue, mut tx, mut rx } = Format::of(format).read(text).unwrap();
+            assert_eq!(queue.pop().unwrap(), 1);
+            queue.push(2).unwrap();
+            tx.push([3; 3]).unwrap();
+            assert_eq!(&*rx.read().unwrap(), b"four");
+            say("done");
             listen();
         }
         ["shared", name, text] => {
@@ -171,6 +189,27 @@ fn handles_with_a_segment_of_their_own_travel() {
         assert_eq!(child.hear(), "changed");
         assert_eq!((alone.value.get(), alone.array.get(1), alone.atomic.load(Relaxed)), (2, Some([7; 3]), 8));
         assert_eq!(alone.mutex.try_lock().err(), Some(LockError::WouldBlock));
+    }
+}
+
+#[test]
+fn queues_and_their_ends_travel() {
+    let _watchdog = Watchdog::start(60);
+    for (format, named) in FORMATS.into_iter().flat_map(|format| [(format, true), (format, false)]) {
+        let name = unique("serde-queues");
+        let segment = if named { Segment::create(&name, 1 << 16) } else { Segment::new(1 << 16) }.unwrap();
+        let queue = segment.add::<Queue<u64>>("queue", 4).unwrap();
+        let (tx, mut rx) = spsc::add(&segment, "values", 4).unwrap();
+        let (mut byte_tx, byte_rx) = bytes::add(&segment, "bytes", 64).unwrap();
+        queue.push(1).unwrap();
+        byte_tx.push(b"four").unwrap();
+        let queues = Queues { queue, tx, rx: byte_rx };
+        let text = format.write(&queues);
+        assert!(serde_json::to_string(&queues.tx).is_err() && serde_json::to_string(&queues.rx).is_err());
+        let mut child = Role::spawn("in_a_child", &["queues", format.name, &text]);
+        assert_eq!(child.hear(), "done");
+        assert_eq!((queues.queue.pop().unwrap(), rx.pop().unwrap()), (2, [3; 3]));
+        assert!(byte_tx.is_empty() && byte_tx.is_connected());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::{SegmentError, Stop};
 use crate::primitive::{AtomicU32, Ordering, prefetch};
 use crate::raw::ends::{End, Holder, View};
 use crate::raw::event_word::{EVERYBODY, EventWord};
-use crate::raw::patience::{Patience, Spin, wait_for};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
 use crate::raw::spsc::{Contradiction, Side, State};
 use crate::segment::object::Region;
 use crate::sys::{barrier, fork};
@@ -53,13 +53,20 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         let mapping = region.segment().mapping();
         let id = mapping.participant()?;
         barrier::register();
+        let mut looked_twice = false;
         loop {
             let view = state.ends.view();
             let holder = view.holder(Self::END);
-            let is_for_us = sent && matches!(holder, Holder::Pledged(_));
+            // What this process has sent and nobody has received it may take back.
+            let is_for_us = matches!(holder, Holder::Pledged(sender) if sent || sender == id);
             match holder.id() {
                 Some(other) if !is_for_us && mapping.is_alive(other) => {
-                    return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
+                    if looked_twice {
+                        return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
+                    }
+                    // Who repairs after the dead holds their locks meanwhile, in the gate.
+                    mapping.wait_at_the_gate();
+                    looked_twice = true;
                 }
                 _ if state.ends.change(Self::END, view, Holder::Taken(id)) => break,
                 _ => {}
@@ -165,8 +172,8 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
             }
             found
         };
-        let care = |_| look_after_the_other::<PRODUCER>(state, region);
-        wait_for(event, patience, spin, look, care).unwrap_or(Err(match patience {
+        let care = || look_after_the_other::<PRODUCER>(state, region);
+        wait_for(event, Sleepers::One, patience, spin, look, care).unwrap_or(Err(match patience {
             Patience::None => Stop::WouldBlock,
             Patience::For(_) | Patience::Forever => Stop::Timeout,
         }))

@@ -14,7 +14,7 @@ pub use lease::Lease;
 
 use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::primitive::AtomicU64;
+use crate::primitive::{AtomicU32, AtomicU64};
 use crate::queue::forms::{NOT_A_VALUE, check_capacity};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mpmc::{self, Geometry, Ring, State};
@@ -61,6 +61,8 @@ pub struct Queue<T: Shareable> {
     spin_to_push: Spin,
     /// How long to spin for a value.
     spin_to_pop: Spin,
+    /// Of those that are counted; see `care_now_and_then`.
+    calls: AtomicU32,
     region: Region,
     of: PhantomData<fn(T) -> T>,
 }
@@ -174,7 +176,7 @@ impl<T: Shareable> Queue<T> {
         let Some((first, others)) = values.split_first() else { return Ok(0) };
         self.put(first, patience)?;
         let count = 1 + others.iter().take_while(|value| self.put(value, Patience::None).is_ok()).count();
-        self.state().items.notify(count as u32);
+        self.state().items.notify(many(count));
         Ok(count)
     }
 
@@ -242,16 +244,18 @@ impl<T: Shareable> Queue<T> {
 
     fn pop_some(&self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
         let Some((first, others)) = values.split_first_mut() else { return Ok(0) };
-        let taken = self.take(patience).map_err(Stop::of_pop)?;
-        *first = taken.ok_or(PopError::Corrupt { what: NOT_A_VALUE })?;
+        *first = self.pop_within(patience)?;
         let mut count = 1;
+        let mut freed = 0;
         for value in others {
-            // What is not a value ends the batch: it is gone, and those before it are not.
-            let Ok(Some(taken)) = self.take(Patience::None) else { break };
+            let Ok(taken) = self.take(Patience::None) else { break };
+            freed += 1;
+            // What is not a value is left out.
+            let Some(taken) = taken else { break };
             *value = taken;
             count += 1;
         }
-        self.state().space.notify(count as u32);
+        self.state().space.notify(many(freed));
         Ok(count)
     }
 
@@ -290,6 +294,11 @@ impl<T: Shareable> Queue<T> {
     pub fn capacity(&self) -> usize {
         self.geometry.capacity() as usize
     }
+}
+
+/// As many sleepers.
+fn many(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(EVERYBODY)
 }
 
 /// The values of a [`Queue`], until it is closed and empty; see [`Queue::iter`].
@@ -348,6 +357,7 @@ impl<T: Shareable> Object for Queue<T> {
             geometry: Geometry::new(region.shape().count, size_of::<T>()),
             spin_to_push: Spin::default(),
             spin_to_pop: Spin::default(),
+            calls: AtomicU32::new(0),
             region,
             of: PhantomData,
         })
@@ -372,6 +382,7 @@ impl<T: Shareable> Clone for Queue<T> {
         Self {
             spin_to_push: Spin::default(),
             spin_to_pop: Spin::default(),
+            calls: AtomicU32::new(0),
             region: self.region.clone(),
             ..*self
         }

@@ -121,6 +121,13 @@ impl<'a> Depot<'a> {
         self.head.stale.load(Ordering::Relaxed) != 0
     }
 
+    /// Makes an empty depot of zeros that nobody else knows of yet.
+    pub(crate) fn init(&self, first_stamp: u64) {
+        self.head.next_stamp.store(first_stamp, Ordering::Relaxed);
+        // Of zeros the truth is that all is free.
+        let _ = self.rebuild();
+    }
+
     // Without the lock.
 
     /// Closes the depot; `false` where it was closed.
@@ -135,8 +142,8 @@ impl<'a> Depot<'a> {
         self.head.stale.store(1, Ordering::Release);
     }
 
-    /// Gives back what a dead participant leased; `true` if that was anything.
-    pub(crate) fn disown(&self, dead: u16) -> bool {
+    /// Gives back what a participant that is dead, or about to leave, has leased; `true` if that was anything.
+    pub(crate) fn disown(&self, dead: u16, leaves: bool) -> bool {
         let mut any = false;
         for slot in self.slots {
             let tag = slot.tag();
@@ -148,8 +155,10 @@ impl<'a> Depot<'a> {
                 any |= moved.is_ok();
             }
         }
-        // Even if there was nothing: who was here before, and did all this, may have died before the mark.
-        self.mark_stale();
+        // After a death even if there was nothing: who was here before, and did all this, may have died before the mark.
+        if any || !leaves {
+            self.mark_stale();
+        }
         any
     }
 
@@ -161,10 +170,16 @@ impl<'a> Depot<'a> {
         if after_death || self.is_stale() { self.rebuild() } else { Ok(()) }
     }
 
-    /// Whether anybody but `me` has a message leased.
-    pub(crate) fn is_leased_by_others(&self, me: u16) -> bool {
-        self.unfinished() > self.ready()
-            && self.slots.iter().map(Slot::tag).any(|tag| tag.is_leased() && tag.owner() != me)
+    /// Whether there may be another message for `me`, though none is ready: others have some leased.
+    pub(crate) fn may_have_more(&self, me: u16) -> bool {
+        let may_come = |tag: Tag| {
+            // One that is ready, where the index knows of none, has just been taken from the dead.
+            if tag.is_ready() {
+                self.mark_stale();
+            }
+            tag.is_ready() || tag.is_leased() && tag.owner() != me
+        };
+        self.slots.iter().map(Slot::tag).any(may_come)
     }
 
     /// Puts a message in; `false` where there is no room.
@@ -185,6 +200,10 @@ impl<'a> Depot<'a> {
             words::store(&block.payload, piece);
             link = &block.next;
         }
+        let before = match ready.first.load(Ordering::Relaxed) {
+            0 => &ready.first,
+            _ => &self.linked_slot(&ready.last)?.1.next,
+        };
         let stamp = next_stamp.load(Ordering::Relaxed);
         next_stamp.store(stamp.wrapping_add(1), Ordering::Relaxed);
         // The commit.
@@ -193,7 +212,9 @@ impl<'a> Depot<'a> {
         free_blocks.shrink(message.len().div_ceil(BLOCK_BYTES));
         free_slots.first.store(slot.next.load(Ordering::Relaxed), Ordering::Relaxed);
         free_slots.shrink(1);
-        self.append_ready(number, slot)?;
+        slot.next.store(0, Ordering::Relaxed);
+        before.store(number as u64 + 1, Ordering::Relaxed);
+        ready.last.store(number as u64 + 1, Ordering::Relaxed);
         ready.grow(1);
         Ok(true)
     }
@@ -268,19 +289,6 @@ impl<'a> Depot<'a> {
         }
         let (number, slot) = self.linked_slot(&self.head.ready.first)?;
         if slot.tag().is_ready() { Ok(Some((number, slot))) } else { Err(Stop::Corrupt("a message's tag")) }
-    }
-
-    fn append_ready(&self, number: usize, slot: &Slot) -> Result<(), Stop> {
-        let List { first, last, .. } = &self.head.ready;
-        slot.next.store(0, Ordering::Relaxed);
-        let link = number as u64 + 1;
-        if first.load(Ordering::Relaxed) == 0 {
-            first.store(link, Ordering::Relaxed);
-        } else {
-            self.linked_slot(last)?.1.next.store(link, Ordering::Relaxed);
-        }
-        last.store(link, Ordering::Relaxed);
-        Ok(())
     }
 
     fn unlink_first_ready(&self, slot: &Slot) {

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | VACANT | nobody has had it, or its holder let go of it for another to take | who opens it, to TAKEN |
 //! | TAKEN, id | participant `id`'s | its holder: to VACANT, PLEDGED or GONE; whoever finds it dead: to GONE, or to TAKEN by itself |
-//! | PLEDGED, id | sent on its way by participant `id` | who receives it, to TAKEN; whoever finds the sender dead, to GONE |
+//! | PLEDGED, id | sent on its way by participant `id` | who receives it, to TAKEN; whoever finds the sender dead, to GONE; the sender, when it leaves, to VACANT |
 //! | GONE | its holder dropped it, or died | who opens it, to TAKEN |
 //!
 //! The peer of an end that is GONE is told so. The peer of a VACANT one waits for somebody to come. The changes are counted, so
@@ -107,6 +107,7 @@ impl View {
 
 /// The state.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(transparent)]
 pub(crate) struct Ends(AtomicU64);
 
@@ -132,13 +133,14 @@ impl Ends {
         self.update(|view| (!view.is_closed()).then_some(View(view.0 | CLOSED)))
     }
 
-    /// Takes the ends from a participant that is proven dead, and whose id nobody has yet. `true` where it had one.
-    pub(crate) fn repair(&self, dead: u32) -> bool {
+    /// Takes the ends from a participant that is proven dead or about to leave, and whose id nobody has yet. `true` where it had
+    /// one. One that is on its way from somebody who leaves can still be received.
+    pub(crate) fn repair(&self, id: u32, leaves: bool) -> bool {
         let mut had_one = false;
         for end in [End::Producer, End::Consumer] {
-            for holder in [Holder::Taken(dead), Holder::Pledged(dead)] {
-                had_one |= self.change_from(end, holder, Holder::Gone);
-            }
+            had_one |= self.change_from(end, Holder::Taken(id), Holder::Gone);
+            let sent = if leaves { Holder::Vacant } else { Holder::Gone };
+            had_one |= self.change_from(end, Holder::Pledged(id), sent);
         }
         had_one
     }

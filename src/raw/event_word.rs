@@ -3,15 +3,19 @@
 //! | word | meaning | who moves it |
 //! |---|---|---|
 //! | `{n, 0}` | nobody sleeps | a sleeper that announces itself, to `{n + 1, 1}` |
-//! | `{n, 1}` | somebody sleeps, or is about to, or did | another sleeper, to `{n + 1, 1}`; a waker that found fewer asleep than it would have woken, to `{n, 0}` |
+//! | `{n, 1}` | somebody sleeps, or is about to, or did | a waker that found fewer asleep than it would have woken, to `{n, 0}` |
 //!
 //! A sleeper announces itself, looks once more for what it waits for, and sleeps while the word is what it made of it. Whoever
 //! publishes looks at the word afterwards. The barriers between each one's write and its look make sure that one of them sees
 //! the other. So nothing is spent where nobody sleeps, and one load is spent to find that out.
 //!
-//! A mark that is too many (its sleeper was killed, or woke by itself) costs one system call, and the waker that makes it clears
-//! the mark. Only the exact word is cleared: a sleeper that has announced itself since keeps its mark. What is missing when a
-//! waker is killed between publishing and waking, the end of a slice makes up for.
+//! A mark that is too many (its sleeper was killed, or woke by itself) costs a waker some system calls, and the waker clears the
+//! mark. It then wakes everybody once more: somebody may have fallen asleep between its first wake and the clearing. Behind that,
+//! nobody can: the count makes each marked word another one. What is missing when a waker is killed between publishing and
+//! waking, the end of a slice makes up for.
+
+#[cfg(all(test, loom))]
+mod model;
 
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::clock::Deadline;
@@ -52,26 +56,33 @@ impl EventWord {
 
     #[cold]
     fn wake(&self, word: u32, count: u32) {
-        if futex::wake(&self.0, count) < count {
-            // ORDER: relaxed; the word stands for itself. Fails where somebody has announced itself since.
-            let _ = self.0.compare_exchange(word, word & !SLEEPERS, Ordering::Relaxed, Ordering::Relaxed);
+        let count = count.min(EVERYBODY);
+        if futex::wake(&self.0, count) >= count {
+            return;
+        }
+        // ORDER: relaxed; the word stands for itself. Fails where another waker was faster, who then does the rest.
+        let cleared = self.0.compare_exchange(word, word & !SLEEPERS, Ordering::Relaxed, Ordering::Relaxed);
+        if cleared.is_ok() {
+            futex::wake(&self.0, EVERYBODY);
         }
     }
 
     /// Announces a sleeper. What it waits for is to be looked for once more after this, and before [`sleep`](Self::sleep).
     pub(crate) fn announce(&self) -> Announced {
         let mut before = self.0.load(Ordering::Relaxed);
-        loop {
-            let word = (before | SLEEPERS).wrapping_add(ANNOUNCED);
+        // A mark that is there does for this sleeper, too: were the word changed, others would not fall asleep on it.
+        while before & SLEEPERS == 0 {
+            let word = before.wrapping_add(ANNOUNCED) | SLEEPERS;
             // ORDER: relaxed; the barrier behind it orders it before the last look.
             match self.0.compare_exchange(before, word, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Announced { word, is_seen: barrier::heavy() },
+                Ok(_) => before = word,
                 Err(found) => before = found,
             }
         }
+        Announced { word: before, is_seen: barrier::heavy() }
     }
 
-    /// Sleeps until somebody wakes it, or has announced itself or been woken since, or the deadline is over.
+    /// Sleeps until somebody wakes it, or the mark was cleared since, or the deadline is over.
     pub(crate) fn sleep(&self, announced: Announced, until: Deadline) {
         futex::wait(&self.0, announced.word, until);
     }

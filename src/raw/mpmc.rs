@@ -23,6 +23,8 @@
 //! takes the slot from a process that is merely slow.
 
 mod lease;
+#[cfg(all(test, loom))]
+mod model;
 mod word;
 
 use core::mem::MaybeUninit;
@@ -30,11 +32,13 @@ use core::mem::MaybeUninit;
 use super::event_word::EventWord;
 use super::words::{self, WORD};
 use crate::primitive::{AtomicU64, Ordering};
+#[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
 pub(crate) use lease::Leased;
 use word::{Lap, State as SlotState, Word};
 
 /// The state, in front of the slots.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct State {
     tail: Line,
@@ -52,6 +56,7 @@ pub(crate) struct State {
 
 /// A counter on two cache lines of its own: processors fetch them in pairs.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 struct Line {
     position: AtomicU64,
@@ -132,7 +137,9 @@ impl Geometry {
 
     /// Positions from `from` to `to`; negative where `to` lies behind.
     fn distance(&self, from: u64, to: u64) -> i64 {
-        let laps = self.lap(from).distance_to(self.lap(to));
+        let bits = self.index_bits.min(63);
+        // In a large ring, a position has not room for all of a lap: what is shifted out means nothing.
+        let laps = self.lap(from).distance_within(self.lap(to), 64 - bits);
         let indices = self.index(to) as i64 - self.index(from) as i64;
         laps.saturating_mul(self.capacity as i64).saturating_add(indices)
     }
@@ -228,8 +235,8 @@ impl<'a> Ring<'a> {
                 continue;
             }
             if ahead >= 0 {
-                position = self
-                    .pass(&self.state.tail, position, || self.state.head.position.load(Ordering::Acquire));
+                position =
+                    self.pass(&self.state.tail, position, || self.earliest_unused(found.lap(), slot.index));
                 continue;
             }
             match found.state() {
@@ -296,6 +303,14 @@ impl<'a> Ring<'a> {
             }
         }
         Attempt::Corrupt
+    }
+
+    /// A position that `tail` cannot lie behind, seen from a slot in a later lap: the slot was used in the lap before that, and `head`
+    /// is never beyond `tail`.
+    fn earliest_unused(&self, lap: Lap, index: u64) -> u64 {
+        let used = self.geometry.next(self.geometry.position(lap.before(), index));
+        let head = self.state.head.position.load(Ordering::Acquire);
+        if self.geometry.distance(used, head) > 0 { head } else { used }
     }
 
     /// A position that `head` cannot lie behind: all before it have been used again.

@@ -141,17 +141,25 @@ impl Spin {
     }
 }
 
+/// How many may sleep on an event word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleepers {
+    One,
+    Many,
+}
+
 /// Waits until `look` finds something, and says what; `None` where it found nothing in time.
 ///
 /// Whoever makes `look` find something notifies `event`. `care` is called before each sleep, the slices of a long one included:
-/// there is time to see whether somebody has died whom this waits for. It says how often it was called before.
+/// there is time to see whether somebody has died whom this waits for.
 #[inline(always)]
 pub(crate) fn wait_for<R>(
     event: &EventWord,
+    sleepers: Sleepers,
     patience: Patience,
     spin: &Spin,
     mut look: impl FnMut() -> Option<R>,
-    care: impl FnMut(u32),
+    care: impl FnMut(),
 ) -> Option<R> {
     if let Some(found) = look() {
         return Some(found);
@@ -161,36 +169,40 @@ pub(crate) fn wait_for<R>(
         Patience::For(duration) => Some(Deadline::after(duration)),
         Patience::Forever => None,
     };
-    wait_on(event, deadline, spin, look, care)
+    wait_on(event, sleepers, deadline, spin, look, care)
 }
 
 #[cold]
 fn wait_on<R>(
     event: &EventWord,
+    sleepers: Sleepers,
     deadline: Option<Deadline>,
     spin: &Spin,
     mut look: impl FnMut() -> Option<R>,
-    mut care: impl FnMut(u32),
+    mut care: impl FnMut(),
 ) -> Option<R> {
     if has_many_cpus()
         && let Some(found) = spin.spin(&mut look)
     {
         return Some(found);
     }
-    for sleeps in 0_u32.. {
-        care(sleeps);
+    loop {
+        care();
         let announced = event.announce();
         if let Some(found) = look() {
             return Some(found);
         }
         if deadline.is_some_and(Deadline::has_passed) {
-            break;
+            return None;
         }
         let slice = Deadline::after(if announced.is_seen { SLICE } else { SHORT_SLICE });
         event.sleep(announced, deadline.map_or(slice, |deadline| deadline.min(slice)));
         if let Some(found) = look() {
+            if sleepers == Sleepers::Many {
+                // One wake-up may have been for two, or found its way to who could not use it: it is passed on.
+                event.notify(1);
+            }
             return Some(found);
         }
     }
-    None
 }

@@ -11,12 +11,16 @@
 //! `head <= tail <= head + capacity`. A side that dies leaves its index at the last commit, and its successor goes on from there.
 //! The counts wrap around at 2^64, which nobody lives to see.
 
+#[cfg(all(test, loom))]
+mod model;
+
 use super::ends::Ends;
 use super::event_word::EventWord;
 use crate::primitive::{AtomicU64, Ordering};
 
 /// The state: a line for each side, and one that both read and hardly anybody writes.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct State {
     tail: Line,
@@ -31,6 +35,7 @@ pub(crate) struct State {
 
 /// An index on two cache lines of its own: processors fetch them in pairs.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 struct Line {
     index: AtomicU64,
@@ -126,7 +131,8 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
 impl State {
     /// Units in the ring, about.
     pub(crate) fn len(&self, capacity: u64) -> u64 {
-        let head = self.head.index.load(Ordering::Relaxed);
+        // ORDER: Acquire pairs with the Release in `advance`, so that the tail is no older than what the consumer has seen of it.
+        let head = self.head.index.load(Ordering::Acquire);
         self.tail.index.load(Ordering::Relaxed).wrapping_sub(head).min(capacity)
     }
 }

@@ -18,6 +18,7 @@ use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEnt
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, mutex, words};
 use crate::shareable;
+use crate::sys::clock;
 use crate::sys::file::FileId;
 use crate::sys::fork::{self, UnsharedFile};
 
@@ -38,6 +39,8 @@ pub(crate) struct Mapping {
     /// The description whose locks prove this process alive.
     file: UnsharedFile,
     turn: Turn,
+    /// When this process last saw whether anybody has died, in nanoseconds.
+    cared_at: AtomicU64,
     /// Last: dropped, hence unmapped, when all is said.
     backing: Backing,
 }
@@ -52,6 +55,9 @@ pub(super) struct Parts {
     pub(super) file: UnsharedFile,
     pub(super) backing: Backing,
 }
+
+/// How often to see whether anybody has died, at most, in nanoseconds: a little more often than a waiter wakes up.
+const CARE_INTERVAL: u64 = 50_000_000;
 
 impl Mapping {
     /// A mapping that is not attached yet.
@@ -74,8 +80,14 @@ impl Mapping {
             membership: AtomicU64::new(0),
             file,
             turn: Turn::default(),
+            cared_at: AtomicU64::new(0),
             backing,
         }
+    }
+
+    /// Waits until who is in the gate now has left it, seconds at most.
+    pub(crate) fn wait_at_the_gate(&self) {
+        let _ = self.gate();
     }
 
     /// Enters the segment's gate.
@@ -214,9 +226,16 @@ impl Mapping {
         participants::process_of(self, id)
     }
 
-    /// Repairs after those who have died attached, if there are any. Somebody who waits may wait for one of them.
+    /// Repairs after those who have died attached, if there are any and it was not done just now. Somebody who waits may wait for
+    /// one of them.
     #[cold]
     pub(crate) fn care_for_the_dead(&self) {
+        let now = clock::monotonic_nanos();
+        let due = self.cared_at.load(Ordering::Relaxed).saturating_add(CARE_INTERVAL);
+        if now < due {
+            return;
+        }
+        self.cared_at.store(now, Ordering::Relaxed);
         if participants::has_dead(self) && self.participant().is_ok() {
             // Where somebody is in the gate, this is done the next time.
             if let Some(gate) = Gate::try_enter_in_turn(self.file(), &self.turn) {

@@ -14,7 +14,7 @@ use std::os::fd::BorrowedFd;
 
 use super::gate::Gate;
 use super::mapping::Mapping;
-use super::repair;
+use super::repair::{self, Exit};
 use crate::error::SegmentError;
 use crate::layout::header::{PARTICIPANT_FREE, PARTICIPANT_TAKEN, ParticipantEntry, field_text, text_field};
 use crate::primitive::Ordering;
@@ -72,7 +72,7 @@ fn fill(mapping: &Mapping, id: u32) {
 
 /// Gives an id back that this process has, and what it still holds as that: nobody could any more, and the id's next owner is another.
 pub(super) fn leave(mapping: &Mapping, id: u32) {
-    repair::after_death_of(mapping, id);
+    repair::after(Exit::Leaves, mapping, id);
     // ORDER: Release, so that all this process did as `id` comes before; who has the id next reads it behind the kernel's lock.
     mapping.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
     // Fails only for a descriptor that is none, and closing it drops the lock as well.
@@ -166,7 +166,7 @@ fn repair_and_free(mapping: &Mapping, id: u32) -> bool {
     let state = mapping.participant_state(id);
     let died = state.load(Ordering::Relaxed) != PARTICIPANT_FREE;
     if died {
-        repair::after_death_of(mapping, id);
+        repair::after(Exit::Died, mapping, id);
         // ORDER: as in `leave`, for the repair.
         state.store(PARTICIPANT_FREE, Ordering::Release);
     }

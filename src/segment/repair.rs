@@ -13,26 +13,35 @@ use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
 use crate::raw::{mpmc, spsc, words};
 
-/// Repairs what participant `id`, which is proven dead, held. Idempotent: it may be cut short and begun anew.
-pub(super) fn after_death_of(mapping: &Mapping, id: u32) {
+/// How a participant goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// It is proven dead.
+    Died,
+    /// It detaches.
+    Leaves,
+}
+
+/// Repairs what participant `id`, which has died or is about to leave, held. Idempotent: it may be cut short and begun anew.
+pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
     // A corrupt directory names nothing to repair; whoever opens an object of it is told.
     for entry in directory::entries(mapping).map_while(Result::ok) {
         match Kind::from_number(entry.kind) {
             // The kernel has marked the dead thread's locks, and whoever takes one next finishes what the lock protects. Doing it
             // here would swallow the news that the next locker is promised.
             Some(Kind::Value | Kind::Array | Kind::Mutex | Kind::MessageQueue) => {}
-            Some(Kind::JoinableQueue) => disown_jobs(mapping, &entry, id),
+            Some(Kind::JoinableQueue) => disown_jobs(mapping, &entry, id, exit),
             // Changed by single instructions.
             Some(Kind::Atomic) => {}
-            Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id),
+            Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
             None => {}
         }
     }
 }
 
-/// Gives back the jobs that a dead worker had, and wakes who waits for any.
-fn disown_jobs(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
+/// Gives back the jobs that a worker had, and wakes who waits for any.
+fn disown_jobs(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     let start = size_of::<State>() as u64;
     let layout = Layout::new(entry.element_count, entry.flags);
     // One whose length is another's is corrupt, which whoever opens it is told.
@@ -40,19 +49,19 @@ fn disown_jobs(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
     if let (Some(layout), Ok(id)) = (body, u16::try_from(id)) {
         let words = mapping.words(entry.offset + start, (entry.length - start) as usize / 8);
         let depot = Depot::new(layout, words);
-        if depot.disown(id) {
+        if depot.disown(id, exit == Exit::Leaves) {
             depot.head().items.notify(EVERYBODY);
         }
     }
 }
 
-/// Takes the ends of a queue from the dead, and tells whoever waits at the others.
-fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
+/// Takes the ends of a queue from a participant, and tells whoever waits at the others.
+fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     if entry.length < size_of::<spsc::State>() as u64 {
         return;
     }
     let state: &spsc::State = mapping.cells(entry.offset);
-    if state.ends.repair(dead) {
+    if state.ends.repair(id, exit == Exit::Leaves) {
         state.items.notify(EVERYBODY);
         state.space.notify(EVERYBODY);
     }

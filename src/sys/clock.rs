@@ -35,6 +35,12 @@ impl Deadline {
     }
 }
 
+/// Nanoseconds on CLOCK_MONOTONIC.
+pub(crate) fn monotonic_nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// Nanoseconds since the Unix epoch.
 pub(crate) fn unix_nanos() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)

@@ -10,6 +10,7 @@ pub mod fork;
 pub mod numbered;
 pub mod process;
 pub mod scratch;
+pub mod waiting;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};

@@ -83,6 +83,9 @@ impl Deref for Message<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        if !self.consumer.end.is_ours() {
+            return &[]; // A forked child's copy: the message may be gone.
+        }
         let start = self.consumer.words.byte(self.found.start);
         // SAFETY: `find` found a message of so many bytes there, in one piece and inside the mapping, which the consumer keeps. It is
         // committed: by the queue's protocol the producer does not write it until the consumer, which this borrows, has

@@ -141,6 +141,9 @@ impl Deref for Reservation<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        if !self.producer.end.is_ours() {
+            return &[]; // A forked child's copy: the piece may be committed.
+        }
         // SAFETY: room for a frame of `len` bytes was found there, in one piece and inside the mapping, which the producer keeps. It
         // is the producer's until it commits: no consumer reads or writes it, and this borrows the producer.
         unsafe { core::slice::from_raw_parts(self.start(), self.len) }
@@ -149,6 +152,9 @@ impl Deref for Reservation<'_> {
 
 impl DerefMut for Reservation<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
+        if !self.producer.end.is_ours() {
+            return &mut [];
+        }
         // SAFETY: as in `deref`.
         unsafe { core::slice::from_raw_parts_mut(self.start(), self.len) }
     }

@@ -1,16 +1,18 @@
 //! A depot with its lock and its sleepers: what both kinds of queues of messages are made of.
 
 use core::cell::Cell;
+use std::time::Duration;
 
 use super::limits::layout_of;
 use crate::error::{LockError, SegmentError, Stop};
 use crate::raw::depot::{Depot, Layout, Lease};
 use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::mutex::State;
-use crate::raw::patience::{Patience, SLICE, Spin, wait_for};
+use crate::raw::patience::{Patience, SLICE, Sleepers, Spin, wait_for};
 use crate::segment::lock::ObjectLock;
 use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
+use crate::sys::clock::Deadline;
 
 /// One handle's way to the depot.
 #[derive(Debug)]
@@ -39,8 +41,10 @@ impl Store {
     pub(in crate::queue) fn build(region: &Region) {
         region.init_lock();
         if let Some(layout) = layout_of(region.shape()) {
-            // Of zeros the truth is that all is free; the index is the first locker's to make.
-            Depot::new(layout, region.words_from(DEPOT_AT)).mark_stale();
+            // No two queues count from the same number, so that a lease of one means nothing to the other.
+            let id = region.segment().id();
+            let first_stamp = (id ^ id >> 64) as u64 ^ region.offset();
+            Depot::new(layout, region.words_from(DEPOT_AT)).init(first_stamp);
         }
     }
 
@@ -107,7 +111,7 @@ impl Store {
             |depot: &Depot<'_>| depot.ready() > 0 || (depot.is_closed() && depot.unfinished() == 0);
         let attempt = |depot: &Depot<'_>| match depot.lease(me)? {
             // What others work on may come back.
-            None if depot.is_closed() && !depot.is_leased_by_others(me) => Err(Stop::Closed),
+            None if depot.is_closed() && !depot.may_have_more(me) => Err(Stop::Closed),
             found => Ok(found),
         };
         match self.wait(&head.items, &self.spins.items, patience, may_succeed, attempt) {
@@ -192,29 +196,31 @@ impl Store {
         attempt: impl Fn(&Depot<'_>) -> Result<Option<R>, Stop>,
     ) -> Result<R, Stop> {
         let depot = self.depot();
-        // The lock is held only for moments, unless its holder is stopped.
-        let (held, late) = match patience {
-            Patience::None => (Patience::For(SLICE), Stop::WouldBlock),
-            Patience::For(duration) => (Patience::For(duration.max(SLICE)), Stop::Timeout),
-            Patience::Forever => (Patience::Forever, Stop::Timeout),
+        let (deadline, late) = match patience {
+            Patience::None => (Some(Deadline::after(Duration::ZERO)), Stop::WouldBlock),
+            Patience::For(duration) => (Some(Deadline::after(duration)), Stop::Timeout),
+            Patience::Forever => (None, Stop::Timeout),
         };
+        let is_over = || deadline.is_some_and(Deadline::has_passed);
         let in_any_case = Cell::new(true);
         let look = || {
             if !in_any_case.replace(false) && !depot.is_stale() && !may_succeed(&depot) {
                 return None;
             }
-            match self.locked_within(held, &attempt) {
-                Err(Stop::Timeout) => Some(Err(late)),
-                result => result.transpose(),
+            // The lock is held only for moments, unless its holder is stopped.
+            loop {
+                match self.locked_within(Patience::For(SLICE), &attempt) {
+                    Err(Stop::Timeout) if is_over() => return Some(Err(late)),
+                    Err(Stop::Timeout) => self.region().segment().mapping().care_for_the_dead(),
+                    result => return result.transpose(),
+                }
             }
         };
-        let care = |sleeps| {
+        let care = || {
             in_any_case.set(true);
-            if sleeps > 0 {
-                self.region().segment().mapping().care_for_the_dead();
-            }
+            self.region().segment().mapping().care_for_the_dead();
         };
-        wait_for(event, patience, spin, look, care).unwrap_or(Err(late))
+        wait_for(event, Sleepers::Many, patience, spin, look, care).unwrap_or(Err(late))
     }
 
     /// Does something under the lock, the index being right.

@@ -1,15 +1,19 @@
 //! From one attempt at the ring to an operation: waiting, getting past the dead, and what a closed queue means.
 
 use core::cell::Cell;
+use std::time::Duration;
 
 use super::Queue;
 use crate::error::Stop;
-use crate::primitive::spin_loop;
-use crate::raw::event_word::EventWord;
+use crate::primitive::{Ordering, spin_loop};
+use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::mpmc::{Attempt, Leased, Obstacle};
-use crate::raw::patience::{Patience, Spin, wait_for};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
 use crate::shareable::{self, Shareable};
 use crate::sys::barrier;
+
+/// Calls in vain, or leases, after which it is time to see whether anybody has died.
+const CALLS: u32 = 256;
 
 /// Looks at a slot that somebody is at work in, before it is worth a system call to see whether they live.
 const LOOKS: u32 = 64;
@@ -46,6 +50,7 @@ impl<T: Shareable> Queue<T> {
         if Self::IS_LARGE {
             let (value, leased, me) = self.lease_within(patience)?;
             self.ring().ack(me, leased);
+            self.tell_the_last();
             return Ok(value);
         }
         let mut value = None;
@@ -59,12 +64,32 @@ impl<T: Shareable> Queue<T> {
                 again
             })
         })?;
+        self.tell_the_last();
         Ok(value)
+    }
+
+    /// On a closed queue, consumers wait for what may come to them; whenever there is less of that, they look again.
+    #[inline(always)]
+    pub(super) fn tell_the_last(&self) {
+        if self.ring().is_closed() {
+            self.state().items.notify(EVERYBODY);
+        }
+    }
+
+    /// After so many calls, sees whether anybody has died. On a queue that is never empty nobody sleeps, and it is not seen to
+    /// otherwise.
+    fn care_now_and_then(&self) {
+        let calls = self.calls.load(Ordering::Relaxed).wrapping_add(1);
+        self.calls.store(calls, Ordering::Relaxed);
+        if calls.is_multiple_of(CALLS) {
+            self.region.segment().mapping().care_for_the_dead();
+        }
     }
 
     /// Takes the next value into this process's hands. `None` for bytes that are not a value.
     pub(super) fn lease_within(&self, patience: Patience) -> Result<(Option<T>, Leased, u32), Stop> {
         let me = self.me()?;
+        self.care_now_and_then();
         let mut found = None;
         let mut look = || {
             let mut leased = Err(Attempt::WouldBlock);
@@ -97,11 +122,12 @@ impl<T: Shareable> Queue<T> {
 
     #[cold]
     fn last_attempt(&self, again: impl FnOnce() -> Attempt) -> Result<Attempt, Stop> {
-        // Pairs with the light one in `put`. Where the system has none, every process's light barriers are fences.
-        let _ = barrier::heavy();
-        let may_come_back = self.ring().is_leased_elsewhere(self.me()?);
+        // Pairs with the light one in `put`. Where this process may not ask for it, a while does instead: no store takes as long.
+        if !barrier::heavy() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         match again() {
-            Attempt::WouldBlock if !may_come_back => Err(Stop::Closed),
+            Attempt::WouldBlock if !self.ring().may_have_more(self.me()?) => Err(Stop::Closed),
             other => Ok(other),
         }
     }
@@ -138,15 +164,13 @@ impl<T: Shareable> Queue<T> {
         if matches!(patience, Patience::None) {
             return look().unwrap_or_else(|| self.get_past(&behind, &mut look));
         }
-        let care = |sleeps| {
+        let care = || {
             if let Some(obstacle) = behind.get() {
                 self.clear(obstacle);
             }
-            if sleeps > 0 {
-                self.region.segment().mapping().care_for_the_dead();
-            }
+            self.region.segment().mapping().care_for_the_dead();
         };
-        wait_for(event, patience, spin, look, care).unwrap_or(Err(Stop::Timeout))
+        wait_for(event, Sleepers::Many, patience, spin, look, care).unwrap_or(Err(Stop::Timeout))
     }
 
     /// Goes on where somebody is at work in the way: for a moment, and past the dead.
@@ -156,6 +180,7 @@ impl<T: Shareable> Queue<T> {
         behind: &Cell<Option<Obstacle>>,
         look: &mut dyn FnMut() -> Option<Result<(), Stop>>,
     ) -> Result<(), Stop> {
+        self.care_now_and_then();
         let mut looks = 0;
         while let Some(obstacle) = behind.get() {
             spin_loop();
@@ -173,8 +198,10 @@ impl<T: Shareable> Queue<T> {
     /// Undoes what is in the way, if its owner is dead. `false` where it lives.
     fn clear(&self, obstacle: Obstacle) -> bool {
         let is_dead = !self.region.segment().mapping().is_alive(obstacle.owner());
-        if is_dead {
-            self.ring().repair_slot(obstacle);
+        if is_dead && self.ring().repair_slot(obstacle) {
+            // Behind it may lie messages for many.
+            self.state().items.notify(EVERYBODY);
+            self.state().space.notify(EVERYBODY);
         }
         is_dead
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::Queue;
 use crate::error::{PopError, Stop};
 use crate::queue::forms::NOT_A_VALUE;
-use crate::raw::event_word::EVERYBODY;
 use crate::raw::mpmc::Leased;
 use crate::raw::patience::Patience;
 use crate::shareable::Shareable;
@@ -89,10 +88,7 @@ impl<T: Shareable> Queue<T> {
     fn end_lease(&self, ended: bool) {
         if ended {
             self.state().space.notify(1);
-            if self.ring().is_closed() {
-                // Consumers wait for what may come back, and nothing will.
-                self.state().items.notify(EVERYBODY);
-            }
+            self.tell_the_last();
         }
     }
 }

@@ -104,18 +104,18 @@ impl<T: Shareable> Consumer<T> {
         let room =
             self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
         let count = values.len().min(room as usize);
-        let mut all_are_values = true;
         let mut index = self.end.at() as usize;
+        let mut good = 0;
         for value in &mut values[..count] {
             // SAFETY: as in `pop_within`, for the slots from there on, of which there are `room`.
-            match unsafe { self.slots.read(index) } {
-                Some(read) => *value = read,
-                None => all_are_values = false,
-            }
+            let Some(read) = (unsafe { self.slots.read(index) }) else { break };
+            *value = read;
+            good += 1;
             index = if index + 1 == self.slots.capacity() { 0 } else { index + 1 };
         }
-        self.end.commit(count as u64);
-        if all_are_values { Ok(count) } else { Err(PopError::Corrupt { what: NOT_A_VALUE }) }
+        // One that is not a value ends the batch, and is the next batch's first.
+        self.end.commit(good.max(1));
+        if good > 0 { Ok(good as usize) } else { Err(PopError::Corrupt { what: NOT_A_VALUE }) }
     }
 
     /// The values, each as it comes, until the queue is closed or its producer gone. An iterator over what is there already is

@@ -53,15 +53,16 @@ impl<'a> Ring<'a> {
     #[cold]
     fn take_returned(&self, mark: u64, take: &mut dyn FnMut(Found<'a>, Word) -> bool) -> bool {
         for slot in self.all_slots() {
-            // ORDER: Acquire pairs with the Release of who wrote the message, and of who returned it.
-            let look = || Word::from(slot.word.load(Ordering::Acquire));
-            let mut found = look();
-            // Again, where a producer has skipped the slot meanwhile: its message is still there.
-            while found.state() == SlotState::Returned {
+            loop {
+                // ORDER: Acquire pairs with the Release of who wrote the message, and of who returned it.
+                let found = Word::from(slot.word.load(Ordering::Acquire));
+                if found.state() != SlotState::Returned {
+                    break;
+                }
+                // Again, where a producer has skipped the slot meanwhile: the message is still there.
                 if take(slot, found) {
                     return true;
                 }
-                found = look();
             }
         }
         // ORDER: relaxed; fails where one was returned meanwhile, and then the mark stays.
@@ -127,13 +128,22 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Whether another participant than `me` has a message in its hands, which may come back.
+    /// Whether there is a message that participant `me` may still get: one in the ring, or in another's hands.
     #[cold]
-    pub(crate) fn is_leased_elsewhere(&self, me: u32) -> bool {
+    pub(crate) fn may_have_more(&self, me: u32) -> bool {
         self.all_slots().any(|slot| {
-            // ORDER: Acquire, so that a look for a returned message behind this finds one that is leased no more.
+            // ORDER: Acquire, so that a look for a message behind this finds the one that is seen here.
             let word = Word::from(slot.word.load(Ordering::Acquire));
-            word.state() == SlotState::Leased && word.owner() != me
+            match word.state() {
+                SlotState::Free | SlotState::Unknown => false,
+                SlotState::Leased => word.owner() != me,
+                SlotState::Writing | SlotState::Full => true,
+                SlotState::Returned => {
+                    // Its giver may have died before the mark, or is about to set it.
+                    self.set_returned();
+                    true
+                }
+            }
         })
     }
 

@@ -32,8 +32,15 @@ impl Lap {
     /// Laps from this one to `other`; negative where `other` is the earlier one.
     #[inline(always)]
     pub(super) const fn distance_to(self, other: Self) -> i64 {
+        self.distance_within(other, LAP_BITS)
+    }
+
+    /// The same, where only so many of the lower bits are known.
+    #[inline(always)]
+    pub(super) const fn distance_within(self, other: Self, bits: u32) -> i64 {
+        let unknown = 64 - if bits < LAP_BITS { bits } else { LAP_BITS };
         // The upper bits' sign is the difference's.
-        (other.0.wrapping_sub(self.0) << (64 - LAP_BITS)) as i64 >> (64 - LAP_BITS)
+        (other.0.wrapping_sub(self.0) << unknown) as i64 >> unknown
     }
 }
 

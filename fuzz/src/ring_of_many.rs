@@ -1,0 +1,219 @@
+//! A [`Queue`] against a naive oracle, or with its memory damaged again and again.
+
+use std::collections::VecDeque;
+
+use breezeway::queue::{Lease, Queue};
+use breezeway::{PopError, PushError, Shareable};
+
+use crate::program::{Arena, NAME, Program};
+
+/// Operations on a damaged queue, each of which may take a million steps before it gives up.
+const LONGEST_DAMAGED: usize = 60;
+
+/// A value that is known by its number.
+trait Numbered: Shareable {
+    fn new(number: u64) -> Self;
+    /// `None` for what is a mixture.
+    fn number(&self) -> Option<u64>;
+}
+
+impl Numbered for u64 {
+    fn new(number: u64) -> Self {
+        number
+    }
+
+    fn number(&self) -> Option<u64> {
+        Some(*self)
+    }
+}
+
+impl<const N: usize> Numbered for [u64; N] {
+    fn new(number: u64) -> Self {
+        [number; N]
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.iter().all(|word| *word == self[0]).then_some(self[0])
+    }
+}
+
+/// Runs the program: its first byte says with which values, in how many slots, and whether there is damage.
+pub fn run(input: &[u8]) {
+    let mut program = Program::new(input);
+    let (kind, capacity) = (program.below(6), 1 + program.below(5));
+    match kind {
+        0 => sound::<u64>(program, capacity),
+        1 => sound::<[u64; 3]>(program, capacity),
+        // Large enough to be leased rather than popped.
+        2 => sound::<[u64; 40]>(program, capacity),
+        3 => damaged::<u64>(program, capacity),
+        4 => damaged::<[u64; 3]>(program, capacity),
+        _ => damaged::<[u64; 40]>(program, capacity),
+    }
+}
+
+/// What the queue should be.
+#[derive(Default)]
+struct Oracle {
+    capacity: usize,
+    ready: VecDeque<u64>,
+    returned: Vec<u64>,
+    leased: usize,
+    next: u64,
+    closed: bool,
+    /// Whether a lease may have left a free slot where producers come only later.
+    gaps: bool,
+}
+
+impl Oracle {
+    fn room(&self) -> usize {
+        self.capacity - self.ready.len() - self.returned.len() - self.leased
+    }
+
+    /// So many of the values that were offered have been pushed.
+    fn pushed(&mut self, offered: usize, pushed: usize) {
+        assert!(!self.closed && pushed <= self.room() && pushed <= offered);
+        assert!(self.gaps || pushed == self.room().min(offered), "there was room for more than {pushed}");
+        self.ready.extend(self.next..self.next + pushed as u64);
+        self.next += pushed as u64;
+    }
+
+    fn refused<T>(&self, error: &PushError<T>) {
+        match error {
+            PushError::Full(_) => assert!(!self.closed && (self.gaps || self.room() == 0)),
+            PushError::Closed(_) => assert!(self.closed),
+            _ => panic!("{error}"),
+        }
+    }
+
+    /// What comes out is the first, or one that was returned, where there are any. Says which.
+    fn popped(&mut self, number: Option<u64>) -> bool {
+        let number = number.expect("no mixture");
+        let redelivered = !self.returned.is_empty();
+        if redelivered {
+            let at = self.returned.iter().position(|returned| *returned == number);
+            self.returned.swap_remove(at.expect("one of those that were returned"));
+        } else {
+            assert_eq!(Some(number), self.ready.pop_front());
+        }
+        redelivered
+    }
+
+    fn found_nothing(&mut self, error: &PopError) {
+        assert!(self.ready.is_empty() && self.returned.is_empty(), "{error}");
+        match error {
+            PopError::Empty => assert!(!self.closed),
+            PopError::Closed => assert!(self.closed),
+            _ => panic!("{error}"),
+        }
+        self.gaps &= self.leased > 0;
+    }
+}
+
+/// Every operation does what the oracle says.
+fn sound<T: Numbered>(mut program: Program<'_>, capacity: usize) {
+    let arena = Arena::new(1 << 14);
+    let made = arena.segment.add::<Queue<T>>(NAME, capacity).expect("room for the queue");
+    let queues = [made, arena.segment.get(NAME).expect("the queue")];
+    let mut oracle = Oracle { capacity, ..Oracle::default() };
+    let mut leases: Vec<Lease<'_, T>> = Vec::new();
+    while let Some(operation) = program.next() {
+        let queue = &queues[usize::from(operation >> 7)];
+        match operation % 16 {
+            0..5 => match queue.try_push(T::new(oracle.next)) {
+                Ok(()) => oracle.pushed(1, 1),
+                Err(error) => oracle.refused(&error),
+            },
+            5..8 => match queue.try_pop() {
+                Ok(value) => _ = oracle.popped(value.number()),
+                Err(error) => oracle.found_nothing(&error),
+            },
+            8 => {
+                let count = 1 + program.below(6);
+                let values: Vec<T> = (0..count as u64).map(|ahead| T::new(oracle.next + ahead)).collect();
+                match queue.try_push_slice(&values) {
+                    Ok(pushed) => oracle.pushed(count, pushed),
+                    Err(error) => oracle.refused(&error),
+                }
+            }
+            9 => {
+                let mut values = vec![T::new(0); 1 + program.below(6)];
+                let there = oracle.ready.len() + oracle.returned.len();
+                match queue.try_pop_slice(&mut values) {
+                    Ok(popped) => {
+                        assert_eq!(popped, there.min(values.len()));
+                        for value in &values[..popped] {
+                            oracle.popped(value.number());
+                        }
+                    }
+                    Err(error) => oracle.found_nothing(&error),
+                }
+            }
+            10..12 => match queue.try_lease() {
+                Ok(lease) => {
+                    assert_eq!(lease.redelivered(), oracle.popped(lease.number()));
+                    oracle.leased += 1;
+                    oracle.gaps = true;
+                    leases.push(lease);
+                }
+                Err(error) => oracle.found_nothing(&error),
+            },
+            12..15 if !leases.is_empty() => {
+                let lease = leases.swap_remove(program.below(leases.len()));
+                oracle.leased -= 1;
+                if operation & 0x40 != 0 {
+                    lease.ack();
+                } else {
+                    oracle.returned.extend(lease.number());
+                }
+            }
+            15 if operation == 0xff => {
+                assert_eq!(queue.close(), !oracle.closed);
+                oracle.closed = true;
+            }
+            _ => {
+                assert_eq!(queue.is_closed(), oracle.closed);
+                assert!(queue.len() <= capacity);
+                assert!(oracle.gaps || queue.len() == oracle.ready.len());
+            }
+        }
+    }
+    oracle.returned.extend(leases.drain(..).filter_map(|lease| lease.number()));
+    oracle.leased = 0;
+    let end = loop {
+        match queues[0].try_pop() {
+            Ok(value) => _ = oracle.popped(value.number()),
+            Err(error) => break error,
+        }
+    };
+    oracle.found_nothing(&end);
+    if !oracle.closed {
+        let values: Vec<T> = (0..=capacity as u64).map(T::new).collect();
+        assert_eq!(queues[1].try_push_slice(&values).expect("room"), capacity, "all slots are free again");
+    }
+}
+
+/// Nothing is expected of a damaged queue, but that each operation ends.
+fn damaged<T: Numbered>(mut program: Program<'_>, capacity: usize) {
+    let arena = Arena::new(1 << 14);
+    let made = arena.segment.add::<Queue<T>>(NAME, capacity).expect("room for the queue");
+    let queues = [made, arena.segment.get(NAME).expect("the queue")];
+    let mut leases: Vec<Lease<'_, T>> = Vec::new();
+    for number in 0..LONGEST_DAMAGED as u64 {
+        let Some(operation) = program.next() else { break };
+        let queue = &queues[usize::from(operation >> 7)];
+        let value = T::new(number);
+        match operation % 16 {
+            0..5 => arena.damage(&mut program),
+            5..8 => drop(queue.try_push(value)),
+            8..10 => drop(queue.try_pop()),
+            10 => drop(queue.try_push_slice(&[value; 3])),
+            11 => drop(queue.try_pop_slice(&mut [value; 3])),
+            12 => leases.extend(queue.try_lease()),
+            13 if !leases.is_empty() => leases.swap_remove(program.below(leases.len())).ack(),
+            14 if !leases.is_empty() => drop(leases.swap_remove(program.below(leases.len()))),
+            15 if operation == 0xff => drop(queue.close()),
+            _ => drop((queue.is_closed(), queue.len(), arena.segment.reap())),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A participant dies in the middle of something. Others find it in their way, and several repair it at the same time.
+
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+use super::{Outcome, SIZE, Shared, assert_delivered_once, assert_in_order, model};
+use crate::primitive::Ordering;
+use crate::raw::mpmc::Obstacle;
+use crate::raw::mpmc::word::{State as SlotState, Word};
+use crate::raw::words;
+
+/// The participant that dies.
+pub(super) const DEAD: u32 = 7;
+
+/// Where a producer is killed.
+#[derive(Clone, Copy, Debug)]
+enum Killed {
+    /// It has claimed a slot.
+    Claimed,
+    /// It has also helped the tail past it.
+    Helped,
+    /// It has also written a part of its message.
+    Writing,
+}
+
+impl Shared {
+    /// Begins a push at the ring's first position, as [`DEAD`] does, and goes no further. Nothing where somebody was faster.
+    fn die_pushing(&self, killed: Killed) {
+        let ring = self.ring();
+        let slot = ring.slot(0).unwrap();
+        let claimed = Word::new(slot.lap, DEAD, SlotState::Writing);
+        if slot.move_from(Word::new(slot.lap, 0, SlotState::Free), claimed) {
+            match killed {
+                Killed::Claimed => {}
+                Killed::Helped => ring.help(&ring.state.tail, 0),
+                Killed::Writing => {
+                    ring.help(&ring.state.tail, 0);
+                    words::store(slot.payload, &[0xff; SIZE / 2]);
+                }
+            }
+        }
+        // ORDER: Release pairs with the Acquire in `repair_if_dead`, as the kernel's word for a death would.
+        self.is_dead.store(1, Ordering::Release);
+    }
+
+    pub(super) fn repair_if_dead(&self, obstacle: Obstacle) {
+        if obstacle.owner() == DEAD && self.is_dead.load(Ordering::Acquire) == 1 {
+            self.ring().repair_slot(obstacle);
+        }
+    }
+
+    /// A thread that repairs what [`DEAD`] was at work on.
+    fn repairer(shared: &Arc<Self>) -> JoinHandle<()> {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || shared.ring().repair(DEAD))
+    }
+}
+
+/// A dying producer, and beside it a living one and a consumer. It dies before they come, or while they are there.
+fn a_dying_producer(capacity: u64, killed: Killed, before: bool) {
+    let seen = model::explore(2, move || -> Outcome {
+        let shared = Shared::new(capacity);
+        let repairer = if before {
+            shared.die_pushing(killed);
+            Shared::repairer(&shared)
+        } else {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.die_pushing(killed);
+                shared.ring().repair(DEAD);
+            })
+        };
+        let consumer = Shared::consumer(&shared, 2);
+        let pushed = [shared.push_all(1, [11, 12])];
+        let early = consumer.join().unwrap();
+        repairer.join().unwrap();
+        let late = shared.settle();
+        assert_in_order(&[early.clone(), late.clone()].concat());
+        assert_delivered_once(&pushed, &[early.clone(), late]);
+        (pushed[0].len(), early.len())
+    });
+    // Where the dead one has the only slot, the first push is in vain.
+    let most = if before && capacity == 1 { 1 } else { 2 };
+    assert!([(1, 0), (1, 1), (most, 1)].iter().all(|outcome| seen.contains(outcome)), "{seen:?}");
+}
+
+#[test]
+fn a_producer_dies_in_the_only_slot() {
+    for killed in [Killed::Claimed, Killed::Helped, Killed::Writing] {
+        a_dying_producer(1, killed, true);
+        a_dying_producer(1, killed, false);
+    }
+}
+
+#[test]
+fn a_producer_dies_in_the_first_of_two_slots() {
+    for killed in [Killed::Claimed, Killed::Helped, Killed::Writing] {
+        a_dying_producer(2, killed, true);
+        a_dying_producer(2, killed, false);
+    }
+}
+
+/// A consumer dies with a message in its hands, and a producer skips the slot while two repair it.
+#[test]
+fn a_consumer_dies_with_a_message_in_its_hands() {
+    let seen = model::explore(2, || -> Outcome {
+        let shared = Shared::new(2);
+        assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
+        let (number, _) = shared.lease(DEAD).unwrap();
+        assert_eq!((number, shared.pop()), (11, Some(12)));
+        let repairer = Shared::repairer(&shared);
+        let consumer = Shared::consumer(&shared, 1);
+        let pushed = shared.push_all(1, [13]);
+        shared.ring().repair(DEAD);
+        repairer.join().unwrap();
+        let early = consumer.join().unwrap();
+        assert_delivered_once(&[vec![11], pushed.clone()], &[early.clone(), shared.settle()]);
+        (pushed.len(), early.iter().sum::<u64>() as usize)
+    });
+    assert!([0, 11, 13].iter().all(|popped| seen.contains(&(1, *popped))), "{seen:?}");
+}

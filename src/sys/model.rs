@@ -1,0 +1,89 @@
+//! What stands for the operating system under loom: the barriers, the futex, and a clock that never runs out.
+//!
+//! A sleeper sleeps until it is woken, and never wakes for no reason. So where a waker overlooks one there is a deadlock, which
+//! loom reports.
+
+/// Both barriers are the fence that they amount to together.
+pub(crate) mod barrier {
+    use crate::primitive::{Ordering, fence};
+
+    pub(crate) fn light() {
+        fence(Ordering::SeqCst);
+    }
+
+    #[must_use]
+    pub(crate) fn heavy() -> bool {
+        fence(Ordering::SeqCst);
+        true
+    }
+}
+
+/// Deadlines nobody lives to see.
+pub(crate) mod clock {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Deadline;
+}
+
+/// The kernel's queue of sleepers, under one lock.
+pub(crate) mod futex {
+    use loom::sync::{Condvar, Mutex, MutexGuard};
+
+    use super::clock::Deadline;
+    use crate::primitive::{AtomicU32, Ordering};
+
+    pub(crate) const EVERYBODY: u32 = i32::MAX as u32;
+
+    /// Who sleeps: the address of the word, and a number of its own for each sleep.
+    #[derive(Default)]
+    struct Sleepers {
+        asleep: Vec<(usize, u64)>,
+        sleeps: u64,
+    }
+
+    loom::lazy_static! {
+        static ref SLEEPERS: Mutex<Sleepers> = Mutex::new(Sleepers::default());
+        static ref WOKEN: Condvar = Condvar::new();
+    }
+
+    fn lock() -> MutexGuard<'static, Sleepers> {
+        SLEEPERS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn address(word: &AtomicU32) -> usize {
+        std::ptr::from_ref(word).addr()
+    }
+
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, _: Deadline) {
+        let mut sleepers = lock();
+        // ORDER: relaxed; the lock orders it behind the waker's that found nobody asleep.
+        if word.load(Ordering::Relaxed) != expected {
+            return;
+        }
+        let this = (address(word), sleepers.sleeps);
+        sleepers.sleeps += 1;
+        sleepers.asleep.push(this);
+        while sleepers.asleep.contains(&this) {
+            sleepers = WOKEN.wait(sleepers).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+    }
+
+    pub(crate) fn wake(word: &AtomicU32, count: u32) -> u32 {
+        let mut sleepers = lock();
+        let mut woken = 0;
+        sleepers.asleep.retain(|(asleep, _)| {
+            let wakes = *asleep == address(word) && woken < count;
+            woken += u32::from(wakes);
+            !wakes
+        });
+        if woken > 0 {
+            WOKEN.notify_all();
+        }
+        woken
+    }
+
+    /// How many sleep on the word.
+    #[cfg(test)]
+    pub(crate) fn asleep(word: &AtomicU32) -> usize {
+        lock().asleep.iter().filter(|(asleep, _)| *asleep == address(word)).count()
+    }
+}
