@@ -206,6 +206,7 @@ const CASES: &[Case] = &[
     case("queue_lease_24_bytes", mpmc::lease_24_bytes),
     case("queue_of_one_place", mpmc::one_place),
     case("queue_push_frozen", frozen::push),
+    case("queue_push_frozen_at_close", frozen::push_at_close),
     case("queue_pop_frozen", frozen::pop),
     case("queue_lease_frozen", frozen::lease),
     case("queue_with_a_slow_push", crowd::slow_push),

@@ -139,7 +139,7 @@ pub(super) fn attempt<T: Numbered>(act: Act, queue: &Queue<T>, new: T) -> Told {
     match act {
         Act::Push => match queue.try_push(new) {
             Ok(()) => Told::Pushed,
-            Err(PushError::Full(_)) => Told::Refused,
+            Err(PushError::Full(_) | PushError::Closed(_)) => Told::Refused,
             Err(error) => panic!("{error}"),
         },
         Act::Pop => queue.try_pop().map_or_else(refused, |value| Told::Took(value.number())),
@@ -327,4 +327,27 @@ pub(crate) fn lease(name: &str) -> Tally {
             (Act::LeaseAndDrop, scene_with_returned(0, 3)),
         ],
     )
+}
+
+/// The queue is closed, and found empty, in the middle of a push: either somebody gets the message, or the push comes back with it.
+pub(crate) fn push_at_close(name: &str) -> Tally {
+    let new_part = || Part::new(Parent::<u64>::new(name, CAPACITY), Act::Push, scene(2, 1));
+    let trace = drive::trace(&mut new_part(), |_, _, _| {});
+    let mut tally = Tally::default();
+    for point in 0..trace.last() {
+        progress::at(format_args!("closed while one stands still after instruction {point}"));
+        // A closed queue remains so.
+        let mut part = new_part();
+        let slow = part.freeze_at(&trace, point);
+        let mut account = Account::default();
+        assert!(part.parent.queue.close());
+        empty(&part.parent, &mut account);
+        let told = part.finish(slow, &mut account);
+        empty(&part.parent, &mut account);
+        account.settle(&part.before);
+        assert!(matches!(part.parent.queue.pop(), Err(PopError::Closed)));
+        tally.count(told.in_words());
+        progress::count_kill();
+    }
+    tally
 }
