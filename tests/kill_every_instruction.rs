@@ -179,6 +179,7 @@ const CASES: &[Case] = &[
     case("spsc_push_slice", spsc::push_slice),
     case("spsc_pop_slice", spsc::pop_slice),
     case("spsc_refused", spsc::refused),
+    case("spsc_frozen", spsc::frozen),
     case("spsc_open_producer", ends::open_producer),
     case("spsc_open_consumer", ends::open_consumer),
     case("spsc_take_over_producer", ends::take_over_producer),
@@ -220,6 +221,7 @@ const CASES: &[Case] = &[
     case("bytes_push", bytes::push),
     case("bytes_read", bytes::read),
     case("bytes_without_commit", bytes::without_commit),
+    case("bytes_frozen", bytes::frozen),
 ];
 
 fn main() -> ExitCode {

@@ -342,7 +342,11 @@ pub(crate) fn push_at_close(name: &str) -> Tally {
         let mut account = Account::default();
         assert!(part.parent.queue.close());
         empty(&part.parent, &mut account);
+        // Who is told that nothing more comes goes away.
+        let nobody_waits = matches!(part.parent.queue.try_pop(), Err(PopError::Closed));
+        let is_lost = nobody_waits && !account.popped.contains(&part.new_number());
         let told = part.finish(slow, &mut account);
+        assert!(!is_lost || told == Told::Refused, "nobody gets the message");
         empty(&part.parent, &mut account);
         account.settle(&part.before);
         assert!(matches!(part.parent.queue.pop(), Err(PopError::Closed)));
