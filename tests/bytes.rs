@@ -111,7 +111,7 @@ fn what_is_not_committed_is_not_sent() {
         let mut reserved = tx.reserve(20).unwrap();
         reserved.fill(0xff);
         drop(reserved);
-        std::mem::forget(tx.try_reserve(24).unwrap());
+        drop(tx.try_reserve(24).unwrap());
         assert!(tx.is_empty());
         assert!(matches!(rx.try_read().err(), Some(PopError::Empty)));
         let too_much = catch_unwind(AssertUnwindSafe(|| tx.reserve(20).unwrap().commit(21)));

@@ -72,11 +72,15 @@ impl<T: Numbered> Ends<T> {
             Step::PopSlice(len) | Step::GiveBack(len) => self.pop_slice(len % LONGEST),
             // Let go of, and taken again; or gone for a while.
             Step::Reopen(true) => {
-                self.tx.take().map(spsc::Producer::release);
+                if let Some(tx) = self.tx.take() {
+                    tx.release();
+                }
                 self.tx = Some(self.segment.get("queue").unwrap());
             }
             Step::Reopen(false) => {
-                self.rx.take().map(spsc::Consumer::release);
+                if let Some(rx) = self.rx.take() {
+                    rx.release();
+                }
                 self.rx = Some(self.segment.get("queue").unwrap());
             }
             Step::Drop(true) => drop(self.tx.take()),

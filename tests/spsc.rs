@@ -285,7 +285,7 @@ fn bytes_that_are_no_value_are_taken_out_as_such() {
     // It ends a batch, and is the next one's first.
     let mut out = [Light::Green; 3];
     assert!(matches!(rx.pop_slice(&mut out), Err(PopError::Corrupt { .. })));
-    assert_eq!((rx.pop_slice(&mut out).unwrap(), out[0]), (1, Light::Red));
+    assert_eq!((rx.try_pop_slice(&mut out).unwrap(), out[0]), (1, Light::Red));
     assert!(matches!(rx.pop_timeout(Duration::ZERO), Err(PopError::Corrupt { .. })));
     assert!(matches!(rx.try_pop(), Err(PopError::Empty)));
 }

@@ -54,7 +54,7 @@ fn in_a_child() {
 
 /// So that the queue is full now and empty then, and sleepers are woken: each side dozes now and then.
 fn doze(n: u64) {
-    if n % 256 == 0 {
+    if n.is_multiple_of(256) {
         std::thread::sleep(Duration::from_micros(200));
     }
 }

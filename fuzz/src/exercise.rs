@@ -3,6 +3,8 @@
 //! A lock word of arbitrary bytes may look held by somebody alive, so a lock is only ever tried; what waits for a lock is
 //! called only once a try has found it free (and nobody else is there to take it).
 
+mod queues;
+
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -59,6 +61,10 @@ fn use_objects(segment: &Segment) {
         plain_array::<[u64; 3]>(segment, name, [8; 3]);
         atomic(segment, name);
         mutex(segment, name);
+        queues::queue::<u64>(segment, name, 8);
+        queues::queue::<[u64; 40]>(segment, name, [8; 40]);
+        queues::values(segment, name);
+        queues::messages(segment, name);
     }
 }
 

@@ -88,7 +88,7 @@ impl Directory {
             bytes[at + 1] = 0;
             let mut like = None;
             if types {
-                let entry = seeds::DIRECTORY_AT + usize::from(bytes[at + 64] % 8) * ENTRY_LEN;
+                let entry = seeds::DIRECTORY_AT + usize::from(bytes[at + 64]) % seeds::KINDS * ENTRY_LEN;
                 bytes[at + 64..at + ENTRY_LEN].copy_from_slice(&model()[entry + 64..entry + ENTRY_LEN]);
                 like = Some(get(model(), entry + 72) as usize);
             }

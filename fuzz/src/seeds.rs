@@ -2,16 +2,20 @@
 
 use std::fs;
 
+use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Journaled, Segment, SegmentError, Value};
 
 use crate::mend::{DIRECTORY_USED_AT, ENTRY_LEN, FLAGS_AT};
 use crate::scratch::File;
 
-/// Bytes of the seeds' segments: one page.
-const LENGTH: u64 = 4096;
+/// Bytes of the seeds' segments: two pages.
+const LENGTH: u64 = 8192;
 const PARTICIPANTS: u32 = 2;
-const OBJECTS: u32 = 9;
+const OBJECTS: u32 = 12;
+
+/// Objects in the seeds.
+pub const KINDS: usize = OBJECTS as usize - 1;
 
 /// Where the seeds' directory lies.
 pub const DIRECTORY_AT: usize = 256 + 64 * PARTICIPANTS as usize;
@@ -29,6 +33,12 @@ pub fn sound() -> Result<Vec<u8>, SegmentError> {
     segment.add::<Array<u64>>("journaled", Journaled([1, 2, 3]))?;
     segment.add::<Atomic<u64>>("atomic", 7)?;
     segment.add::<Mutex>("mutex", ())?;
+    let jobs = segment.add::<Queue<u64>>("queue", 2)?;
+    let (mut values, _) = spsc::add::<u64>(&segment, "spsc", 2)?;
+    let (mut messages, _) = bytes::add(&segment, "bytes", 64)?;
+    // What fits into an empty queue is pushed.
+    let _ = (jobs.try_push(7), values.try_push(7), messages.try_push(b"seven"));
+    drop((jobs, values, messages));
     drop(segment);
     let read = fs::read(file.path());
     let mut bytes = read.map_err(|source| SegmentError::Os { operation: "read the segment back", source })?;
@@ -83,6 +93,32 @@ pub fn all() -> Result<Vec<(&'static str, Vec<u8>)>, SegmentError> {
         ("pending_too_many", input(0, &[(object(5) + 56, &word(u64::MAX))])),
         ("pending_elsewhere", input(0, &[(object(3) + 56, &word(1)), (object(3) + 64, &word(u64::MAX))])),
         ("far_version", input(0, &[(object(1) + 56, &word(u64::MAX))])),
+        ("held_by_nobody", input(0, &[(object(8) + 384, &word(7 << 4 | 1)), (object(8), &word(1))])),
+        ("slot_of_no_state", input(0, &[(object(8) + 384, &word(15))])),
+        ("far_tail", input(0, &[(object(8), &word(u64::MAX)), (object(9), &word(u64::MAX))])),
+        ("far_head", input(0, &[(object(8) + 128, &word(u64::MAX)), (object(10) + 128, &word(3))])),
+        ("no_message", input(0, &[(object(10) + 384, &word(u64::MAX))])),
+        (
+            "ends_of_strangers",
+            input(0, &[(object(9) + 256, &word(u64::MAX)), (object(10) + 256, &word(2 << 16 | 1))]),
+        ),
         ("not_a_bool", input(0, &[(object(4) + 64, &[2, 3, 255])])),
     ])
+}
+
+/// Programs for the targets that run one: arbitrary ones, of each kind.
+pub fn programs() -> Vec<(String, Vec<u8>)> {
+    let program = |kind: u8| {
+        let mut state = u64::from(kind) + 1;
+        let mut bytes: Vec<u8> = (0..200)
+            .map(|_| {
+                // Knuth's MMIX generator.
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 56) as u8
+            })
+            .collect();
+        bytes[0] = kind;
+        (format!("kind_{kind}"), bytes)
+    };
+    (0..6).map(program).collect()
 }

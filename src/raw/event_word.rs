@@ -30,6 +30,7 @@ const ANNOUNCED: u32 = 2;
 
 /// The state.
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(transparent)]
 pub(crate) struct EventWord(AtomicU32);
 

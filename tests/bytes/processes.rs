@@ -150,8 +150,9 @@ fn fork_with_both() {
     let mut read = Some(rx.read().unwrap());
     reserved.as_mut().unwrap().copy_from_slice(b"two");
     fork(|| {
-        drop(read.take());
-        reserved.take().unwrap().commit(2);
+        let (read, mut reserved) = (read.take().unwrap(), reserved.take().unwrap());
+        assert!(read.is_empty() && reserved.is_empty() && reserved.iter_mut().next().is_none());
+        reserved.commit(2);
     })
     .join();
     reserved.take().unwrap().commit(3);

@@ -48,7 +48,11 @@ pub fn produce(mut tx: Producer<u64>) {
                 say(&thread_id());
                 answer(tx.push(numbers[0]));
             }
-            "hammer" => (numbers[0]..).for_each(|n| tx.push(n).unwrap()),
+            "hammer" => {
+                for n in numbers[0]..u64::MAX {
+                    tx.push(n).unwrap();
+                }
+            }
             "close" => answer(tx.close()),
             "release" => return end_with("released", || tx.release()),
             "drop" => return end_with("dropped", || drop(tx)),

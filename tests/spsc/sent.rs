@@ -112,3 +112,15 @@ fn an_end_in_a_file_travels() {
     assert_eq!(child::ask(&mut receiver, "push 5"), "Ok(())");
     assert_eq!(rx.pop().unwrap(), 5);
 }
+
+#[test]
+fn what_nobody_has_received_can_be_taken_back() {
+    let (tx, mut rx) = spsc::new::<u64>(4).unwrap();
+    let text = serde_json::to_string(&tx).unwrap();
+    let mut again = rx.segment().get::<Producer<u64>>("root").unwrap();
+    // From then on there is nothing to receive.
+    assert!(serde_json::from_str::<Producer<u64>>(&text).is_err());
+    drop(tx);
+    again.push(1).unwrap();
+    assert_eq!(rx.pop().unwrap(), 1);
+}

@@ -48,10 +48,14 @@ impl Ledger {
         Self { map, processes }
     }
 
+    fn words(&self) -> usize {
+        LINE * (1 + self.processes)
+    }
+
     fn word(&self, line: usize, word: usize) -> &AtomicU64 {
-        assert!(line <= self.processes && word < LINE);
-        // SAFETY: inside the mapping, aligned, and everybody's access is atomic.
-        unsafe { &*self.map.as_ptr().cast::<AtomicU64>().add(LINE * line + word) }
+        // SAFETY: `create` made the file longer than that, and its start is aligned; everybody's access is atomic.
+        let words = unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.words()) };
+        &words[LINE * line + word]
     }
 
     fn of_process(&self, process: u64, word: usize) -> &AtomicU64 {
@@ -59,10 +63,11 @@ impl Ledger {
     }
 
     fn entry(&self, process: u64, n: u64) -> &AtomicU8 {
-        assert!(process < self.processes as u64 && n < LONGEST);
-        let at = 8 * LINE * (1 + self.processes) + (process * LONGEST + n) as usize;
-        // SAFETY: as in `word`; `create` made the file as long.
-        unsafe { &*self.map.as_ptr().add(at).cast::<AtomicU8>() }
+        let start = self.map.as_ptr().wrapping_add(8 * self.words());
+        // SAFETY: `create` made the file so long; everybody's access is atomic.
+        let entries: &[AtomicU8] =
+            unsafe { std::slice::from_raw_parts(start.cast(), self.processes * LONGEST as usize) };
+        &entries[(process * LONGEST + n) as usize]
     }
 
     /// Whether producers are to come to an end.

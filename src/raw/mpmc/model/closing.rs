@@ -56,22 +56,28 @@ impl Shared {
             Err(_) => return None,
         }
         let _ = barrier::heavy();
-        let may_come_back = self.ring().is_leased_elsewhere(me);
         match attempt() {
             Ok(number) => Some(Some(number)),
-            Err(Attempt::WouldBlock) if !may_come_back => Some(None),
+            Err(Attempt::WouldBlock) if !self.ring().may_have_more(me) => Some(None),
             Err(_) => None,
         }
     }
 
     /// As `Queue::pop` does. `None` where the queue is closed and empty.
     fn take(&self, me: u32) -> Option<u64> {
+        let look = || {
+            let found = self.look(me);
+            if found.is_some_and(|found| found.is_some()) && self.ring().is_closed() {
+                self.state.items.notify(EVERYBODY);
+            }
+            found
+        };
         loop {
-            if let Some(found) = self.look(me) {
+            if let Some(found) = look() {
                 return found;
             }
             let announced = self.state.items.announce();
-            if let Some(found) = self.look(me) {
+            if let Some(found) = look() {
                 return found;
             }
             self.state.items.sleep(announced, Deadline);
