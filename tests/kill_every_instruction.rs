@@ -21,7 +21,12 @@
 //! **Asleep.** A child in a system call that does not return is killed in it, too.
 //!
 //! **Second order.** Cases named for a death (`_recoverer`, `_after_death`) kill a first child where its lock is held or
-//! its journal counts, and then the one that clears up behind it, everywhere.
+//! its journal counts, or in each state of a queue's slots that it leaves behind; and then the one that clears up, everywhere.
+//!
+//! **Standing still.** A child that is stopped in the middle of its work is alive. Cases of queues (`_frozen`, `_with_a_slow_…`,
+//! `_successor`) stop one at each instruction, let others work around it and perhaps be killed there, and let it go on.
+//!
+//! **Sleepers.** Cases `_with_sleeper` kill the one whom another process sleeps for.
 //!
 //! SIGKILL falls between two instructions, and what the victim has stored until then is seen by all. So for one operation
 //! and one way through it this is no sample. What living processes do to each other at the same time it does
@@ -59,6 +64,7 @@ mod kill {
         pub(crate) mod guest;
         #[cfg(feature = "serde")]
         pub(crate) mod job;
+        pub(crate) mod late;
         pub(crate) mod locked;
         #[cfg(feature = "serde")]
         pub(crate) mod message;
@@ -81,8 +87,8 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, mpmc, mutex, news, object,
-    ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
+    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, late, mpmc, mutex, news,
+    object, ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -173,6 +179,7 @@ const CASES: &[Case] = &[
     case("spsc_push_slice", spsc::push_slice),
     case("spsc_pop_slice", spsc::pop_slice),
     case("spsc_refused", spsc::refused),
+    case("spsc_frozen", spsc::frozen),
     case("spsc_open_producer", ends::open_producer),
     case("spsc_open_consumer", ends::open_consumer),
     case("spsc_take_over_producer", ends::take_over_producer),
@@ -181,6 +188,8 @@ const CASES: &[Case] = &[
     case("spsc_drop_consumer", ends::drop_consumer),
     case("spsc_release_producer", ends::release_producer),
     case("spsc_reap", ends::reap),
+    case("spsc_pop_from_successor", late::pop),
+    case("spsc_open_after_successor", late::open),
     case("spsc_push_with_sleeper", sleeper::spsc_push),
     case("spsc_pop_with_sleeper", sleeper::spsc_pop),
     case("bytes_push_with_sleeper", sleeper::bytes_push),
@@ -198,6 +207,7 @@ const CASES: &[Case] = &[
     case("queue_lease_24_bytes", mpmc::lease_24_bytes),
     case("queue_of_one_place", mpmc::one_place),
     case("queue_push_frozen", frozen::push),
+    case("queue_push_frozen_at_close", frozen::push_at_close),
     case("queue_pop_frozen", frozen::pop),
     case("queue_lease_frozen", frozen::lease),
     case("queue_with_a_slow_push", crowd::slow_push),
@@ -211,6 +221,7 @@ const CASES: &[Case] = &[
     case("bytes_push", bytes::push),
     case("bytes_read", bytes::read),
     case("bytes_without_commit", bytes::without_commit),
+    case("bytes_frozen", bytes::frozen),
 ];
 
 fn main() -> ExitCode {

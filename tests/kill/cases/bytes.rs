@@ -3,7 +3,7 @@
 
 use breezeway::queue::bytes::{Consumer, Producer};
 
-use super::two_ends::{Act, Bytes, Scene, every};
+use super::two_ends::{self, Act, Bytes, Scene, every};
 use crate::kill::tally::Tally;
 
 type Ring = Bytes<64>;
@@ -64,4 +64,14 @@ pub(crate) fn without_commit(name: &str) -> Tally {
         Scene { start: 48, filled: &[16], act: Act::Pop(0, LOOK) },
     ];
     every(name, scenes)
+}
+
+/// A message that is being read stays where it lies, and as it is; so does one that is being written.
+pub(crate) fn frozen(name: &str) -> Tally {
+    let scenes = [
+        Scene { start: 24, filled: &[16], act: Act::<Ring>::Push(&[16], PUSH) },
+        Scene { start: 40, filled: &[16, 16], act: Act::Pop(1, READ) },
+        Scene { start: 56, filled: &[13], act: Act::Pop(1, READ) },
+    ];
+    two_ends::frozen(name, scenes)
 }

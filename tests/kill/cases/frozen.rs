@@ -139,7 +139,7 @@ pub(super) fn attempt<T: Numbered>(act: Act, queue: &Queue<T>, new: T) -> Told {
     match act {
         Act::Push => match queue.try_push(new) {
             Ok(()) => Told::Pushed,
-            Err(PushError::Full(_)) => Told::Refused,
+            Err(PushError::Full(_) | PushError::Closed(_)) => Told::Refused,
             Err(error) => panic!("{error}"),
         },
         Act::Pop => queue.try_pop().map_or_else(refused, |value| Told::Took(value.number())),
@@ -165,7 +165,7 @@ pub(super) struct Account {
     pub(super) taken: Vec<u32>,
     /// What somebody had in hand and let fall.
     pub(super) let_fall: Vec<u32>,
-    /// How many there are to be reaped, where that is known.
+    /// How many there are to be reaped at most (who attempts often enough does that, too), where that is known.
     pub(super) dead: Option<u32>,
 }
 
@@ -233,7 +233,7 @@ pub(super) fn go_round<T: Numbered>(parent: &Parent<T>, account: &mut Account) {
         account.pop(parent);
     }
     let reaped = parent.segment.reap().unwrap();
-    assert!(account.dead.is_none_or(|dead| dead == reaped), "a stopped process is alive");
+    assert!(account.dead.is_none_or(|dead| reaped <= dead), "a stopped process is alive");
     for _ in 0..=parent.queue.capacity() {
         account.pop_by_lease(parent);
         account.push(parent);
@@ -327,4 +327,31 @@ pub(crate) fn lease(name: &str) -> Tally {
             (Act::LeaseAndDrop, scene_with_returned(0, 3)),
         ],
     )
+}
+
+/// The queue is closed, and found empty, in the middle of a push: either somebody gets the message, or the push comes back with it.
+pub(crate) fn push_at_close(name: &str) -> Tally {
+    let new_part = || Part::new(Parent::<u64>::new(name, CAPACITY), Act::Push, scene(2, 1));
+    let trace = drive::trace(&mut new_part(), |_, _, _| {});
+    let mut tally = Tally::default();
+    for point in 0..trace.last() {
+        progress::at(format_args!("closed while one stands still after instruction {point}"));
+        // A closed queue remains so.
+        let mut part = new_part();
+        let slow = part.freeze_at(&trace, point);
+        let mut account = Account::default();
+        assert!(part.parent.queue.close());
+        empty(&part.parent, &mut account);
+        // Who is told that nothing more comes goes away.
+        let nobody_waits = matches!(part.parent.queue.try_pop(), Err(PopError::Closed));
+        let is_lost = nobody_waits && !account.popped.contains(&part.new_number());
+        let told = part.finish(slow, &mut account);
+        assert!(!is_lost || told == Told::Refused, "nobody gets the message");
+        empty(&part.parent, &mut account);
+        account.settle(&part.before);
+        assert!(matches!(part.parent.queue.pop(), Err(PopError::Closed)));
+        tally.count(told.in_words());
+        progress::count_kill();
+    }
+    tally
 }

@@ -4,7 +4,7 @@
 use breezeway::queue::spsc::{Consumer, Producer};
 
 use super::number::Numbered;
-use super::two_ends::{Act, Scene, Values, every};
+use super::two_ends::{self, Act, Scene, Values, every};
 use crate::kill::tally::Tally;
 
 /// Where the first value lies in a ring of four, and how many there are: the ring goes round at each possible place.
@@ -84,4 +84,17 @@ pub(crate) fn refused(name: &str) -> Tally {
         Scene { start: 3, filled: &[], act: pop() },
     ];
     every(name, scenes)
+}
+
+/// A consumer that stands still has its value's slot to itself; a producer, that which it writes.
+pub(crate) fn frozen(name: &str) -> Tally {
+    type Line = Values<Value, 3>;
+    let push = || Act::<Line>::Push(&[0], |tx, values| tx.push(values[0]).unwrap());
+    let pop = || Act::Pop(1, |rx: &mut Consumer<Value>, values| assert!(rx.pop().unwrap() == values[0]));
+    let scenes = [
+        Scene { start: 2, filled: &[0; 2], act: push() },
+        Scene { start: 1, filled: &[0; 3], act: pop() },
+        Scene { start: 2, filled: &[0], act: pop() },
+    ];
+    two_ends::frozen(name, scenes)
 }

@@ -9,8 +9,9 @@ use breezeway::queue::{bytes, spsc};
 use breezeway::{Object, PopError, PushError, Segment};
 
 use super::number::Numbered;
-use crate::kill::child::Child;
+use crate::kill::child::{Child, Stop};
 use crate::kill::drive::{self, Death, Subject};
+use crate::kill::progress;
 use crate::kill::tally::Tally;
 use crate::kill::window::Window;
 
@@ -259,6 +260,11 @@ impl<L: Line> Parent<L> {
         (tx, rx)
     }
 
+    /// Takes the consumer's end.
+    pub(super) fn take_rx(&mut self) -> &mut L::Rx {
+        self.rx.get_or_insert_with(|| self.segment.get(QUEUE).expect("the consumer's end"))
+    }
+
     /// Empties the queue, and puts messages of these sizes in, the first one at `start`. Returns their numbers.
     pub(super) fn fill(&mut self, start: u64, sizes: &[u32]) -> Vec<u32> {
         self.segment.reap().unwrap();
@@ -412,6 +418,39 @@ pub(super) fn every<L: Line>(name: &str, scenes: impl IntoIterator<Item = Scene<
     for scene in scenes {
         let mut work = Work::new(parent, scene);
         tally.merge(&drive::every(&mut work));
+        parent = work.parent;
+    }
+    tally
+}
+
+/// Each scene in turn: the child stands still at every instruction, and goes on when the other end has done all it can.
+pub(super) fn frozen<L: Line>(name: &str, scenes: impl IntoIterator<Item = Scene<L>>) -> Tally {
+    let mut tally = Tally::default();
+    let mut parent = Parent::new(name);
+    for scene in scenes {
+        let mut work = Work::new(parent, scene);
+        let trace = drive::trace(&mut work, |_, _, _| {});
+        for point in 0..trace.last() {
+            progress::at(format_args!("one that stands still after instruction {point}"));
+            let mut child = drive::start(&mut work);
+            assert_eq!(child.travel(trace.route(point)), Stop::Underway, "in the middle of it");
+            work.observe(&child);
+            tally.count(if work.seen_at == work.started_at { "as before" } else { "committed" });
+            let (mut taken, mut pushed) = (Vec::new(), Vec::new());
+            if let Some(rx) = &mut work.parent.rx {
+                taken.extend(core::iter::from_fn(|| L::try_pop(rx)));
+            }
+            if let Some(tx) = &mut work.parent.tx {
+                let number = L::number(8, 77);
+                pushed.extend(core::iter::repeat_n(number, 64).take_while(|&number| L::try_push(tx, number)));
+            }
+            child.finish();
+            child.kill();
+            let content = [work.after(), pushed].concat();
+            assert!(content.starts_with(&taken), "in order: {taken:?} of {content:?}");
+            work.parent.check(&content[taken.len()..]);
+            progress::count_kill();
+        }
         parent = work.parent;
     }
     tally
