@@ -116,7 +116,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         self.generation.load(Ordering::Relaxed) == fork::generation()
     }
 
-    /// How many units this side may write, or read: at least `wanted`, or the reason why not.
+    /// How many units this side may write, or read: at least `wanted`, or the reason why not. `next` is where they lie.
     #[inline(always)]
     pub(super) fn room(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
         if !self.is_ours() {
@@ -138,7 +138,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         self.wait_for_room(wanted, next, patience)
     }
 
-    /// How many units this side may write, or read, of up to `wanted`: at least one, and as many as there are.
+    /// How many units this side may write, or read: at least one, and where it would go as far as `wanted`, all there are.
     #[inline(always)]
     pub(super) fn room_up_to(
         &mut self,
@@ -146,10 +146,13 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         next: *const u8,
         patience: Patience,
     ) -> Result<u64, Stop> {
-        match self.room(wanted, next, Patience::None) {
-            Err(Stop::WouldBlock) => self.room(1, next, patience),
-            other => other,
+        let room = self.room(1, next, patience)?;
+        if room >= wanted {
+            return Ok(room);
         }
+        // SAFETY: as in `state`; apart from `self`, whose side is borrowed.
+        let state = unsafe { self.state.as_ref() };
+        Ok(self.side.refresh(state)?)
     }
 
     #[cold]

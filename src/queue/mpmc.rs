@@ -277,13 +277,14 @@ impl<T: Shareable> Queue<T> {
         self.ring().is_closed()
     }
 
-    /// Values in the queue, about: while others push and pop, it changes, and values that are leased are not counted.
+    /// Values in the queue, about: while others push and pop, it changes. Values that are leased or were given back are not counted,
+    /// and the place of a push that was killed is until consumers have come past it.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.ring().len() as usize
     }
 
-    /// Whether there are none.
+    /// Whether there are none, by [`len`](Self::len).
     #[doc(alias = "empty")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -113,11 +113,6 @@ impl Region {
         self.segment.mapping().words(self.entry.offset + start, (length / 8) as usize)
     }
 
-    /// Where it lies, in bytes from the start of the segment.
-    pub(crate) fn offset(&self) -> u64 {
-        self.entry.offset
-    }
-
     /// The state at the object's start.
     pub(crate) fn state<C: Cells>(&self) -> &C {
         self.segment.mapping().cells(self.entry.offset)

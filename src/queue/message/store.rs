@@ -43,8 +43,9 @@ impl Store {
         if let Some(layout) = layout_of(region.shape()) {
             // No two queues count from the same number, so that a lease of one means nothing to the other.
             let id = region.segment().id();
-            let first_stamp = (id ^ id >> 64) as u64 ^ region.offset();
-            Depot::new(layout, region.words_from(DEPOT_AT)).init(first_stamp);
+            let words = region.words_from(DEPOT_AT);
+            let first_stamp = (id ^ id >> 64) as u64 ^ words.as_ptr().addr() as u64;
+            Depot::new(layout, words).init(first_stamp);
         }
     }
 

@@ -18,8 +18,8 @@ use crate::sys::fork;
 /// gives the value back: it goes to the next consumer, before all others, and is [`redelivered`](Self::redelivered) then. So each
 /// value is dealt with at least once.
 ///
-/// The value keeps its slot until then. Producers go past it, so a long lease takes one place of the queue and no more. A lease that
-/// is forgotten (`mem::forget`) keeps it for as long as its process lives.
+/// The value keeps its slot until then. Producers go past it, so a long lease takes one place of the queue and no more, and gives it
+/// back when the ring comes round to it. A lease that is forgotten (`mem::forget`) keeps it for as long as its process lives.
 ///
 /// **When a process is killed at any instruction:** the value is delivered again, unless `ack` has committed, which it does by one
 /// compare-and-swap.

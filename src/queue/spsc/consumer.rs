@@ -102,7 +102,8 @@ impl<T: Shareable> Consumer<T> {
             return Ok(0);
         }
         let room =
-            self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
+            self.end.room_up_to(values.len() as u64, self.slots.slot(self.end.at() as usize), patience);
+        let room = room.map_err(Stop::of_pop)?;
         let count = values.len().min(room as usize);
         let mut index = self.end.at() as usize;
         let mut good = 0;
