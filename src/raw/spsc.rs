@@ -106,7 +106,8 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
         // needs no more.
         let limit = other.index.load(Ordering::Acquire).wrapping_add(ahead);
         let room = limit.wrapping_sub(self.own);
-        if room > self.capacity {
+        // No index ever goes back.
+        if room > self.capacity || room < self.known_room() {
             return Err(Contradiction);
         }
         self.limit = limit;
