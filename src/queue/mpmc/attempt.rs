@@ -38,6 +38,8 @@ impl<T: Shareable> Queue<T> {
             // find the queue closed.
             barrier::light();
             if self.ring().is_closed() && self.ring().take_back(pushed) {
+                // Consumers may sleep because they found us at work.
+                self.tell_the_last();
                 return Err(Stop::Closed);
             }
             Ok(Attempt::Done)
