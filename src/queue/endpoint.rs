@@ -169,11 +169,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         let event = if PRODUCER { &state.space } else { &state.items };
         let look = || {
             prefetch(next);
-            let found = look(state, side, wanted).transpose();
-            if found.is_none() {
-                spin.back_off(side.position());
-            }
-            found
+            look(state, side, wanted).transpose()
         };
         let care = || look_after_the_other::<PRODUCER>(state, region);
         wait_for(event, Sleepers::One, patience, spin, look, care).unwrap_or(Err(match patience {

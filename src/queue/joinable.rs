@@ -19,7 +19,8 @@ use super::message::{Limits, codec};
 use crate::error::{DoneError, PopError, PushError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::patience::Patience;
-use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// A queue of jobs of any type that serde knows. Who gets a job says when it is done, and who pushed it can wait for that.
 ///

@@ -21,7 +21,8 @@ use store::Store;
 use crate::error::{PopError, PushError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::patience::Patience;
-use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums, handles of this crate.
 ///

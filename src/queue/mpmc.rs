@@ -19,7 +19,8 @@ use crate::queue::forms::{NOT_A_VALUE, check_capacity};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mpmc::{self, Geometry, Ring, State};
 use crate::raw::patience::{Patience, Spin};
-use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::shareable::Shareable;
 use crate::sys::barrier;
 

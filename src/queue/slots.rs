@@ -80,4 +80,24 @@ impl<T: Shareable> Slots<T> {
             unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.slot(first), bytes.len()) };
         }
     }
+
+    /// Copies neighbouring slots out, going round at the end of the ring, up to the first whose bytes are not a `T`, and says how
+    /// many.
+    ///
+    /// # Safety
+    /// As for [`write_run`](Self::write_run).
+    #[inline(always)]
+    pub(super) unsafe fn read_run(&self, index: usize, values: &mut [T]) -> usize {
+        let (here, around) = values.split_at_mut(values.len().min(self.capacity - index));
+        let mut good = 0;
+        for (part, first) in [(here, index), (around, 0)] {
+            for (value, slot) in part.iter_mut().zip(first..) {
+                // SAFETY: as in `read`, for neighbours.
+                let Some(read) = (unsafe { self.read(slot) }) else { return good };
+                *value = read;
+                good += 1;
+            }
+        }
+        good
+    }
 }

@@ -221,8 +221,7 @@ impl<'a> Ring<'a> {
             let Some(slot) = self.slot(position) else { return Err(Attempt::Corrupt) };
             // ORDER: Acquire pairs with the Release of who freed the slot: what it read is read.
             let found = Word::from(slot.word.load(Ordering::Acquire));
-            let ahead = slot.lap.distance_to(found.lap());
-            if ahead == 0 && found.state() == SlotState::Free {
+            if found == Word::new(slot.lap, 0, SlotState::Free) {
                 let claimed = Word::new(slot.lap, me, SlotState::Writing);
                 if slot.move_from(found, claimed) {
                     self.help(&self.state.tail, position);
@@ -234,7 +233,8 @@ impl<'a> Ring<'a> {
                 }
                 continue;
             }
-            if ahead >= 0 {
+            let ahead = slot.lap.distance_to(found.lap());
+            if ahead > 0 || ahead == 0 && found.state() != SlotState::Free {
                 position =
                     self.pass(&self.state.tail, position, || self.earliest_unused(found.lap(), slot.index));
                 continue;
@@ -281,18 +281,20 @@ impl<'a> Ring<'a> {
             let Some(slot) = self.slot(position) else { return Attempt::Corrupt };
             // ORDER: Acquire pairs with the Release of the commit in `try_push`: the message is there.
             let found = Word::from(slot.word.load(Ordering::Acquire));
+            if found == Word::new(slot.lap, 0, SlotState::Full) {
+                if take(slot, found) {
+                    self.help(&self.state.head, position);
+                    return Attempt::Done;
+                }
+                continue;
+            }
             let ahead = slot.lap.distance_to(found.lap());
             match found.state() {
-                SlotState::Full if ahead == 0 => {
-                    if take(slot, found) {
-                        self.help(&self.state.head, position);
-                        return Attempt::Done;
-                    }
-                }
                 SlotState::Free if ahead == 0 => return Attempt::WouldBlock,
                 SlotState::Writing if ahead == 0 => {
                     return Attempt::Behind(Obstacle { index: slot.index, word: found });
                 }
+                SlotState::Full if ahead == 0 => return Attempt::Corrupt,
                 SlotState::Unknown => return Attempt::Corrupt,
                 _ if ahead >= 0 => {
                     position = self.pass(&self.state.head, position, || self.earliest_unread());
@@ -371,11 +373,16 @@ impl<'a> Ring<'a> {
         self.state.closed.swap(1, Ordering::AcqRel) == 0
     }
 
-    /// How far producers have come, and consumers.
+    /// How far producers have come.
     #[inline(always)]
-    pub(crate) fn progress(&self) -> (u64, u64) {
-        let position = |line: &Line| line.position.load(Ordering::Relaxed);
-        (position(&self.state.tail), position(&self.state.head))
+    pub(crate) fn pushed(&self) -> u64 {
+        self.state.tail.position.load(Ordering::Relaxed)
+    }
+
+    /// How far consumers have come.
+    #[inline(always)]
+    pub(crate) fn popped(&self) -> u64 {
+        self.state.head.position.load(Ordering::Relaxed)
     }
 
     /// Messages in the ring, about: those in hands are not counted, those being written are.

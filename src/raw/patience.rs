@@ -4,7 +4,7 @@ use core::iter;
 use std::time::Duration;
 
 use super::event_word::EventWord;
-use crate::primitive::{AtomicU32, AtomicU64, Ordering, spin_loop};
+use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
 
@@ -23,8 +23,9 @@ pub(crate) enum Patience {
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
 /// The first of them. So briefly may a sleeper be overlooked, which saves it a barrier that costs as much as falling asleep; a
-/// waker would have to look in the very nanoseconds in which the sleeper's mark is on its way to it.
-const NAP: Duration = Duration::from_millis(1);
+/// waker would have to look in the very nanoseconds in which the sleeper's mark is on its way to it. A briefer nap is not a cheaper
+/// one: a timer that ends before the next tick has to be set in the hardware, which in a virtual machine takes microseconds.
+const NAP: Duration = Duration::from_millis(10);
 
 /// Looks in a row before the first pause: half a microsecond, in which what is under way between two CPUs arrives. A pause takes
 /// up to 50 ns, and would come on top of each round trip.
@@ -49,7 +50,9 @@ const MANY: u64 = 16;
 /// So much is more than a pause is needed for.
 const PLENTY: u64 = 128;
 /// Pauses in a row where a side goes hard by the other, at most: a third of a microsecond.
-const MOST_PAUSES: u32 = 7;
+const MOST_PAUSES: i32 = 7;
+/// Stops without a pause after pausing did not help. Both sides may be one thread.
+const REST: i32 = 256;
 
 /// What a handle has learnt of how to wait.
 ///
@@ -62,7 +65,8 @@ const MOST_PAUSES: u32 = 7;
 pub(crate) struct Spin {
     nanos: AtomicU32,
     in_vain: AtomicU32,
-    pauses: AtomicU32,
+    /// Or, below 0, how many stops are left without one.
+    pauses: AtomicI32,
     /// How far this side had come when it stopped last.
     position: AtomicU64,
     /// Looks since then.
@@ -74,7 +78,7 @@ impl Default for Spin {
         Self {
             nanos: AtomicU32::new(LONGEST),
             in_vain: AtomicU32::new(0),
-            pauses: AtomicU32::new(0),
+            pauses: AtomicI32::new(0),
             position: AtomicU64::new(0),
             looks: AtomicU64::new(0),
         }
@@ -95,8 +99,9 @@ impl Spin {
         self.position.store(position, Ordering::Relaxed);
         self.looks.store(0, Ordering::Relaxed);
         let pauses = match self.pauses.load(Ordering::Relaxed) {
+            resting if resting < 0 => resting + 1,
             _ if looks >= FEW => 0,
-            MOST_PAUSES if passed < MANY => 0,
+            MOST_PAUSES if passed < MANY => -REST,
             pauses if passed < FEW => 2 * pauses + 1,
             pauses if passed > PLENTY => pauses / 2,
             pauses => pauses,
@@ -123,11 +128,14 @@ impl Spin {
 
     /// Looks until something is found, or it is time to sleep.
     fn spin<R>(&self, look: &mut impl FnMut() -> Option<R>) -> Option<R> {
-        for _ in 0..EAGER_LOOKS {
+        for looks in 0..EAGER_LOOKS {
+            spin_loop();
             if let Some(found) = look() {
+                self.looks.store(looks.into(), Ordering::Relaxed);
                 return Some(found);
             }
         }
+        self.looks.store(EAGER_LOOKS.into(), Ordering::Relaxed);
         let end = Deadline::after(Duration::from_nanos(self.nanos().into()));
         while !end.has_passed() {
             for _ in 0..PAUSED_LOOKS {
@@ -152,8 +160,8 @@ pub(crate) enum Sleepers {
 
 /// Waits until `look` finds something, and says what; `None` where it found nothing in time.
 ///
-/// Whoever makes `look` find something notifies `event`. `care` is called before each sleep, the slices of a long one included:
-/// there is time to see whether somebody has died whom this waits for.
+/// Whoever makes `look` find something notifies `event`. `care` is called after a sleep in vain, the slices of a long one included,
+/// and when the time is over: then it is worth a system call to see whether somebody has died whom this waits for.
 #[inline(always)]
 pub(crate) fn wait_for<R>(
     event: &EventWord,
@@ -189,13 +197,16 @@ fn wait_on<R>(
         return Some(found);
     }
     for is_nap in iter::once(true).chain(iter::repeat(false)) {
-        care();
+        let is_over = deadline.is_some_and(Deadline::has_passed);
+        if is_over || !is_nap {
+            care();
+        }
+        if is_over {
+            return look();
+        }
         let announced = if is_nap { event.announce_nap() } else { event.announce() };
         if let Some(found) = look() {
             return Some(found);
-        }
-        if deadline.is_some_and(Deadline::has_passed) {
-            return None;
         }
         let slice = Deadline::after(if announced.is_seen { SLICE } else { NAP });
         event.sleep(announced, deadline.map_or(slice, |deadline| deadline.min(slice)));

@@ -81,13 +81,16 @@ pub(crate) fn random_id() -> [u8; 16] {
     id
 }
 
-/// Whether a waiter may hope that the one it waits for runs meanwhile: this process may use more than one CPU.
+/// Whether a waiter may hope that the one it waits for runs meanwhile: this process may use more than one CPU. A thread that keeps
+/// itself to one says nothing about the others, so the main thread is asked, too.
 #[inline]
 pub(crate) fn has_many_cpus() -> bool {
     static CPUS: AtomicU32 = AtomicU32::new(0);
     match CPUS.load(Ordering::Relaxed) {
         0 => {
-            let count = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
+            let here = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
+            let main = rustix::thread::sched_getaffinity(Some(rustix::process::getpid()));
+            let count = here.max(main.map_or(1, |cpus| cpus.count()));
             CPUS.store(count, Ordering::Relaxed);
             count > 1
         }

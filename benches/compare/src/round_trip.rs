@@ -8,7 +8,6 @@ use crate::ends::kernel::pipe;
 use crate::ends::ours::Ring;
 use crate::message::{Message, Receiver, Sender};
 use crate::program::Program;
-use crate::stream::CAPACITY;
 use crate::support::page::Page;
 use crate::support::partner::{Job, Partner};
 use crate::support::sides::Side;
@@ -20,7 +19,7 @@ pub const PIPE: &str = "round trip 64 B: pipes";
 
 pub fn add_processes(program: &mut Program) {
     program.add(SPSC, |name| {
-        let (there, back) = (Ring::new::<[u64; 8]>(CAPACITY), Ring::new::<[u64; 8]>(CAPACITY));
+        let (there, back) = (Ring::new::<[u64; 8]>(FEW), Ring::new::<[u64; 8]>(FEW));
         let partner = Partner::fork(|| vec![echo::<[u64; 8]>(there.rx(), back.tx())]);
         side::<[u64; 8]>(name, there.tx(), back.rx(), partner)
     });
@@ -32,6 +31,9 @@ pub fn add_processes(program: &mut Program) {
         side::<[u64; 8]>(name, tx, rx, partner)
     });
 }
+
+/// How many messages a queue holds: questions and answers do not queue up, and so few stay in the cache that is nearest.
+const FEW: usize = 64;
 
 /// Asks, and waits for the answer.
 pub fn side<M: Message>(

@@ -13,7 +13,8 @@ use crate::queue::endpoint::Endpoint;
 use crate::queue::forms::{check_capacity, end_forms};
 use crate::raw::frames::{self, Found, HEADER, longest};
 use crate::raw::patience::Patience;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};
+use crate::segment::forms::short_forms;
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// The consuming end of a [queue of bytes](super): one process's at a time.
 ///

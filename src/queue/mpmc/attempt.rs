@@ -20,30 +20,78 @@ const LOOKS: u32 = 64;
 
 const CORRUPT: Stop = Stop::Corrupt("the slots of a queue");
 
+/// Why an attempt came to nothing.
+enum Miss {
+    /// Full, or empty.
+    WouldBlock,
+    /// Somebody is at work where it would go on.
+    Behind(Obstacle),
+    /// For good.
+    For(Stop),
+}
+
+impl From<Stop> for Miss {
+    fn from(stop: Stop) -> Self {
+        Self::For(stop)
+    }
+}
+
+impl Miss {
+    #[inline(always)]
+    fn of(attempt: Attempt) -> Self {
+        match attempt {
+            Attempt::WouldBlock => Self::WouldBlock,
+            Attempt::Behind(obstacle) => Self::Behind(obstacle),
+            Attempt::Done | Attempt::Corrupt => Self::For(CORRUPT),
+        }
+    }
+}
+
+/// What an operation waits on, and how far its side has come.
+struct Waiting<'a> {
+    event: &'a EventWord,
+    spin: &'a Spin,
+    position: u64,
+    patience: Patience,
+}
+
 impl<T: Shareable> Queue<T> {
     /// Pushes a value, and wakes nobody.
     #[inline(always)]
     pub(super) fn put(&self, value: &T, patience: Patience) -> Result<(), Stop> {
         let me = self.me()?;
-        let position = || self.ring().progress().0;
-        self.attempt(&self.state().space, &self.spin_to_push, patience, position, || {
-            if self.ring().is_closed() {
-                return Err(Stop::Closed);
-            }
-            let pushed = match self.ring().try_push(me, bytemuck::bytes_of(value)) {
-                Ok(pushed) => pushed,
-                Err(attempt) => return Ok(attempt),
-            };
-            // A consumer that finds the queue closed looks once more, behind the heavy barrier. So either it finds this value, or we
-            // find the queue closed.
-            barrier::light();
-            if self.ring().is_closed() && self.ring().take_back(pushed) {
-                // Consumers may sleep because they found us at work.
-                self.tell_the_last();
-                return Err(Stop::Closed);
-            }
-            Ok(Attempt::Done)
-        })
+        match self.put_once(me, value) {
+            Ok(()) => Ok(()),
+            Err(miss) => self.put_anew(miss, me, value, patience),
+        }
+    }
+
+    #[cold]
+    fn put_anew(&self, miss: Miss, me: u32, value: &T, patience: Patience) -> Result<(), Stop> {
+        let waiting = Waiting {
+            event: &self.state().space,
+            spin: &self.spin_to_push,
+            position: self.ring().pushed(),
+            patience,
+        };
+        self.persist(Err(miss), waiting, || self.put_once(me, value))
+    }
+
+    #[inline(always)]
+    fn put_once(&self, me: u32, value: &T) -> Result<(), Miss> {
+        if self.ring().is_closed() {
+            return Err(Stop::Closed.into());
+        }
+        let pushed = self.ring().try_push(me, bytemuck::bytes_of(value)).map_err(Miss::of)?;
+        // A consumer that finds the queue closed looks once more, behind the heavy barrier. So either it finds this value, or we
+        // find the queue closed.
+        barrier::light();
+        if self.ring().is_closed() && self.ring().take_back(pushed) {
+            // Consumers may sleep because they found us at work.
+            self.tell_the_last();
+            return Err(Stop::Closed.into());
+        }
+        Ok(())
     }
 
     /// Takes the next value out, and wakes nobody. `None` for bytes that are not a value.
@@ -55,19 +103,19 @@ impl<T: Shareable> Queue<T> {
             self.tell_the_last();
             return Ok(value);
         }
-        let mut value = None;
-        let position = || self.ring().progress().1;
-        self.attempt(&self.state().items, &self.spin_to_pop, patience, position, || {
-            let mut attempt = Attempt::WouldBlock;
-            value = shareable::read(|bytes| attempt = self.ring().try_pop(bytes));
-            self.unless_closed(attempt, || {
-                let mut again = Attempt::WouldBlock;
-                value = shareable::read(|bytes| again = self.ring().try_pop(bytes));
-                again
-            })
-        })?;
+        let value = match self.take_once() {
+            Ok(value) => value,
+            Err(miss) => self.take_anew(miss, patience, || self.take_once())?,
+        };
         self.tell_the_last();
         Ok(value)
+    }
+
+    #[inline(always)]
+    fn take_once(&self) -> Result<Option<T>, Miss> {
+        let mut attempt = Attempt::WouldBlock;
+        let value = shareable::read(|bytes| attempt = self.ring().try_pop(bytes));
+        if attempt == Attempt::Done { Ok(value) } else { Err(Miss::of(attempt)) }
     }
 
     /// On a closed queue, consumers wait for what may come to them; whenever there is less of that, they look again.
@@ -92,79 +140,80 @@ impl<T: Shareable> Queue<T> {
     pub(super) fn lease_within(&self, patience: Patience) -> Result<(Option<T>, Leased, u32), Stop> {
         let me = self.me()?;
         self.care_now_and_then();
-        let mut found = None;
-        let mut look = || {
+        let once = || {
             let mut leased = Err(Attempt::WouldBlock);
             let value = shareable::read(|bytes| leased = self.ring().try_lease(me, bytes));
-            match leased {
-                Ok(leased) => {
-                    found = Some((value, leased, me));
-                    Attempt::Done
-                }
-                Err(attempt) => attempt,
-            }
+            leased.map(|leased| (value, leased, me)).map_err(Miss::of)
         };
-        let position = || self.ring().progress().1;
-        self.attempt(&self.state().items, &self.spin_to_pop, patience, position, || {
-            let attempt = look();
-            self.unless_closed(attempt, &mut look)
-        })?;
-        found.ok_or(CORRUPT)
+        once().or_else(|miss| self.take_anew(miss, patience, once))
+    }
+
+    #[cold]
+    fn take_anew<R>(
+        &self,
+        miss: Miss,
+        patience: Patience,
+        once: impl Fn() -> Result<R, Miss>,
+    ) -> Result<R, Stop> {
+        let waiting = Waiting {
+            event: &self.state().items,
+            spin: &self.spin_to_pop,
+            position: self.ring().popped(),
+            patience,
+        };
+        let first = self.unless_closed(miss, &once);
+        self.persist(first, waiting, || once().or_else(|miss| self.unless_closed(miss, &once)))
     }
 
     /// What an attempt to take something has come to: where it found nothing and the queue is closed, once more, and for the last
     /// time if nothing can come back.
-    #[inline(always)]
-    fn unless_closed(&self, attempt: Attempt, again: impl FnOnce() -> Attempt) -> Result<Attempt, Stop> {
-        if attempt == Attempt::WouldBlock && self.ring().is_closed() {
-            return self.last_attempt(again);
+    fn unless_closed<R>(&self, miss: Miss, again: impl Fn() -> Result<R, Miss>) -> Result<R, Miss> {
+        if !matches!(miss, Miss::WouldBlock) || !self.ring().is_closed() {
+            return Err(miss);
         }
-        Ok(attempt)
-    }
-
-    #[cold]
-    fn last_attempt(&self, again: impl FnOnce() -> Attempt) -> Result<Attempt, Stop> {
-        // Pairs with the light one in `put`. Where this process may not ask for it, a while does instead: no store takes as long.
+        // Pairs with the light one in `put_once`. Where this process may not ask for it, a while does instead: no store takes as
+        // long.
         if !barrier::heavy() {
             std::thread::sleep(Duration::from_millis(1));
         }
         match again() {
-            Attempt::WouldBlock if !self.ring().may_have_more(self.me()?) => Err(Stop::Closed),
-            other => Ok(other),
+            Err(Miss::WouldBlock) if !self.ring().may_have_more(self.me()?) => Err(Stop::Closed.into()),
+            other => other,
         }
     }
 
-    /// Attempts something until it is done or the patience is over.
-    #[inline(always)]
-    fn attempt(
+    /// Goes on after a first attempt, until one is done or the patience is over.
+    fn persist<R>(
         &self,
-        event: &EventWord,
-        spin: &Spin,
-        patience: Patience,
-        position: impl Fn() -> u64,
-        mut once: impl FnMut() -> Result<Attempt, Stop>,
-    ) -> Result<(), Stop> {
+        first: Result<R, Miss>,
+        waiting: Waiting<'_>,
+        once: impl Fn() -> Result<R, Miss>,
+    ) -> Result<R, Stop> {
         let behind = Cell::new(None);
-        let mut look_once = || match once() {
-            Ok(Attempt::Done) => Some(Ok(())),
-            Ok(Attempt::WouldBlock) => {
+        let judge = |attempt| match attempt {
+            Ok(done) => Some(Ok(done)),
+            Err(Miss::For(stop)) => Some(Err(stop)),
+            Err(Miss::WouldBlock) => {
                 behind.set(None);
                 None
             }
-            Ok(Attempt::Behind(obstacle)) => {
+            Err(Miss::Behind(obstacle)) => {
                 behind.set(Some(obstacle));
                 None
             }
-            Ok(Attempt::Corrupt) => Some(Err(CORRUPT)),
-            Err(stop) => Some(Err(stop)),
         };
-        // Once more behind a pause.
-        let mut look = || match look_once() {
-            None if spin.back_off(position()) => look_once(),
-            other => other,
-        };
+        let mut look = || judge(once());
+        let Waiting { event, spin, position, patience } = waiting;
+        if let Some(result) = judge(first) {
+            return result;
+        }
+        if spin.back_off(position)
+            && let Some(result) = look()
+        {
+            return result;
+        }
         if matches!(patience, Patience::None) {
-            return look().unwrap_or_else(|| self.get_past(&behind, &mut look));
+            return self.get_past(&behind, &mut look);
         }
         let care = || {
             if let Some(obstacle) = behind.get() {
@@ -176,12 +225,11 @@ impl<T: Shareable> Queue<T> {
     }
 
     /// Goes on where somebody is at work in the way: for a moment, and past the dead.
-    #[cold]
-    fn get_past(
+    fn get_past<R>(
         &self,
         behind: &Cell<Option<Obstacle>>,
-        look: &mut dyn FnMut() -> Option<Result<(), Stop>>,
-    ) -> Result<(), Stop> {
+        look: &mut impl FnMut() -> Option<Result<R, Stop>>,
+    ) -> Result<R, Stop> {
         self.care_now_and_then();
         let mut looks = 0;
         while let Some(obstacle) = behind.get() {

@@ -12,7 +12,8 @@ use crate::queue::endpoint::Endpoint;
 use crate::queue::forms::{NOT_A_VALUE, check_capacity, end_forms};
 use crate::queue::slots::Slots;
 use crate::raw::patience::Patience;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};
+use crate::segment::forms::short_forms;
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::shareable::Shareable;
 
 /// The consuming end of a [queue](super): one process's at a time.
@@ -105,15 +106,8 @@ impl<T: Shareable> Consumer<T> {
             self.end.room_up_to(values.len() as u64, self.slots.slot(self.end.at() as usize), patience);
         let room = room.map_err(Stop::of_pop)?;
         let count = values.len().min(room as usize);
-        let mut index = self.end.at() as usize;
-        let mut good = 0;
-        for value in &mut values[..count] {
-            // SAFETY: as in `pop_within`, for the slots from there on, of which there are `room`.
-            let Some(read) = (unsafe { self.slots.read(index) }) else { break };
-            *value = read;
-            good += 1;
-            index = if index + 1 == self.slots.capacity() { 0 } else { index + 1 };
-        }
+        // SAFETY: as in `pop_within`, for the slots from there on, of which there are `room`.
+        let good = unsafe { self.slots.read_run(self.end.at() as usize, &mut values[..count]) } as u64;
         // One that is not a value ends the batch, and is the next batch's first.
         self.end.commit(good.max(1));
         if good > 0 { Ok(good as usize) } else { Err(PopError::Corrupt { what: NOT_A_VALUE }) }

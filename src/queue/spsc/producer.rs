@@ -12,7 +12,8 @@ use crate::queue::endpoint::Endpoint;
 use crate::queue::forms::{check_capacity, end_forms};
 use crate::queue::slots::Slots;
 use crate::raw::patience::Patience;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed, short_forms};
+use crate::segment::forms::short_forms;
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::shareable::Shareable;
 
 /// The producing end of a [queue](super): one process's at a time.
