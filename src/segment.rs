@@ -20,6 +20,7 @@ use std::sync::Arc;
 mod backing;
 mod create;
 mod directory;
+pub(crate) mod forms;
 mod gate;
 mod geometry;
 pub(crate) mod lock;

@@ -24,7 +24,8 @@ use store::{Layout, Store};
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::patience::Patience;
-use crate::segment::object::{Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::shareable::{self, Shareable};
 
 /// A fixed number of elements that processes share.

@@ -15,7 +15,8 @@ use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
 use crate::raw::words::{WORD, word_of};
-use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// An integer or bool that processes share without a lock. The verbs and orderings are those of std's atomics.
 ///

@@ -17,8 +17,9 @@ use crate::raw::mutex::State;
 use crate::raw::patience::Patience;
 use crate::raw::seqlock::Versioned;
 use crate::raw::words::{self, WORD};
+use crate::segment::forms::{handle_forms, short_forms};
 use crate::segment::lock::{Hold, ObjectLock};
-use crate::segment::object::{Initial, Object, Region, Shape, handle_forms, sealed, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::shareable::{self, Shareable};
 
 /// A value that processes share.

@@ -15,6 +15,15 @@ pub enum LockError {
     /// This is a forked child that could not register as a participant of the segment: its places are all taken, or the child
     /// may not open the segment's file.
     NotAttached,
+    /// The barrier is broken: a party died, ran out of time or panicked, or somebody aborted it. Reset it.
+    Broken,
+    /// More permits than a semaphore may have, or more who wait at once than there is room for.
+    TooMany {
+        /// As many as there may be.
+        limit: usize,
+    },
+    /// This process holds none of the permits that it would release.
+    NotHeld,
     /// The index, or the end of the range, is outside of the array.
     OutOfBounds {
         /// The index asked for.
@@ -45,6 +54,9 @@ impl fmt::Display for LockError {
             Self::NotAttached => {
                 f.write_str("this forked process could not register as a participant of the segment: open the segment anew")
             }
+            Self::Broken => f.write_str("the barrier is broken: reset it, once everybody knows"),
+            Self::TooMany { limit } => write!(f, "there may be no more than {limit}"),
+            Self::NotHeld => f.write_str("this process holds no permit that it could release"),
             Self::OutOfBounds { index, len } => write!(f, "index {index} is outside of the array of {len} elements"),
             Self::LengthMismatch { range, slice } => {
                 write!(f, "the range has {range} elements and the slice {slice}: they must be equal")

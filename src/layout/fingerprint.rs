@@ -27,9 +27,25 @@ pub enum Kind {
     MessageQueue = 8,
     /// A `JoinableQueue`.
     JoinableQueue = 9,
+    /// A `ReentrantMutex`.
+    ReentrantMutex = 10,
+    /// An `RwLock`.
+    RwLock = 11,
+    /// A `Condvar`.
+    Condvar = 12,
+    /// A `Semaphore`.
+    Semaphore = 13,
+    /// A `BoundedSemaphore`.
+    BoundedSemaphore = 14,
+    /// An `Event`.
+    Event = 15,
+    /// A `Barrier`.
+    Barrier = 16,
+    /// A `Once`.
+    Once = 17,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 17] = [
     Kind::Value,
     Kind::Array,
     Kind::Atomic,
@@ -39,6 +55,14 @@ const KINDS: [Kind; 9] = [
     Kind::Bytes,
     Kind::MessageQueue,
     Kind::JoinableQueue,
+    Kind::ReentrantMutex,
+    Kind::RwLock,
+    Kind::Condvar,
+    Kind::Semaphore,
+    Kind::BoundedSemaphore,
+    Kind::Event,
+    Kind::Barrier,
+    Kind::Once,
 ];
 
 impl Kind {
@@ -122,7 +146,19 @@ pub(crate) fn entry_words(entry: &DirectoryEntry) -> String {
 
 fn words(kind: Kind, name: &str, size: u64, align: u32, count: Option<u64>) -> String {
     match (kind, count) {
-        (Kind::Mutex, _) => format!("a {kind}"),
+        (Kind::Barrier, Some(count)) => format!("a {kind} for {count} parties"),
+        (Kind::BoundedSemaphore, Some(count)) => format!("a {kind} of {count} permits"),
+        (Kind::RwLock | Kind::Event, _) => format!("an {kind}"),
+        (
+            Kind::Mutex
+            | Kind::ReentrantMutex
+            | Kind::Condvar
+            | Kind::Semaphore
+            | Kind::BoundedSemaphore
+            | Kind::Barrier
+            | Kind::Once,
+            _,
+        ) => format!("a {kind}"),
         (Kind::Array, Some(count)) => {
             format!("an {kind}<{name}> of {count} elements ({size} bytes, align {align})")
         }

@@ -29,10 +29,21 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
         match Kind::from_number(entry.kind) {
             // The kernel has marked the dead thread's locks, and whoever takes one next finishes what the lock protects. Doing it
             // here would swallow the news that the next locker is promised.
-            Some(Kind::Value | Kind::Array | Kind::Mutex | Kind::MessageQueue) => {}
+            Some(
+                Kind::Value
+                | Kind::Array
+                | Kind::Mutex
+                | Kind::MessageQueue
+                | Kind::ReentrantMutex
+                | Kind::Once,
+            ) => {}
             Some(Kind::JoinableQueue) => disown_jobs(mapping, &entry, id, exit),
             // Changed by single instructions.
-            Some(Kind::Atomic) => {}
+            Some(Kind::Atomic | Kind::Semaphore | Kind::Event) => {}
+            Some(Kind::RwLock) => {}
+            Some(Kind::Condvar) => {}
+            Some(Kind::BoundedSemaphore) => {}
+            Some(Kind::Barrier) => {}
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
             None => {}
@@ -89,9 +100,16 @@ pub(super) fn abandon_locks(mapping: &Mapping, _gate: &Gate<'_>) -> Result<(), S
     for entry in directory::entries(mapping) {
         let entry = entry?;
         match Kind::from_number(entry.kind) {
-            Some(Kind::Value | Kind::Array | Kind::Mutex | Kind::MessageQueue | Kind::JoinableQueue)
-                if entry.length >= 64 =>
-            {
+            Some(
+                Kind::Value
+                | Kind::Array
+                | Kind::Mutex
+                | Kind::MessageQueue
+                | Kind::JoinableQueue
+                | Kind::ReentrantMutex
+                | Kind::RwLock
+                | Kind::Once,
+            ) if entry.length >= 64 => {
                 // SAFETY: as above.
                 unsafe { mapping.lock_at(entry.offset).abandon() };
             }

@@ -7,9 +7,9 @@ use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::mutex::State;
 use crate::raw::patience::Patience;
+use crate::segment::forms::{handle_forms, plain_forms};
 use crate::segment::lock::{Hold, ObjectLock};
-use crate::segment::object::{self, Initial, Object, Region, Shape, handle_forms, sealed};
-use crate::segment::place::Place;
+use crate::segment::object::{Object, Region, Shape, sealed};
 
 /// A lock between processes.
 ///
@@ -49,40 +49,6 @@ pub struct MutexGuard<'a> {
 }
 
 impl Mutex {
-    /// Makes a segment of this name with one mutex in it.
-    ///
-    /// # Errors
-    /// See [`Options::create`](crate::segment::options::Options::create).
-    pub fn create(name: &str) -> Result<Self, SegmentError> {
-        object::create_alone(&Place::named(name)?, &())
-    }
-
-    /// Opens the one in the segment of this name.
-    ///
-    /// # Errors
-    /// See [`Options::open`](crate::segment::options::Options::open), and `TypeMismatch`.
-    pub fn open(name: &str) -> Result<Self, SegmentError> {
-        object::open_alone(&Place::named(name)?)
-    }
-
-    /// Opens the one in the segment of this name, or makes it where there is none or a stale one;
-    /// [`Segment::created`](crate::Segment::created) tells which.
-    ///
-    /// # Errors
-    /// Those of [`create`](Self::create) and [`open`](Self::open).
-    pub fn open_or_create(name: &str) -> Result<Self, SegmentError> {
-        object::open_or_create_alone(&Place::named(name)?, &())
-    }
-
-    /// Makes one in memory without a name, for this process and those it hands the handle to.
-    ///
-    /// # Errors
-    /// `NoSpace`, `Os`.
-    #[allow(clippy::new_ret_no_self)]
-    pub fn new() -> Result<Self, SegmentError> {
-        object::create_alone(&Place::Anonymous, &())
-    }
-
     /// Locks, waiting as long as it takes.
     ///
     /// # Errors
@@ -162,10 +128,7 @@ impl Object for Mutex {
     }
 }
 
-impl Initial<Mutex> for () {
-    fn plan(self) {}
-}
-
+plain_forms!(Mutex);
 handle_forms!([] Mutex);
 
 impl fmt::Debug for Mutex {
