@@ -3,12 +3,14 @@
 //! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
+//! - [`event`]: a flag that wakes everybody
 //! - [`event_word`]: a word to sleep on until somebody publishes
 //! - [`frames`]: how messages of any length lie in a ring of bytes
 //! - [`journal`]: undoing what a dead process left half done
 //! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
 //! - [`patience`]: how long to wait, and the way from looking to sleeping
+//! - [`semaphore`]: a count of permits
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
@@ -18,6 +20,7 @@ pub(crate) mod depot;
 #[cfg(not(loom))]
 pub(crate) mod elements;
 pub(crate) mod ends;
+pub(crate) mod event;
 pub(crate) mod event_word;
 #[cfg(not(loom))]
 pub(crate) mod frames;
@@ -30,6 +33,7 @@ pub(crate) mod mpmc;
 pub(crate) mod mutex;
 #[cfg(not(loom))]
 pub(crate) mod patience;
+pub(crate) mod semaphore;
 pub(crate) mod seqlock;
 pub(crate) mod spsc;
 #[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.

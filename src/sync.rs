@@ -1,12 +1,21 @@
 //! Locks between processes, which pass on when their holder is killed.
 //!
+//! - [`Event`]: a flag to wait for
 //! - [`Mutex`]: one at a time
+//! - [`Once`]: something to be done once
+//! - [`Semaphore`]: so many at a time, or so many things to take
 //! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
 
+mod event;
 mod mutex;
+mod once;
 #[cfg(feature = "raw_sync")]
 mod raw_sync;
+mod semaphore;
 
+pub use event::Event;
 pub use mutex::{Mutex, MutexGuard};
+pub use once::{Once, OnceState};
 #[cfg(feature = "raw_sync")]
 pub use raw_sync::RawSyncMutex;
+pub use semaphore::{Permit, Semaphore};
