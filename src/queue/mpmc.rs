@@ -86,7 +86,7 @@ impl<T: Shareable> Queue<T> {
     #[inline(always)]
     fn ring(&self) -> Ring<'_> {
         // SAFETY: as in `state`.
-        Ring::new(self.state(), unsafe { self.slots.as_ref() }, self.geometry)
+        Ring::new(self.state(), unsafe { self.slots.as_ref() }, &self.geometry)
     }
 
     #[inline(always)]

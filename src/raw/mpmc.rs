@@ -82,7 +82,7 @@ pub(crate) fn length(capacity: u64, size: usize) -> Option<u64> {
 pub(crate) struct Ring<'a> {
     state: &'a State,
     slots: &'a [AtomicU64],
-    geometry: Geometry,
+    geometry: &'a Geometry,
 }
 
 /// What of a ring does not change, in private memory.
@@ -183,7 +183,7 @@ struct Found<'a> {
 impl<'a> Ring<'a> {
     /// `slots` has [`slot_words`] words for each of the capacity's slots.
     #[inline(always)]
-    pub(crate) fn new(state: &'a State, slots: &'a [AtomicU64], geometry: Geometry) -> Self {
+    pub(crate) fn new(state: &'a State, slots: &'a [AtomicU64], geometry: &'a Geometry) -> Self {
         Self { state, slots, geometry }
     }
 
