@@ -12,6 +12,8 @@
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
 //! - [`patience`]: how long to wait, and the way from looking to sleeping
 //! - [`semaphore`]: a count of permits
+//! - [`permits`]: permits that know whose they are
+//! - [`rwlock`]: readers that count themselves, and a writer that looks at all counts
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
@@ -36,6 +38,8 @@ pub(crate) mod mutex;
 #[cfg(not(loom))]
 pub(crate) mod patience;
 pub(crate) mod semaphore;
+pub(crate) mod permits;
+pub(crate) mod rwlock;
 pub(crate) mod seqlock;
 pub(crate) mod spsc;
 #[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.

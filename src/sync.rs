@@ -7,6 +7,12 @@
 //! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
 
 mod event;
+//! - [`BoundedSemaphore`]: so many at a time, and permits that know whose they are
+//! - [`Mutex`]: one at a time
+//! - [`RwLock`]: one that writes at a time, or any number that read
+//! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
+
+mod bounded_semaphore;
 mod mutex;
 mod once;
 #[cfg(feature = "raw_sync")]
@@ -14,8 +20,12 @@ mod raw_sync;
 mod semaphore;
 
 pub use event::Event;
+mod rwlock;
+
+pub use bounded_semaphore::{BoundedSemaphore, BoundedSemaphorePermit};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceState};
 #[cfg(feature = "raw_sync")]
 pub use raw_sync::RawSyncMutex;
-pub use semaphore::{Permit, Semaphore};
+pub use semaphore::{Semaphore, SemaphorePermit};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};

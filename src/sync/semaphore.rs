@@ -57,7 +57,7 @@ unsafe impl Sync for Semaphore {}
 
 /// A permit of a [`Semaphore`]; dropping it releases it.
 #[must_use = "dropping the permit releases it at once"]
-pub struct Permit<'a> {
+pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
     /// The fork generation of the process that acquired it.
     generation: u32,
@@ -80,7 +80,7 @@ impl Semaphore {
     /// `NotAttached`, `Corrupt`.
     #[doc(alias = "sem_wait")]
     #[inline]
-    pub fn acquire(&self) -> Result<Permit<'_>, LockError> {
+    pub fn acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
         self.acquire_within(Patience::Forever)
     }
 
@@ -89,7 +89,7 @@ impl Semaphore {
     /// # Errors
     /// `WouldBlock`, and those of [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_>, LockError> {
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
         self.acquire_within(Patience::None)
     }
 
@@ -98,18 +98,18 @@ impl Semaphore {
     /// # Errors
     /// `Timeout`, and those of [`acquire`](Self::acquire).
     #[inline]
-    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>, LockError> {
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, LockError> {
         self.acquire_within(Patience::For(timeout))
     }
 
     #[inline(always)]
-    fn acquire_within(&self, patience: Patience) -> Result<Permit<'_>, LockError> {
+    fn acquire_within(&self, patience: Patience) -> Result<SemaphorePermit<'_>, LockError> {
         self.be_attached()?;
         match self.state().try_acquire() {
             Ok(()) => {}
             Err(miss) => self.acquire_after(miss, patience)?,
         }
-        Ok(Permit { semaphore: self, generation: fork::generation() })
+        Ok(SemaphorePermit { semaphore: self, generation: fork::generation() })
     }
 
     #[inline(always)]
@@ -163,14 +163,14 @@ impl Semaphore {
     }
 }
 
-impl Permit<'_> {
+impl SemaphorePermit<'_> {
     /// Leaves the permit acquired, for whoever [releases](Semaphore::release) it.
     pub fn forget(self) {
         core::mem::forget(self);
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for SemaphorePermit<'_> {
     #[inline]
     fn drop(&mut self) {
         // A forked child's copy of its parent's is not the child's.
@@ -243,11 +243,11 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-impl fmt::Debug for Permit<'_> {
+impl fmt::Debug for SemaphorePermit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("semaphore", self.semaphore).finish_non_exhaustive()
+        f.debug_struct("SemaphorePermit").field("semaphore", self.semaphore).finish_non_exhaustive()
     }
 }
 
 static_assertions::assert_impl_all!(Semaphore: Send, Sync, Clone);
-static_assertions::assert_impl_all!(Permit<'static>: Send, Sync);
+static_assertions::assert_impl_all!(SemaphorePermit<'static>: Send, Sync);
