@@ -11,7 +11,7 @@ use crate::layout::header::DirectoryEntry;
 use crate::raw::depot::{Depot, Layout};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
-use crate::raw::{mpmc, spsc, words};
+use crate::raw::{condvar, mpmc, spsc, words};
 
 /// How a participant goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             // Changed by single instructions.
             Some(Kind::Atomic | Kind::Semaphore | Kind::Event) => {}
             Some(Kind::RwLock) => {}
-            Some(Kind::Condvar) => {}
+            Some(Kind::Condvar) => repair_waiters(mapping, &entry, id),
             Some(Kind::BoundedSemaphore) => {}
             Some(Kind::Barrier) => {}
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
@@ -75,6 +75,13 @@ fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     if state.ends.repair(id, exit == Exit::Leaves) {
         state.items.notify(EVERYBODY);
         state.space.notify(EVERYBODY);
+    }
+}
+
+/// Frees the slots of a condition variable's waiter, and passes on what it was notified of.
+fn repair_waiters(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
+    if entry.length >= size_of::<condvar::State>() as u64 {
+        mapping.cells::<condvar::State>(entry.offset).repair(id);
     }
 }
 
