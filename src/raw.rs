@@ -1,5 +1,6 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
+//! - [`condvar`]: waiters with a slot each, to be notified
 //! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
@@ -18,6 +19,7 @@
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
 
+pub(crate) mod condvar;
 #[cfg(not(loom))]
 pub(crate) mod depot;
 #[cfg(not(loom))]

@@ -13,6 +13,11 @@ mod event;
 //! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
 
 mod bounded_semaphore;
+//! - [`ReentrantMutex`]: one thread at a time, which may lock it again
+//! - [`Condvar`]: waiting, with a mutex, for something to become true
+//! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
+
+mod condvar;
 mod mutex;
 mod once;
 #[cfg(feature = "raw_sync")]
@@ -23,9 +28,13 @@ pub use event::Event;
 mod rwlock;
 
 pub use bounded_semaphore::{BoundedSemaphore, BoundedSemaphorePermit};
+mod reentrant_mutex;
+
+pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceState};
 #[cfg(feature = "raw_sync")]
 pub use raw_sync::RawSyncMutex;
 pub use semaphore::{Semaphore, SemaphorePermit};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use reentrant_mutex::{ReentrantMutex, ReentrantMutexGuard};

@@ -15,6 +15,7 @@ use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
 use crate::primitive::{AtomicU32, AtomicU64};
 use crate::raw::patience::Patience;
 use crate::raw::{Cells, mutex};
+use crate::sys::file::FileId;
 
 /// The name of the object in a segment of its own.
 pub(crate) const ROOT: &str = "root";
@@ -96,6 +97,11 @@ pub struct Region {
 impl Region {
     pub(crate) fn segment(&self) -> &Segment {
         &self.segment
+    }
+
+    /// What tells the object from all others, by whatever mapping.
+    pub(super) fn place(&self) -> (FileId, u64) {
+        (self.segment.mapping().file_id, self.entry.offset)
     }
 
     /// The object's name in its segment.

@@ -15,6 +15,7 @@ use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
 use crate::raw::patience::Patience;
 use crate::raw::{mpmc, permits, rwlock, spsc, words};
+use crate::raw::{condvar, mpmc, spsc, words};
 
 /// How a participant goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,9 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             Some(Kind::RwLock) => send_out(mapping, &entry, id, exit),
             Some(Kind::Condvar) => {}
             Some(Kind::BoundedSemaphore) => free_permits(mapping, &entry, id),
+            Some(Kind::RwLock) => {}
+            Some(Kind::Condvar) => repair_waiters(mapping, &entry, id),
+            Some(Kind::BoundedSemaphore) => {}
             Some(Kind::Barrier) => {}
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
@@ -78,6 +82,13 @@ fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     if state.ends.repair(id, exit == Exit::Leaves) {
         state.items.notify(EVERYBODY);
         state.space.notify(EVERYBODY);
+    }
+}
+
+/// Frees the slots of a condition variable's waiter, and passes on what it was notified of.
+fn repair_waiters(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
+    if entry.length >= size_of::<condvar::State>() as u64 {
+        mapping.cells::<condvar::State>(entry.offset).repair(id);
     }
 }
 
