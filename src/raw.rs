@@ -1,5 +1,6 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
+//! - [`barrier`]: parties that wait for each other, of whom some may die
 //! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
@@ -13,6 +14,7 @@
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
 
+pub(crate) mod barrier;
 #[cfg(not(loom))]
 pub(crate) mod depot;
 #[cfg(not(loom))]

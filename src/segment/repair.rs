@@ -11,7 +11,7 @@ use crate::layout::header::DirectoryEntry;
 use crate::raw::depot::{Depot, Layout};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
-use crate::raw::{mpmc, spsc, words};
+use crate::raw::{barrier, mpmc, spsc, words};
 
 /// How a participant goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             Some(Kind::RwLock) => {}
             Some(Kind::Condvar) => {}
             Some(Kind::BoundedSemaphore) => {}
-            Some(Kind::Barrier) => {}
+            Some(Kind::Barrier) => repair_barrier(mapping, &entry, id, exit),
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
             None => {}
@@ -90,6 +90,17 @@ fn repair_ring(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
     mpmc::Ring::new(state, slots, mpmc::Geometry::new(capacity, size)).repair(dead);
     state.items.notify(EVERYBODY);
     state.space.notify(EVERYBODY);
+}
+
+/// Breaks a barrier for one of its parties, and tells whoever waits.
+fn repair_barrier(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
+    if barrier::length(entry.element_count) != Some(entry.length) {
+        return;
+    }
+    let state: &barrier::State = mapping.cells(entry.offset);
+    let words = (entry.length as usize - size_of::<barrier::State>()) / words::WORD;
+    let slots = mapping.words(entry.offset + size_of::<barrier::State>() as u64, words);
+    barrier::Barrier::new(state, slots).repair(id, exit == Exit::Leaves);
 }
 
 /// Marks every lock that anybody holds as left behind by the dead: for a segment that outlived the machine, or was copied to
