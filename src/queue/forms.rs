@@ -1,6 +1,7 @@
 //! What several kinds of queues have in common on their surface.
 
 use crate::error::SegmentError;
+use crate::segment::object::Shape;
 
 /// What is corrupt about a value whose bytes are not one.
 pub(super) const NOT_A_VALUE: &str = "a value in a queue";
@@ -11,6 +12,11 @@ pub(super) fn check_capacity(capacity: usize) -> Result<(), SegmentError> {
         return Err(SegmentError::InvalidOption { option: "capacity", allowed: "1 or more" });
     }
     Ok(())
+}
+
+/// The shape of a queue of this capacity.
+pub(super) fn shape(capacity: usize) -> Shape {
+    Shape { count: capacity as u64, flags: 0 }
 }
 
 /// What both ends of a queue with one producer and one consumer can.
@@ -74,3 +80,117 @@ macro_rules! end_forms {
     };
 }
 pub(super) use end_forms;
+
+/// What makes an end of such a queue an object: an endpoint, and where the messages lie.
+macro_rules! end_object {
+    ([$($generics:tt)*] $object:ty, $messages:ident, $fingerprint:path, $length:path) => {
+        impl<$($generics)*> $crate::segment::object::sealed::Sealed for $object {}
+
+        impl<$($generics)*> $crate::segment::object::Object for $object {
+            type Plan = usize;
+
+            fn fingerprint() -> $crate::layout::fingerprint::Fingerprint {
+                $fingerprint()
+            }
+
+            fn check(capacity: &usize) -> Result<(), $crate::SegmentError> {
+                $crate::queue::forms::check_capacity(*capacity)
+            }
+
+            fn shape(capacity: &usize) -> $crate::segment::object::Shape {
+                $crate::queue::forms::shape(*capacity)
+            }
+
+            fn length(shape: $crate::segment::object::Shape) -> Option<u64> {
+                $length(shape)
+            }
+
+            fn build(_: &usize, _: &$crate::segment::object::Region) {
+                // All zeros is an empty queue whose ends are vacant.
+            }
+
+            fn attach(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
+                take(region, false).map(|(end, $messages)| Self { end, $messages })
+            }
+
+            fn adopt(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
+                take(region, true).map(|(end, $messages)| Self { end, $messages })
+            }
+
+            fn region(&self) -> &$crate::segment::object::Region {
+                self.end.region()
+            }
+        }
+
+        impl<$($generics)*> $crate::Initial<$object> for usize {
+            fn plan(self) -> usize {
+                self
+            }
+        }
+    };
+}
+pub(super) use end_object;
+
+/// What makes a queue over a store an object, of the kind that has its name.
+#[cfg(feature = "serde")]
+macro_rules! store_object {
+    ($object:ident) => {
+        impl<T> $crate::segment::object::sealed::Sealed for $object<T> {}
+
+        impl<T: Serialize + DeserializeOwned> $crate::segment::object::Object for $object<T> {
+            type Plan = Limits;
+
+            fn fingerprint() -> $crate::layout::fingerprint::Fingerprint {
+                $crate::layout::fingerprint::Fingerprint::of::<T>($crate::layout::fingerprint::Kind::$object)
+            }
+
+            fn check(plan: &Limits) -> Result<(), $crate::SegmentError> {
+                plan.check()
+            }
+
+            fn shape(plan: &Limits) -> $crate::segment::object::Shape {
+                plan.shape()
+            }
+
+            fn length(shape: $crate::segment::object::Shape) -> Option<u64> {
+                Store::length(shape)
+            }
+
+            fn build(_plan: &Limits, region: &$crate::segment::object::Region) {
+                Store::build(region);
+            }
+
+            fn attach(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
+                Ok(Self { store: Arc::new(Store::attach(region)?), of: PhantomData })
+            }
+
+            fn region(&self) -> &$crate::segment::object::Region {
+                self.store.region()
+            }
+        }
+
+        /// A number of messages; see [`Limits::messages`].
+        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for usize {
+            fn plan(self) -> Limits {
+                Limits::messages(self)
+            }
+        }
+
+        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for Limits {
+            fn plan(self) -> Limits {
+                self
+            }
+        }
+
+        $crate::segment::forms::short_forms!([T: Serialize + DeserializeOwned] $object<T>);
+        $crate::segment::forms::handle_forms!([T: Serialize + DeserializeOwned] $object<T>);
+
+        impl<T> Clone for $object<T> {
+            fn clone(&self) -> Self {
+                Self { store: Arc::clone(&self.store), of: PhantomData }
+            }
+        }
+    };
+}
+#[cfg(feature = "serde")]
+pub(super) use store_object;

@@ -16,11 +16,9 @@ use serde::de::DeserializeOwned;
 
 use super::message::store::Store;
 use super::message::{Limits, codec};
-use crate::error::{DoneError, PopError, PushError, SegmentError};
-use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::error::{DoneError, PopError, PushError};
+use crate::queue::forms::store_object;
 use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, short_forms};
-use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// A queue of jobs of any type that serde knows. Who gets a job says when it is done, and who pushed it can wait for that.
 ///
@@ -187,61 +185,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     }
 }
 
-impl<T> sealed::Sealed for JoinableQueue<T> {}
-
-impl<T: Serialize + DeserializeOwned> Object for JoinableQueue<T> {
-    type Plan = Limits;
-
-    fn fingerprint() -> Fingerprint {
-        Fingerprint::of::<T>(Kind::JoinableQueue)
-    }
-
-    fn check(plan: &Limits) -> Result<(), SegmentError> {
-        plan.check()
-    }
-
-    fn shape(plan: &Limits) -> Shape {
-        plan.shape()
-    }
-
-    fn length(shape: Shape) -> Option<u64> {
-        Store::length(shape)
-    }
-
-    fn build(_plan: &Limits, region: &Region) {
-        Store::build(region);
-    }
-
-    fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { store: Arc::new(Store::attach(region)?), of: PhantomData })
-    }
-
-    fn region(&self) -> &Region {
-        self.store.region()
-    }
-}
-
-/// A number of jobs; see [`Limits::messages`].
-impl<T: Serialize + DeserializeOwned> Initial<JoinableQueue<T>> for usize {
-    fn plan(self) -> Limits {
-        Limits::messages(self)
-    }
-}
-
-impl<T: Serialize + DeserializeOwned> Initial<JoinableQueue<T>> for Limits {
-    fn plan(self) -> Limits {
-        self
-    }
-}
-
-short_forms!([T: Serialize + DeserializeOwned] JoinableQueue<T>);
-handle_forms!([T: Serialize + DeserializeOwned] JoinableQueue<T>);
-
-impl<T> Clone for JoinableQueue<T> {
-    fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store), of: PhantomData }
-    }
-}
+store_object!(JoinableQueue);
 
 impl<T> fmt::Debug for JoinableQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,11 +18,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::Store;
 
-use crate::error::{PopError, PushError, SegmentError};
-use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::error::{PopError, PushError};
+use crate::queue::forms::store_object;
 use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, short_forms};
-use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums, handles of this crate.
 ///
@@ -184,61 +182,7 @@ impl<'a, T: Serialize + DeserializeOwned> IntoIterator for &'a MessageQueue<T> {
     }
 }
 
-impl<T> sealed::Sealed for MessageQueue<T> {}
-
-impl<T: Serialize + DeserializeOwned> Object for MessageQueue<T> {
-    type Plan = Limits;
-
-    fn fingerprint() -> Fingerprint {
-        Fingerprint::of::<T>(Kind::MessageQueue)
-    }
-
-    fn check(plan: &Limits) -> Result<(), SegmentError> {
-        plan.check()
-    }
-
-    fn shape(plan: &Limits) -> Shape {
-        plan.shape()
-    }
-
-    fn length(shape: Shape) -> Option<u64> {
-        Store::length(shape)
-    }
-
-    fn build(_plan: &Limits, region: &Region) {
-        Store::build(region);
-    }
-
-    fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { store: Arc::new(Store::attach(region)?), of: PhantomData })
-    }
-
-    fn region(&self) -> &Region {
-        self.store.region()
-    }
-}
-
-/// A number of messages; see [`Limits::messages`].
-impl<T: Serialize + DeserializeOwned> Initial<MessageQueue<T>> for usize {
-    fn plan(self) -> Limits {
-        Limits::messages(self)
-    }
-}
-
-impl<T: Serialize + DeserializeOwned> Initial<MessageQueue<T>> for Limits {
-    fn plan(self) -> Limits {
-        self
-    }
-}
-
-short_forms!([T: Serialize + DeserializeOwned] MessageQueue<T>);
-handle_forms!([T: Serialize + DeserializeOwned] MessageQueue<T>);
-
-impl<T> Clone for MessageQueue<T> {
-    fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store), of: PhantomData }
-    }
-}
+store_object!(MessageQueue);
 
 impl<T> fmt::Debug for MessageQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

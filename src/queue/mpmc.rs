@@ -15,7 +15,7 @@ pub use lease::Lease;
 use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU32, AtomicU64};
-use crate::queue::forms::{NOT_A_VALUE, check_capacity};
+use crate::queue::forms::{NOT_A_VALUE, check_capacity, shape};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mpmc::{self, Geometry, Ring, State};
 use crate::raw::patience::{Patience, Spin};
@@ -86,7 +86,7 @@ impl<T: Shareable> Queue<T> {
     #[inline(always)]
     fn ring(&self) -> Ring<'_> {
         // SAFETY: as in `state`.
-        Ring::new(self.state(), unsafe { self.slots.as_ref() }, self.geometry)
+        Ring::new(self.state(), unsafe { self.slots.as_ref() }, &self.geometry)
     }
 
     #[inline(always)]
@@ -340,7 +340,7 @@ impl<T: Shareable> Object for Queue<T> {
     }
 
     fn shape(capacity: &usize) -> Shape {
-        Shape { count: *capacity as u64, flags: 0 }
+        shape(*capacity)
     }
 
     fn length(shape: Shape) -> Option<u64> {

@@ -84,10 +84,6 @@ fn fingerprint<T: Shareable>() -> Fingerprint {
     Fingerprint::of::<T>(Kind::Spsc)
 }
 
-fn shape(capacity: usize) -> Shape {
-    Shape { count: capacity as u64, flags: 0 }
-}
-
 /// Bytes of a queue of this shape.
 fn length<T: Shareable>(shape: Shape) -> Option<u64> {
     let slots = shape.count.checked_mul(size_of::<T>() as u64)?.checked_next_multiple_of(8)?;

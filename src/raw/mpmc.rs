@@ -30,6 +30,7 @@ mod word;
 use core::mem::MaybeUninit;
 
 use super::event_word::EventWord;
+use super::line::Line;
 use super::words::{self, WORD};
 use crate::primitive::{AtomicU64, Ordering};
 #[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
@@ -52,15 +53,6 @@ pub(crate) struct State {
     /// `{count, whether there may be RETURNED slots}`.
     returned: AtomicU64,
     _unused: [u64; 13],
-}
-
-/// A counter on two cache lines of its own: processors fetch them in pairs.
-#[derive(Debug)]
-#[cfg_attr(loom, derive(Default))]
-#[repr(C)]
-struct Line {
-    position: AtomicU64,
-    _unused: [u64; 15],
 }
 
 #[cfg(not(loom))]
@@ -90,7 +82,7 @@ pub(crate) fn length(capacity: u64, size: usize) -> Option<u64> {
 pub(crate) struct Ring<'a> {
     state: &'a State,
     slots: &'a [AtomicU64],
-    geometry: Geometry,
+    geometry: &'a Geometry,
 }
 
 /// What of a ring does not change, in private memory.
@@ -191,7 +183,7 @@ struct Found<'a> {
 impl<'a> Ring<'a> {
     /// `slots` has [`slot_words`] words for each of the capacity's slots.
     #[inline(always)]
-    pub(crate) fn new(state: &'a State, slots: &'a [AtomicU64], geometry: Geometry) -> Self {
+    pub(crate) fn new(state: &'a State, slots: &'a [AtomicU64], geometry: &'a Geometry) -> Self {
         Self { state, slots, geometry }
     }
 
@@ -216,7 +208,7 @@ impl<'a> Ring<'a> {
     #[inline(always)]
     pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<Pushed, Attempt> {
         // ORDER: Acquire pairs with the Release in `help`: the slots before this position show what made them passed.
-        let mut position = self.state.tail.position.load(Ordering::Acquire);
+        let mut position = self.state.tail.word.load(Ordering::Acquire);
         for _ in 0..self.patience() {
             let Some(slot) = self.slot(position) else { return Err(Attempt::Corrupt) };
             // ORDER: Acquire pairs with the Release of who freed the slot: what it read is read.
@@ -276,7 +268,7 @@ impl<'a> Ring<'a> {
     #[inline(always)]
     fn try_take(&self, mut take: impl FnMut(Found<'a>, Word) -> bool) -> Attempt {
         // ORDER: as in `try_push`.
-        let mut position = self.state.head.position.load(Ordering::Acquire);
+        let mut position = self.state.head.word.load(Ordering::Acquire);
         for _ in 0..self.patience() {
             let Some(slot) = self.slot(position) else { return Attempt::Corrupt };
             // ORDER: Acquire pairs with the Release of the commit in `try_push`: the message is there.
@@ -311,13 +303,13 @@ impl<'a> Ring<'a> {
     /// is never beyond `tail`.
     fn earliest_unused(&self, lap: Lap, index: u64) -> u64 {
         let used = self.geometry.next(self.geometry.position(lap.before(), index));
-        let head = self.state.head.position.load(Ordering::Acquire);
+        let head = self.state.head.word.load(Ordering::Acquire);
         if self.geometry.distance(used, head) > 0 { head } else { used }
     }
 
     /// A position that `head` cannot lie behind: all before it have been used again.
     fn earliest_unread(&self) -> u64 {
-        let tail = self.state.tail.position.load(Ordering::Acquire);
+        let tail = self.state.tail.word.load(Ordering::Acquire);
         let (lap, index) = (self.geometry.lap(tail), self.geometry.index(tail));
         self.geometry.position(lap.before(), index)
     }
@@ -326,23 +318,23 @@ impl<'a> Ring<'a> {
     /// look and its store moves the counter back, and whoever comes next walks on from there.
     #[inline(always)]
     fn help(&self, counter: &Line, position: u64) {
-        if counter.position.load(Ordering::Relaxed) == position {
+        if counter.word.load(Ordering::Relaxed) == position {
             // ORDER: Release pairs with the Acquire of who reads the counter: it sees this position's slot passed.
-            counter.position.store(self.geometry.next(position), Ordering::Release);
+            counter.word.store(self.geometry.next(position), Ordering::Release);
         }
     }
 
     /// Helps a counter past a position, and gives the next one to try: `bound`, where the counter lay farther behind than that.
     #[cold]
     fn pass(&self, counter: &Line, position: u64, bound: impl FnOnce() -> u64) -> u64 {
-        let now = counter.position.load(Ordering::Acquire);
+        let now = counter.word.load(Ordering::Acquire);
         if now != position {
             return now;
         }
         let (next, bound) = (self.geometry.next(position), bound());
         let next = if self.geometry.distance(next, bound) > 0 { bound } else { next };
         // ORDER: Release, as in `help`.
-        match counter.position.compare_exchange(position, next, Ordering::Release, Ordering::Acquire) {
+        match counter.word.compare_exchange(position, next, Ordering::Release, Ordering::Acquire) {
             Ok(_) => next,
             Err(now) => now,
         }
@@ -376,19 +368,19 @@ impl<'a> Ring<'a> {
     /// How far producers have come.
     #[inline(always)]
     pub(crate) fn pushed(&self) -> u64 {
-        self.state.tail.position.load(Ordering::Relaxed)
+        self.state.tail.word.load(Ordering::Relaxed)
     }
 
     /// How far consumers have come.
     #[inline(always)]
     pub(crate) fn popped(&self) -> u64 {
-        self.state.head.position.load(Ordering::Relaxed)
+        self.state.head.word.load(Ordering::Relaxed)
     }
 
     /// Messages in the ring, about: those in hands are not counted, those being written are.
     pub(crate) fn len(&self) -> u64 {
-        let head = self.state.head.position.load(Ordering::Acquire);
-        let tail = self.state.tail.position.load(Ordering::Acquire);
+        let head = self.state.head.word.load(Ordering::Acquire);
+        let tail = self.state.tail.word.load(Ordering::Acquire);
         let waiting = self.geometry.distance(head, tail).max(0) as u64;
         waiting.min(self.geometry.capacity)
     }

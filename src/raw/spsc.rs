@@ -16,7 +16,8 @@ mod model;
 
 use super::ends::Ends;
 use super::event_word::EventWord;
-use crate::primitive::{AtomicU64, Ordering};
+use super::line::Line;
+use crate::primitive::Ordering;
 
 /// The state: a line for each side, and one that both read and hardly anybody writes.
 #[derive(Debug)]
@@ -31,15 +32,6 @@ pub(crate) struct State {
     /// The producer sleeps on it.
     pub(crate) space: EventWord,
     _unused: [u64; 14],
-}
-
-/// An index on two cache lines of its own: processors fetch them in pairs.
-#[derive(Debug)]
-#[cfg_attr(loom, derive(Default))]
-#[repr(C)]
-struct Line {
-    index: AtomicU64,
-    _unused: [u64; 15],
 }
 
 #[cfg(not(loom))]
@@ -71,7 +63,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
     pub(crate) fn new(state: &State, capacity: u64) -> Result<Self, Contradiction> {
         let own = if PRODUCER { &state.tail } else { &state.head };
         // ORDER: Acquire pairs with the Release in `advance`, of the holder before.
-        let own = own.index.load(Ordering::Acquire);
+        let own = own.word.load(Ordering::Acquire);
         if capacity == 0 {
             return Err(Contradiction);
         }
@@ -104,7 +96,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
         let (other, ahead) = if PRODUCER { (&state.head, self.capacity) } else { (&state.tail, 0) };
         // ORDER: Acquire pairs with the Release in `advance` of the other side: what it has written is there, what it has read it
         // needs no more.
-        let limit = other.index.load(Ordering::Acquire).wrapping_add(ahead);
+        let limit = other.word.load(Ordering::Acquire).wrapping_add(ahead);
         let room = limit.wrapping_sub(self.own);
         // No index ever goes back.
         if room > self.capacity || room < self.known_room() {
@@ -125,7 +117,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
             self.at -= self.capacity;
         }
         // ORDER: Release pairs with the Acquire in `refresh` of the other side. The commit.
-        own.index.store(self.own, Ordering::Release);
+        own.word.store(self.own, Ordering::Release);
     }
 }
 
@@ -133,7 +125,7 @@ impl State {
     /// Units in the ring, about.
     pub(crate) fn len(&self, capacity: u64) -> u64 {
         // ORDER: Acquire pairs with the Release in `advance`, so that the tail is no older than what the consumer has seen of it.
-        let head = self.head.index.load(Ordering::Acquire);
-        self.tail.index.load(Ordering::Relaxed).wrapping_sub(head).min(capacity)
+        let head = self.head.word.load(Ordering::Acquire);
+        self.tail.word.load(Ordering::Relaxed).wrapping_sub(head).min(capacity)
     }
 }

@@ -87,7 +87,7 @@ fn repair_ring(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
     let state: &mpmc::State = mapping.cells(entry.offset);
     let words = (entry.length as usize - size_of::<mpmc::State>()) / words::WORD;
     let slots = mapping.words(entry.offset + size_of::<mpmc::State>() as u64, words);
-    mpmc::Ring::new(state, slots, mpmc::Geometry::new(capacity, size)).repair(dead);
+    mpmc::Ring::new(state, slots, &mpmc::Geometry::new(capacity, size)).repair(dead);
     state.items.notify(EVERYBODY);
     state.space.notify(EVERYBODY);
 }

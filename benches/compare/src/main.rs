@@ -1,9 +1,10 @@
-//! Breezeway's queues beside the hardware, the kernel and other crates, measured in interleaved rounds.
+//! Breezeway's queues and locks beside the hardware, the kernel and other crates, measured in interleaved rounds.
 //!
 //! Run by `cargo run --release`, with `-- --rounds N` for other than 15 and `-- --only PATTERN` for the sides whose name has
 //! that in it. See the README.
 //!
 //! - [`round_trip`], [`parked`], [`stream`], [`crowd`], [`bulk`]: what is measured, with the promises' sides in each
+//! - [`sync`]: semaphores, events, readers' locks and condition variables
 //! - [`idle`]: what it costs to wait
 //! - [`ends`]: each contender's queues behind [`message`]'s traits
 
@@ -19,6 +20,7 @@ mod promises;
 mod round_trip;
 mod stream;
 mod support;
+mod sync;
 
 use program::Program;
 use support::{cpu, sides};
@@ -26,11 +28,13 @@ use support::{cpu, sides};
 fn main() {
     let mut program = Program::asked_for();
     parked::add_processes(&mut program);
+    sync::add_parked(&mut program);
     cpu::settle();
     round_trip::add_processes(&mut program);
     stream::add_processes(&mut program);
     crowd::add_processes(&mut program);
     bulk::add_processes(&mut program);
+    sync::add_processes(&mut program);
     let sleepers = idle::Sleepers::new(&program);
     // Threads are the last: a process that has some does not fork.
     stream::add_threads(&mut program);

@@ -2,9 +2,9 @@
 
 use crate::support::sides::Bound::{AtLeast, AtMost};
 use crate::support::sides::Promise;
-use crate::{bulk, crowd, parked, round_trip, stream};
+use crate::{bulk, crowd, parked, round_trip, stream, sync};
 
-pub const PROMISES: [Promise; 10] = [
+pub const PROMISES: [Promise; 17] = [
     Promise {
         what: "round trip 64 B, to the naked line",
         of: round_trip::SPSC,
@@ -60,4 +60,41 @@ pub const PROMISES: [Promise; 10] = [
         bound: AtMost(1.5),
     },
     Promise { what: "a pipe's 64 KiB, to ours", of: bulk::PIPE, to: &[bulk::BYTES], bound: AtLeast(8.0) },
+    Promise {
+        what: "Semaphore, to sem_t",
+        of: sync::SEMAPHORE,
+        to: &[sync::SEM_T],
+        bound: AtMost(1.2),
+    },
+    Promise { what: "Event::is_set, ns", of: sync::IS_SET, to: &[], bound: AtMost(2.0) },
+    Promise {
+        what: "RwLock, read lock and unlock, to Mutex",
+        of: sync::READ,
+        to: &[sync::MUTEX],
+        bound: AtMost(1.5),
+    },
+    Promise {
+        what: "RwLock, beside another reader, to alone",
+        of: sync::TWO_READERS,
+        to: &[sync::READ],
+        bound: AtMost(1.2),
+    },
+    Promise {
+        what: "Condvar::notify_one, nobody waits, ns",
+        of: sync::NOTIFY,
+        to: &[],
+        bound: AtMost(20.0),
+    },
+    Promise {
+        what: "Condvar, one CPU, to bare futexes",
+        of: sync::CONDVAR_ONE,
+        to: &[parked::FUTEX_ONE],
+        bound: AtMost(1.2),
+    },
+    Promise {
+        what: "Condvar, two CPUs, to bare futexes",
+        of: sync::CONDVAR_TWO,
+        to: &[parked::FUTEX_TWO],
+        bound: AtMost(1.2),
+    },
 ];

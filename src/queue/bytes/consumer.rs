@@ -6,15 +6,13 @@ use core::fmt;
 use core::ops::Deref;
 use std::time::Duration;
 
-use super::{Words, fingerprint, length, shape, take};
-use crate::error::{PopError, SegmentError, Stop};
-use crate::layout::fingerprint::Fingerprint;
+use super::{Words, fingerprint, length, take};
+use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{check_capacity, end_forms};
+use crate::queue::forms::{end_forms, end_object};
 use crate::raw::frames::{self, Found, HEADER, longest};
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// The consuming end of a [queue of bytes](super): one process's at a time.
 ///
@@ -105,51 +103,7 @@ impl Drop for Message<'_> {
 }
 
 end_forms!([] Consumer, "producer", "Bytes, headers included,");
-
-impl sealed::Sealed for Consumer {}
-
-impl Object for Consumer {
-    type Plan = usize;
-
-    fn fingerprint() -> Fingerprint {
-        fingerprint()
-    }
-
-    fn check(capacity: &usize) -> Result<(), SegmentError> {
-        check_capacity(*capacity)
-    }
-
-    fn shape(capacity: &usize) -> Shape {
-        shape(*capacity)
-    }
-
-    fn length(shape: Shape) -> Option<u64> {
-        length(shape)
-    }
-
-    fn build(_: &usize, _: &Region) {
-        // As for the producer.
-    }
-
-    fn attach(region: Region) -> Result<Self, SegmentError> {
-        take(region, false).map(|(end, words)| Self { end, words })
-    }
-
-    fn adopt(region: Region) -> Result<Self, SegmentError> {
-        take(region, true).map(|(end, words)| Self { end, words })
-    }
-
-    fn region(&self) -> &Region {
-        self.end.region()
-    }
-}
-
-impl Initial<Consumer> for usize {
-    fn plan(self) -> usize {
-        self
-    }
-}
-
+end_object!([] Consumer, words, fingerprint, length);
 short_forms!([] Consumer);
 
 impl fmt::Debug for Consumer {

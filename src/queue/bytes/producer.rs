@@ -6,15 +6,13 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::{Words, fingerprint, length, shape, take};
-use crate::error::{PushError, SegmentError};
-use crate::layout::fingerprint::Fingerprint;
+use super::{Words, fingerprint, length, take};
+use crate::error::PushError;
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{check_capacity, end_forms};
+use crate::queue::forms::{end_forms, end_object};
 use crate::raw::frames::{HEADER, Place, frame, longest};
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 
 /// The producing end of a [queue of bytes](super): one process's at a time.
 ///
@@ -162,51 +160,7 @@ impl DerefMut for Reservation<'_> {
 }
 
 end_forms!([] Producer, "consumer", "Bytes, headers included,");
-
-impl sealed::Sealed for Producer {}
-
-impl Object for Producer {
-    type Plan = usize;
-
-    fn fingerprint() -> Fingerprint {
-        fingerprint()
-    }
-
-    fn check(capacity: &usize) -> Result<(), SegmentError> {
-        check_capacity(*capacity)
-    }
-
-    fn shape(capacity: &usize) -> Shape {
-        shape(*capacity)
-    }
-
-    fn length(shape: Shape) -> Option<u64> {
-        length(shape)
-    }
-
-    fn build(_: &usize, _: &Region) {
-        // All zeros is an empty queue whose ends are vacant.
-    }
-
-    fn attach(region: Region) -> Result<Self, SegmentError> {
-        take(region, false).map(|(end, words)| Self { end, words })
-    }
-
-    fn adopt(region: Region) -> Result<Self, SegmentError> {
-        take(region, true).map(|(end, words)| Self { end, words })
-    }
-
-    fn region(&self) -> &Region {
-        self.end.region()
-    }
-}
-
-impl Initial<Producer> for usize {
-    fn plan(self) -> usize {
-        self
-    }
-}
-
+end_object!([] Producer, words, fingerprint, length);
 short_forms!([] Producer);
 
 impl fmt::Debug for Producer {

@@ -5,15 +5,13 @@
 use core::fmt;
 use std::time::Duration;
 
-use super::{fingerprint, length, shape, take};
-use crate::error::{PopError, SegmentError, Stop};
-use crate::layout::fingerprint::Fingerprint;
+use super::{fingerprint, length, take};
+use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{NOT_A_VALUE, check_capacity, end_forms};
+use crate::queue::forms::{NOT_A_VALUE, end_forms, end_object};
 use crate::queue::slots::Slots;
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::shareable::Shareable;
 
 /// The consuming end of a [queue](super): one process's at a time.
@@ -126,51 +124,7 @@ impl<T: Shareable> Consumer<T> {
 }
 
 end_forms!([T: Shareable] Consumer<T>, "producer", "Values");
-
-impl<T: Shareable> sealed::Sealed for Consumer<T> {}
-
-impl<T: Shareable> Object for Consumer<T> {
-    type Plan = usize;
-
-    fn fingerprint() -> Fingerprint {
-        fingerprint::<T>()
-    }
-
-    fn check(capacity: &usize) -> Result<(), SegmentError> {
-        check_capacity(*capacity)
-    }
-
-    fn shape(capacity: &usize) -> Shape {
-        shape(*capacity)
-    }
-
-    fn length(shape: Shape) -> Option<u64> {
-        length::<T>(shape)
-    }
-
-    fn build(_: &usize, _: &Region) {
-        // As for the producer.
-    }
-
-    fn attach(region: Region) -> Result<Self, SegmentError> {
-        take(region, false).map(|(end, slots)| Self { end, slots })
-    }
-
-    fn adopt(region: Region) -> Result<Self, SegmentError> {
-        take(region, true).map(|(end, slots)| Self { end, slots })
-    }
-
-    fn region(&self) -> &Region {
-        self.end.region()
-    }
-}
-
-impl<T: Shareable> Initial<Consumer<T>> for usize {
-    fn plan(self) -> usize {
-        self
-    }
-}
-
+end_object!([T: Shareable] Consumer<T>, slots, fingerprint::<T>, length::<T>);
 short_forms!([T: Shareable] Consumer<T>);
 
 impl<T: Shareable> fmt::Debug for Consumer<T> {

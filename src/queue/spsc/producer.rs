@@ -5,15 +5,13 @@
 use core::fmt;
 use std::time::Duration;
 
-use super::{fingerprint, length, shape, take};
-use crate::error::{PushError, SegmentError, Stop};
-use crate::layout::fingerprint::Fingerprint;
+use super::{fingerprint, length, take};
+use crate::error::{PushError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{check_capacity, end_forms};
+use crate::queue::forms::{end_forms, end_object};
 use crate::queue::slots::Slots;
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
-use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::shareable::Shareable;
 
 /// The producing end of a [queue](super): one process's at a time.
@@ -128,51 +126,7 @@ impl<T: Shareable> Producer<T> {
 }
 
 end_forms!([T: Shareable] Producer<T>, "consumer", "Values");
-
-impl<T: Shareable> sealed::Sealed for Producer<T> {}
-
-impl<T: Shareable> Object for Producer<T> {
-    type Plan = usize;
-
-    fn fingerprint() -> Fingerprint {
-        fingerprint::<T>()
-    }
-
-    fn check(capacity: &usize) -> Result<(), SegmentError> {
-        check_capacity(*capacity)
-    }
-
-    fn shape(capacity: &usize) -> Shape {
-        shape(*capacity)
-    }
-
-    fn length(shape: Shape) -> Option<u64> {
-        length::<T>(shape)
-    }
-
-    fn build(_: &usize, _: &Region) {
-        // All zeros is an empty queue whose ends are vacant.
-    }
-
-    fn attach(region: Region) -> Result<Self, SegmentError> {
-        take(region, false).map(|(end, slots)| Self { end, slots })
-    }
-
-    fn adopt(region: Region) -> Result<Self, SegmentError> {
-        take(region, true).map(|(end, slots)| Self { end, slots })
-    }
-
-    fn region(&self) -> &Region {
-        self.end.region()
-    }
-}
-
-impl<T: Shareable> Initial<Producer<T>> for usize {
-    fn plan(self) -> usize {
-        self
-    }
-}
-
+end_object!([T: Shareable] Producer<T>, slots, fingerprint::<T>, length::<T>);
 short_forms!([T: Shareable] Producer<T>);
 
 impl<T: Shareable> fmt::Debug for Producer<T> {

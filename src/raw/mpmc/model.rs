@@ -44,7 +44,7 @@ impl Shared {
     }
 
     fn ring(&self) -> Ring<'_> {
-        Ring::new(&self.state, &self.slots, self.geometry)
+        Ring::new(&self.state, &self.slots, &self.geometry)
     }
 
     /// Pushes a message, as participant `me`. `None` where the ring is full, or somebody is in the way.

@@ -244,7 +244,7 @@ fn a_consumer_and_its_heir() {
 fn the_count_wraps_around() {
     let seen = explore(2, 5, |shared| {
         for line in [&shared.state.tail, &shared.state.head] {
-            line.index.store(u64::MAX - 1, Ordering::Relaxed); // A multiple of the capacity.
+            line.word.store(u64::MAX - 1, Ordering::Relaxed); // A multiple of the capacity.
         }
         let mut producer = Worker::<true>::new(shared);
         let consumer = thread::spawn({

@@ -1,0 +1,157 @@
+//! Semaphores, events, readers' locks and condition variables, beside what the C library and the kernel have.
+
+#![allow(unsafe_code)]
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use breezeway::sync::{Condvar, Event, Mutex, RwLock, Semaphore};
+
+use crate::parked;
+use crate::program::Program;
+use crate::support::cpu::{OUR_CPU, PARTNER_CPU};
+use crate::support::page::Page;
+use crate::support::partner::{Job, Partner};
+use crate::support::sides::{Side, timed};
+
+pub const SEMAPHORE: &str = "sync: Semaphore, acquire and release";
+pub const SEM_T: &str = "sync: sem_t, wait and post";
+pub const IS_SET: &str = "sync: Event::is_set";
+pub const MUTEX: &str = "sync: Mutex, lock and unlock";
+pub const READ: &str = "sync: RwLock, read lock and unlock";
+pub const TWO_READERS: &str = "sync: RwLock, the same beside another reader";
+pub const NOTIFY: &str = "sync: Condvar::notify_one, nobody waits";
+pub const CONDVAR_ONE: &str = "parked, one CPU: Condvar";
+pub const CONDVAR_TWO: &str = "parked, two CPUs: Condvar";
+
+/// Of those who sleep; see [`parked::add_processes`].
+pub fn add_parked(program: &mut Program) {
+    program.add(CONDVAR_ONE, |name| ping_pong(name, OUR_CPU));
+    program.add(CONDVAR_TWO, |name| ping_pong(name, PARTNER_CPU));
+}
+
+pub fn add_processes(program: &mut Program) {
+    program.add(SEMAPHORE, |name| {
+        let semaphore = Semaphore::new(1).expect("a semaphore");
+        Side::looped(name, move || drop(black_box(&semaphore).acquire().expect("a permit")))
+    });
+    program.add(SEM_T, |name| {
+        let semaphore = Posix::new(Page::new());
+        Side::looped(name, move || black_box(&semaphore).wait_and_post())
+    });
+    program.add(IS_SET, |name| {
+        let event = Event::new().expect("an event");
+        Side::looped(name, move || black_box(&event).is_set())
+    });
+    program.add(MUTEX, |name| {
+        let mutex = Mutex::new().expect("a mutex");
+        Side::looped(name, move || drop(black_box(&mutex).lock().expect("the lock")))
+    });
+    program.add(READ, |name| {
+        let lock = RwLock::new().expect("a lock");
+        Side::looped(name, move || drop(black_box(&lock).read().expect("the lock")))
+    });
+    program.add(TWO_READERS, |name| {
+        let lock = RwLock::new().expect("a lock");
+        let partner = Partner::fork(|| vec![read_until_told(lock.clone())]);
+        Side::new(name, move |times| {
+            let reading = partner.begin(0, 0);
+            let elapsed = timed(times, || drop(black_box(&lock).read().expect("the lock")));
+            assert!(reading.stop() > 0, "the other has read meanwhile");
+            elapsed
+        })
+    });
+    program.add(NOTIFY, |name| {
+        let condvar = Condvar::new().expect("a condition variable");
+        Side::looped(name, move || black_box(&condvar).notify_one())
+    });
+}
+
+/// The other reader. It answers how often it was.
+fn read_until_told(lock: RwLock) -> Job {
+    Box::new(move |_, stop| {
+        let mut times = 0;
+        while times == 0 || !stop.is_told() {
+            drop(black_box(&lock).read().expect("the lock"));
+            times += 1;
+        }
+        times
+    })
+}
+
+/// One who asks and one who answers, each in its own condition variable until it is its turn.
+fn ping_pong(name: &'static str, cpu: usize) -> Side<'static> {
+    let table = Table {
+        mutex: Mutex::new().expect("a mutex"),
+        asked: Condvar::new().expect("a condition variable"),
+        answered: Condvar::new().expect("a condition variable"),
+        // Both under the lock.
+        questions: Page::new().word(0),
+        answers: Page::new().word(0),
+    };
+    let ask = {
+        let table = table.clone();
+        move || -> Job {
+            Box::new(move |times, _| {
+                let mut start = Instant::now();
+                for n in 0..=times {
+                    let guard = table.mutex.lock().expect("the lock");
+                    table.questions.fetch_add(1, Ordering::Relaxed);
+                    table.asked.notify_one();
+                    let owing = || table.answers.load(Ordering::Relaxed) < table.questions.load(Ordering::Relaxed);
+                    drop(table.answered.wait_while(guard, owing).expect("the lock"));
+                    if n == 0 {
+                        start = Instant::now();
+                    }
+                }
+                start.elapsed().as_nanos() as u64
+            })
+        }
+    };
+    let echo = move || -> Job {
+        Box::new(move |times, _| {
+            for _ in 0..=times {
+                let guard = table.mutex.lock().expect("the lock");
+                let idle = || table.questions.load(Ordering::Relaxed) == table.answers.load(Ordering::Relaxed);
+                let guard = table.asked.wait_while(guard, idle).expect("the lock");
+                table.answers.fetch_add(1, Ordering::Relaxed);
+                table.answered.notify_one();
+                drop(guard);
+            }
+            times
+        })
+    };
+    parked::side(name, cpu, ask, echo)
+}
+
+#[derive(Clone)]
+struct Table {
+    mutex: Mutex,
+    asked: Condvar,
+    answered: Condvar,
+    questions: &'static AtomicU64,
+    answers: &'static AtomicU64,
+}
+
+/// The C library's semaphore between processes.
+struct Posix(*mut libc::sem_t);
+
+impl Posix {
+    fn new(page: Page) -> Self {
+        let semaphore: *mut libc::sem_t = page.line(0).as_ptr().cast();
+        // SAFETY: a line of a page that is never unmapped, long and aligned enough, and nobody else's.
+        let failed = unsafe { libc::sem_init(semaphore, 1, 1) };
+        assert_eq!(failed, 0, "a semaphore");
+        Self(semaphore)
+    }
+
+    #[inline(always)]
+    fn wait_and_post(&self) {
+        // SAFETY: `new` made it.
+        let waited = unsafe { libc::sem_wait(self.0) };
+        // SAFETY: as above.
+        let posted = unsafe { libc::sem_post(self.0) };
+        assert_eq!((waited, posted), (0, 0));
+    }
+}
