@@ -1,6 +1,7 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
 //! - [`condvar`]: waiters with a slot each, to be notified
+//! - [`barrier`]: parties that wait for each other, of whom some may die
 //! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
@@ -20,6 +21,7 @@
 //! - [`words`]: copies through shared words
 
 pub(crate) mod condvar;
+pub(crate) mod barrier;
 #[cfg(not(loom))]
 pub(crate) mod depot;
 #[cfg(not(loom))]

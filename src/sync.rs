@@ -1,6 +1,7 @@
 //! Locks between processes, which pass on when their holder is killed.
 //!
 //! - [`Event`]: a flag to wait for
+//! - [`Barrier`]: parties that wait until all of them are there
 //! - [`Mutex`]: one at a time
 //! - [`Once`]: something to be done once
 //! - [`Semaphore`]: so many at a time, or so many things to take
@@ -18,6 +19,7 @@ mod bounded_semaphore;
 //! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
 
 mod condvar;
+mod barrier;
 mod mutex;
 mod once;
 #[cfg(feature = "raw_sync")]
@@ -31,6 +33,7 @@ pub use bounded_semaphore::{BoundedSemaphore, BoundedSemaphorePermit};
 mod reentrant_mutex;
 
 pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceState};
 #[cfg(feature = "raw_sync")]

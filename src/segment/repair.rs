@@ -16,6 +16,7 @@ use crate::raw::mutex::State;
 use crate::raw::patience::Patience;
 use crate::raw::{mpmc, permits, rwlock, spsc, words};
 use crate::raw::{condvar, mpmc, spsc, words};
+use crate::raw::{barrier, mpmc, spsc, words};
 
 /// How a participant goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             Some(Kind::RwLock) => {}
             Some(Kind::Condvar) => repair_waiters(mapping, &entry, id),
             Some(Kind::BoundedSemaphore) => {}
-            Some(Kind::Barrier) => {}
+            Some(Kind::Barrier) => repair_barrier(mapping, &entry, id, exit),
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
             None => {}
@@ -134,6 +135,15 @@ fn free_permits(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
     let start = entry.offset + size_of::<permits::State>() as u64;
     let words = mapping.words32(start, entry.element_count as usize);
     permits::Permits::new(mapping.cells(entry.offset), words).repair(id);
+/// Breaks a barrier for one of its parties, and tells whoever waits.
+fn repair_barrier(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
+    if barrier::length(entry.element_count) != Some(entry.length) {
+        return;
+    }
+    let state: &barrier::State = mapping.cells(entry.offset);
+    let words = (entry.length as usize - size_of::<barrier::State>()) / words::WORD;
+    let slots = mapping.words(entry.offset + size_of::<barrier::State>() as u64, words);
+    barrier::Barrier::new(state, slots).repair(id, exit == Exit::Leaves);
 }
 
 /// Marks every lock that anybody holds as left behind by the dead: for a segment that outlived the machine, or was copied to
