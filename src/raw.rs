@@ -1,7 +1,7 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
-//! - [`condvar`]: waiters with a slot each, to be notified
 //! - [`barrier`]: parties that wait for each other, of whom some may die
+//! - [`condvar`]: waiters with a slot each, to be notified
 //! - [`depot`]: messages of any size, of which a death loses none
 //! - [`elements`]: an array's elements, stored so that none is ever torn
 //! - [`ends`]: whose the two ends of a single-producer queue are
@@ -13,15 +13,15 @@
 //! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
 //! - [`patience`]: how long to wait, and the way from looking to sleeping
-//! - [`semaphore`]: a count of permits
 //! - [`permits`]: permits that know whose they are
 //! - [`rwlock`]: readers that count themselves, and a writer that looks at all counts
+//! - [`semaphore`]: a count of permits
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`words`]: copies through shared words
 
-pub(crate) mod condvar;
 pub(crate) mod barrier;
+pub(crate) mod condvar;
 #[cfg(not(loom))]
 pub(crate) mod depot;
 #[cfg(not(loom))]
@@ -41,9 +41,9 @@ pub(crate) mod mpmc;
 pub(crate) mod mutex;
 #[cfg(not(loom))]
 pub(crate) mod patience;
-pub(crate) mod semaphore;
 pub(crate) mod permits;
 pub(crate) mod rwlock;
+pub(crate) mod semaphore;
 pub(crate) mod seqlock;
 pub(crate) mod spsc;
 #[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.

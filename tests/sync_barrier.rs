@@ -75,7 +75,9 @@ fn a_party_of_one_passes_alone() {
     let _watchdog = Watchdog::start(20);
     let barrier = Barrier::new(1).unwrap();
     let passes = [barrier.wait(), barrier.try_wait(), barrier.wait_timeout(Duration::ZERO)];
-    assert!(passes.into_iter().all(|pass| pass.is_ok_and(|result| result.is_leader() && result.index() == 0)));
+    assert!(
+        passes.into_iter().all(|pass| pass.is_ok_and(|result| result.is_leader() && result.index() == 0))
+    );
     let mut called = false;
     barrier.wait_with(|| called = true).unwrap();
     assert!(called);

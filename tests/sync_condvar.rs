@@ -1,11 +1,11 @@
 //! [`breezeway::sync::Condvar`]: waiting for each other, in one process and in several, and what deaths leave of it.
 
-#[allow(unreachable_pub)]
-mod support;
 #[path = "sync_condvar/damage.rs"]
 mod damage;
 #[path = "sync_condvar/deaths.rs"]
 mod deaths;
+#[allow(unreachable_pub)]
+mod support;
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -76,7 +76,8 @@ fn in_a_child() {
             drop(guards);
         }
         "wait while" => {
-            let guard = scene.condvar.wait_while(scene.mutex.lock().unwrap(), || scene.ready.load(Relaxed) == 0);
+            let guard =
+                scene.condvar.wait_while(scene.mutex.lock().unwrap(), || scene.ready.load(Relaxed) == 0);
             scene.ready.fetch_sub(1, Relaxed);
             say(if guard.unwrap().recovered() { "recovered" } else { "ready" });
         }
@@ -145,7 +146,10 @@ fn so_many_are_notified_as_asked() {
         assert_eq!({ sleeper }.hear(), "woken");
     }
     scene.until_waiting(0);
-    assert_eq!((scene.condvar.notify_one(), scene.condvar.notify_n(3), scene.condvar.notify_all()), (0, 0, 0));
+    assert_eq!(
+        (scene.condvar.notify_one(), scene.condvar.notify_n(3), scene.condvar.notify_all()),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -223,7 +227,8 @@ fn with_a_reentrant_mutex() {
     assert!(sleeper.join().success());
 
     // Other guards, of other handles and other mappings, hold it again afterwards.
-    let free = || std::thread::scope(|scope| scope.spawn(|| scene.reentrant.try_lock().is_ok()).join().unwrap());
+    let free =
+        || std::thread::scope(|scope| scope.spawn(|| scene.reentrant.try_lock().is_ok()).join().unwrap());
     let millisecond = Duration::from_millis(1);
     for first_waits in [true, false] {
         let other = Scene::of(Segment::open(&name).unwrap());
@@ -268,7 +273,9 @@ fn no_more_wait_than_there_are_slots() {
     std::thread::scope(|scope| {
         for _ in 0..SLOTS {
             scope.spawn(|| {
-                drop(scene.condvar.wait_while(scene.mutex.lock().unwrap(), || scene.ready.load(Relaxed) == 0));
+                drop(
+                    scene.condvar.wait_while(scene.mutex.lock().unwrap(), || scene.ready.load(Relaxed) == 0),
+                );
             });
         }
         scene.until_waiting(SLOTS as u32);

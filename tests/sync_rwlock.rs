@@ -1,9 +1,9 @@
 //! [`breezeway::sync::RwLock`]: many readers or one writer, between threads and processes, living and dying.
 
-#[allow(unreachable_pub)]
-mod support;
 #[path = "sync_rwlock/damage.rs"]
 mod damage;
+#[allow(unreachable_pub)]
+mod support;
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -49,11 +49,8 @@ fn hold(lock: &RwLock, side: &str) {
 
 fn wait(lock: &RwLock, side: &str) {
     say(&thread_id());
-    let recovered = if side == "read" {
-        lock.read().unwrap().recovered()
-    } else {
-        lock.write().unwrap().recovered()
-    };
+    let recovered =
+        if side == "read" { lock.read().unwrap().recovered() } else { lock.write().unwrap().recovered() };
     say(if recovered { "recovered" } else { "locked" });
     listen();
 }

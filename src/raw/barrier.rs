@@ -327,12 +327,8 @@ impl<'a> Barrier<'a> {
             let found = Arrival(slot.load(Ordering::Acquire));
             if found.participant() == id {
                 // ORDER: AcqRel keeps what the claim has released. Fails where a party has the slot now.
-                let _ = slot.compare_exchange(
-                    found.0,
-                    found.nameless().0,
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                );
+                let _ =
+                    slot.compare_exchange(found.0, found.nameless().0, Ordering::AcqRel, Ordering::Relaxed);
             }
         }
         self.state.event.notify(EVERYBODY);

@@ -104,7 +104,8 @@ impl State {
         let waiting = Word::waiting(Ticket::new(number), me);
         // Each begins elsewhere, so that they are not in each other's way.
         let first = (number % SLOTS as u64) as usize;
-        let index = (first..SLOTS).chain(0..first).find(|index| self.slots[*index].move_from(Word::FREE, waiting))?;
+        let index =
+            (first..SLOTS).chain(0..first).find(|index| self.slots[*index].move_from(Word::FREE, waiting))?;
         let (word, bit) = self.bit(index);
         // ORDER: Release pairs with the Acquire in `next_behind`. Who notifies behind the release of the mutex sees the bit.
         word.fetch_or(bit, Ordering::Release);

@@ -14,9 +14,7 @@ use crate::raw::depot::{Depot, Layout};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
 use crate::raw::patience::Patience;
-use crate::raw::{mpmc, permits, rwlock, spsc, words};
-use crate::raw::{condvar, mpmc, spsc, words};
-use crate::raw::{barrier, mpmc, spsc, words};
+use crate::raw::{barrier, condvar, mpmc, permits, rwlock, spsc, words};
 
 /// How a participant goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +44,8 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             // Changed by single instructions.
             Some(Kind::Atomic | Kind::Semaphore | Kind::Event) => {}
             Some(Kind::RwLock) => send_out(mapping, &entry, id, exit),
-            Some(Kind::Condvar) => {}
-            Some(Kind::BoundedSemaphore) => free_permits(mapping, &entry, id),
-            Some(Kind::RwLock) => {}
             Some(Kind::Condvar) => repair_waiters(mapping, &entry, id),
-            Some(Kind::BoundedSemaphore) => {}
+            Some(Kind::BoundedSemaphore) => free_permits(mapping, &entry, id),
             Some(Kind::Barrier) => repair_barrier(mapping, &entry, id, exit),
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
@@ -135,6 +130,8 @@ fn free_permits(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
     let start = entry.offset + size_of::<permits::State>() as u64;
     let words = mapping.words32(start, entry.element_count as usize);
     permits::Permits::new(mapping.cells(entry.offset), words).repair(id);
+}
+
 /// Breaks a barrier for one of its parties, and tells whoever waits.
 fn repair_barrier(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     if barrier::length(entry.element_count) != Some(entry.length) {

@@ -187,11 +187,7 @@ impl Barrier {
         self.region.segment().mapping().care_for_the_dead();
     }
 
-    fn wait_within(
-        &self,
-        patience: Patience,
-        action: impl FnOnce(),
-    ) -> Result<BarrierWaitResult, LockError> {
+    fn wait_within(&self, patience: Patience, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
         let (me, barrier) = (self.me()?, self.barrier());
         let mut arrived = None;
         let look = || {
@@ -209,8 +205,7 @@ impl Barrier {
             stage_of(barrier.outcome(arrived)?, arrived)
         };
         // Whoever wakes anybody wakes all: nothing is to be passed on.
-        let stage =
-            wait_for(&self.state().event, Sleepers::One, patience, &self.spin, look, || self.care());
+        let stage = wait_for(&self.state().event, Sleepers::One, patience, &self.spin, look, || self.care());
         match (stage, arrived) {
             (Some(Ok(Stage::Passed(arrived))), _) => Ok(self.result(arrived)),
             (Some(Ok(Stage::Last(arrived))), _) => self.lead(arrived, action),

@@ -108,7 +108,11 @@ impl Condvar {
     /// # Errors
     /// Those of [`wait`](Self::wait).
     #[doc(alias = "wait_for")]
-    pub fn wait_while<G: WaitGuard>(&self, guard: G, condition: impl FnMut() -> bool) -> Result<G, LockError> {
+    pub fn wait_while<G: WaitGuard>(
+        &self,
+        guard: G,
+        condition: impl FnMut() -> bool,
+    ) -> Result<G, LockError> {
         Ok(self.wait_while_until(guard, None, condition)?.0)
     }
 

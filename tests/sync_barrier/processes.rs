@@ -23,9 +23,8 @@ fn pass(what: &str, parties: u64, rounds: u64) {
     children.iter_mut().for_each(|child| assert_eq!(child.hear(), "ready"));
     children.iter_mut().for_each(|child| child.tell("go"));
     children.into_iter().for_each(|child| assert!(child.join().success()));
-    let counter = |name: &str| {
-        segment.get::<Atomic<u64>>(name).unwrap().load(std::sync::atomic::Ordering::Relaxed)
-    };
+    let counter =
+        |name: &str| segment.get::<Atomic<u64>>(name).unwrap().load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(counter("before"), parties * rounds);
     assert_eq!(counter("runs"), rounds, "one action for each time");
     assert_eq!(counter("indices"), rounds * parties * (parties - 1) / 2, "each index once");

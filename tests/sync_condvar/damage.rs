@@ -5,9 +5,9 @@ use std::time::Duration;
 use breezeway::LockError;
 
 use crate::Scene;
+use crate::support::Watchdog;
 use crate::support::scratch::patch;
 use crate::support::waiting::asleep;
-use crate::support::Watchdog;
 
 const TAKEN: u64 = 8;
 const SLOTS: u64 = 128;

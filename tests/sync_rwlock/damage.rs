@@ -52,7 +52,11 @@ fn any_word_behind_the_lock_may_be_anything() {
                 assert!(matches!(done[3], Err(LockError::Corrupt { .. })), "{done:?}, {word:#x} at {place}");
             }
             if place == WRITER {
-                assert_eq!(done, [Ok(()); 4], "whoever has the lock knows that there is no writer: {word:#x}");
+                assert_eq!(
+                    done,
+                    [Ok(()); 4],
+                    "whoever has the lock knows that there is no writer: {word:#x}"
+                );
             }
             patch(&path, at + place, &[0; 8]);
             assert_eq!(work(&lock), [Ok(()); 4], "sound again");
