@@ -230,24 +230,6 @@ pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
     wait_once(&subject);
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    {
-        let t = traces.next().unwrap();
-        let mut h = std::collections::BTreeMap::new();
-        for n in 0..=t.last() {
-            *h.entry(t.address(n).unwrap()).or_insert(0) += 1;
-        }
-        let mut v: Vec<_> = h.into_iter().collect();
-        v.sort_by_key(|x| std::cmp::Reverse(x.1));
-        eprintln!(
-            "{} {:?} calls {:?} sleeps {:?}",
-            t.last(),
-            &v[..40].iter().map(|(a, c)| format!("{:x}:{}", a, c)).collect::<Vec<_>>(),
-            t.system_calls(),
-            t.sleeps()
-        );
-        eprintln!("{}", std::fs::read_to_string("/proc/self/maps").unwrap());
-        panic!();
-    }
     let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is two sleeps and more");
     let mut tally = Tally::default();
     let mut steps = 0;
