@@ -17,6 +17,7 @@ use crate::kill::process::Process;
 use crate::kill::progress;
 use crate::kill::tally::Tally;
 use crate::kill::trace::Trace;
+use crate::kill::window::{Holder, LockView};
 
 /// The word beside its lock, and what stands there.
 const BESIDE: u64 = 56;
@@ -51,6 +52,7 @@ const PATIENCE: Duration = Duration::from_millis(120);
 struct Call {
     name: String,
     segment: Segment,
+    lock: LockView,
     word: StateWord,
     fields: [Atomic<u64>; 2],
     /// The word when the child was seen last.
@@ -77,8 +79,9 @@ impl Call {
         let segment = Segment::options().participants(8).create(name, 1 << 16).unwrap();
         segment.add::<Once>("once", ()).unwrap();
         let fields = ["a", "b"].map(|field| segment.add(field, 0).unwrap());
-        let word = StateWord::of(&segment, BESIDE);
-        Self { name: name.to_owned(), segment, word, fields, seen: NEW, deed, waits, waiter: None }
+        let (lock, word) = (LockView::of(&segment), StateWord::of(&segment, BESIDE));
+        let name = name.to_owned();
+        Self { name, segment, lock, word, fields, seen: NEW, deed, waits, waiter: None }
     }
 
     /// Another, which sleeps until it is done.
@@ -164,11 +167,11 @@ impl Subject for Call {
         }
     }
 
-    fn observe(&mut self, _: &Child) {
+    fn observe(&mut self, child: &Child) {
         self.seen = self.word.get();
         assert!(self.seen != DONE || self.is_filled(), "what is done is there");
-        // It comes when the child is at it, which holds the lock then.
-        if self.waits && self.waiter.is_none() && self.seen == BEGUN {
+        let is_at_it = self.seen == BEGUN && self.lock.holder() == Holder::Thread(child.pid());
+        if self.waits && self.waiter.is_none() && is_at_it {
             self.wait();
         }
     }
@@ -176,6 +179,8 @@ impl Subject for Call {
     fn survive(&mut self, death: &Death) -> &'static str {
         let after = match self.deed {
             Deed::Fill | Deed::FillAndStop => DONE,
+            // In the first run, the waiter may have done it by now.
+            Deed::Panic if self.waiter.is_some() => self.seen,
             Deed::Panic => BEGUN,
             Deed::Refused | Deed::Wait => {
                 assert_eq!(self.seen, BEGUN, "who is at it is at it");
@@ -184,7 +189,8 @@ impl Subject for Call {
         };
         assert!(!death.completed || self.seen == after, "what has returned has happened");
         if let Some(waiter) = self.waiter.take() {
-            let expected = if self.seen == DONE { WAS_DONE } else { DID_IT_AGAIN };
+            let was_done = self.deed != Deed::Panic && self.seen == DONE;
+            let expected = if was_done { WAS_DONE } else { DID_IT_AGAIN };
             assert_eq!(waiter.exit_code(), Some(expected));
             let outcome = self.outcome();
             self.seen = DONE;
