@@ -57,7 +57,7 @@
 //!
 //! - `process` (default): implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
-//! - `raw_sync`: a [`sync::Mutex`] handed to `raw_sync` code.
+//! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]

@@ -10,10 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use breezeway::sync::{Mutex, RawSyncMutex};
+use breezeway::sync::{Event, Mutex, RawSyncMutex};
 use breezeway::{Atomic, LockError, Segment};
 use memmap2::MmapRaw;
 use raw_sync::Timeout;
+use raw_sync::events::{EventImpl, EventState};
 use raw_sync::locks::{LockImpl, LockInit};
 use support::process::{is_parked, thread_id, until_parked};
 use support::{Role, Watchdog, listen, role, say, unique};
@@ -25,6 +26,7 @@ fn in_a_child() {
     match arguments[..] {
         [what, "ours", name] => with_lock(what, &ours(&Mutex::open(name).unwrap())),
         [what, "theirs", path] => with_lock(what, &*theirs(path).1),
+        ["event", name] => wait_for_event(&Event::open(name).unwrap()),
         ["count", name, rounds] => count(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
         _ => unreachable!("{arguments:?}"),
     }
@@ -37,6 +39,14 @@ fn with_lock(what: &str, lock: &dyn LockImpl) {
     say(if what == "hold" { "holding" } else { "locked" });
     listen();
     drop(guard);
+}
+
+/// The same for an event.
+fn wait_for_event(event: &dyn EventImpl) {
+    say(&thread_id());
+    event.wait(Timeout::Infinite).unwrap();
+    say("through");
+    listen();
 }
 
 fn ours(mutex: &Mutex) -> RawSyncMutex {
@@ -207,4 +217,27 @@ fn a_killed_holder_passes_ours_on_and_hangs_everyone_with_theirs() {
         std::thread::sleep(Duration::from_millis(50));
     }
     waiter.kill();
+}
+
+#[test]
+fn an_event_is_waited_for_set_and_cleared() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("raw-sync-event");
+    let event = Event::create(&name).unwrap();
+    let [dead, mut live] = [0, 1].map(|_| {
+        let mut waiter = Role::spawn("in_a_child", &["event", &name]);
+        until_parked(&waiter.hear());
+        waiter
+    });
+    dead.kill();
+    let theirs: &dyn EventImpl = &event;
+    let error = theirs.wait(Timeout::Val(Duration::from_millis(2))).unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&LockError::Timeout));
+    theirs.set(EventState::Signaled).unwrap();
+    assert_eq!(live.hear(), "through");
+    theirs.wait(Timeout::Infinite).unwrap();
+    theirs.wait(Timeout::Val(Duration::ZERO)).unwrap();
+    assert!(event.is_set(), "it stays so");
+    theirs.set(EventState::Clear).unwrap();
+    assert!(!event.is_set());
 }
