@@ -284,7 +284,7 @@ fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
     semaphore.release(1).unwrap();
     resume(waiters[0].pid());
     assert_eq!(waiters[0].hear(), "acquired");
-    waiters.into_iter().for_each(|waiter| kill_running(waiter));
+    waiters.into_iter().for_each(kill_running);
     assert_eq!(semaphore.available(), 0);
 }
 
