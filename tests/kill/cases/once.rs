@@ -241,7 +241,7 @@ fn at_it(name: &str, deed: Deed, kill: impl FnOnce(&mut Call) -> Tally) -> Tally
 }
 
 pub(crate) fn refused(name: &str) -> Tally {
-    at_it(name, Deed::Refused, |subject| drive::every(subject))
+    at_it(name, Deed::Refused, drive::every)
 }
 
 pub(crate) fn wait(name: &str) -> Tally {
