@@ -83,7 +83,8 @@ impl LockImpl for RawSyncMutex {
     }
 }
 
-/// As `raw_sync`'s event that does not reset itself, with exact timed waits.
+/// As `raw_sync`'s event that does not reset itself: it stays set until it is cleared. Timed waits are exact, and nobody who is killed
+/// in one hangs the others, as in its own event's mutex.
 impl EventImpl for Event {
     fn wait(&self, timeout: Timeout) -> Answer<()> {
         match timeout {

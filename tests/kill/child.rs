@@ -219,8 +219,9 @@ fn be_traced() {
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0_usize, 0_usize) };
 }
 
+/// In the child: stops, as it does before its work and behind it.
 #[inline(never)]
-fn stop() {
+pub(crate) fn stop() {
     // SAFETY: no memory is passed. A signal to oneself has arrived when `kill` returns.
     unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
 }
