@@ -199,14 +199,20 @@ fn abort_and_reset_among_all() {
     let _watchdog = Watchdog::start(60);
     let (barrier, other) = (Barrier::new(PARTIES).unwrap(), Barrier::new(PARTIES).unwrap());
     let results = in_threads(PARTIES, |n| {
-        let first = if n == PARTIES / 2 { Ok(barrier.abort()) } else { barrier.wait().map(|_| ()) };
+        let first = if n == PARTIES / 2 {
+            barrier.abort();
+            None
+        } else {
+            Some(barrier.wait())
+        };
         if other.wait().unwrap().is_leader() {
             barrier.reset();
         }
         other.wait().unwrap();
         (first, barrier.wait())
     });
-    assert_eq!(results.iter().filter(|(first, _)| first.is_err()).count(), PARTIES - 1);
+    let firsts = results.iter().filter_map(|(first, _)| *first);
+    assert!(firsts.eq([Err(LockError::Broken); PARTIES - 1]));
     assert_one_of_each(results.into_iter().map(|(_, again)| again.unwrap()).collect());
 }
 
