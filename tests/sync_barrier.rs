@@ -312,6 +312,31 @@ fn evil_words() {
     }
 }
 
+/// What the directory says of a barrier cannot be, and neither who opens it nor who leaves the segment comes to grief.
+#[test]
+fn evil_numbers_of_parties() {
+    let _watchdog = Watchdog::start(60);
+    /// Where an entry of the directory has the number of elements, behind its name.
+    const COUNT: u64 = 96;
+    let scratch = Scratch::new("barrier-parties");
+    let path = scratch.file("segment");
+    let segment = Segment::options().create_file(&path, 1 << 16).unwrap();
+    let _barrier = segment.add::<Barrier>("it", 3).unwrap();
+    let mut name = [0; 64];
+    name[..2].copy_from_slice(b"it");
+    let bytes = std::fs::read(&path).unwrap();
+    let entry = bytes.windows(64).position(|window| window == name).unwrap() as u64;
+    for count in [0, 1, 2, 4, 1024, 1025, 1 << 32, 1 << 60, u64::MAX] {
+        support::scratch::patch(&path, entry + COUNT, &count.to_ne_bytes());
+        let again = Segment::open_file(&path).unwrap();
+        assert!(matches!(again.get::<Barrier>("it"), Err(SegmentError::Corrupt { .. })), "{count}");
+        // A participant from here on, which leaves.
+        assert!(again.reap().is_ok());
+    }
+    support::scratch::patch(&path, entry + COUNT, &3_u64.to_ne_bytes());
+    assert!(segment.get::<Barrier>("it").is_ok());
+}
+
 #[cfg(feature = "serde")]
 #[test]
 fn it_travels() {
