@@ -6,9 +6,8 @@ use breezeway::LockError;
 use breezeway::sync::{Barrier, BarrierWaitResult};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::semaphore::without_spinning;
 use super::sleeper::asleep;
-use super::state_word::StateWord;
+use super::state_word::{self, StateWord, without_spinning};
 use crate::kill::child::{Child, Stop};
 use crate::kill::drive::{self, Death, Subject};
 use crate::kill::process::Process;
@@ -107,7 +106,7 @@ struct AtTheBarrier {
 impl AtTheBarrier {
     fn new(name: &str, deed: Deed) -> Self {
         let parties = deed.parties();
-        let barrier = Barrier::create(name, parties).unwrap();
+        let barrier: Barrier = state_word::create(name, parties);
         let word = |at| StateWord::of(barrier.segment(), at);
         let slots = (0..2 * parties as u64).map(|n| word(FIRST_SLOT + 8 * n)).collect();
         let (word, seen) = (word(WORD), Seen::default());
@@ -119,12 +118,16 @@ impl AtTheBarrier {
         Seen { word: self.word.get(), arrived }
     }
 
+    fn open_anew(&self) -> Barrier {
+        state_word::open(&self.name)
+    }
+
     fn open_for_good(&self) -> &'static Barrier {
-        Box::leak(Box::new(Barrier::open(&self.name).unwrap()))
+        Box::leak(Box::new(self.open_anew()))
     }
 
     fn sleeper(&self) -> Process {
-        asleep(|| code(Barrier::open(&self.name).unwrap().wait()))
+        asleep(|| code(self.open_anew().wait()))
     }
 
     /// One has arrived, and is dead; nobody knows.
@@ -192,7 +195,7 @@ impl Subject for AtTheBarrier {
         if self.deed == Deed::LastAgain {
             // It waits for the child twice.
             self.sleepers.push(asleep(|| {
-                let barrier = Barrier::open(&self.name).unwrap();
+                let barrier = self.open_anew();
                 barrier.wait().unwrap();
                 code(barrier.wait())
             }));
@@ -219,7 +222,7 @@ impl Subject for AtTheBarrier {
             Deed::Abort => barrier.abort(),
             Deed::Reset => barrier.reset(),
             Deed::Reap => assert_eq!(barrier.segment().reap().unwrap(), 1),
-            Deed::Meet => assert!(barrier.wait_timeout(PATIENCE).is_err() || barrier.waiting() == 0),
+            Deed::Meet => assert!(barrier.wait_timeout(2 * PATIENCE).is_err() || barrier.waiting() == 0),
         }
     }
 
@@ -276,11 +279,6 @@ impl Subject for AtTheBarrier {
             (false, false) => "as before",
         }
     }
-
-    /// Fewer than others: each takes as long as it waits.
-    fn sample(&self) -> usize {
-        40
-    }
 }
 
 pub(crate) fn last(name: &str) -> Tally {
@@ -305,21 +303,16 @@ pub(crate) fn reset(name: &str) -> Tally {
 
 /// Second order: whoever finds one dead that had arrived is killed, too.
 pub(crate) fn reap(name: &str) -> Tally {
-    drive::changes_unless_short(&mut AtTheBarrier::new(name, Deed::Reap), 5000)
+    drive::changes(&mut AtTheBarrier::new(name, Deed::Reap))
 }
 
 /// One that waits killed, awake or asleep, and when its time is up.
 pub(crate) fn wait(name: &str) -> Tally {
     let mut subject = AtTheBarrier::new(name, Deed::First);
-    learn_not_to_spin(&subject);
+    without_spinning();
     // On a very busy machine the time may be over before the child comes to sleep.
     let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
     rounds.find(Tally::has_asleep).expect("a wait is a sleep")
-}
-
-fn learn_not_to_spin(subject: &AtTheBarrier) {
-    without_spinning();
-    assert_eq!(subject.barrier.wait_timeout(Duration::from_millis(1)), Err(LockError::Timeout));
 }
 
 /// How far one came that was woken.
@@ -350,7 +343,7 @@ fn wake_and_kill(subject: &mut AtTheBarrier, trace: &Trace, steps: usize) -> Wok
 /// One killed at every instruction between its waking and its return.
 pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheBarrier::new(name, Deed::Meet);
-    learn_not_to_spin(&subject);
+    without_spinning();
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
     let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is two sleeps and more");
     let mut tally = Tally::default();
