@@ -86,9 +86,10 @@ impl Crew<'_> {
 
     /// Kills the one in a place, starts another there, and says what the dead one was at.
     fn replace(&mut self, place: usize) -> Deed {
-        let successor = self.start(place);
-        let Member { role, process } = std::mem::replace(&mut self.members[place], successor);
+        let Member { role, process } = self.members.remove(place);
         kill_running(role);
+        let successor = self.start(place);
+        self.members.insert(place, successor);
         self.ledger.at(process)
     }
 

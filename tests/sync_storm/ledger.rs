@@ -66,6 +66,8 @@ const TURN: usize = 2;
 const INSIDE: usize = 3;
 /// How often an action at the barrier was done.
 const ACTIONS: usize = 4;
+/// Who tries to be the last at the barrier: a bit for each place.
+const TRYING: usize = 5;
 /// The process ids, by place.
 const PIDS: usize = 8;
 pub const PLACES: usize = 8;
@@ -137,6 +139,10 @@ impl Ledger {
 
     pub fn actions(&self) -> &AtomicU64 {
         self.word(ACTIONS)
+    }
+
+    pub fn trying(&self) -> &AtomicU64 {
+        self.word(TRYING)
     }
 
     /// The id of the process in a place.

@@ -129,6 +129,7 @@ impl Worker<'_> {
     pub fn run(&mut self, is_server: bool) {
         // Whoever was in this place before is dead.
         self.ledger.inside().fetch_and(!self.bit(), SeqCst);
+        self.have_tried();
         self.ledger.pid(self.place).store(u64::from(std::process::id()), SeqCst);
         let todo = if is_server { SERVICE } else { WORK };
         while !self.ledger.is_over() {
@@ -380,27 +381,36 @@ impl Worker<'_> {
         self.ledger.begin(self.process, Deed::Meet, 1);
         let result = match self.way() {
             Way::Try => {
-                // It has no action of its own. What is done before will do.
-                action();
-                barrier.try_wait()
+                self.ledger.trying().fetch_or(self.bit(), SeqCst);
+                barrier.try_wait().inspect(|_| self.have_tried())
             }
             Way::Briefly => barrier.wait_timeout_with(10 * SOON, action),
             Way::Forever => barrier.wait_with(action),
         };
         match result {
             Ok(result) => {
-                assert!(actions.load(SeqCst) > before, "passed before the action");
+                let is_tried = self.ledger.trying().load(SeqCst) != 0;
+                assert!(is_tried || actions.load(SeqCst) > before, "passed before the action");
                 assert_eq!(result.is_leader(), result.index() == PARTIES - 1);
                 self.ledger.passes(self.process, result.index()).fetch_add(1, SeqCst);
                 self.ledger.complete(self.process, Deed::Meet, 1);
             }
             Err(LockError::WouldBlock | LockError::Timeout | LockError::Broken) => {
+                self.ledger.trying().fetch_and(!self.bit(), SeqCst);
                 self.ledger.withdraw(self.process, Deed::Meet);
                 if self.random.below(4) == 0 {
                     self.reset();
                 }
             }
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Who passes without waiting has no action of its own, so it may come late, if its time comes at all: others are told before.
+    fn have_tried(&self) {
+        if self.ledger.trying().load(SeqCst) & self.bit() != 0 {
+            self.ledger.actions().fetch_add(1, SeqCst);
+            self.ledger.trying().fetch_and(!self.bit(), SeqCst);
         }
     }
 
