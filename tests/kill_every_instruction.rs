@@ -55,6 +55,7 @@ mod kill {
     pub(crate) mod cases {
         pub(crate) mod after_death;
         pub(crate) mod atomic;
+        pub(crate) mod barrier;
         pub(crate) mod bytes;
         pub(crate) mod creation;
         pub(crate) mod crowd;
@@ -91,8 +92,9 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex,
-    news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value, waiter,
+    after_death, atomic, barrier, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc,
+    mutex, news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value,
+    waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -133,6 +135,14 @@ const CASES: &[Case] = &[
     case("once_refused", once::refused),
     case("once_wait", once::wait),
     case("once_recoverer", once::recoverer),
+    case("barrier_wait", barrier::wait),
+    case("barrier_woken_waiter", barrier::woken_waiter),
+    case("barrier_pass_with_sleepers", barrier::last),
+    case("barrier_pass_again_with_sleeper", barrier::last_again),
+    case("barrier_try_wait_with_sleepers", barrier::last_without_waiting),
+    case("barrier_abort_with_sleepers", barrier::abort),
+    case("barrier_reset_with_sleepers", barrier::reset),
+    case("barrier_reap_with_sleeper", barrier::reap),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),
