@@ -154,6 +154,13 @@ impl Parent {
         assert!(!self.scene.locked(|| {}), "a death is told of once");
     }
 
+    /// Mostly, somebody reaps, and those who wait need not find out by themselves.
+    pub(super) fn notice(&self, point: usize) {
+        if !point.is_multiple_of(8) {
+            self.scene.segment.reap().unwrap();
+        }
+    }
+
     /// Whoever takes what is there comes through by itself. What is missing is added and told of.
     ///
     /// `held`: the dead had the lock, of which exactly one of them all is told: who came to it first.
@@ -271,6 +278,7 @@ impl Subject for Notifier {
         assert!(self.notified <= self.count());
         assert!(!death.completed || self.notified == self.count(), "what has returned has happened");
         let held = self.parent.watched.was_held_by(death);
+        self.parent.notice(death.point);
         // By themselves, as far as there are items: they were notified, or look again because of the death.
         self.parent.serve(&mut self.takers, self.items, held);
         self.parent.check_empty();
@@ -312,7 +320,7 @@ pub(crate) fn add_and_notify(name: &str) -> Tally {
 }
 
 /// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A child waits for an item, in vain.
 pub(super) struct Waiting {
@@ -356,6 +364,7 @@ impl Subject for Waiting {
         let told = self.parent.scene.locked(|| self.parent.scene.add_one());
         assert!(!told, "the taker was told, if anybody");
         self.parent.scene.condvar.notify_one();
+        self.parent.notice(death.point);
         self.parent.serve(&mut self.takers, 1, held);
         self.parent.check_empty();
         match (left.is_empty(), held) {

@@ -51,6 +51,7 @@ fn strand(subject: &mut Waiting, trace: &Trace, steps: usize) -> Attempt {
     b.kill();
     let parent = &subject.parent;
     let held = parent.watched.was_held_by(&death);
+    parent.notice(steps);
     parent.serve(&mut d, usize::from(is_left), held);
     parent.check_empty();
     assert!(!(is_left && is_done && !too_slow), "what has returned has happened");
