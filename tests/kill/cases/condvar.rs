@@ -320,7 +320,7 @@ pub(crate) fn add_and_notify(name: &str) -> Tally {
 }
 
 /// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// A child waits for an item, in vain.
 pub(super) struct Waiting {

@@ -63,7 +63,7 @@ fn strand(subject: &mut Waiting, trace: &Trace, steps: usize) -> Attempt {
     }
 }
 
-fn woken(name: &str, kind: Kind) -> Tally {
+fn woken(name: &str, kind: Kind, stride: usize) -> Tally {
     let mut subject = Waiting::new(name, kind, PATIENCE);
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
     let trace = traces.find(|trace| !trace.sleeps().is_empty()).expect("a wait is a sleep");
@@ -81,17 +81,18 @@ fn woken(name: &str, kind: Kind) -> Tally {
             }
         }
         progress::count_kill();
-        steps += 1;
+        steps += stride;
     }
 }
 
 /// B killed at every instruction between its waking and its return, the lock given back.
 pub(crate) fn woken_waiter(name: &str) -> Tally {
-    woken(name, Kind::Plain)
+    woken(name, Kind::Plain, 1)
 }
 
+/// The same with a lock of two levels: three times as long, and killed at every third.
 pub(crate) fn woken_waiter_reentrant(name: &str) -> Tally {
-    woken(name, Kind::Reentrant)
+    woken(name, Kind::Reentrant, 3)
 }
 
 /// A child puts right what a waiter's death has left.
