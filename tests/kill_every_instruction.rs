@@ -57,6 +57,8 @@ mod kill {
         pub(crate) mod atomic;
         pub(crate) mod barrier;
         pub(crate) mod bytes;
+        pub(crate) mod condvar;
+        pub(crate) mod condvar_slots;
         pub(crate) mod creation;
         pub(crate) mod crowd;
         pub(crate) mod element;
@@ -73,11 +75,13 @@ mod kill {
         pub(crate) mod mpmc;
         pub(crate) mod mutex;
         pub(crate) mod news;
+        pub(crate) mod notified;
         pub(crate) mod number;
         pub(crate) mod object;
         pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
+        pub(crate) mod reentrant;
         pub(crate) mod section;
         pub(crate) mod semaphore;
         pub(crate) mod sleeper;
@@ -92,9 +96,7 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, barrier, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc,
-    mutex, news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value,
-    waiter,
+    after_death, atomic, barrier, bytes, condvar, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex, news, notified, object, once, ownerless, participant, reentrant, section, semaphore, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -112,6 +114,22 @@ const CASES: &[Case] = &[
     case("mutex_unlock_with_waiter", waiter::unlock),
     case("mutex_wait_for_nobody", ownerless::wait),
     case("mutex_woken_waiter", stranded::waiter),
+    case("reentrant_mutex_lock_unlock", reentrant::levels),
+    case("reentrant_mutex_recoverer", reentrant::recoverer),
+    case("reentrant_mutex_unlock_with_waiter", reentrant::unlock_with_waiter),
+    case("reentrant_mutex_wait", reentrant::wait),
+    case("reentrant_mutex_by_two_mappings", reentrant::two_mappings),
+    case("condvar_notify_nobody", condvar::notify_nobody),
+    case("condvar_notify_one_with_sleepers", condvar::notify_one),
+    case("condvar_notify_n_with_sleepers", condvar::notify_n),
+    case("condvar_notify_all_with_sleepers", condvar::notify_all),
+    case("condvar_add_locked_with_sleeper", condvar::add_locked),
+    case("condvar_add_and_notify_with_sleeper", condvar::add_and_notify),
+    case("condvar_wait", condvar::wait),
+    case("condvar_wait_reentrant", condvar::wait_reentrant),
+    case("condvar_woken_waiter", notified::woken_waiter),
+    case("condvar_woken_waiter_reentrant", notified::woken_waiter_reentrant),
+    case("condvar_repairer", notified::repairer),
     case("semaphore_acquire", semaphore::acquire),
     case("semaphore_release", semaphore::release),
     case("semaphore_acquire_and_drop", semaphore::both),
