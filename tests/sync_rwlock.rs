@@ -63,17 +63,27 @@ fn forget_a_reader(lock: &RwLock) {
 
 /// A forked child drops copies of its parent's guards, and takes the lock as itself.
 fn hand_down(lock: &RwLock) {
-    let guard = lock.read().unwrap();
+    let mut guard = Some(lock.read().unwrap());
     fork(|| {
-        drop(guard);
+        drop(guard.take());
         assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock), "the parent reads on");
         drop(lock.read().unwrap());
         std::mem::forget(lock.read().unwrap());
     })
     .join();
     // The child has died with a guard of its own.
-    let guard = lock.write_timeout(Duration::from_millis(300)).err();
-    assert_eq!(guard, Some(LockError::Timeout), "this process reads");
+    let refusal = lock.write_timeout(Duration::from_millis(300)).err();
+    assert_eq!(refusal, Some(LockError::Timeout), "this process reads");
+    drop(guard);
+    drop(lock.write().unwrap());
+    let mut guard = Some(lock.write().unwrap());
+    fork(|| {
+        drop(guard.take());
+        assert_eq!(lock.try_read().err(), Some(LockError::WouldBlock), "the parent writes on");
+        assert_eq!(lock.write_timeout(Duration::from_millis(3)).err(), Some(LockError::Timeout));
+    })
+    .join();
+    drop(guard);
     say("forked");
     listen();
 }
@@ -164,14 +174,15 @@ fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
         let segment = options.create_anonymous(1 << 20).unwrap();
         let lock = segment.add::<RwLock>("lock", ()).unwrap();
         drop(lock.write().unwrap());
-        let _reader = segment.get::<RwLock>("lock").unwrap().read().unwrap();
+        let other = segment.get::<RwLock>("lock").unwrap();
+        let _reader = other.read().unwrap();
         assert!(segment.get_or_add::<RwLock>("lock", ()).unwrap().try_write().is_err());
         assert!(matches!(segment.get::<Mutex>("lock"), Err(SegmentError::TypeMismatch { .. })));
         assert!(matches!(segment.add::<RwLock>("lock", ()), Err(SegmentError::ObjectExists { .. })));
     }
-    let small = Segment::options().participants(1000).create_anonymous(32 << 10);
+    let small = Segment::options().participants(1000).create_anonymous(100 << 10);
     let no_room = small.and_then(|segment| segment.add::<RwLock>("lock", ()));
-    assert!(matches!(no_room, Err(SegmentError::NoSpace { .. })));
+    assert!(matches!(no_room, Err(SegmentError::OutOfSpace { .. })));
     let name = unique("rwlock-again");
     let _first = RwLock::open_or_create(&name).unwrap();
     drop(RwLock::open_or_create(&name).unwrap().read().unwrap());
