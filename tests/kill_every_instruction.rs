@@ -77,6 +77,8 @@ mod kill {
         pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
+        pub(crate) mod rwlock;
+        pub(crate) mod rwlock_wait;
         pub(crate) mod section;
         pub(crate) mod semaphore;
         pub(crate) mod sleeper;
@@ -92,7 +94,7 @@ mod kill {
 
 use kill::cases::{
     after_death, atomic, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex,
-    news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value, waiter,
+    news, object, once, ownerless, participant, rwlock, rwlock_wait, section, semaphore, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -124,6 +126,21 @@ const CASES: &[Case] = &[
     case("once_call", once::call),
     case("once_call_with_waiter", once::call_with_waiter),
     case("once_recoverer", once::recoverer),
+    case("rwlock_read", rwlock::read),
+    case("rwlock_write", rwlock::write),
+    case("rwlock_refused", rwlock::refused),
+    case("rwlock_read_unlock_with_sleepers", rwlock::read_unlock_with_sleepers),
+    case("rwlock_write_unlock_with_sleepers", rwlock::write_unlock_with_sleepers),
+    case("rwlock_write_after_writer", rwlock::write_after_writer),
+    case("rwlock_write_after_reader", rwlock::write_after_reader),
+    case("rwlock_read_after_writer", rwlock::read_after_writer),
+    case("rwlock_reap", rwlock::reap),
+    case("rwlock_reap_with_sleepers", rwlock::reap_with_sleepers),
+    case("rwlock_wait_to_read", rwlock_wait::read),
+    case("rwlock_wait_to_write", rwlock_wait::write),
+    case("rwlock_woken_reader", rwlock_wait::woken_reader),
+    case("rwlock_woken_writer", rwlock_wait::woken_writer),
+    case("rwlock_write_gives_up", rwlock_wait::write_gives_up),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),
