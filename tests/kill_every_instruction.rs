@@ -77,6 +77,7 @@ mod kill {
         pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
+        pub(crate) mod permits;
         pub(crate) mod rwlock;
         pub(crate) mod rwlock_wait;
         pub(crate) mod section;
@@ -94,7 +95,8 @@ mod kill {
 
 use kill::cases::{
     after_death, atomic, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex,
-    news, object, once, ownerless, participant, rwlock, rwlock_wait, section, semaphore, sleeper, spsc, stranded, value, waiter,
+    news, object, once, ownerless, participant, permits, rwlock, rwlock_wait, section, semaphore, sleeper,
+    spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -126,6 +128,14 @@ const CASES: &[Case] = &[
     case("once_call", once::call),
     case("once_call_with_waiter", once::call_with_waiter),
     case("once_recoverer", once::recoverer),
+    case("bounded_semaphore_acquire", permits::acquire),
+    case("bounded_semaphore_release", permits::release),
+    case("bounded_semaphore_release_with_sleepers", permits::release_with_sleepers),
+    case("bounded_semaphore_refused", permits::refused),
+    case("bounded_semaphore_wait", permits::wait),
+    case("bounded_semaphore_woken_waiter", permits::woken_waiter),
+    case("bounded_semaphore_acquire_after_death", permits::acquire_after_death),
+    case("bounded_semaphore_reap", permits::reap),
     case("rwlock_read", rwlock::read),
     case("rwlock_write", rwlock::write),
     case("rwlock_refused", rwlock::refused),
@@ -135,7 +145,7 @@ const CASES: &[Case] = &[
     case("rwlock_write_after_reader", rwlock::write_after_reader),
     case("rwlock_read_after_writer", rwlock::read_after_writer),
     case("rwlock_reap", rwlock::reap),
-    case("rwlock_reap_with_sleepers", rwlock::reap_with_sleepers),
+    case("rwlock_reap_with_others", rwlock::reap_with_others),
     case("rwlock_wait_to_read", rwlock_wait::read),
     case("rwlock_wait_to_write", rwlock_wait::write),
     case("rwlock_woken_reader", rwlock_wait::woken_reader),

@@ -57,7 +57,8 @@ fn an_owner_that_cannot_be_is_found_out_where_it_is_met() {
     let _watchdog = Watchdog::start(120);
     let damaged = Damaged::new("bounded-owner");
     let semaphore = &damaged.semaphore;
-    let owners = [PARTICIPANTS + 1, PARTICIPANTS + 1 | FORGOTTEN, 128, 1 << 30, FORGOTTEN, !FORGOTTEN, u32::MAX];
+    let owners =
+        [PARTICIPANTS + 1, (PARTICIPANTS + 1) | FORGOTTEN, 128, 1 << 30, FORGOTTEN, !FORGOTTEN, u32::MAX];
     for word in owners {
         damaged.set_all(word);
         assert_eq!(semaphore.try_acquire().err(), Some(CORRUPT), "{word:#x}");

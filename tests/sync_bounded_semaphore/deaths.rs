@@ -123,8 +123,7 @@ fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
 
 /// Takes permits of two semaphores on and on, in every way.
 pub(crate) fn storm(segment: &Segment) {
-    let [single, several] =
-        ["single", "several"].map(|name| segment.get::<BoundedSemaphore>(name).unwrap());
+    let [single, several] = ["single", "several"].map(|name| segment.get::<BoundedSemaphore>(name).unwrap());
     let [inside, passes] = ["inside", "passes"].map(|name| segment.get::<Atomic<u64>>(name).unwrap());
     let me = u64::from(std::process::id());
     say("storming");

@@ -7,11 +7,11 @@ use breezeway::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::locked::SOON;
 use super::sleeper::asleep;
-use super::state_word::StateWord;
+use super::state_word::{StateWord, create, open};
 use super::waiter::{AFTER_DEATH, CLEANLY};
 use crate::kill::child::Child;
 use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::Process;
+use crate::kill::process::{self, Process};
 use crate::kill::tally::Tally;
 use crate::kill::trace::Trace;
 use crate::kill::window::{Holder, LockView};
@@ -24,7 +24,7 @@ const WAITING: u64 = 1 << 30;
 const WRITING: u64 = 1 << 31;
 
 /// As many as there are at a time.
-const PLACES: u64 = 6;
+const PLACES: u64 = 5;
 
 /// The lock, and what the parent can see of it.
 pub(super) struct Parent {
@@ -73,7 +73,7 @@ pub(super) enum Side {
 
 impl Parent {
     pub(super) fn new(name: &str) -> Self {
-        let lock = RwLock::create(name).unwrap();
+        let lock = create::<RwLock>(name, ());
         let segment = lock.segment();
         let (view, word) = (LockView::of(segment), StateWord::of(segment, WRITER));
         let counts = (0..PLACES).map(|n| StateWord::of(segment, COUNTS + n * LINE)).collect();
@@ -95,7 +95,7 @@ impl Parent {
     /// Nobody is in it or in the way.
     pub(super) fn is_idle(&self) -> bool {
         let seen = self.look();
-        (seen.writer, seen.counts, self.view.holder()) == (Writer::Nobody, [0; 6], Holder::Nobody)
+        (seen.writer, seen.counts, self.view.holder()) == (Writer::Nobody, [0; PLACES as usize], Holder::Nobody)
     }
 
     /// As which participant a process has come.
@@ -131,14 +131,16 @@ impl Parent {
 
     /// A process that sleeps until it has had the lock, and says by its exit code whether it was told of a death.
     pub(super) fn sleeper(&self, side: Side) -> Process {
-        asleep(|| {
-            let lock = RwLock::open(&self.name).unwrap();
-            let told = match side {
-                Side::Read => lock.read().unwrap().recovered(),
-                Side::Write => lock.write().unwrap().recovered(),
-            };
-            if told { AFTER_DEATH } else { CLEANLY }
-        })
+        asleep(|| self.go_through(side))
+    }
+
+    fn go_through(&self, side: Side) -> libc::c_int {
+        let lock = open::<RwLock>(&self.name);
+        let told = match side {
+            Side::Read => lock.read().unwrap().recovered(),
+            Side::Write => lock.write().unwrap().recovered(),
+        };
+        if told { AFTER_DEATH } else { CLEANLY }
     }
 }
 
@@ -208,7 +210,7 @@ impl Subject for AtTheLock {
     }
 
     fn open(&self) -> Self::Handle {
-        let lock: &'static RwLock = Box::leak(Box::new(RwLock::open(&self.parent.name).unwrap()));
+        let lock: &'static RwLock = Box::leak(Box::new(open::<RwLock>(&self.parent.name)));
         let guard = match self.deed {
             Deed::DropRead => Some(Guard::Read(lock.read().unwrap())),
             Deed::DropWrite => Some(Guard::Write(lock.write().unwrap())),
@@ -349,7 +351,7 @@ impl Subject for Second {
     }
 
     fn open(&self) -> Self::Handle {
-        (Box::leak(Box::new(RwLock::open(&self.first.parent.name).unwrap())), RefCell::default())
+        (Box::leak(Box::new(open::<RwLock>(&self.first.parent.name))), RefCell::default())
     }
 
     fn operate(&self, (lock, _): &Self::Handle) {
@@ -365,7 +367,11 @@ impl Subject for Second {
 
     fn begin(&mut self, child: &Child) {
         self.first.others = self.others;
-        self.first.begin(child);
+        self.first.id = self.first.parent.id_of(child);
+        // They come upon the dead by themselves, and need not sleep for long.
+        let parent = &self.first.parent;
+        let come = |&side| (side, process::fork(|| parent.go_through(side)));
+        self.first.sleepers = self.others.iter().map(come).collect();
     }
 
     fn observe(&mut self, child: &Child) {
@@ -379,7 +385,8 @@ impl Subject for Second {
             assert_eq!(self.first.parent.look(), seen, "a death changes nothing");
             let writes = matches!(self.second, Deed::Write | Deed::TryWrite);
             assert!(tells == self.tells || writes, "nobody else makes it known");
-            assert!(tells == self.tells || seen.writer == Writer::Nobody, "it was told and came to its end");
+            let is_through = self.tells && !tells;
+            assert!(!is_through || seen.writer == Writer::Nobody, "it was told, and came to its end");
             assert!(!death.completed || !writes || !tells, "it was told");
             self.first.parent.check(tells, death.point);
             return if tells { "told to the survivors" } else { "nothing to tell" };
@@ -447,8 +454,8 @@ pub(crate) fn reap(name: &str) -> Tally {
     tally
 }
 
-/// The same while others sleep for the dead.
-pub(crate) fn reap_with_sleepers(name: &str) -> Tally {
+/// The same while others come upon the dead.
+pub(crate) fn reap_with_others(name: &str) -> Tally {
     let mut tally = after_each(name, [Deed::Read, Deed::Reap], &[Side::Write, Side::Read], drive::changes);
     tally.merge(&after_each(name, [Deed::Write, Deed::Reap], &[Side::Read, Side::Read], drive::changes));
     tally

@@ -2,36 +2,34 @@
 
 use std::time::Duration;
 
-use breezeway::LockError;
 use breezeway::sync::RwLock;
 
 use super::rwlock::{Parent, Side, Writer};
-use super::semaphore::without_spinning;
+use super::state_word::{open, without_spinning};
 use super::waiter::{AFTER_DEATH, CLEANLY};
-use crate::kill::child::Stop;
+use crate::kill::child::{Child, Stop};
 use crate::kill::drive::{self, Death, Subject};
 use crate::kill::progress;
 use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
 
-/// Long enough to step to the second sleep before it is over. Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Long enough to step to a sleep before it is over.
+const TO_STEP: Duration = Duration::from_millis(250);
+/// Longer than one sleep may be.
+const TO_GIVE_UP: Duration = Duration::from_millis(130);
+/// Longer than two.
+const TO_BE_WOKEN: Duration = Duration::from_millis(250);
 
 /// A child waits, while its parent has the other side; or is let in.
 struct Waiter {
     parent: Parent,
     side: Side,
+    patience: Duration,
 }
 
 impl Waiter {
-    fn new(name: &str, side: Side) -> Self {
-        let parent = Parent::new(name);
+    fn new(name: &str, side: Side, patience: Duration) -> Self {
         without_spinning();
-        // The first wait counts the CPUs, for the children too.
-        let guard = parent.lock.read().unwrap();
-        assert_eq!(parent.lock.write_timeout(Duration::from_millis(1)).err(), Some(LockError::Timeout));
-        drop(guard);
-        Self { parent, side }
+        Self { parent: Parent::new(name), side, patience }
     }
 
     /// Holds the other side while something goes on.
@@ -49,27 +47,27 @@ impl Waiter {
         }
     }
 
-    /// Lets it in at its second sleep (the first is a nap, too short for this), and kills it so many steps later. `None` where it was
-    /// too slow.
-    fn wake_and_kill(&mut self, trace: &Trace, steps: usize) -> Option<&'static str> {
+    /// A child in its second sleep (the first is a nap, too short for this). `None` where it was too slow.
+    fn asleep(&mut self) -> Option<Child> {
+        let mut b = drive::start(self);
+        (b.run_to_sleep() == Stop::Asleep).then_some(b)
+    }
+
+    /// Lets B in, and kills it so many steps after it was woken, while D sleeps on. `None` where it was too slow.
+    fn wake_and_kill(&mut self, steps: usize) -> Option<&'static str> {
         let lock = self.parent.lock.clone();
         let guards = match self.side {
             Side::Read => (None, Some(lock.write().unwrap())),
             Side::Write => (Some(lock.read().unwrap()), None),
         };
-        let mut b = drive::start(self);
-        b.travel(trace.route(trace.sleeps()[1]));
-        if b.step() != Stop::Asleep {
-            b.kill();
-            return None;
-        }
+        let mut b = self.asleep()?;
         let d = self.parent.sleeper(Side::Read);
         let too_slow = b.poll().is_some();
         drop(guards);
         if !too_slow {
             b.wait();
         }
-        let is_done = (0..steps).any(|_| b.step() == Stop::Done);
+        let end = (0..steps).map(|_| b.step()).find(|stop| *stop != Stop::Underway);
         let tells = self.parent.look().tells();
         b.kill();
         if !steps.is_multiple_of(8) {
@@ -77,38 +75,36 @@ impl Waiter {
         }
         assert_eq!(d.exit_code(), Some(if tells { AFTER_DEATH } else { CLEANLY }), "D is not stranded");
         self.parent.check(tells, steps);
-        match (too_slow, is_done, tells) {
-            (true, ..) => None,
-            (_, true, _) => Some("done"),
-            (.., true) => Some("had it"),
-            (.., false) => Some("had it not"),
+        match (end, tells) {
+            _ if too_slow => None,
+            (Some(Stop::Done), _) => Some("done"),
+            (Some(_), _) => None,
+            (None, true) => Some("died writing"),
+            (None, false) => Some("died outside, or reading"),
         }
     }
 
-    /// Lets it give up, while a reader sleeps behind it, and kills it so many steps after its last sleep.
-    fn give_up(&mut self, trace: &Trace, steps: usize) -> Option<&'static str> {
+    /// Lets B give up, while D sleeps behind it, and kills it so many stops at system calls after its second sleep, and so many steps
+    /// after that.
+    fn give_up(&mut self, calls: usize, steps: usize) -> Option<&'static str> {
         let lock = self.parent.lock.clone();
         let guard = lock.read().unwrap();
-        let mut b = drive::start(self);
-        b.travel(trace.route(*trace.sleeps().last().expect("a sleep")));
-        if b.step() != Stop::Asleep {
-            b.kill();
-            return None;
-        }
+        let mut b = self.asleep()?;
         let d = self.parent.sleeper(Side::Read);
         if b.poll().is_none() {
             b.wait();
         }
-        let is_done = (0..steps).any(|_| b.step() == Stop::Done);
+        let is_done =
+            (0..calls).any(|_| b.next_call() == Stop::Done) || (0..steps).any(|_| b.step() == Stop::Done);
         let is_still_there = self.parent.look().writer != Writer::Nobody;
-        assert!(!(is_done && is_still_there));
+        assert!(!(is_done && is_still_there), "what has returned has happened");
         b.kill();
-        if !steps.is_multiple_of(8) {
+        if !(calls + steps).is_multiple_of(8) {
             self.parent.reap();
         }
         assert_eq!(d.exit_code(), Some(CLEANLY), "D is not stranded");
         drop(guard);
-        self.parent.check(false, steps);
+        self.parent.check(false, calls + steps);
         Some(match (is_done, is_still_there) {
             (true, _) => "done",
             (_, true) => "evicted",
@@ -125,13 +121,13 @@ impl Subject for Waiter {
     }
 
     fn open(&self) -> RwLock {
-        RwLock::open(&self.parent.name).unwrap()
+        open(&self.parent.name)
     }
 
     fn operate(&self, lock: &RwLock) {
         match self.side {
-            Side::Read => drop(lock.read_timeout(PATIENCE)),
-            Side::Write => drop(lock.write_timeout(PATIENCE)),
+            Side::Read => drop(lock.read_timeout(self.patience)),
+            Side::Write => drop(lock.write_timeout(self.patience)),
         }
     }
 
@@ -159,7 +155,7 @@ impl Subject for Waiter {
 }
 
 fn wait(name: &str, side: Side) -> Tally {
-    let mut subject = Waiter::new(name, side);
+    let mut subject = Waiter::new(name, side, TO_STEP);
     // On a very busy machine the time may be over before the child comes to sleep.
     let tally = subject.kept_out(|subject| {
         let mut rounds = std::iter::repeat_with(|| drive::changes(subject)).take(5);
@@ -179,29 +175,26 @@ pub(crate) fn write(name: &str) -> Tally {
     wait(name, Side::Write)
 }
 
-/// Two sleeps or more of a wait, traced.
-fn trace(subject: &mut Waiter) -> Trace {
-    subject.kept_out(|subject| {
-        let mut traces = std::iter::repeat_with(|| drive::trace(subject, |_, _, _| {})).take(5);
-        traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is two sleeps and more")
-    })
+/// Counts what becomes of attempts, until one comes to the end of the work.
+fn until_done(tally: &mut Tally, mut attempt: impl FnMut(usize) -> Option<&'static str>) -> usize {
+    let mut count = 0;
+    loop {
+        progress::at(format_args!("a waiter killed {count} stops after its sleep"));
+        let Some(outcome) = attempt(count) else { continue };
+        tally.count(outcome);
+        if outcome == "done" {
+            return count;
+        }
+        progress::count_kill();
+        count += 1;
+    }
 }
 
 fn woken(name: &str, side: Side) -> Tally {
-    let mut subject = Waiter::new(name, side);
-    let trace = trace(&mut subject);
+    let mut subject = Waiter::new(name, side, TO_BE_WOKEN);
     let mut tally = Tally::default();
-    let mut steps = 0;
-    loop {
-        progress::at(format_args!("a waiter killed {steps} instructions after it was woken"));
-        let Some(outcome) = subject.wake_and_kill(&trace, steps) else { continue };
-        tally.count(outcome);
-        if outcome == "done" {
-            return tally;
-        }
-        progress::count_kill();
-        steps += 1;
-    }
+    until_done(&mut tally, |steps| subject.wake_and_kill(steps));
+    tally
 }
 
 /// Killed at every instruction between its waking and its end.
@@ -213,26 +206,20 @@ pub(crate) fn woken_writer(name: &str) -> Tally {
     woken(name, Side::Write)
 }
 
-/// Instructions at its end of which each is killed at; and of those before, one in so many.
-const LAST: usize = 160;
-const ONE_IN: usize = 40;
-
-/// A writer that gives up while a reader sleeps behind it.
+/// A writer that gives up while a reader sleeps behind it, killed at each system call, and at every instruction between letting the
+/// reader in, of which it has not told it yet, and its end.
 pub(crate) fn write_gives_up(name: &str) -> Tally {
-    let mut subject = Waiter::new(name, Side::Write);
-    let trace = trace(&mut subject);
-    let end = trace.last() - trace.sleeps().last().expect("a sleep");
-    let coarse = (0..end.saturating_sub(LAST)).step_by(ONE_IN);
+    let mut subject = Waiter::new(name, Side::Write, TO_GIVE_UP);
     let mut tally = Tally::default();
-    for steps in coarse.chain(end.saturating_sub(LAST)..).take(end) {
-        progress::at(format_args!("a writer killed {steps} instructions after its last sleep"));
-        let outcome = core::iter::repeat_with(|| subject.give_up(&trace, steps)).flatten().next();
-        let outcome = outcome.expect("it sleeps in the end");
-        tally.count(outcome);
-        if outcome == "done" {
-            break;
+    let mut lets_go = None;
+    until_done(&mut tally, |calls| {
+        let outcome = subject.give_up(calls, 0);
+        if outcome == Some("had let go") {
+            lets_go.get_or_insert(calls);
         }
-        progress::count_kill();
-    }
+        outcome
+    });
+    let calls = lets_go.expect("it wakes the reader, which is a system call");
+    until_done(&mut tally, |steps| subject.give_up(calls, steps));
     tally
 }
