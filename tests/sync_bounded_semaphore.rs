@@ -17,7 +17,7 @@ use support::process::{thread_id, until};
 use support::waiting::asleep;
 use support::{Role, Watchdog, listen, role, say, unique};
 
-const MOST: usize = 1 << 16;
+const MOST: usize = BoundedSemaphore::MAX_PERMITS;
 
 #[test]
 fn in_a_child() {
@@ -157,6 +157,7 @@ fn there_is_at_least_one_and_no_more_than_there_may_be() {
         }
         other => panic!("{other:?}"),
     };
+    assert_eq!(MOST, 65_536);
     let name = unique("bounded-most");
     for permits in [0, MOST + 1, usize::MAX] {
         refusal(BoundedSemaphore::new(permits));

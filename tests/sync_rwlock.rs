@@ -12,6 +12,7 @@ use breezeway::sync::{Mutex, RwLock};
 use breezeway::{Atomic, LockError, Segment, SegmentError};
 use support::fork::fork;
 use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
+use support::scratch::Scratch;
 use support::waiting::asleep;
 use support::{Role, Watchdog, listen, role, say, unique};
 
@@ -383,6 +384,27 @@ fn a_forked_child_is_another_reader() {
     parent.tell("end");
     assert!(parent.join().success());
     assert!(!lock.write().unwrap().recovered());
+}
+
+/// A copy of the file is what the disk has of it after a power failure.
+#[test]
+fn guards_held_when_the_machine_went_down_are_gone() {
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("rwlock-outage");
+    let segment = Segment::create_file(scratch.file("before"), 1 << 16).unwrap();
+    let lock = segment.add::<RwLock>("lock", ()).unwrap();
+    let copy = |after: &str| {
+        std::fs::copy(scratch.file("before"), scratch.file(after)).unwrap();
+        Segment::open_file(scratch.file(after)).unwrap().get::<RwLock>("lock").unwrap()
+    };
+    let guard = lock.read().unwrap();
+    assert!(!copy("read").write().unwrap().recovered());
+    drop(guard);
+    let _guard = lock.write().unwrap();
+    let written = copy("written");
+    assert!(written.read().unwrap().recovered());
+    assert!(written.write().unwrap().recovered());
+    assert!(!written.write().unwrap().recovered());
 }
 
 #[test]

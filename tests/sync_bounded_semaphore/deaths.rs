@@ -7,6 +7,7 @@ use breezeway::sync::BoundedSemaphore;
 use breezeway::{Atomic, LockError, Segment};
 
 use crate::support::process::{kill_running, resume, stop, until, until_parked};
+use crate::support::scratch::Scratch;
 use crate::support::{Role, Watchdog, say, unique};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -119,6 +120,22 @@ fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
     waiters.into_iter().for_each(kill_running);
     drop((semaphore.acquire().unwrap(), semaphore.acquire().unwrap()));
     assert_eq!(semaphore.available(), 2);
+}
+
+/// A copy of the file is what the disk has of it after a power failure.
+#[test]
+fn permits_held_when_the_machine_went_down_come_back() {
+    let scratch = Scratch::new("bounded-outage");
+    let (before, after) = (scratch.file("before"), scratch.file("after"));
+    let segment = Segment::create_file(&before, 1 << 16).unwrap();
+    let semaphore = segment.add::<BoundedSemaphore>("semaphore", 2).unwrap();
+    let _permit = semaphore.acquire().unwrap();
+    semaphore.acquire().unwrap().forget();
+    std::fs::copy(&before, &after).unwrap();
+    let copy = Segment::open_file(&after).unwrap().get::<BoundedSemaphore>("semaphore").unwrap();
+    drop((copy.acquire().unwrap(), copy.acquire().unwrap()));
+    assert_eq!((copy.available(), copy.release()), (2, Err(LockError::NotHeld)));
+    assert_eq!(semaphore.available(), 0);
 }
 
 /// Takes permits of two semaphores on and on, in every way.

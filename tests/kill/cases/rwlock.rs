@@ -95,7 +95,8 @@ impl Parent {
     /// Nobody is in it or in the way.
     pub(super) fn is_idle(&self) -> bool {
         let seen = self.look();
-        (seen.writer, seen.counts, self.view.holder()) == (Writer::Nobody, [0; PLACES as usize], Holder::Nobody)
+        (seen.writer, seen.counts, self.view.holder())
+            == (Writer::Nobody, [0; PLACES as usize], Holder::Nobody)
     }
 
     /// As which participant a process has come.
