@@ -13,7 +13,7 @@ use crate::kill::progress;
 use crate::kill::tally::Tally;
 
 /// Long enough to step to a sleep before it is over.
-const TO_STEP: Duration = Duration::from_millis(250);
+const TO_STEP: Duration = Duration::from_millis(600);
 /// Longer than one sleep may be.
 const TO_GIVE_UP: Duration = Duration::from_millis(130);
 /// Longer than two.
@@ -84,9 +84,9 @@ impl Waiter {
         }
     }
 
-    /// Lets B give up, while D sleeps behind it, and kills it so many stops at system calls after its second sleep, and so many steps
-    /// after that.
-    fn give_up(&mut self, calls: usize, steps: usize) -> Option<&'static str> {
+    /// Lets B give up, while D sleeps behind it, and kills it after it has gone on a way of so many stops; which says whether it came to
+    /// its end.
+    fn give_up(&mut self, way: Way, stops: usize) -> Option<&'static str> {
         let lock = self.parent.lock.clone();
         let guard = lock.read().unwrap();
         let mut b = self.asleep()?;
@@ -94,23 +94,37 @@ impl Waiter {
         if b.poll().is_none() {
             b.wait();
         }
-        let is_done =
-            (0..calls).any(|_| b.next_call() == Stop::Done) || (0..steps).any(|_| b.step() == Stop::Done);
+        let is_done = way(&self.parent, &mut b, stops);
         let is_still_there = self.parent.look().writer != Writer::Nobody;
         assert!(!(is_done && is_still_there), "what has returned has happened");
         b.kill();
-        if !(calls + steps).is_multiple_of(8) {
+        if !stops.is_multiple_of(8) {
             self.parent.reap();
         }
         assert_eq!(d.exit_code(), Some(CLEANLY), "D is not stranded");
         drop(guard);
-        self.parent.check(false, calls + steps);
+        self.parent.check(false, stops);
         Some(match (is_done, is_still_there) {
             (true, _) => "done",
             (_, true) => "evicted",
             _ => "had let go",
         })
     }
+}
+
+type Way = fn(&Parent, &mut Child, usize) -> bool;
+
+/// From one system call to the next.
+fn by_calls(_: &Parent, b: &mut Child, calls: usize) -> bool {
+    (0..calls).any(|_| b.next_call() == Stop::Done)
+}
+
+/// To the first system call behind the store that lets readers in, which is the one that wakes them, and step by step from there.
+fn by_steps(parent: &Parent, b: &mut Child, steps: usize) -> bool {
+    while parent.look().writer != Writer::Nobody {
+        assert_eq!(b.next_call(), Stop::Underway, "what has returned has happened");
+    }
+    (0..steps).any(|_| b.step() == Stop::Done)
 }
 
 impl Subject for Waiter {
@@ -176,14 +190,14 @@ pub(crate) fn write(name: &str) -> Tally {
 }
 
 /// Counts what becomes of attempts, until one comes to the end of the work.
-fn until_done(tally: &mut Tally, mut attempt: impl FnMut(usize) -> Option<&'static str>) -> usize {
+fn until_done(tally: &mut Tally, mut attempt: impl FnMut(usize) -> Option<&'static str>) {
     let mut count = 0;
     loop {
         progress::at(format_args!("a waiter killed {count} stops after its sleep"));
         let Some(outcome) = attempt(count) else { continue };
         tally.count(outcome);
         if outcome == "done" {
-            return count;
+            return;
         }
         progress::count_kill();
         count += 1;
@@ -211,15 +225,8 @@ pub(crate) fn woken_writer(name: &str) -> Tally {
 pub(crate) fn write_gives_up(name: &str) -> Tally {
     let mut subject = Waiter::new(name, Side::Write, TO_GIVE_UP);
     let mut tally = Tally::default();
-    let mut lets_go = None;
-    until_done(&mut tally, |calls| {
-        let outcome = subject.give_up(calls, 0);
-        if outcome == Some("had let go") {
-            lets_go.get_or_insert(calls);
-        }
-        outcome
-    });
-    let calls = lets_go.expect("it wakes the reader, which is a system call");
-    until_done(&mut tally, |steps| subject.give_up(calls, steps));
+    for way in [by_calls as Way, by_steps] {
+        until_done(&mut tally, |stops| subject.give_up(way, stops));
+    }
     tally
 }
