@@ -17,7 +17,7 @@ const TO_STEP: Duration = Duration::from_millis(600);
 /// Longer than one sleep may be.
 const TO_GIVE_UP: Duration = Duration::from_millis(130);
 /// Longer than two.
-const TO_BE_WOKEN: Duration = Duration::from_millis(250);
+const TO_BE_WOKEN: Duration = Duration::from_millis(400);
 
 /// A child waits, while its parent has the other side; or is let in.
 struct Waiter {
@@ -62,7 +62,8 @@ impl Waiter {
         };
         let mut b = self.asleep()?;
         let d = self.parent.sleeper(Side::Read);
-        let too_slow = b.poll().is_some();
+        // D has come in for a moment to look, and told the writer when it went.
+        let too_slow = b.poll().is_some() && b.run_to_sleep() != Stop::Asleep;
         drop(guards);
         if !too_slow {
             b.wait();
