@@ -81,7 +81,10 @@ mod kill {
         pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
+        pub(crate) mod permits;
         pub(crate) mod reentrant;
+        pub(crate) mod rwlock;
+        pub(crate) mod rwlock_wait;
         pub(crate) mod section;
         pub(crate) mod semaphore;
         pub(crate) mod sleeper;
@@ -96,7 +99,9 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, barrier, bytes, condvar, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex, news, notified, object, once, ownerless, participant, reentrant, section, semaphore, sleeper, spsc, stranded, value, waiter,
+    after_death, atomic, barrier, bytes, condvar, creation, crowd, element, ends, event, frozen, guest, late,
+    mpmc, mutex, news, notified, object, once, ownerless, participant, permits, reentrant, rwlock,
+    rwlock_wait, section, semaphore, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -161,6 +166,29 @@ const CASES: &[Case] = &[
     case("barrier_abort_with_sleepers", barrier::abort),
     case("barrier_reset_with_sleepers", barrier::reset),
     case("barrier_reap_with_sleeper", barrier::reap),
+    case("bounded_semaphore_acquire", permits::acquire),
+    case("bounded_semaphore_release", permits::release),
+    case("bounded_semaphore_release_with_sleepers", permits::release_with_sleepers),
+    case("bounded_semaphore_refused", permits::refused),
+    case("bounded_semaphore_wait", permits::wait),
+    case("bounded_semaphore_woken_waiter", permits::woken_waiter),
+    case("bounded_semaphore_acquire_after_death", permits::acquire_after_death),
+    case("bounded_semaphore_reap", permits::reap),
+    case("rwlock_read", rwlock::read),
+    case("rwlock_write", rwlock::write),
+    case("rwlock_refused", rwlock::refused),
+    case("rwlock_read_unlock_with_sleepers", rwlock::read_unlock_with_sleepers),
+    case("rwlock_write_unlock_with_sleepers", rwlock::write_unlock_with_sleepers),
+    case("rwlock_write_after_writer", rwlock::write_after_writer),
+    case("rwlock_write_after_reader", rwlock::write_after_reader),
+    case("rwlock_read_after_writer", rwlock::read_after_writer),
+    case("rwlock_reap", rwlock::reap),
+    case("rwlock_reap_with_others", rwlock::reap_with_others),
+    case("rwlock_wait_to_read", rwlock_wait::read),
+    case("rwlock_wait_to_write", rwlock_wait::write),
+    case("rwlock_woken_reader", rwlock_wait::woken_reader),
+    case("rwlock_woken_writer", rwlock_wait::woken_writer),
+    case("rwlock_write_gives_up", rwlock_wait::write_gives_up),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),
