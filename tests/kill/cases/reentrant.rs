@@ -8,7 +8,7 @@ use breezeway::LockError;
 use breezeway::sync::{ReentrantMutex, ReentrantMutexGuard, Semaphore};
 
 use super::locked::{SOON, Watched};
-use super::semaphore::without_spinning;
+use super::state_word::without_spinning;
 use super::waiter::{AFTER_DEATH, CLEANLY};
 use crate::kill::child::Child;
 use crate::kill::drive::{self, Death, Point, Subject};
