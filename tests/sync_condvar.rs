@@ -392,5 +392,8 @@ fn a_copy() {
 #[test]
 fn a_forked_child_does_not_wait_with_a_copy_of_a_guard() {
     let _watchdog = Watchdog::start(60);
-    assert_eq!(Role::spawn("in_a_child", &["fork"]).hear(), "done");
+    let mut parent = Role::spawn("in_a_child", &["fork"]);
+    assert_eq!(parent.hear(), "done");
+    parent.tell("end");
+    assert!(parent.join().success());
 }

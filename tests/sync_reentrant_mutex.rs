@@ -207,6 +207,8 @@ fn a_forked_child_drops_copies_of_guards() {
     let _watchdog = Watchdog::start(60);
     let mut parent = Role::spawn("in_a_child", &["fork", &unique("reentrant-fork")]);
     assert_eq!(parent.hear(), "done");
+    parent.tell("end");
+    assert!(parent.join().success());
 }
 
 /// What a peer that keeps to no rules writes over the number of guards.

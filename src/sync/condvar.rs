@@ -28,8 +28,8 @@ pub use guard::WaitGuard;
 /// Where the waiter may run on the same CPU, notify after giving the mutex back: two that take turns are then about as fast as with
 /// bare futexes. One that wakes up to a locked mutex has to wait again, and a turn takes 1.6 times as long.
 ///
-/// **When a process is killed at any instruction:** within about 100 ms, everybody who waits wakes up to look at the condition again.
-/// So a notification is not lost with the one that it reached, nor a change with the one that was killed before it could notify; and
+/// **When a process is killed at any instruction:** within about 100 ms of the death of any that has this segment attached, everybody
+/// who waits wakes up to look at the condition again. So a notification is not lost with the one that it reached, nor a change with the one that was killed before it could notify; and
 /// a killed waiter hangs nobody. Who dies with the mutex in its hands is told of by the next guard's `recovered()`, that of a waiter
 /// included.
 ///
