@@ -367,7 +367,8 @@ fn guards_that_were_forgotten_go_with_their_process_or_thread() {
     assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
     drop(other);
     assert!(lock.try_write().is_ok());
-    // A thread that is no more, of a process that lives on. Nobody but who wants the lock finds out.
+    // A thread that is no more, of a process that lives on, which keeps the memory mapped. Nobody but who wants the lock finds out.
+    let lock = RwLock::new().unwrap();
     let clone = lock.clone();
     std::thread::spawn(move || std::mem::forget(clone.write().unwrap())).join().unwrap();
     assert!(lock.read().unwrap().recovered());

@@ -324,7 +324,7 @@ pub(crate) fn refused(name: &str) -> Tally {
             Deed::RefusedRead => (None, Some(lock.write().unwrap())),
             _ => (Some(lock.read().unwrap()), None),
         };
-        tally.merge(&drive::every(&mut subject));
+        tally.merge(&drive::changes_unless_short(&mut subject, 1000));
         drop(guards);
         subject.parent.check(false, 1);
     }
