@@ -78,6 +78,8 @@ mod cell;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
+pub mod inspect;
+#[cfg(not(loom))]
 mod layout;
 mod primitive;
 #[cfg(not(loom))]

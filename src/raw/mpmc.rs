@@ -34,7 +34,7 @@ use super::line::Line;
 use super::words::{self, WORD};
 use crate::primitive::{AtomicU64, Ordering};
 #[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
-pub(crate) use lease::Leased;
+pub(crate) use lease::{AtWork, Leased};
 use word::{Lap, State as SlotState, Word};
 
 /// The state, in front of the slots.
@@ -375,6 +375,16 @@ impl<'a> Ring<'a> {
     #[inline(always)]
     pub(crate) fn popped(&self) -> u64 {
         self.state.head.word.load(Ordering::Relaxed)
+    }
+
+    /// Positions that producers have passed since the ring was made, about.
+    pub(crate) fn passed_by_producers(&self) -> u64 {
+        self.geometry.distance(0, self.pushed()).max(0) as u64
+    }
+
+    /// And consumers.
+    pub(crate) fn passed_by_consumers(&self) -> u64 {
+        self.geometry.distance(0, self.popped()).max(0) as u64
     }
 
     /// Messages in the ring, about: those in hands are not counted, those being written are.

@@ -122,6 +122,11 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
 }
 
 impl State {
+    /// Units that have been written since the ring was made, and read.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        (self.tail.word.load(Ordering::Relaxed), self.head.word.load(Ordering::Relaxed))
+    }
+
     /// Units in the ring, about.
     pub(crate) fn len(&self, capacity: u64) -> u64 {
         // ORDER: Acquire pairs with the Release in `advance`, so that the tail is no older than what the consumer has seen of it.
