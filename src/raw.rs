@@ -6,7 +6,7 @@
 //! - [`event_word`]: a word to sleep on until somebody publishes
 //! - [`frames`]: how messages of any length lie in a ring of bytes
 //! - [`journal`]: undoing what a dead process left half done
-//! - [`line`]: a word on cache lines of its own
+//! - [`mod@line`]: a word on cache lines of its own
 //! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
 //! - [`patience`]: how long to wait, and the way from looking to sleeping
