@@ -18,6 +18,14 @@ pub(crate) use core::{
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+/// Between two SeqCst operations of a thread: nothing, for their order is total. loom takes them for AcqRel, and only its fences for
+/// more.
+#[inline(always)]
+pub(crate) fn seq_cst() {
+    #[cfg(loom)]
+    fence(Ordering::SeqCst);
+}
+
 /// Asks the processor to fetch the cache line that this address is in, because it will be read.
 #[cfg(not(loom))]
 #[inline(always)]

@@ -60,6 +60,7 @@ mod kill {
         pub(crate) mod crowd;
         pub(crate) mod element;
         pub(crate) mod ends;
+        pub(crate) mod event;
         pub(crate) mod frozen;
         pub(crate) mod guest;
         #[cfg(feature = "serde")]
@@ -73,12 +74,15 @@ mod kill {
         pub(crate) mod news;
         pub(crate) mod number;
         pub(crate) mod object;
+        pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod section;
+        pub(crate) mod semaphore;
         pub(crate) mod sleeper;
         pub(crate) mod slots;
         pub(crate) mod spsc;
+        pub(crate) mod state_word;
         pub(crate) mod stranded;
         pub(crate) mod two_ends;
         pub(crate) mod value;
@@ -87,8 +91,8 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, bytes, creation, crowd, element, ends, frozen, guest, late, mpmc, mutex, news,
-    object, ownerless, participant, section, sleeper, spsc, stranded, value, waiter,
+    after_death, atomic, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex,
+    news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -106,6 +110,20 @@ const CASES: &[Case] = &[
     case("mutex_unlock_with_waiter", waiter::unlock),
     case("mutex_wait_for_nobody", ownerless::wait),
     case("mutex_woken_waiter", stranded::waiter),
+    case("semaphore_acquire", semaphore::acquire),
+    case("semaphore_release", semaphore::release),
+    case("semaphore_acquire_and_drop", semaphore::both),
+    case("semaphore_release_with_sleepers", semaphore::release_with_sleepers),
+    case("semaphore_wait", semaphore::wait),
+    case("semaphore_woken_waiter", semaphore::woken_waiter),
+    case("event_set", event::set),
+    case("event_clear", event::clear),
+    case("event_set_with_sleepers", event::set_with_sleepers),
+    case("event_pulse_with_sleepers", event::pulse_with_sleepers),
+    case("event_wait", event::wait),
+    case("once_call", once::call),
+    case("once_call_with_waiter", once::call_with_waiter),
+    case("once_recoverer", once::recoverer),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),

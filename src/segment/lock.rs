@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+mod kept;
+
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -128,6 +130,22 @@ impl ObjectLock {
             _ => None,
         }
     }
+
+    /// Gives back what this thread has forgotten a hold of, by this handle or by another of the same lock. Where it has none, this
+    /// does nothing: the C library knows.
+    #[inline]
+    pub(crate) fn unlock_forgotten(&self) {
+        self.held.store(0, Ordering::Relaxed);
+        self.state().unlock();
+        kept::let_go(&self.region);
+    }
+
+    /// Keeps the memory mapped for as long as this thread has the lock, which it holds by this handle. The handle need not.
+    #[cold]
+    pub(crate) fn keep_mapped(&self) {
+        kept::keep(&self.region);
+        self.held.store(0, Ordering::Relaxed);
+    }
 }
 
 impl Clone for ObjectLock {
@@ -163,11 +181,21 @@ pub(crate) struct Hold<'a> {
     not_send: PhantomData<*const ()>,
 }
 
-impl Hold<'_> {
+impl<'a> Hold<'a> {
+    /// What is held.
+    pub(crate) fn lock(&self) -> &'a ObjectLock {
+        self.lock
+    }
+
     /// Whether the last holder died holding the lock.
     #[inline]
     pub(crate) fn recovered(&self) -> bool {
         self.recovered
+    }
+
+    /// Tells of a death that was met before.
+    pub(crate) fn set_recovered(&mut self) {
+        self.recovered = true;
     }
 
     /// The error that a locked section begins with instead of a guard: the news of a death is kept for the next guard.

@@ -14,7 +14,7 @@ use super::options::Access;
 use super::participants;
 use super::place::Place;
 use crate::error::SegmentError;
-use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
+use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, PARTICIPANT_FREE, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, mutex, words};
 use crate::shareable;
@@ -124,6 +124,14 @@ impl Mapping {
         unsafe { core::slice::from_raw_parts(start, count) }
     }
 
+    /// `count` words of 32 bits at `offset`, as everybody may change them.
+    pub(crate) fn words32(&self, offset: u64, count: usize) -> &[AtomicU32] {
+        let start = self.at(offset, count as u64 * 4).cast::<AtomicU32>();
+        assert!(start.is_aligned(), "words are aligned");
+        // SAFETY: as in `words`.
+        unsafe { core::slice::from_raw_parts(start, count) }
+    }
+
     /// What lies at `offset` and is made of cells only.
     pub(crate) fn cells<C: Cells>(&self, offset: u64) -> &C {
         let start = self.at(offset, size_of::<C>() as u64).cast::<C>();
@@ -214,6 +222,23 @@ impl Mapping {
     /// Whether this process is attached as this participant.
     pub(super) fn is_attached_as(&self, id: u32) -> bool {
         self.membership.load(Ordering::Relaxed) == u64::from(fork::generation()) << 32 | u64::from(id)
+    }
+
+    /// How many participants there can be: their ids are 1 to this.
+    pub(crate) fn participants(&self) -> u32 {
+        self.geometry.tables.participants
+    }
+
+    /// Whether nobody is the participant of this id, and yet it `holds` something: nobody that keeps to the rules has left that. For
+    /// ids that can be, while this process is attached.
+    #[cold]
+    pub(crate) fn is_nobodys(&self, id: u32, holds: impl Fn() -> bool) -> bool {
+        // ORDER: Acquire pairs with the Release of who left, and of who freed the id of a dead: it had let everything go before.
+        let held_by_nobody =
+            || self.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE && holds();
+        // Inside the gate, nobody becomes a participant between the two looks.
+        held_by_nobody()
+            && Gate::try_enter_in_turn(self.file(), &self.turn).is_some_and(|_gate| held_by_nobody())
     }
 
     /// Whether the participant of this id lives; the kernel vouches for it.

@@ -12,9 +12,10 @@ use super::{Segment, open};
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, entry_words};
 use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
-use crate::primitive::AtomicU64;
+use crate::primitive::{AtomicU32, AtomicU64};
 use crate::raw::patience::Patience;
 use crate::raw::{Cells, mutex};
+use crate::sys::file::FileId;
 
 /// The name of the object in a segment of its own.
 pub(crate) const ROOT: &str = "root";
@@ -34,6 +35,11 @@ pub trait Object: Sized + sealed::Sealed {
     }
     #[doc(hidden)]
     fn shape(plan: &Self::Plan) -> Shape;
+    /// The same in a segment for so many participants.
+    #[doc(hidden)]
+    fn fit(shape: Shape, _participants: u32) -> Shape {
+        shape
+    }
     /// Bytes that an object of this shape takes; `None` where that is more than there are.
     #[doc(hidden)]
     fn length(shape: Shape) -> Option<u64>;
@@ -93,6 +99,11 @@ impl Region {
         &self.segment
     }
 
+    /// What tells the object from all others, by whatever mapping.
+    pub(super) fn place(&self) -> (FileId, u64) {
+        (self.segment.mapping().file_id, self.entry.offset)
+    }
+
     /// The object's name in its segment.
     pub(crate) fn name(&self) -> &str {
         field_text(&self.entry.name).unwrap_or_default()
@@ -111,6 +122,16 @@ impl Region {
     pub(crate) fn words_from(&self, start: u64) -> &[AtomicU64] {
         let length = self.entry.length.saturating_sub(start);
         self.segment.mapping().words(self.entry.offset + start, (length / 8) as usize)
+    }
+
+    /// The object's words of 32 bits from byte `start` on, so many.
+    pub(crate) fn words32_from(&self, start: u64, count: usize) -> &[AtomicU32] {
+        self.segment.mapping().words32(self.entry.offset + start, count)
+    }
+
+    /// The state at byte `start` of the object.
+    pub(crate) fn state_at<C: Cells>(&self, start: u64) -> &C {
+        self.segment.mapping().cells(self.entry.offset + start)
     }
 
     /// The state at the object's start.
@@ -182,7 +203,7 @@ fn add_locked<O: Object>(
     plan: &O::Plan,
     fingerprint: Fingerprint,
 ) -> Result<O, SegmentError> {
-    let shape = O::shape(plan);
+    let shape = O::fit(O::shape(plan), segment.mapping().participants());
     // A length beyond all numbers is beyond what is left, too.
     let length = O::length(shape).unwrap_or(u64::MAX);
     let (index, offset) = directory::place_next(segment.mapping(), length)?;
@@ -233,7 +254,7 @@ pub(super) fn get_or_add<O: Object>(
     O::check(plan)?;
     let _lock = DirectoryLock::take(segment)?;
     match directory::find(segment.mapping(), name)? {
-        Some(entry) => checked::<O>(segment, entry, fingerprint, Some(O::shape(plan))).and_then(O::attach),
+        Some(entry) => checked_to_be::<O>(segment, entry, fingerprint, plan).and_then(O::attach),
         None => add_locked(segment, name, plan, fingerprint),
     }
 }
@@ -253,10 +274,22 @@ fn checked<O: Object>(
             found: entry_words(&entry),
         });
     }
-    if O::length(region.shape()) != Some(entry.length) {
+    let fitting = O::fit(region.shape(), segment.mapping().participants());
+    if fitting != region.shape() || O::length(fitting) != Some(entry.length) {
         return Err(region.corrupt("the length of an object"));
     }
     Ok(region)
+}
+
+/// The same, if it is of this plan's shape, too.
+fn checked_to_be<O: Object>(
+    segment: &Segment,
+    entry: DirectoryEntry,
+    fingerprint: Fingerprint,
+    plan: &O::Plan,
+) -> Result<Region, SegmentError> {
+    let shape = O::fit(O::shape(plan), segment.mapping().participants());
+    checked::<O>(segment, entry, fingerprint, Some(shape))
 }
 
 /// Makes a segment for one object.
@@ -264,11 +297,12 @@ pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O
     O::check(plan)?;
     let options = Options::default().objects(1);
     let arena_at = Tables::new(options.participants, options.objects).arena_at;
-    let length = O::length(O::shape(plan)).unwrap_or(u64::MAX);
+    let shape = O::fit(O::shape(plan), options.participants);
+    let length = O::length(shape).unwrap_or(u64::MAX);
     let total = arena_at.checked_add(length).ok_or(SegmentError::NoSpace { needed: u64::MAX })?;
     let fill = |segment: &Segment| {
         // The file is new: its bytes are zero, and nobody else is there to be locked out.
-        let entry = new_entry(ROOT, &O::fingerprint(), O::shape(plan), arena_at, length);
+        let entry = new_entry(ROOT, &O::fingerprint(), shape, arena_at, length);
         let region = Region { segment: segment.clone(), entry };
         O::build(plan, &region);
         directory::append(segment.mapping(), 0, &entry);
@@ -288,9 +322,7 @@ pub(crate) fn open_or_create_alone<O: Object>(place: &Place, plan: &O::Plan) -> 
     let open = || {
         let segment = open::existing(&Options::default(), place)?;
         match directory::find(segment.mapping(), ROOT)? {
-            Some(entry) => {
-                checked::<O>(&segment, entry, O::fingerprint(), Some(O::shape(plan))).and_then(O::attach)
-            }
+            Some(entry) => checked_to_be::<O>(&segment, entry, O::fingerprint(), plan).and_then(O::attach),
             None => Err(SegmentError::NoSuchObject { name: ROOT.to_owned() }),
         }
     };

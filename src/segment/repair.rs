@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+use std::time::Duration;
+
 use super::directory;
 use super::gate::Gate;
 use super::mapping::Mapping;
@@ -11,7 +13,8 @@ use crate::layout::header::DirectoryEntry;
 use crate::raw::depot::{Depot, Layout};
 use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
-use crate::raw::{mpmc, spsc, words};
+use crate::raw::patience::Patience;
+use crate::raw::{barrier, condvar, mpmc, permits, rwlock, spsc, words};
 
 /// How a participant goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +43,10 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             Some(Kind::JoinableQueue) => disown_jobs(mapping, &entry, id, exit),
             // Changed by single instructions.
             Some(Kind::Atomic | Kind::Semaphore | Kind::Event) => {}
-            Some(Kind::RwLock) => {}
-            Some(Kind::Condvar) => {}
-            Some(Kind::BoundedSemaphore) => {}
-            Some(Kind::Barrier) => {}
+            Some(Kind::RwLock) => send_out(mapping, &entry, id, exit),
+            Some(Kind::Condvar) => repair_waiters(mapping, &entry, id),
+            Some(Kind::BoundedSemaphore) => free_permits(mapping, &entry, id),
+            Some(Kind::Barrier) => repair_barrier(mapping, &entry, id, exit),
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
             Some(Kind::Queue) => repair_ring(mapping, &entry, id),
             None => {}
@@ -78,6 +81,13 @@ fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     }
 }
 
+/// Frees the slots of a condition variable's waiter, and passes on what it was notified of.
+fn repair_waiters(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
+    if entry.length >= size_of::<condvar::State>() as u64 {
+        mapping.cells::<condvar::State>(entry.offset).repair(id);
+    }
+}
+
 /// Undoes in a queue's slots what the dead was at work on, and tells whoever waits.
 fn repair_ring(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
     let (capacity, size) = (entry.element_count, entry.element_size as usize);
@@ -90,6 +100,47 @@ fn repair_ring(mapping: &Mapping, entry: &DirectoryEntry, dead: u32) {
     mpmc::Ring::new(state, slots, &mpmc::Geometry::new(capacity, size)).repair(dead);
     state.items.notify(EVERYBODY);
     state.space.notify(EVERYBODY);
+}
+
+/// Sends a participant out of a readers-writer lock.
+fn send_out(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
+    if rwlock::length(entry.element_count) != Some(entry.length) {
+        return;
+    }
+    let count_words = (entry.length - rwlock::COUNTS_AT) as usize / words::WORD;
+    let counts = mapping.words(entry.offset + rwlock::COUNTS_AT, count_words);
+    let sides = rwlock::Sides::new(mapping.cells(entry.offset + rwlock::STATE_AT), counts);
+    sides.repair(id);
+    let lock = mapping.lock_at(entry.offset);
+    // A writer that left for good has taken its guard along, and its mapping with it.
+    if exit == Exit::Died && sides.has_writer() && lock.is_valid() {
+        // Where somebody has the lock, that one settles it, or has.
+        if lock.lock(Patience::For(Duration::ZERO)).is_ok() {
+            sides.settle();
+            lock.unlock();
+        }
+    }
+}
+
+/// Frees the permits that a participant had.
+fn free_permits(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
+    if permits::length(entry.element_count) != Some(entry.length) {
+        return;
+    }
+    let start = entry.offset + size_of::<permits::State>() as u64;
+    let words = mapping.words32(start, entry.element_count as usize);
+    permits::Permits::new(mapping.cells(entry.offset), words).repair(id);
+}
+
+/// Breaks a barrier for one of its parties, and tells whoever waits.
+fn repair_barrier(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
+    if barrier::length(entry.element_count) != Some(entry.length) {
+        return;
+    }
+    let state: &barrier::State = mapping.cells(entry.offset);
+    let words = (entry.length as usize - size_of::<barrier::State>()) / words::WORD;
+    let slots = mapping.words(entry.offset + size_of::<barrier::State>() as u64, words);
+    barrier::Barrier::new(state, slots).repair(id, exit == Exit::Leaves);
 }
 
 /// Marks every lock that anybody holds as left behind by the dead: for a segment that outlived the machine, or was copied to

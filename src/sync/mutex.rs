@@ -45,7 +45,7 @@ pub struct Mutex {
 /// A locked [`Mutex`]; dropping it unlocks. It stays in the thread that locked.
 #[must_use = "dropping the guard unlocks the mutex at once"]
 pub struct MutexGuard<'a> {
-    hold: Hold<'a>,
+    pub(super) hold: Hold<'a>,
 }
 
 impl Mutex {

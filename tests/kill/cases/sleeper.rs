@@ -23,7 +23,7 @@ const DISCONNECTED: libc::c_int = 2;
 const CLOSED: libc::c_int = 3;
 
 /// Starts a process that will sleep, and waits until it does.
-fn asleep(work: impl FnOnce() -> libc::c_int) -> Process {
+pub(super) fn asleep(work: impl FnOnce() -> libc::c_int) -> Process {
     let process = process::fork(work);
     while !process.is_on_a_futex() {
         std::thread::sleep(Duration::from_micros(50));

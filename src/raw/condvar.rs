@@ -1,0 +1,244 @@
+//! A condition variable whose waiters have a slot each, so that a notification is always somebody's.
+//!
+//! Not a sequence number, as glibc's and std's: that does not say who was notified, so what a waiter was told dies with it. Here a
+//! slot names its waiter, and has a word of its own to sleep on.
+//!
+//! The word of a slot is `{ticket:44 | owner:16 | state:4}`:
+//!
+//! | word | meaning | who moves it |
+//! |---|---|---|
+//! | 0 (FREE) | nobody's | a waiter, by a CAS to its ticket, its id, WAITING |
+//! | ticket, owner, WAITING | its owner waits, since it drew that ticket | a notifier, by a CAS to NOTIFIED: **this is the commit of a notification**. Its owner, when its time is over, by a CAS to FREE. Its owner dead: its repairer, to FREE |
+//! | ticket, owner, NOTIFIED | its owner was notified and does not have the mutex again yet | its owner, to FREE, when it has. Its owner dead: its repairer, to FREE, *behind* notifying another |
+//!
+//! | bit of `taken` | meaning | who moves it |
+//! |---|---|---|
+//! | 0 | no notifier need look at the slot | the slot's owner, before it lets go of the mutex |
+//! | 1 | somebody may wait there | the slot's owner, before it frees the slot; its repairer likewise |
+//!
+//! A bit is moved by nobody but who has its slot. So it is never 0 where somebody waits who has let go of the mutex, and a death
+//! leaves no count that is wrong. Where no bit is set, a notification costs a look at one line.
+//!
+//! A repairer that is killed between notifying another and freeing the slot makes the next one do both again. So a death may
+//! wake one more than were notified; it never takes a notification from the living.
+
+#[cfg(all(test, loom))]
+mod model;
+mod word;
+
+use super::event_word::EventWord;
+use crate::primitive::{AtomicU64, Ordering};
+use word::{State as SlotState, Ticket, Word};
+
+/// How many may wait at once.
+#[cfg(not(loom))]
+pub(crate) const SLOTS: usize = 256;
+#[cfg(loom)]
+pub(crate) const SLOTS: usize = 3;
+
+const BITS: usize = u64::BITS as usize;
+const BIT_WORDS: usize = SLOTS.div_ceil(BITS);
+
+/// The state. All zeros are a new one.
+#[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
+#[repr(C)]
+pub(crate) struct State {
+    /// The next ticket.
+    tickets: AtomicU64,
+    /// A bit for each slot.
+    taken: [AtomicU64; BIT_WORDS],
+    _unused: [u64; 16 - 1 - BIT_WORDS],
+    slots: [Slot; SLOTS],
+}
+
+#[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
+#[repr(C)]
+struct Slot {
+    word: AtomicU64,
+    /// The slot's owner sleeps on it.
+    event: EventWord,
+    _unused: u32,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<State>() == 128 + SLOTS * 16 && size_of::<Slot>() == 16);
+
+// SAFETY: atomics, and bytes that nobody looks at.
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+unsafe impl super::Cells for State {}
+
+/// A waiter's slot.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(crate) struct Place {
+    index: usize,
+    /// The word, while it waits.
+    waiting: Word,
+}
+
+/// The slot's word is nothing that its waiter or a notifier has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Damaged;
+
+impl Slot {
+    fn move_from(&self, from: Word, to: Word) -> bool {
+        // ORDER: Release, so that who finds the slot in its next state, by an Acquire, comes behind what its last one did; Acquire
+        // pairs with that.
+        self.word.compare_exchange(from.into(), to.into(), Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn load(&self) -> Word {
+        // ORDER: Acquire pairs with the Release in `move_from`.
+        Word::from(self.word.load(Ordering::Acquire))
+    }
+}
+
+impl State {
+    /// Takes a slot for participant `me`, who has the mutex and does not let go of it before. `None` where all are taken.
+    pub(crate) fn enter(&self, me: u32) -> Option<Place> {
+        // ORDER: relaxed; the number stands for itself. Those who come one behind the other have the mutex in between.
+        let number = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let waiting = Word::waiting(Ticket::new(number), me);
+        // Each begins elsewhere, so that they are not in each other's way.
+        let first = (number % SLOTS as u64) as usize;
+        let index =
+            (first..SLOTS).chain(0..first).find(|index| self.slots[*index].move_from(Word::FREE, waiting))?;
+        let (word, bit) = self.bit(index);
+        // ORDER: Release pairs with the Acquire in `next_behind`. Who notifies behind the release of the mutex sees the bit.
+        word.fetch_or(bit, Ordering::Release);
+        Some(Place { index, waiting })
+    }
+
+    /// What the waiter sleeps on.
+    pub(crate) fn event(&self, place: Place) -> &EventWord {
+        &self.slots[place.index].event
+    }
+
+    /// Whether the waiter was notified.
+    pub(crate) fn is_notified(&self, place: Place) -> Result<bool, Damaged> {
+        match self.slots[place.index].load() {
+            word if word == place.waiting => Ok(false),
+            word if word == place.waiting.notified() => Ok(true),
+            _ => Err(Damaged),
+        }
+    }
+
+    /// Frees the slot of a waiter that has not been notified. `false` where it has, and still has the slot.
+    pub(crate) fn give_up(&self, place: Place) -> bool {
+        self.hide(place.index);
+        self.slots[place.index].move_from(place.waiting, Word::FREE)
+    }
+
+    /// Frees the slot of a waiter that was notified, and has the mutex again.
+    pub(crate) fn leave(&self, place: Place) {
+        self.hide(place.index);
+        // Fails for a damaged word only.
+        self.slots[place.index].move_from(place.waiting.notified(), Word::FREE);
+    }
+
+    /// Notifies up to `count` of those who wait, in the order in which they came, and says how many they were.
+    pub(crate) fn notify(&self, count: usize) -> usize {
+        // ORDER: relaxed; only who comes meanwhile can have a ticket from here on, and it need not be told.
+        let end = Ticket::new(self.tickets.load(Ordering::Relaxed));
+        if count >= SLOTS {
+            let all = self.visible().filter(|index| self.notify_slot(*index, self.slots[*index].load(), end));
+            return all.count();
+        }
+        let (mut notified, mut last) = (0, None);
+        // There are no more waiters than slots, whatever the words say.
+        for _ in 0..SLOTS {
+            if notified == count {
+                break;
+            }
+            let Some((index, word)) = self.next_behind(last, end) else { break };
+            notified += usize::from(self.notify_slot(index, word, end));
+            last = Some(word.ticket());
+        }
+        notified
+    }
+
+    /// Notifies who waits in this slot, if it does.
+    fn notify_slot(&self, index: usize, word: Word, end: Ticket) -> bool {
+        let slot = &self.slots[index];
+        let notified = is_meant(word, end) && slot.move_from(word, word.notified());
+        if notified {
+            slot.event.notify(1);
+        }
+        notified
+    }
+
+    /// Who waits and came next behind the holder of the ticket `last`, or first.
+    fn next_behind(&self, last: Option<Ticket>, end: Ticket) -> Option<(usize, Word)> {
+        let mut next: Option<(usize, Word)> = None;
+        for index in self.visible() {
+            let word = self.slots[index].load();
+            let is_next = is_meant(word, end)
+                && last.is_none_or(|last| last.is_before(word.ticket()))
+                && next.is_none_or(|(_, found)| word.ticket().is_before(found.ticket()));
+            if is_next {
+                next = Some((index, word));
+            }
+        }
+        next
+    }
+
+    /// The slots in which somebody may wait.
+    fn visible(&self) -> impl Iterator<Item = usize> {
+        self.taken.iter().enumerate().flat_map(|(nth, word)| {
+            // ORDER: Acquire pairs with the Release in `enter`.
+            let mut bits = word.load(Ordering::Acquire);
+            core::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+                bits &= bits - 1;
+                Some(nth * BITS + bit)
+            })
+            .filter(|index| *index < SLOTS)
+        })
+    }
+
+    fn bit(&self, index: usize) -> (&AtomicU64, u64) {
+        (&self.taken[index / BITS], 1 << (index % BITS))
+    }
+
+    /// Makes notifiers pass over a slot that this is about to free.
+    fn hide(&self, index: usize) {
+        let (word, bit) = self.bit(index);
+        // ORDER: relaxed; the slot's next owner comes behind the Release that frees the slot, and sets the bit again.
+        word.fetch_and(!bit, Ordering::Relaxed);
+    }
+
+    /// Frees the slots of a participant that is proven dead, and passes on what it was notified of. Idempotent.
+    pub(crate) fn repair(&self, dead: u32) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            let mut word = slot.load();
+            if word.owner() != dead {
+                continue;
+            }
+            if word.state() == SlotState::Waiting {
+                self.hide(index);
+                if slot.move_from(word, Word::FREE) {
+                    continue;
+                }
+                // Notified meanwhile; or freed, by another repairer.
+                word = slot.load();
+            }
+            if word.owner() == dead && word.state() == SlotState::Notified {
+                self.notify(1);
+                self.hide_and_free(index, word);
+            }
+        }
+    }
+
+    fn hide_and_free(&self, index: usize, word: Word) {
+        self.hide(index);
+        self.slots[index].move_from(word, Word::FREE);
+    }
+}
+
+/// Whether a notification that began when `end` was the next ticket is meant for the waiter of this word, too.
+fn is_meant(word: Word, end: Ticket) -> bool {
+    word.state() == SlotState::Waiting && word.ticket().is_before(end)
+}

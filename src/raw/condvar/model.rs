@@ -1,0 +1,291 @@
+//! loom's exploration of the [`State`]: waiters and notifiers, living and dying. Whoever is overlooked sleeps for ever here, and loom
+//! reports the deadlock.
+//!
+//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+
+#![allow(clippy::unwrap_used)] // Tests, in a module that clippy does not take for one.
+
+use loom::sync::{Arc, Mutex};
+use loom::thread::{self, JoinHandle};
+
+use super::word::{State as SlotState, Word};
+use super::{Place, SLOTS, State};
+use crate::primitive::Ordering;
+use crate::raw::model;
+use crate::sys::clock::Deadline;
+
+/// The participant that dies.
+const DEAD: u32 = 7;
+
+/// A condition variable, and a count that its mutex protects.
+#[derive(Default)]
+struct Shared {
+    state: State,
+    count: Mutex<u32>,
+}
+
+impl Shared {
+    /// Sleeps until it is notified.
+    fn sleep(&self, place: Place) {
+        while !self.state.is_notified(place).unwrap() {
+            let announced = self.state.event(place).announce();
+            if self.state.is_notified(place).unwrap() {
+                return;
+            }
+            self.state.event(place).sleep(announced, Deadline);
+        }
+    }
+
+    /// Takes one off the count, and waits until there is one.
+    fn take(&self, me: u32) {
+        let mut count = self.count.lock().unwrap();
+        while *count == 0 {
+            let place = self.state.enter(me).unwrap();
+            drop(count);
+            self.sleep(place);
+            count = self.count.lock().unwrap();
+            self.state.leave(place);
+        }
+        *count -= 1;
+    }
+
+    fn taker(shared: &Arc<Self>, me: u32) -> JoinHandle<()> {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || shared.take(me))
+    }
+
+    /// A thread that has begun to wait, and ends when it was notified.
+    fn waiter(shared: &Arc<Self>, me: u32) -> JoinHandle<()> {
+        let place = shared.state.enter(me).unwrap();
+        let shared = Arc::clone(shared);
+        thread::spawn(move || {
+            shared.sleep(place);
+            shared.state.leave(place);
+        })
+    }
+
+    fn add(&self, added: u32) {
+        *self.count.lock().unwrap() += added;
+    }
+
+    /// Nobody is about, and no slot is taken.
+    fn assert_empty(&self) {
+        for slot in &self.state.slots {
+            assert_eq!(slot.load(), Word::FREE);
+        }
+        assert_eq!(self.state.taken[0].load(Ordering::Relaxed), 0);
+        assert_eq!(self.state.notify(SLOTS), 0);
+    }
+}
+
+#[test]
+fn a_waiter_beside_a_notifier() {
+    for holds_the_lock in [true, false] {
+        model::explore(6, move || {
+            let shared = Arc::new(Shared::default());
+            let taker = Shared::taker(&shared, 1);
+            if holds_the_lock {
+                let mut count = shared.count.lock().unwrap();
+                *count += 1;
+                shared.state.notify(1);
+            } else {
+                shared.add(1);
+                shared.state.notify(1);
+            }
+            taker.join().unwrap();
+            shared.assert_empty();
+        });
+    }
+}
+
+#[test]
+fn two_waiters_and_a_notification_for_each_or_for_all() {
+    for notifications in [&[1, 1][..], &[2], &[usize::MAX]] {
+        model::explore(2, move || {
+            let shared = Arc::new(Shared::default());
+            let takers = [Shared::taker(&shared, 1), Shared::taker(&shared, 2)];
+            for count in notifications {
+                shared.add(if *count == 1 { 1 } else { 2 });
+                shared.state.notify(*count);
+            }
+            takers.into_iter().for_each(|taker| taker.join().unwrap());
+            shared.assert_empty();
+        });
+    }
+}
+
+/// Two notifiers may both have the earlier waiter in mind; the later one gets one of their notifications all the same.
+#[test]
+fn two_waiters_and_two_notifiers() {
+    model::explore(3, || {
+        let shared = Arc::new(Shared::default());
+        let waiters = [Shared::waiter(&shared, 1), Shared::waiter(&shared, 2)];
+        let notifier = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.state.notify(1)
+        });
+        let notified = shared.state.notify(1) + notifier.join().unwrap();
+        assert_eq!(notified, 2);
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        shared.assert_empty();
+    });
+}
+
+/// Who came first is notified first.
+#[test]
+fn in_the_order_in_which_they_came() {
+    model::explore(1, || {
+        let state = State::default();
+        // The tickets wrap around between them.
+        state.tickets.store((1 << 44) - 2, Ordering::Relaxed);
+        let places = [1, 2, 3].map(|me| state.enter(me).unwrap());
+        assert!(state.enter(4).is_none(), "there are three slots");
+        for count in 1..=3 {
+            assert_eq!(state.notify(1), 1);
+            let notified = places.map(|place| state.is_notified(place).unwrap());
+            assert_eq!(notified, [true, count > 1, count > 2]);
+        }
+        assert_eq!(state.notify(1), 0);
+        places.into_iter().for_each(|place| state.leave(place));
+    });
+}
+
+/// A waiter's time is over while somebody notifies one, and another waits.
+#[test]
+fn a_notification_while_a_time_is_over() {
+    let seen = model::explore(4, || {
+        let shared = Arc::new(Shared::default());
+        let hasty = shared.state.enter(1).unwrap();
+        let patient = Shared::waiter(&shared, 2);
+        let notifier = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || assert_eq!(shared.state.notify(1), 1)
+        });
+        let gave_up = shared.state.give_up(hasty);
+        if !gave_up {
+            shared.state.leave(hasty);
+            // It is this one's then, which tells the other now.
+            assert_eq!(shared.state.notify(1), 1);
+        }
+        notifier.join().unwrap();
+        patient.join().unwrap();
+        shared.assert_empty();
+        gave_up
+    });
+    assert_eq!(seen.len(), 2, "both happen: {seen:?}");
+}
+
+/// A slot that is freed goes to another waiter while a notifier looks at it.
+#[test]
+fn a_slot_changes_hands() {
+    model::explore(3, || {
+        let shared = Arc::new(Shared::default());
+        let others = [8, 9].map(|me| shared.state.enter(me).unwrap());
+        let first = shared.state.enter(1).unwrap();
+        let next = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                if !shared.state.give_up(first) {
+                    shared.state.leave(first);
+                }
+                shared.take(2);
+            }
+        });
+        others.into_iter().for_each(|place| assert!(shared.state.give_up(place)));
+        shared.add(1);
+        shared.state.notify(1);
+        next.join().unwrap();
+        shared.assert_empty();
+    });
+}
+
+/// Where a waiter is killed.
+#[derive(Clone, Copy, Debug)]
+enum Killed {
+    /// It has a slot, which nobody can see yet.
+    Claimed,
+    Waiting,
+    /// It was notified.
+    Notified,
+    /// It was notified, and about to free its slot.
+    Leaving,
+}
+
+impl Killed {
+    /// Does what the dead did, and says whether it was notified.
+    fn die(self, state: &State) -> bool {
+        let place = state.enter(DEAD).unwrap();
+        if matches!(self, Self::Claimed) {
+            state.hide(place.index);
+        }
+        let is_notified = matches!(self, Self::Notified | Self::Leaving);
+        if is_notified {
+            assert_eq!(state.notify(1), 1);
+        }
+        if matches!(self, Self::Leaving) {
+            state.hide(place.index);
+        }
+        is_notified
+    }
+}
+
+/// A waiter has died, and its repairer finds a notifier at work. The living one gets a notification.
+#[test]
+fn a_dead_waiter_before_a_living_one() {
+    for killed in [Killed::Claimed, Killed::Waiting, Killed::Notified, Killed::Leaving] {
+        model::explore(3, move || {
+            let shared = Arc::new(Shared::default());
+            let is_owed = killed.die(&shared.state);
+            let living = Shared::waiter(&shared, 1);
+            let repairer = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.state.repair(DEAD)
+            });
+            if !is_owed {
+                assert_eq!(shared.state.notify(1), 1);
+            }
+            repairer.join().unwrap();
+            living.join().unwrap();
+            shared.assert_empty();
+        });
+    }
+}
+
+/// A process dies of which one thread was notified and another waits. And its repairer has died between its two steps.
+#[test]
+fn a_dead_process_of_several_waiters() {
+    model::explore(3, || {
+        let shared = Arc::new(Shared::default());
+        assert!(Killed::Notified.die(&shared.state));
+        Killed::Waiting.die(&shared.state);
+        // The first repairer: to the other waiter of the dead.
+        assert_eq!(shared.state.notify(1), 1);
+        let living = Shared::waiter(&shared, 1);
+        shared.state.repair(DEAD);
+        living.join().unwrap();
+        shared.state.repair(DEAD);
+        shared.assert_empty();
+    });
+}
+
+/// A repair touches nobody else's.
+#[test]
+fn a_repair_beside_the_living() {
+    model::explore(3, || {
+        let shared = Arc::new(Shared::default());
+        Killed::Waiting.die(&shared.state);
+        let taker = Shared::taker(&shared, 1);
+        let repairer = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.state.repair(DEAD)
+        });
+        shared.add(1);
+        // To the dead, perhaps.
+        shared.state.notify(1);
+        taker.join().unwrap();
+        repairer.join().unwrap();
+        shared.assert_empty();
+        let state = shared.state.slots.iter().map(|slot| slot.load().state());
+        state.for_each(|state| assert_eq!(state, SlotState::Free));
+    });
+}

@@ -1,0 +1,348 @@
+//! [`Barrier`]: parties that wait until all of them are there.
+
+use core::fmt;
+use std::time::Duration;
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::barrier::{self, Arrived, MOST_PARTIES, Outcome, Refusal, State};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::sys;
+use crate::sys::fork;
+
+/// A point at which a number of parties, in any processes, wait until all of them are there; then all go on, and it can be used
+/// again.
+///
+/// It is made for a number of parties, 1 to 1024. A party is one thread that calls [`wait`](Self::wait), in any process; all that it
+/// did before is seen by all others behind the barrier. Where more come than there are parties, those who are too many wait for the
+/// next time.
+///
+/// The barrier *breaks* when it cannot be passed any more: a party was killed, or its time was up, or the action panicked, or
+/// somebody called [`abort`](Self::abort). Then all who wait, and all who come, get [`LockError::Broken`] until somebody calls
+/// [`reset`](Self::reset).
+///
+/// **When a process is killed at any instruction:** the barrier breaks for all, instead of waiting for the dead, within about
+/// 100 ms: if the dead one had arrived, and also if it was there when the barrier was passed last, since it would have come again. (If
+/// it had let the others pass already, they have passed, and the next time is broken.) Who is killed before it ever came
+/// is unknown to the barrier: who cannot be sure of all parties takes [`wait_timeout`](Self::wait_timeout). Who drops its handles
+/// and ends is none of the parties any more, and breaks nothing.
+///
+/// A number of the generation, one slot for each arrival that names the process, and a futex, after CPython's
+/// `threading.Barrier`, which knows of no deaths. An arrival is one compare-and-swap, and so is a pass.
+///
+/// ```
+/// use breezeway::sync::Barrier;
+///
+/// # let name = format!("breezeway-doc-barrier-{}", std::process::id());
+/// # let name = name.as_str();
+/// let barrier = Barrier::create(name, 2)?;
+///
+/// // The other party, mostly a process of its own:
+/// let other = Barrier::open(name)?;
+/// let other = std::thread::spawn(move || other.wait().map(|result| result.index()));
+///
+/// let index = barrier.wait()?.index();
+/// assert_eq!(index + other.join().unwrap()?, 0 + 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Barrier {
+    spin: Spin,
+    region: Region,
+}
+
+/// How a party has passed a [`Barrier`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BarrierWaitResult {
+    index: usize,
+    is_leader: bool,
+}
+
+impl BarrierWaitResult {
+    /// Its number among the parties that passed together, in range `0..parties`: in the order in which they arrived.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether it was the last to arrive: so for one of the parties.
+    pub fn is_leader(&self) -> bool {
+        self.is_leader
+    }
+}
+
+/// How far somebody has come.
+enum Stage {
+    Passed(Arrived),
+    /// It was the last, and has not let anybody pass yet.
+    Last(Arrived),
+}
+
+const BROKEN: LockError = LockError::Broken;
+
+impl Barrier {
+    /// Waits until all parties are there, as long as it takes.
+    ///
+    /// # Errors
+    /// `Broken`, `NotAttached`, `Corrupt`.
+    pub fn wait(&self) -> Result<BarrierWaitResult, LockError> {
+        self.wait_within(Patience::Forever, || ())
+    }
+
+    /// The same. The last one to arrive does something, before anybody passes: each party brings its own action, of which one is
+    /// called.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    ///
+    /// # Panics
+    /// Where the action does. That breaks the barrier.
+    #[doc(alias = "action")]
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+        self.wait_within(Patience::Forever, action)
+    }
+
+    /// Waits until all parties are there, no longer than `timeout` (on the monotonic clock). If they are not there by then, that
+    /// breaks the barrier for all.
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`wait`](Self::wait).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, LockError> {
+        self.wait_within(Patience::For(timeout), || ())
+    }
+
+    /// The same with an action of the last one, as for [`wait_with`](Self::wait_with). The time that the action takes is not counted
+    /// for who calls it; the others may give up meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// # Panics
+    /// Where the action does. That breaks the barrier.
+    pub fn wait_timeout_with(
+        &self,
+        timeout: Duration,
+        action: impl FnOnce(),
+    ) -> Result<BarrierWaitResult, LockError> {
+        self.wait_within(Patience::For(timeout), action)
+    }
+
+    /// Passes if all others wait already, and lets them pass. Otherwise it has not arrived, and nothing is broken.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of [`wait`](Self::wait).
+    pub fn try_wait(&self) -> Result<BarrierWaitResult, LockError> {
+        let me = self.me()?;
+        match self.barrier().arrive_last(me) {
+            Ok(arrived) => self.lead(arrived, || ()),
+            Err(Refusal::Full | Refusal::WouldWait) => {
+                // Who asks again and again waits, too, and perhaps for the dead.
+                self.care();
+                Err(if self.is_broken() { BROKEN } else { LockError::WouldBlock })
+            }
+            Err(refusal) => Err(error_of(refusal)),
+        }
+    }
+
+    /// Breaks the barrier: who waits and who comes gets `Broken`, until it is reset.
+    pub fn abort(&self) {
+        self.barrier().abort();
+    }
+
+    /// Makes the barrier as good as new. Who waits at it now gets `Broken`.
+    pub fn reset(&self) {
+        self.barrier().reset();
+    }
+
+    /// Whether it is broken.
+    #[doc(alias = "broken")]
+    pub fn is_broken(&self) -> bool {
+        self.barrier().is_broken()
+    }
+
+    /// How many it takes to pass.
+    pub fn parties(&self) -> usize {
+        self.region.shape().count as usize
+    }
+
+    /// How many have arrived and wait for the others right now.
+    #[doc(alias = "n_waiting")]
+    pub fn waiting(&self) -> usize {
+        self.barrier().waiting()
+    }
+
+    fn state(&self) -> &State {
+        self.region.state()
+    }
+
+    fn barrier(&self) -> barrier::Barrier<'_> {
+        barrier::Barrier::new(self.state(), self.region.words_from(size_of::<State>() as u64))
+    }
+
+    fn me(&self) -> Result<u32, LockError> {
+        self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    }
+
+    fn care(&self) {
+        self.region.segment().mapping().care_for_the_dead();
+    }
+
+    fn wait_within(&self, patience: Patience, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+        let (me, barrier) = (self.me()?, self.barrier());
+        let mut arrived = None;
+        let look = || {
+            let Some(arrived) = arrived else {
+                return match barrier.arrive(me) {
+                    Ok(last) if barrier.is_last(last) => Some(Ok(Stage::Last(last))),
+                    Ok(one) => {
+                        arrived = Some(one);
+                        stage_of(barrier.outcome(one)?, one)
+                    }
+                    Err(Refusal::Full | Refusal::WouldWait) => None,
+                    Err(refusal) => Some(Err(error_of(refusal))),
+                };
+            };
+            stage_of(barrier.outcome(arrived)?, arrived)
+        };
+        // Whoever wakes anybody wakes all: nothing is to be passed on.
+        let stage = wait_for(&self.state().event, Sleepers::One, patience, &self.spin, look, || self.care());
+        match (stage, arrived) {
+            (Some(Ok(Stage::Passed(arrived))), _) => Ok(self.result(arrived)),
+            (Some(Ok(Stage::Last(arrived))), _) => self.lead(arrived, action),
+            (Some(Err(error)), _) => Err(error),
+            (None, Some(arrived)) => match barrier.give_up(arrived) {
+                Ok(()) => Err(LockError::Timeout),
+                Err(Outcome::Passed) => Ok(self.result(arrived)),
+                Err(Outcome::Broken) => Err(BROKEN),
+            },
+            // Too many came, and the others' affairs are not this one's.
+            (None, None) => Err(LockError::Timeout),
+        }
+    }
+
+    /// What the last one does.
+    fn lead(&self, arrived: Arrived, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+        let barrier = self.barrier();
+        if barrier.outcome(arrived).is_some() {
+            return Err(BROKEN);
+        }
+        let unfinished = Unfinished { barrier, arrived, generation: fork::generation() };
+        action();
+        if unfinished.is_another_process() {
+            return Err(LockError::NotAttached);
+        }
+        core::mem::forget(unfinished);
+        match barrier.pass(arrived) {
+            Outcome::Passed => Ok(self.result(arrived)),
+            Outcome::Broken => Err(BROKEN),
+        }
+    }
+
+    fn result(&self, arrived: Arrived) -> BarrierWaitResult {
+        BarrierWaitResult { index: arrived.index, is_leader: self.barrier().is_last(arrived) }
+    }
+}
+
+fn stage_of(outcome: Outcome, arrived: Arrived) -> Option<Result<Stage, LockError>> {
+    Some(match outcome {
+        Outcome::Passed => Ok(Stage::Passed(arrived)),
+        Outcome::Broken => Err(BROKEN),
+    })
+}
+
+fn error_of(refusal: Refusal) -> LockError {
+    match refusal {
+        Refusal::Broken => BROKEN,
+        Refusal::Full | Refusal::WouldWait => LockError::WouldBlock,
+        Refusal::Corrupt => LockError::Corrupt { what: "the slots of a barrier" },
+    }
+}
+
+/// The last one is at its action. Dropped, which is when that panics, it breaks the barrier.
+struct Unfinished<'a> {
+    barrier: barrier::Barrier<'a>,
+    arrived: Arrived,
+    /// The fork generation of the process that has arrived.
+    generation: u32,
+}
+
+impl Unfinished<'_> {
+    fn is_another_process(&self) -> bool {
+        self.generation != fork::generation()
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        // A child that was forked in the action is none of the parties.
+        if !self.is_another_process() {
+            // Where it is broken or was reset, there is nothing left to do.
+            let _ = self.barrier.give_up(self.arrived);
+        }
+    }
+}
+
+impl sealed::Sealed for Barrier {}
+
+impl Object for Barrier {
+    type Plan = usize;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::Barrier)
+    }
+
+    fn check(parties: &usize) -> Result<(), SegmentError> {
+        match barrier::length(*parties as u64) {
+            Some(_) => Ok(()),
+            None => Err(SegmentError::InvalidOption { option: "parties", allowed: PARTIES }),
+        }
+    }
+
+    fn shape(parties: &usize) -> Shape {
+        Shape { count: *parties as u64, flags: 0 }
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape.flags == 0).then(|| barrier::length(shape.count)).flatten()
+    }
+
+    fn build(_: &usize, _: &Region) {
+        // All zeros is a new barrier.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        sys::barrier::register();
+        Ok(Self { spin: Spin::default(), region })
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+}
+
+const PARTIES: &str = "1 to 1024";
+const _: () = assert!(MOST_PARTIES == 1024, "as `PARTIES` says");
+
+impl Initial<Barrier> for usize {
+    fn plan(self) -> usize {
+        self
+    }
+}
+
+short_forms!([] Barrier);
+handle_forms!([] Barrier);
+
+impl Clone for Barrier {
+    fn clone(&self) -> Self {
+        Self { spin: Spin::default(), region: self.region.clone() }
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Barrier");
+        fields.field("parties", &self.parties()).field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Barrier: Send, Sync, Clone);

@@ -1,0 +1,297 @@
+//! [`BoundedSemaphore`]: so many at a time, and permits that know whose they are.
+
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr::NonNull;
+use std::time::Duration;
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::primitive::{AtomicU32, Ordering};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::raw::permits::{Attempt, MOST, Permits, State, length};
+use crate::segment::forms::{handle_forms, short_forms};
+use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::sys::{barrier, fork};
+
+const CORRUPT: LockError = LockError::Corrupt { what: "the permits of a semaphore" };
+
+/// Words of permits on a cache line.
+const A_LINE: usize = 16;
+
+/// A fixed number of permits, each of which belongs to the process that has it.
+///
+/// It bounds how many are at something at the same time: downloads, connections, those on one device. There are never more
+/// permits than it was made with: what a process does not have, it cannot release. To take a permit is one compare-and-swap.
+///
+/// **When a process is killed at any instruction:** its permits come back, within about 100 ms where somebody waits for one. A permit is
+/// taken by one compare-and-swap that records its owner at once: killed before it, nothing has happened.
+///
+/// Permits may be taken out of turn: it is not fair. An attempt looks at one word after the other until it finds a free permit, so a
+/// semaphore of many thousands is slow when few are free.
+///
+/// ```
+/// use breezeway::sync::BoundedSemaphore;
+///
+/// # let name = format!("breezeway-doc-bounded-{}", std::process::id());
+/// # let name = name.as_str();
+/// let connections = BoundedSemaphore::create(name, 2)?;
+/// let one = connections.acquire()?;
+/// let another = connections.acquire()?;
+/// assert!(connections.try_acquire().is_err());
+/// drop(one);
+/// another.forget(); // to be released elsewhere in this process
+/// assert_eq!(connections.available(), 1);
+/// connections.release()?;
+/// assert!(connections.release().is_err(), "this process has none left");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BoundedSemaphore {
+    state: NonNull<State>,
+    words: NonNull<[AtomicU32]>,
+    /// Ids are 1 to this.
+    participants: u32,
+    /// Where to look for a free permit first.
+    hint: AtomicU32,
+    spin: Spin,
+    region: Region,
+}
+
+// SAFETY: the pointers are to atomics in the mapping that `region` keeps alive.
+unsafe impl Send for BoundedSemaphore {}
+// SAFETY: as above.
+unsafe impl Sync for BoundedSemaphore {}
+
+/// A permit of a [`BoundedSemaphore`]; dropping it gives it back. It may be dropped by another thread, and in a forked child it is
+/// nothing.
+#[must_use = "dropping the permit gives it back at once"]
+pub struct BoundedSemaphorePermit<'a> {
+    semaphore: &'a BoundedSemaphore,
+    at: usize,
+    me: u32,
+    generation: u32,
+}
+
+impl BoundedSemaphore {
+    /// Takes a permit, waiting for one as long as it takes.
+    ///
+    /// # Errors
+    /// `NotAttached`, `Corrupt`.
+    #[doc(alias = "wait")]
+    #[inline]
+    pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+        self.take(Patience::Forever)
+    }
+
+    /// Takes a permit if one is free.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of [`acquire`](Self::acquire).
+    #[inline]
+    pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+        self.take(Patience::None)
+    }
+
+    /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`acquire`](Self::acquire).
+    #[inline]
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+        self.take(Patience::For(timeout))
+    }
+
+    /// Gives back a permit that this process has [forgotten](BoundedSemaphorePermit::forget), whichever.
+    ///
+    /// # Errors
+    /// `NotHeld` where it has none that is forgotten, `NotAttached`.
+    #[doc(alias = "post")]
+    pub fn release(&self) -> Result<(), LockError> {
+        if self.permits().give_back_forgotten(self.me()?) { Ok(()) } else { Err(LockError::NotHeld) }
+    }
+
+    /// How many permits are free right now.
+    #[doc(alias = "get_value")]
+    pub fn available(&self) -> usize {
+        self.permits().free_now()
+    }
+
+    /// How many permits there are.
+    #[doc(alias = "capacity")]
+    pub fn total(&self) -> usize {
+        self.words.len()
+    }
+
+    #[inline(always)]
+    fn permits(&self) -> Permits<'_> {
+        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
+        Permits::new(self.state(), unsafe { self.words.as_ref() })
+    }
+
+    #[inline(always)]
+    fn state(&self) -> &State {
+        // SAFETY: as in `permits`.
+        unsafe { self.state.as_ref() }
+    }
+
+    #[inline(always)]
+    fn me(&self) -> Result<u32, LockError> {
+        self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    }
+
+    #[inline(always)]
+    fn take(&self, patience: Patience) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+        let me = self.me()?;
+        let at = match self.try_take(me) {
+            Some(taken) => taken?,
+            None => self.take_later(me, patience)?,
+        };
+        self.hint.store(at as u32, Ordering::Relaxed);
+        Ok(BoundedSemaphorePermit { semaphore: self, at, me, generation: fork::generation() })
+    }
+
+    #[inline(always)]
+    fn try_take(&self, me: u32) -> Option<Result<usize, LockError>> {
+        let from = self.hint.load(Ordering::Relaxed) as usize;
+        match self.permits().try_take(me, self.participants, from) {
+            Attempt::Taken(at) => Some(Ok(at)),
+            Attempt::WouldBlock => None,
+            Attempt::Corrupt => Some(Err(CORRUPT)),
+        }
+    }
+
+    /// Takes a permit after an attempt that found none.
+    #[cold]
+    fn take_later(&self, me: u32, patience: Patience) -> Result<usize, LockError> {
+        if matches!(patience, Patience::None) {
+            // Not more often than a waiter does.
+            self.region.segment().mapping().care_for_the_dead();
+            return self.try_take(me).unwrap_or(Err(LockError::WouldBlock));
+        }
+        let failure = Cell::new(None);
+        let look = || self.try_take(me).or_else(|| failure.get().map(Err));
+        let care = || {
+            let mapping = self.region.segment().mapping();
+            mapping.care_for_the_dead();
+            // Those of the range, as `try_take` has found them. Each is asked about once.
+            let owners: std::collections::BTreeSet<u32> =
+                self.permits().owners().filter(|owner| *owner <= self.participants).collect();
+            if owners.into_iter().any(|id| mapping.is_nobodys(id, || self.permits().has_any(id))) {
+                failure.set(Some(CORRUPT));
+            }
+        };
+        let found = wait_for(&self.state().freed, Sleepers::Many, patience, &self.spin, look, care);
+        found.unwrap_or(Err(LockError::Timeout))
+    }
+}
+
+impl BoundedSemaphorePermit<'_> {
+    /// Keeps the permit without this: whoever in this process calls [`BoundedSemaphore::release`] gives it back, or the process's
+    /// end does.
+    pub fn forget(self) {
+        if self.is_ours() {
+            self.semaphore.permits().forget(self.me, self.at);
+        }
+        core::mem::forget(self);
+    }
+
+    fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+}
+
+impl Drop for BoundedSemaphorePermit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_ours() {
+            self.semaphore.permits().give_back(self.me, self.at);
+        }
+    }
+}
+
+impl sealed::Sealed for BoundedSemaphore {}
+
+impl Object for BoundedSemaphore {
+    type Plan = usize;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::BoundedSemaphore)
+    }
+
+    fn check(permits: &usize) -> Result<(), SegmentError> {
+        let is_allowed = (1..=MOST).contains(&(*permits as u64));
+        is_allowed
+            .then_some(())
+            .ok_or(SegmentError::InvalidOption { option: "permits", allowed: "1 to 65536" })
+    }
+
+    fn shape(permits: &usize) -> Shape {
+        Shape { count: *permits as u64, flags: 0 }
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape.flags == 0).then(|| length(shape.count)).flatten()
+    }
+
+    fn build(_: &usize, _: &Region) {
+        // All zeros is one whose permits are all free.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        barrier::register();
+        let count = region.shape().count as usize;
+        Ok(Self {
+            state: NonNull::from(region.state::<State>()),
+            words: NonNull::from(region.words32_from(size_of::<State>() as u64, count)),
+            participants: region.segment().mapping().participants(),
+            hint: AtomicU32::new(first_hint(&region, count)),
+            spin: Spin::default(),
+            region,
+        })
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+}
+
+/// Each process begins on another line, where there are so many.
+fn first_hint(region: &Region, count: usize) -> u32 {
+    let me = region.segment().mapping().participant().unwrap_or(0) as usize;
+    ((me * A_LINE) % count.max(1)) as u32
+}
+
+impl Initial<BoundedSemaphore> for usize {
+    fn plan(self) -> usize {
+        self
+    }
+}
+
+short_forms!([] BoundedSemaphore);
+handle_forms!([] BoundedSemaphore);
+
+impl Clone for BoundedSemaphore {
+    fn clone(&self) -> Self {
+        let hint = AtomicU32::new(self.hint.load(Ordering::Relaxed));
+        Self { hint, spin: Spin::default(), region: self.region.clone(), ..*self }
+    }
+}
+
+impl fmt::Debug for BoundedSemaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("BoundedSemaphore");
+        debug.field("segment", self.segment()).field("available", &self.available());
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BoundedSemaphorePermit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundedSemaphorePermit").field("of", self.semaphore).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(BoundedSemaphore: Send, Sync, Clone);
+static_assertions::assert_impl_all!(BoundedSemaphorePermit<'static>: Send, Sync);

@@ -1,0 +1,258 @@
+//! [`Condvar`]: waiting, with a mutex, for something to become true.
+
+mod guard;
+
+use core::fmt;
+use std::time::{Duration, Instant};
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::condvar::{Place, SLOTS, State};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::segment::forms::{handle_forms, plain_forms};
+use crate::segment::object::{Object, Region, Shape, sealed};
+
+pub use guard::WaitGuard;
+
+/// A condition variable between processes: waiting, with a mutex, for something to become true.
+///
+/// A waiter gives its [`Mutex`](super::Mutex) or [`ReentrantMutex`](super::ReentrantMutex) back, sleeps until somebody notifies it, and
+/// takes the mutex again. The mutex may lie in another segment. Who waits holds the mutex and has found the condition false; who
+/// makes it true does so with the mutex locked, and then notifies. The lock may be given back before, but a change that was made
+/// without it can fall between a waiter's look and its sleep, and the waiter then misses it. A notification that finds nobody waiting
+/// is over: it is not kept for later.
+///
+/// Waiters are notified in the order in which they came, up to 256 at a time; there is no try form, since waiting is all it is
+/// for. A wait may end without cause, so look at the condition in a loop, as [`wait_while`](Self::wait_while) does.
+///
+/// **When a process is killed at any instruction:** a killed waiter hangs nobody, and what it was notified of, before it had the
+/// mutex again, is passed on to the next waiter, within about 100 ms; at worst one more wakes up than were notified. A killed
+/// notifier has notified or has not, and delays a waiter by at most 100 ms. Who dies with the mutex again in its hands is told of
+/// by the next guard's `recovered()`, that of a waiter included.
+///
+/// A slot for each waiter with a ticket, its owner and a futex, of which a notifier takes the one with the earliest ticket.
+///
+/// ```
+/// use std::sync::atomic::Ordering::Relaxed;
+///
+/// use breezeway::sync::{Condvar, Mutex};
+/// use breezeway::{Atomic, Segment};
+///
+/// let segment = Segment::new(1 << 16)?;
+/// let (mutex, condvar) = (segment.add::<Mutex>("mutex", ())?, segment.add::<Condvar>("condvar", ())?);
+/// let ready = segment.add::<Atomic<bool>>("ready", false)?;
+///
+/// std::thread::scope(|scope| {
+///     // Mostly, another process.
+///     scope.spawn(|| {
+///         let guard = mutex.lock().unwrap();
+///         ready.store(true, Relaxed);
+///         condvar.notify_one();
+///         drop(guard);
+///     });
+///     let guard = condvar.wait_while(mutex.lock()?, || !ready.load(Relaxed))?;
+///     assert!(!guard.recovered());
+///     Ok::<(), breezeway::LockError>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "Condition")]
+pub struct Condvar {
+    region: Region,
+    spin: Spin,
+}
+
+/// Whether a wait ended because its time was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    /// `true` where the time was over before a notification came.
+    pub fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
+impl Condvar {
+    /// Gives the mutex back, waits to be notified, and locks the mutex again, waiting for both as long as it takes.
+    ///
+    /// All levels of a [`ReentrantMutex`](super::ReentrantMutex) are given back and taken again. The new guard's `recovered()` says
+    /// whether the mutex's last holder died meanwhile.
+    ///
+    /// # Errors
+    /// With any of them, the guard is dropped. `TooMany` where 256 wait already, `NotAttached`, `Corrupt`; `NotHeld` in a forked child
+    /// with its parent's guard.
+    #[inline]
+    pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, LockError> {
+        Ok(self.wait_within(guard, Patience::Forever)?.0)
+    }
+
+    /// The same, but waits to be notified no longer than `timeout` (on the monotonic clock). For the mutex, it waits as long as it
+    /// takes.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait). That the time was over is none.
+    #[inline]
+    pub fn wait_timeout<G: WaitGuard>(
+        &self,
+        guard: G,
+        timeout: Duration,
+    ) -> Result<(G, WaitTimeoutResult), LockError> {
+        self.wait_within(guard, Patience::For(timeout))
+    }
+
+    /// Waits while the condition is true; it is looked at with the mutex locked, before the first wait too.
+    ///
+    /// The guard's `recovered()` says whether a holder of the mutex died while this waited.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    #[doc(alias = "wait_for")]
+    pub fn wait_while<G: WaitGuard>(
+        &self,
+        guard: G,
+        condition: impl FnMut() -> bool,
+    ) -> Result<G, LockError> {
+        Ok(self.wait_while_until(guard, None, condition)?.0)
+    }
+
+    /// The same, but waits no longer than `timeout` in all. The result tells that the time was over and the condition still true.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    pub fn wait_timeout_while<G: WaitGuard>(
+        &self,
+        guard: G,
+        timeout: Duration,
+        condition: impl FnMut() -> bool,
+    ) -> Result<(G, WaitTimeoutResult), LockError> {
+        // A time that cannot be told never comes.
+        self.wait_while_until(guard, Instant::now().checked_add(timeout), condition)
+    }
+
+    /// Notifies the one who has waited longest, if anybody waits, and says how many that were.
+    ///
+    /// The mutex need not be locked. Where nobody waits, this is a look at one line.
+    #[doc(alias = "notify")]
+    #[inline]
+    pub fn notify_one(&self) -> usize {
+        self.notify_n(1)
+    }
+
+    /// Notifies the `count` who have waited longest, or as many as there are, and says how many they were.
+    #[inline]
+    pub fn notify_n(&self, count: usize) -> usize {
+        self.state().notify(count)
+    }
+
+    /// Notifies everybody who waits, and says how many they were.
+    #[inline]
+    pub fn notify_all(&self) -> usize {
+        self.notify_n(usize::MAX)
+    }
+
+    fn wait_while_until<G: WaitGuard>(
+        &self,
+        mut guard: G,
+        end: Option<Instant>,
+        mut condition: impl FnMut() -> bool,
+    ) -> Result<(G, WaitTimeoutResult), LockError> {
+        let mut recovered = guard.recovered();
+        while condition() {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok((guard, WaitTimeoutResult(true)));
+            }
+            guard = self.wait_within(guard, left.map_or(Patience::Forever, Patience::For))?.0;
+            recovered |= guard.recovered();
+            if recovered {
+                guard.set_recovered();
+            }
+        }
+        Ok((guard, WaitTimeoutResult(false)))
+    }
+
+    fn wait_within<G: WaitGuard>(
+        &self,
+        guard: G,
+        patience: Patience,
+    ) -> Result<(G, WaitTimeoutResult), LockError> {
+        if !guard.is_ours() {
+            return Err(LockError::NotHeld);
+        }
+        let me = self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)?;
+        let place = self.state().enter(me).ok_or(LockError::TooMany { limit: SLOTS })?;
+        let unlocked = guard.unlock();
+        let notified = self.sleep(place, patience);
+        let guard = G::lock(unlocked);
+        // Not before: until here, a death passes the notification on.
+        if notified == Ok(true) {
+            self.state().leave(place);
+        }
+        Ok((guard?, WaitTimeoutResult(!notified?)))
+    }
+
+    /// Whether a notification came.
+    fn sleep(&self, place: Place, patience: Patience) -> Result<bool, LockError> {
+        let state = self.state();
+        let look = || state.is_notified(place).map(|notified| notified.then_some(())).transpose();
+        let care = || self.region.segment().mapping().care_for_the_dead();
+        match wait_for(state.event(place), Sleepers::One, patience, &self.spin, look, care) {
+            Some(Ok(())) => Ok(true),
+            Some(Err(_)) => Err(LockError::Corrupt { what: "a waiter of a condition variable" }),
+            // At the last moment, one may have come after all.
+            None => Ok(!state.give_up(place)),
+        }
+    }
+
+    fn state(&self) -> &State {
+        self.region.state()
+    }
+}
+
+impl sealed::Sealed for Condvar {}
+
+impl Object for Condvar {
+    type Plan = ();
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::Condvar)
+    }
+
+    fn shape((): &()) -> Shape {
+        Shape::ONE
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+    }
+
+    fn build((): &(), _: &Region) {
+        // Zeros are a new one.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        Ok(Self { region, spin: Spin::default() })
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+}
+
+plain_forms!(Condvar);
+handle_forms!([] Condvar);
+
+impl Clone for Condvar {
+    fn clone(&self) -> Self {
+        Self { region: self.region.clone(), spin: Spin::default() }
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Condvar: Send, Sync, Clone);

@@ -1,0 +1,182 @@
+//! [`Event`]: something that has happened, or not yet.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::ptr::NonNull;
+use std::time::Duration;
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::event::{State, Unset};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::segment::forms::{handle_forms, plain_forms};
+use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::sys::barrier;
+
+/// A flag that processes wait for. A new one is not set.
+///
+/// Once it is set everybody gets through who waits, and everybody who comes, until it is cleared. Who waits when it is set gets through
+/// also where it is cleared at once.
+///
+/// What was done before [`set`](Self::set) is seen by whoever gets through, and by whoever clears the event and then looks: so none of
+/// it is missed by who clears it first and looks for work then.
+///
+/// **When a process is killed at any instruction:** the event is set or it is not. A killed waiter hangs nobody; a killed setter delays
+/// who waits by 100 ms at most.
+///
+/// A word with a flag and a count of its settings, as Windows's manual-reset event and Python's `Event` promise it, and a futex to
+/// sleep on.
+///
+/// ```
+/// use breezeway::sync::Event;
+///
+/// # let name = format!("breezeway-doc-event-{}", std::process::id());
+/// # let name = name.as_str();
+/// let stop = Event::create(name)?;
+/// stop.set();
+///
+/// // Any number of other processes of this user:
+/// let stop = Event::open(name)?;
+/// stop.wait()?;
+/// assert!(stop.is_set());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Event {
+    state: NonNull<State>,
+    spin: Spin,
+    region: Region,
+}
+
+// SAFETY: the pointer is to atomics in the mapping that `region` keeps alive.
+unsafe impl Send for Event {}
+// SAFETY: as above.
+unsafe impl Sync for Event {}
+
+impl Event {
+    #[inline(always)]
+    fn state(&self) -> &State {
+        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
+        unsafe { self.state.as_ref() }
+    }
+
+    /// Sets the event and wakes everybody who waits. `false` where it was set.
+    #[doc(alias = "signal")]
+    #[inline]
+    pub fn set(&self) -> bool {
+        self.state().set()
+    }
+
+    /// Takes it back: who waits from now on waits until it is set again. `false` where it was not set.
+    #[doc(alias = "reset")]
+    #[inline]
+    pub fn clear(&self) -> bool {
+        self.state().clear()
+    }
+
+    /// Whether the event is set.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        self.state().is_set()
+    }
+
+    /// Waits until the event is set, as long as it takes.
+    ///
+    /// # Errors
+    /// `NotAttached`.
+    #[inline]
+    pub fn wait(&self) -> Result<(), LockError> {
+        self.wait_within(Patience::Forever)
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` where the event is not set.
+    #[inline]
+    pub fn try_wait(&self) -> Result<(), LockError> {
+        self.wait_within(Patience::None)
+    }
+
+    /// Waits until the event is set, no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`wait`](Self::wait).
+    #[inline]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), LockError> {
+        self.wait_within(Patience::For(timeout))
+    }
+
+    #[inline(always)]
+    fn wait_within(&self, patience: Patience) -> Result<(), LockError> {
+        match self.state().begin() {
+            None => Ok(()),
+            Some(unset) => self.wait_on(unset, patience),
+        }
+    }
+
+    #[cold]
+    fn wait_on(&self, unset: Unset, patience: Patience) -> Result<(), LockError> {
+        if matches!(patience, Patience::None) {
+            return Err(LockError::WouldBlock);
+        }
+        let mapping = self.region.segment().mapping();
+        // Who waits counts among those who use the segment.
+        mapping.participant().map_err(|_| LockError::NotAttached)?;
+        let look = || self.state().was_set_since(unset).then_some(());
+        let care = || mapping.care_for_the_dead();
+        let found = wait_for(&self.state().sets, Sleepers::Many, patience, &self.spin, look, care);
+        found.ok_or(LockError::Timeout)
+    }
+}
+
+impl sealed::Sealed for Event {}
+
+impl Object for Event {
+    type Plan = ();
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::Event)
+    }
+
+    fn shape((): &()) -> Shape {
+        Shape::ONE
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+    }
+
+    fn build((): &(), _: &Region) {
+        // All zeros is an event that is not set.
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        barrier::register();
+        Ok(Self { state: NonNull::from(region.state::<State>()), spin: Spin::default(), region })
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+}
+
+plain_forms!(Event);
+handle_forms!([] Event);
+
+impl Clone for Event {
+    fn clone(&self) -> Self {
+        Self { state: self.state, spin: Spin::default(), region: self.region.clone() }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("segment", self.segment())
+            .field("is_set", &self.is_set())
+            .finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Event: Send, Sync, Clone);

@@ -1,0 +1,188 @@
+//! [`Once`]: something to be done by one process, before the others go on.
+
+use core::fmt;
+use std::time::Duration;
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::primitive::Ordering;
+use crate::raw::mutex::State;
+use crate::raw::patience::Patience;
+use crate::segment::forms::{handle_forms, plain_forms};
+use crate::segment::lock::{Hold, ObjectLock};
+use crate::segment::object::{Object, Region, Shape, sealed};
+
+/// What stands in the word beside the lock: nobody has begun.
+const NEW: u64 = 0;
+/// It is done, for good.
+const DONE: u64 = 1;
+/// Somebody has begun. To who then has the lock, this says that the last one did not come to the end.
+const BEGUN: u64 = 2;
+
+/// Something that is done once for all processes.
+///
+/// What it is does not matter: filling the other objects of a segment, making files. The first that comes does it, and others wait
+/// until it is done; from then on, [`call_once`](Self::call_once) is one load. What was done is seen by whoever comes after.
+///
+/// **When a process is killed at any instruction:** it is done or it is not. Where it is not, the next caller runs its function
+/// instead, is told by [`OnceState::recovered`] that somebody has begun before, and should begin with a clean slate. It is done with the
+/// one store behind the function.
+///
+/// std's `Once` between processes: a word, and a robust mutex to wait for.
+///
+/// ```
+/// use breezeway::sync::Once;
+/// use breezeway::{Array, Segment};
+///
+/// # let name = format!("breezeway-doc-once-{}", std::process::id());
+/// # let name = name.as_str();
+/// let segment = Segment::open_or_create(name, 1 << 16)?;
+/// let table = segment.get_or_add::<Array<u64>>("squares", 100)?;
+/// let once = segment.get_or_add::<Once>("squares are there", ())?;
+/// once.call_once(|_| {
+///     let mut table = table.lock().unwrap();
+///     table.iter_mut().zip(0..).for_each(|(square, n)| *square = n * n);
+/// })?;
+/// assert_eq!(table.get(9)?, 81);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "OnceLock")]
+#[derive(Clone)]
+pub struct Once {
+    lock: ObjectLock,
+}
+
+/// What the function of a [`Once`] is told.
+#[derive(Debug)]
+pub struct OnceState {
+    recovered: bool,
+}
+
+impl OnceState {
+    /// Whether somebody has begun before, and was killed in it or panicked.
+    #[doc(alias = "is_poisoned")]
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+}
+
+impl Once {
+    /// Runs `f`, unless that or another process's was run to its end before. Waits for who is at it as long as it takes.
+    ///
+    /// # Errors
+    /// `Deadlock` where this is called by such an `f`; `NotAttached`; `Corrupt`. Then `f` is not run. `WouldBlock` in a child that was
+    /// forked in `f`: there it is not done, for it is the parent who is at it.
+    ///
+    /// # Panics
+    /// Where `f` does. Then it is not done.
+    #[doc(alias = "call_once_force")]
+    #[inline]
+    pub fn call_once(&self, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        self.call_within(Patience::Forever, f)
+    }
+
+    /// The same, unless somebody is at it just now.
+    ///
+    /// # Errors
+    /// `WouldBlock` where somebody is, and those of [`call_once`](Self::call_once).
+    ///
+    /// # Panics
+    /// Where `f` does.
+    #[inline]
+    pub fn try_call_once(&self, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        self.call_within(Patience::None, f)
+    }
+
+    /// The same, waiting for who is at it no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`call_once`](Self::call_once).
+    ///
+    /// # Panics
+    /// Where `f` does.
+    #[inline]
+    pub fn call_once_timeout(&self, timeout: Duration, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        self.call_within(Patience::For(timeout), f)
+    }
+
+    /// Whether it is done.
+    #[inline]
+    pub fn is_completed(&self) -> bool {
+        // ORDER: Acquire pairs with the Release in `run`.
+        self.lock.beside().load(Ordering::Acquire) == DONE
+    }
+
+    #[inline(always)]
+    fn call_within(&self, patience: Patience, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        if self.is_completed() { Ok(()) } else { self.run(patience, f) }
+    }
+
+    #[cold]
+    fn run(&self, patience: Patience, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        let hold = self.lock.lock_quietly(patience)?;
+        let word = self.lock.beside();
+        // ORDER: relaxed, this load and the next store; the lock orders them.
+        let recovered = match word.load(Ordering::Relaxed) {
+            NEW => false,
+            BEGUN => true,
+            DONE => return Ok(()),
+            _ => return Err(LockError::Corrupt { what: "the state of a once" }),
+        };
+        word.store(BEGUN, Ordering::Relaxed);
+        f(&OnceState { recovered });
+        self.complete(hold)
+    }
+
+    fn complete(&self, hold: Hold<'_>) -> Result<(), LockError> {
+        if !hold.is_ours() {
+            return Err(LockError::WouldBlock);
+        }
+        // ORDER: Release pairs with the Acquire in `is_completed`. The commit.
+        self.lock.beside().store(DONE, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl sealed::Sealed for Once {}
+
+impl Object for Once {
+    type Plan = ();
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::Once)
+    }
+
+    fn shape((): &()) -> Shape {
+        Shape::ONE
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+    }
+
+    fn build((): &(), region: &Region) {
+        region.init_lock();
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        Ok(Self { lock: ObjectLock::attach(region)? })
+    }
+
+    fn region(&self) -> &Region {
+        self.lock.region()
+    }
+}
+
+plain_forms!(Once);
+handle_forms!([] Once);
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once")
+            .field("segment", self.segment())
+            .field("is_completed", &self.is_completed())
+            .finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Once: Send, Sync, Clone);

@@ -1,0 +1,397 @@
+//! [`RwLock`]: one process that writes at a time, or any number that read.
+
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+use crate::error::{LockError, SegmentError};
+use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::raw::rwlock::{COUNTS_AT, STATE_AT, Sides, State, length};
+use crate::segment::forms::{handle_forms, plain_forms};
+use crate::segment::lock::{Hold, ObjectLock};
+use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::sys::{barrier, fork};
+
+const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
+
+/// A lock between processes that many may hold to read, or one to write.
+///
+/// As with a [`Mutex`](super::Mutex), it protects whatever its users agree on. Readers share no count: each process counts its own on
+/// a cache line of its own, so readers on many processors do not slow each other down. A writer pays for that, which looks at the counts
+/// of all processes that the segment has places for ([`Options::participants`](crate::segment::options::Options::participants)); the
+/// lock takes 384 bytes and 64 for each place.
+///
+/// A writer that waits keeps new readers out, so it waits for those inside only. It is not fair among writers, and readers may wait
+/// for long where writers come one after the other. A reader cannot become a writer: a thread that holds a read guard and asks to
+/// write waits for itself, and so does one that asks to read once more while a writer waits. A thread that holds the write guard and
+/// asks for anything else gets [`LockError::Deadlock`].
+///
+/// **When a process is killed at any instruction:** dead readers and writers are evicted, within about 100 ms of their death where
+/// somebody waits. If the writer died between getting its guard and dropping it, `recovered()` is true for the readers that follow
+/// and for the next writer, whose guard counts as the news told.
+///
+/// After Hsieh and Weihl (IPPS 1992), with robust writers and a count for each process.
+///
+/// ```
+/// use breezeway::sync::RwLock;
+///
+/// # let name = format!("breezeway-doc-rwlock-{}", std::process::id());
+/// # let name = name.as_str();
+/// let table = RwLock::open_or_create(name)?;
+/// {
+///     let _one = table.read()?;
+///     let _another = table.read()?;
+///     // Nobody changes the table now.
+/// }
+/// let guard = table.write()?;
+/// if guard.recovered() {
+///     // A writer was killed in here: see what it left behind.
+/// }
+/// // Nobody else looks at it now.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "ReadWriteLock")]
+#[doc(alias = "SharedLock")]
+pub struct RwLock {
+    /// The writers'.
+    lock: ObjectLock,
+    state: NonNull<State>,
+    counts: NonNull<[AtomicU64]>,
+    /// How long to spin for a writer to go.
+    spin_to_read: Spin,
+    /// How long to spin for readers to go.
+    spin_to_write: Spin,
+}
+
+// SAFETY: the pointers are to atomics in the mapping that `lock` keeps alive.
+unsafe impl Send for RwLock {}
+// SAFETY: as above.
+unsafe impl Sync for RwLock {}
+
+/// An [`RwLock`] held to read; dropping it lets go. It may be dropped by another thread, and in a forked child it is nothing.
+///
+/// One that is forgotten reads on until its process lets go of the segment.
+#[must_use = "dropping the guard unlocks at once"]
+pub struct RwLockReadGuard<'a> {
+    lock: &'a RwLock,
+    /// Of this process's readers.
+    count: &'a AtomicU64,
+    generation: u32,
+    recovered: bool,
+}
+
+/// An [`RwLock`] held to write; dropping it unlocks. It stays in the thread that locked.
+#[must_use = "dropping the guard unlocks at once"]
+pub struct RwLockWriteGuard<'a> {
+    lock: &'a RwLock,
+    /// Dropped last.
+    hold: Hold<'a>,
+    recovered: bool,
+}
+
+impl RwLock {
+    /// Locks to read, waiting for a writer as long as it takes.
+    ///
+    /// # Errors
+    /// `Deadlock` where this thread holds it to write, `NotAttached`, `Corrupt`.
+    #[inline]
+    pub fn read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
+        self.read_within(Patience::Forever)
+    }
+
+    /// Locks to read if nobody writes or waits to write.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of [`read`](Self::read).
+    #[inline]
+    pub fn try_read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
+        self.read_within(Patience::None)
+    }
+
+    /// Locks to read, waiting no longer than `timeout` (on the monotonic clock).
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`read`](Self::read).
+    #[inline]
+    pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_>, LockError> {
+        self.read_within(Patience::For(timeout))
+    }
+
+    /// Locks to write, waiting for everybody else as long as it takes.
+    ///
+    /// # Errors
+    /// `Deadlock` where this thread holds it to write already, `NotAttached`, `Corrupt`.
+    #[inline]
+    pub fn write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
+        self.write_within(Patience::Forever)
+    }
+
+    /// Locks to write if nobody reads or writes.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of [`write`](Self::write).
+    #[inline]
+    pub fn try_write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
+        self.write_within(Patience::None)
+    }
+
+    /// Locks to write, waiting no longer than `timeout` (on the monotonic clock). Readers that it kept out come in when it gives up.
+    ///
+    /// # Errors
+    /// `Timeout`, and those of [`write`](Self::write).
+    #[inline]
+    pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_>, LockError> {
+        self.write_within(Patience::For(timeout))
+    }
+
+    #[inline(always)]
+    fn sides(&self) -> Sides<'_> {
+        // SAFETY: taken from a reference into the mapping, which `self.lock` keeps mapped.
+        let state = unsafe { self.state.as_ref() };
+        // SAFETY: as above.
+        Sides::new(state, unsafe { self.counts.as_ref() })
+    }
+
+    #[inline(always)]
+    fn me(&self) -> Result<u32, LockError> {
+        self.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    }
+
+    #[inline(always)]
+    fn read_within(&self, patience: Patience) -> Result<RwLockReadGuard<'_>, LockError> {
+        let me = self.me()?;
+        let count = self.sides().count(me).ok_or(CORRUPT)?;
+        if !self.sides().enter(count) {
+            self.read_later(me, count, patience)?;
+        }
+        let recovered = self.sides().is_abandoned();
+        Ok(RwLockReadGuard { lock: self, count, generation: fork::generation(), recovered })
+    }
+
+    /// Comes in as a reader after an attempt that found a writer.
+    #[cold]
+    fn read_later(&self, me: u32, count: &AtomicU64, patience: Patience) -> Result<(), LockError> {
+        let sides = self.sides();
+        let failure = Cell::new(None);
+        let look = || match failure.get() {
+            Some(error) => Some(Err(error)),
+            None => (!sides.has_writer() && sides.enter(count)).then_some(Ok(())),
+        };
+        let settle = || failure.set(self.settle().err());
+        if matches!(patience, Patience::None) || sides.is_writer(me) {
+            settle();
+        }
+        let care = || {
+            self.segment().mapping().care_for_the_dead();
+            settle();
+        };
+        let state = self.state();
+        let found = wait_for(&state.readers, Sleepers::Many, patience, &self.spin_to_read, look, care);
+        found.unwrap_or(Err(in_vain(patience)))
+    }
+
+    /// Clears away what a dead writer left: the writers' lock is had where no writer lives.
+    fn settle(&self) -> Result<(), LockError> {
+        match self.lock.lock(Patience::For(Duration::ZERO)) {
+            Ok(_hold) => {
+                self.sides().settle();
+                Ok(())
+            }
+            Err(LockError::Timeout | LockError::WouldBlock) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[inline]
+    fn write_within(&self, patience: Patience) -> Result<RwLockWriteGuard<'_>, LockError> {
+        let me = self.me()?;
+        let start = matches!(patience, Patience::For(_)).then(Instant::now);
+        let hold = self.lock.lock(patience)?;
+        let sides = self.sides();
+        if matches!(patience, Patience::None) {
+            // Readers are not kept out by who will not wait for them.
+            sides.settle();
+            self.unless_somebody_reads()?;
+        }
+        sides.begin(me);
+        if let Some(first) = sides.inside(1) {
+            let patience = match (patience, start) {
+                (Patience::For(timeout), Some(start)) => {
+                    Patience::For(timeout.saturating_sub(start.elapsed()))
+                }
+                _ => patience,
+            };
+            if let Err(error) = self.drain(first, patience) {
+                sides.finish();
+                return Err(error);
+            }
+        }
+        let recovered = sides.write(me);
+        Ok(RwLockWriteGuard { lock: self, hold, recovered })
+    }
+
+    fn unless_somebody_reads(&self) -> Result<(), LockError> {
+        let Some(reader) = self.sides().inside(1) else { return Ok(()) };
+        let mapping = self.segment().mapping();
+        if !mapping.is_alive(reader) {
+            mapping.care_for_the_dead();
+        }
+        self.sides().inside(1).map_or(Ok(()), |_| Err(LockError::WouldBlock))
+    }
+
+    /// Waits until nobody reads. Those before this participant do not.
+    #[cold]
+    fn drain(&self, first: u32, patience: Patience) -> Result<(), LockError> {
+        let (sides, mapping) = (self.sides(), self.segment().mapping());
+        let failure = Cell::new(None);
+        let reader = Cell::new(first);
+        let look = || {
+            match sides.inside(reader.get()) {
+                Some(still) => reader.set(still),
+                None => return Some(Ok(())),
+            }
+            failure.get().map(Err)
+        };
+        let care = || {
+            mapping.care_for_the_dead();
+            let count = sides.count(reader.get());
+            let is_read = || count.is_some_and(|count| count.load(Ordering::SeqCst) != 0);
+            if mapping.is_nobodys(reader.get(), is_read) {
+                failure.set(Some(CORRUPT));
+            }
+        };
+        let state = self.state();
+        let found = wait_for(&state.drained, Sleepers::One, patience, &self.spin_to_write, look, care);
+        found.unwrap_or(Err(in_vain(patience)))
+    }
+
+    fn state(&self) -> &State {
+        // SAFETY: as in `sides`.
+        unsafe { self.state.as_ref() }
+    }
+}
+
+fn in_vain(patience: Patience) -> LockError {
+    match patience {
+        Patience::None => LockError::WouldBlock,
+        Patience::For(_) | Patience::Forever => LockError::Timeout,
+    }
+}
+
+impl RwLockReadGuard<'_> {
+    /// Whether a writer died while it held the lock, and none has got it since. What it protects may be half changed.
+    #[inline]
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+}
+
+impl RwLockWriteGuard<'_> {
+    /// Whether a writer died while it held the lock, and none has got it since. Whoever does not mend what it left should leave
+    /// word: nobody is told again, unless this one dies with its guard, too.
+    #[inline]
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+}
+
+impl Drop for RwLockReadGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.generation == fork::generation() {
+            self.lock.sides().leave(self.count);
+        }
+    }
+}
+
+impl Drop for RwLockWriteGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.hold.is_ours() {
+            self.lock.sides().finish();
+        }
+    }
+}
+
+impl sealed::Sealed for RwLock {}
+
+impl Object for RwLock {
+    type Plan = ();
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of::<()>(Kind::RwLock)
+    }
+
+    fn shape((): &()) -> Shape {
+        Shape::ONE
+    }
+
+    fn fit(_: Shape, participants: u32) -> Shape {
+        Shape { count: participants.into(), flags: 0 }
+    }
+
+    fn length(shape: Shape) -> Option<u64> {
+        length(shape.count)
+    }
+
+    fn build((): &(), region: &Region) {
+        // Behind the lock, all zeros is one that nobody holds.
+        region.init_lock();
+    }
+
+    fn attach(region: Region) -> Result<Self, SegmentError> {
+        barrier::register();
+        Ok(Self {
+            state: NonNull::from(region.state_at::<State>(STATE_AT)),
+            counts: NonNull::from(region.words_from(COUNTS_AT)),
+            spin_to_read: Spin::default(),
+            spin_to_write: Spin::default(),
+            lock: ObjectLock::attach(region)?,
+        })
+    }
+
+    fn region(&self) -> &Region {
+        self.lock.region()
+    }
+}
+
+plain_forms!(RwLock);
+handle_forms!([] RwLock);
+
+impl Clone for RwLock {
+    fn clone(&self) -> Self {
+        Self {
+            spin_to_read: Spin::default(),
+            spin_to_write: Spin::default(),
+            lock: self.lock.clone(),
+            ..*self
+        }
+    }
+}
+
+impl fmt::Debug for RwLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLock").field("segment", self.segment()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RwLockReadGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLockReadGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RwLockWriteGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLockWriteGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(RwLock: Send, Sync, Clone);
+static_assertions::assert_impl_all!(RwLockReadGuard<'static>: Send, Sync);
+static_assertions::assert_not_impl_any!(RwLockWriteGuard<'static>: Send);

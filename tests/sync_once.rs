@@ -1,0 +1,266 @@
+//! [`breezeway::sync::Once`]: done once by one of many, and again only where that one was killed in it or panicked.
+
+#![allow(unsafe_code)] // fork
+
+#[allow(unreachable_pub)]
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use breezeway::sync::Once;
+use breezeway::{Atomic, LockError, Segment, SegmentError, Value};
+use support::death::kill_and_keep;
+use support::process::{thread_id, until_parked};
+use support::scratch::patch;
+use support::{Role, Watchdog, listen, role, say, unique};
+
+#[test]
+fn in_a_child() {
+    let Some(arguments) = role() else { return };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["race", name] => race(&Segment::open(name).unwrap()),
+        ["linger", name] => linger(&Once::open(name).unwrap()),
+        ["call", name] => call(&Once::open(name).unwrap()),
+        ["fork", name] => fork_in_it(&Once::open(name).unwrap()),
+        _ => unreachable!("{arguments:?}"),
+    }
+}
+
+/// One of many that come at the same time.
+fn race(segment: &Segment) {
+    let onces: Vec<Once> = (0..ONCES).map(|n| segment.get(&format!("once {n}")).unwrap()).collect();
+    let counts: Vec<Atomic<u64>> = (0..ONCES).map(|n| segment.get(&format!("count {n}")).unwrap()).collect();
+    say("ready");
+    listen();
+    for (n, (once, count)) in onces.iter().zip(&counts).enumerate() {
+        let run = |state: &breezeway::sync::OnceState| {
+            assert!(!state.recovered());
+            let before = count.load(Relaxed);
+            std::thread::yield_now();
+            count.store(before + 1, Relaxed);
+        };
+        match n % 3 {
+            0 => once.call_once(run).unwrap(),
+            1 => once.call_once_timeout(Duration::MAX, run).unwrap(),
+            _ => while once.try_call_once(run) == Err(LockError::WouldBlock) {},
+        }
+        assert!(once.is_completed());
+        assert_eq!(count.load(Relaxed), 1, "who is through sees what was done");
+    }
+}
+
+const ONCES: usize = 60;
+
+/// Is at it until told to end.
+fn linger(once: &Once) {
+    let done = once.call_once(|state| {
+        say(if state.recovered() { "at it again" } else { "at it" });
+        listen();
+    });
+    done.unwrap();
+    say("done");
+    listen();
+}
+
+fn call(once: &Once) {
+    say(&thread_id());
+    let mut told = "was done";
+    once.call_once(|state| told = if state.recovered() { "did it again" } else { "did it" }).unwrap();
+    say(told);
+    listen();
+}
+
+/// The child comes out of the call, too.
+fn fork_in_it(once: &Once) {
+    let mut child = None;
+    let outcome = once.call_once(|_| {
+        assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::Deadlock));
+        // SAFETY: the child does what threads do that have no locks of the C library's.
+        match unsafe { libc::fork() } {
+            0 => {}
+            pid => {
+                let mut status = 0;
+                // SAFETY: `status` is a local.
+                unsafe { libc::waitpid(pid, &mut status, 0) };
+                child = Some(status);
+            }
+        }
+    });
+    let Some(status) = child else {
+        let as_meant = outcome == Err(LockError::WouldBlock) && !once.is_completed();
+        let again = once.try_call_once(|_| unreachable!());
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(!as_meant || again != Err(LockError::WouldBlock))) }
+    };
+    assert_eq!(status, 0, "how it went for the child");
+    outcome.unwrap();
+    say("done");
+    listen();
+}
+
+#[test]
+fn the_short_forms_make_open_and_find() {
+    let name = unique("once");
+    assert!(matches!(Once::open(&name), Err(SegmentError::NotFound { .. })));
+    let made = Once::open_or_create(&name).unwrap();
+    made.call_once(|_| {}).unwrap();
+    let found = Once::open_or_create(&name).unwrap();
+    assert!(made.segment().created() && !found.segment().created());
+    assert!(found.is_completed() && found.clone().is_completed());
+    assert!(format!("{found:?}").contains("is_completed: true"));
+    assert!(matches!(Once::create(&name), Err(SegmentError::AlreadyExists { .. })));
+    assert!(matches!(Value::<u32>::open(&name), Err(SegmentError::TypeMismatch { .. })));
+    assert!(!Once::new().unwrap().is_completed());
+}
+
+#[test]
+fn it_is_done_once() {
+    let once = Once::new().unwrap();
+    let mut times = 0;
+    for _ in 0..3 {
+        once.call_once(|state| {
+            assert!(!state.recovered());
+            times += 1;
+        })
+        .unwrap();
+        once.try_call_once(|_| unreachable!()).unwrap();
+        once.call_once_timeout(Duration::ZERO, |_| unreachable!()).unwrap();
+    }
+    assert_eq!(times, 1);
+}
+
+#[test]
+fn one_of_many_processes_does_it() {
+    let _watchdog = Watchdog::start(120);
+    let name = unique("once-race");
+    let segment = Segment::options().objects(2 * ONCES as u32).create(&name, 1 << 20).unwrap();
+    for n in 0..ONCES {
+        segment.add::<Once>(&format!("once {n}"), ()).unwrap();
+        segment.add::<Atomic<u64>>(&format!("count {n}"), 0).unwrap();
+    }
+    let mut racers: Vec<_> = (0..4).map(|_| Role::spawn("in_a_child", &["race", &name])).collect();
+    racers.iter_mut().for_each(|racer| assert_eq!(racer.hear(), "ready"));
+    racers.iter_mut().for_each(|racer| racer.tell("go"));
+    racers.into_iter().for_each(|racer| assert!(racer.join().success()));
+    for n in 0..ONCES {
+        assert_eq!(segment.get::<Atomic<u64>>(&format!("count {n}")).unwrap().load(Relaxed), 1);
+    }
+}
+
+#[test]
+fn who_comes_while_somebody_is_at_it_waits_or_is_told() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("once-wait");
+    let once = Once::create(&name).unwrap();
+    let mut first = Role::spawn("in_a_child", &["linger", &name]);
+    assert_eq!(first.hear(), "at it");
+    assert!(!once.is_completed());
+    assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
+    for millis in [0, 1, 101] {
+        let (begin, timeout) = (Instant::now(), Duration::from_millis(millis));
+        assert_eq!(once.call_once_timeout(timeout, |_| unreachable!()), Err(LockError::Timeout));
+        assert!(begin.elapsed() >= timeout);
+    }
+    let mut second = Role::spawn("in_a_child", &["call", &name]);
+    until_parked(&second.hear());
+    first.tell("end");
+    assert_eq!((first.hear(), second.hear()), ("done".to_owned(), "was done".to_owned()));
+    once.call_once(|_| unreachable!()).unwrap();
+}
+
+#[test]
+fn a_death_in_it_passes_it_on() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("once-death");
+    let once = Once::create(&name).unwrap();
+    let mut expected = "at it";
+    for _ in 0..3 {
+        let mut dead = Role::spawn("in_a_child", &["linger", &name]);
+        assert_eq!(dead.hear(), expected);
+        expected = "at it again";
+        kill_and_keep(&dead);
+        assert!(!once.is_completed());
+    }
+    let mut last = Role::spawn("in_a_child", &["linger", &name]);
+    assert_eq!(last.hear(), expected);
+    let mut waiter = Role::spawn("in_a_child", &["call", &name]);
+    until_parked(&waiter.hear());
+    last.kill();
+    assert_eq!(waiter.hear(), "did it again");
+    once.call_once(|_| unreachable!()).unwrap();
+}
+
+#[test]
+fn a_panic_in_it_is_told_to_the_next() {
+    let once = Once::new().unwrap();
+    for round in 0..3 {
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            once.call_once(|state| {
+                assert_eq!(state.recovered(), round > 0);
+                std::panic::resume_unwind(Box::new("on purpose"));
+            })
+        }));
+        assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&"on purpose"));
+        assert!(!once.is_completed());
+    }
+    let mut told = None;
+    once.clone().try_call_once(|state| told = Some(state.recovered())).unwrap();
+    assert_eq!(told, Some(true));
+    assert!(once.is_completed());
+}
+
+#[test]
+fn who_waits_for_itself_is_told_so() {
+    let _watchdog = Watchdog::start(20);
+    let once = Once::new().unwrap();
+    let clone = once.clone();
+    once.call_once(|_| {
+        for once in [&once, &clone] {
+            assert_eq!(once.call_once(|_| unreachable!()), Err(LockError::Deadlock));
+            assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::Deadlock));
+            let timed = once.call_once_timeout(Duration::from_secs(1), |_| unreachable!());
+            assert_eq!(timed, Err(LockError::Deadlock));
+        }
+    })
+    .unwrap();
+    assert!(clone.is_completed());
+}
+
+#[test]
+fn a_child_forked_in_it_has_not_done_it() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("once-fork");
+    let once = Once::create(&name).unwrap();
+    let mut parent = Role::spawn("in_a_child", &["fork", &name]);
+    assert_eq!(parent.hear(), "done");
+    assert!(once.is_completed());
+}
+
+#[test]
+fn any_word_there_makes_an_error_at_worst() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("once-damage");
+    let once = Once::create(&name).unwrap();
+    let path = once.segment().path().unwrap();
+    let at = once.segment().objects().unwrap()[0].offset;
+    for word in [3_u64, 1 << 32, (1 << 32) + 1, 1 << 63, u64::MAX] {
+        patch(&path, at + 56, &word.to_ne_bytes());
+        for once in [&once, &Once::open(&name).unwrap()] {
+            assert!(!once.is_completed());
+            for _ in 0..2 {
+                let result = once.call_once(|_| unreachable!());
+                assert_eq!(result, Err(LockError::Corrupt { what: "the state of a once" }));
+            }
+        }
+    }
+    patch(&path, at + 56, &0_u64.to_ne_bytes());
+    once.call_once(|state| assert!(!state.recovered())).unwrap();
+    // A lock that is none.
+    patch(&path, at + 16, &[0xff; 4]);
+    assert!(matches!(Once::open(&name), Err(SegmentError::Corrupt { .. })));
+    patch(&path, at + 56, &0_u64.to_ne_bytes());
+    assert!(matches!(once.try_call_once(|_| unreachable!()), Err(LockError::Corrupt { .. })));
+}
