@@ -7,14 +7,16 @@
 //! - [`report`]: what there is to be told
 //! - [`snapshot`]: reading a segment's tables and objects
 //! - [`facts`]: what the state of an object says, by kind
+//! - [`people`]: who is meant
 
 mod facts;
+mod people;
 mod report;
 mod snapshot;
 
 use std::fs;
 
-pub use report::{Fact, ObjectReport, ParticipantReport, Process, Report};
+pub use report::{Fact, Holder, Named, ObjectReport, ParticipantReport, Process, Report};
 use snapshot::Snapshot;
 
 use crate::error::SegmentError;

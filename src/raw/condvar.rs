@@ -27,6 +27,7 @@ mod model;
 mod word;
 
 use super::event_word::EventWord;
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU64, Ordering};
 use word::{State as SlotState, Ticket, Word};
 
@@ -48,7 +49,11 @@ pub(crate) struct State {
     tickets: AtomicU64,
     /// A bit for each slot.
     taken: [AtomicU64; BIT_WORDS],
-    _unused: [u64; 16 - 1 - BIT_WORDS],
+    /// Of those that waited to be notified.
+    pub(crate) unnotified: Tally,
+    /// Slots that were taken back from the dead.
+    pub(crate) repairs: Count,
+    _unused: [u64; 16 - 5 - BIT_WORDS],
     slots: [Slot; SLOTS],
 }
 
@@ -220,6 +225,7 @@ impl State {
             if word.state() == SlotState::Waiting {
                 self.hide(index);
                 if slot.move_from(word, Word::FREE) {
+                    self.repairs.add(1);
                     continue;
                 }
                 // Notified meanwhile; or freed, by another repairer.
@@ -227,9 +233,21 @@ impl State {
             }
             if word.owner() == dead && word.state() == SlotState::Notified {
                 self.notify(1);
+                self.repairs.add(1);
                 self.hide_and_free(index, word);
             }
         }
+    }
+
+    /// Whose the slots are, and whether they were notified: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn waiters(&self) -> impl Iterator<Item = (u32, bool)> {
+        let words = self.slots.iter().map(|slot| Word::from(slot.word.load(Ordering::Relaxed)));
+        words.filter_map(|word| match word.state() {
+            SlotState::Waiting => Some((word.owner(), false)),
+            SlotState::Notified => Some((word.owner(), true)),
+            SlotState::Free | SlotState::Unknown => None,
+        })
     }
 
     fn hide_and_free(&self, index: usize, word: Word) {
