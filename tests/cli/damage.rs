@@ -1,20 +1,18 @@
 //! Segments with bytes that no process that keeps to the rules has written: they are shown as far as they make sense.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
 use breezeway::inspect;
-use breezeway::queue::{Queue, spsc};
-use breezeway::sync::{Barrier, BoundedSemaphore, Condvar, Event, Once, RwLock, Semaphore};
+use breezeway::queue::{JoinableQueue, MessageQueue, Queue, spsc};
+use breezeway::sync::{Barrier, BoundedSemaphore, Condvar, Event, Mutex, Once, RwLock, Semaphore};
 use breezeway::{Array, Segment, SegmentError, Value};
-#[allow(unused_imports)]
-use breezeway::{queue::JoinableQueue, queue::MessageQueue, sync::Mutex};
 
 use super::{breezeway, segment, text};
 use crate::support::Watchdog;
 use crate::support::scratch::{Name, patch};
 
-const LENGTH: u64 = 1 << 16;
+const LENGTH: u64 = 1 << 18;
 
 /// A segment with something of every kind that has a state.
 fn furnished(name: &str) -> Segment {
@@ -36,6 +34,21 @@ fn furnished(name: &str) -> Segment {
     made
 }
 
+/// A copy of such a segment that nobody has attached: its bytes, its file, and the places of the words that say something.
+fn copied(model: &str, name: &Name) -> (Vec<u8>, File, Vec<u64>) {
+    let made = furnished(model);
+    let sound = fs::read(format!("/dev/shm/{model}")).unwrap();
+    let objects = inspect::inspect(model).unwrap().objects;
+    drop(made);
+    fs::write(name.path(), &sound).unwrap();
+    let file = OpenOptions::new().write(true).open(name.path()).unwrap();
+    // Of long ones, the beginning.
+    let of_objects =
+        objects.iter().flat_map(|object| (object.offset..).take(object.length.min(600) as usize));
+    let places = (0..objects[0].offset).chain(of_objects).filter(|at| at % 8 == 0);
+    (sound, file, places.collect())
+}
+
 /// A generator of numbers, good enough to break things.
 struct Numbers(u64);
 
@@ -52,25 +65,20 @@ impl Numbers {
 fn any_bytes_can_be_looked_at() {
     let _watchdog = Watchdog::start(300);
     let (model, name) = (Name::new("cli-damage-model"), Name::new("cli-damage"));
-    let made = furnished(&model);
-    let sound = fs::read(model.path()).unwrap();
-    drop(made);
-    fs::write(name.path(), &sound).unwrap();
-    let file = OpenOptions::new().write(true).open(name.path()).unwrap();
-    let used = 20_000;
+    let (sound, file, places) = copied(&model, &name);
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let evil =
         [0, 1, 2, 3, 0xff, u64::MAX, 1 << 63, u64::from(u32::MAX), 0x7fff_ffff, 1 << 32, 0x1_0001, 1 << 40];
     for round in 0..4000 {
-        let (mut places, count) = (Vec::new(), 1 + numbers.next() % 12);
-        for _ in 0..count {
-            let at = numbers.next() % used / 8 * 8;
+        let mut broken = Vec::new();
+        for _ in 0..1 + numbers.next() % 12 {
+            let at = places[(numbers.next() % places.len() as u64) as usize];
             let word = match numbers.next() % 3 {
                 0 => numbers.next(),
                 _ => evil[(numbers.next() % evil.len() as u64) as usize],
             };
             file.write_all_at(&word.to_ne_bytes(), at).unwrap();
-            places.push(at);
+            broken.push(at);
         }
         // Whatever there is to be told can be told.
         match inspect::inspect(&name) {
@@ -84,7 +92,7 @@ fn any_bytes_can_be_looked_at() {
             assert!(matches!(code, Some(0 | 1)), "round {round}: {code:?}");
             text(&["ls"]);
         }
-        for at in places {
+        for at in broken {
             file.write_all_at(&sound[at as usize..at as usize + 8], at).unwrap();
         }
     }
@@ -94,12 +102,8 @@ fn any_bytes_can_be_looked_at() {
 fn each_word_may_be_anything() {
     let _watchdog = Watchdog::start(300);
     let (model, name) = (Name::new("cli-words-model"), Name::new("cli-words"));
-    let made = furnished(&model);
-    let sound = fs::read(model.path()).unwrap();
-    drop(made);
-    fs::write(name.path(), &sound).unwrap();
-    let file = OpenOptions::new().write(true).open(name.path()).unwrap();
-    for at in (0..20_000).step_by(8) {
+    let (sound, file, places) = copied(&model, &name);
+    for at in places {
         for word in [u64::MAX, 0x8000_0001_8000_0001] {
             file.write_all_at(&word.to_ne_bytes(), at).unwrap();
             match inspect::inspect(&name) {

@@ -169,11 +169,11 @@ fn every_kind_says_what_it_can() {
     rx.pop().unwrap();
     let _bytes = bytes::add(&made, "bytes", 256).unwrap();
     let messages = made.add::<MessageQueue<String>>("messages", 16).unwrap();
-    messages.push(&"one".to_owned()).unwrap();
-    messages.push(&"two".to_owned()).unwrap();
+    messages.push("one".to_owned()).unwrap();
+    messages.push("two".to_owned()).unwrap();
     messages.pop().unwrap();
     let jobs = made.add::<JoinableQueue<String>>("jobs", 16).unwrap();
-    jobs.push(&"job".to_owned()).unwrap();
+    jobs.push("job".to_owned()).unwrap();
     let job = jobs.get().unwrap();
 
     let waiting = asleep({

@@ -21,7 +21,7 @@ fn what_is_not_understood_is_2() {
         &["watch", "--count", "many"],
         &["generate"],
     ] {
-        breezeway(arguments).assert().code(2).stdout("").stderr(predicate::str::contains("Usage"));
+        breezeway(arguments).assert().code(2).stdout("").stderr(predicate::str::contains("--help"));
     }
 }
 
@@ -35,7 +35,10 @@ fn what_fails_is_1_and_says_why() {
     breezeway(&["inspect", "a/b"]).assert().code(1).stderr(predicate::str::contains("slash"));
     fs::write(name.path(), "no segment").unwrap();
     for command in ["inspect", "rm"] {
-        breezeway(&[command, &name]).assert().code(1).stderr(predicate::str::contains("not a segment"));
+        breezeway(&[command, &name])
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains("not a breezeway segment"));
     }
     assert!(name.is_taken());
 }
