@@ -66,7 +66,7 @@ const ROWS: usize = 2;
 #[cfg(not(loom))]
 pub(crate) fn length(parties: u64) -> Option<u64> {
     let slots = ROWS as u64 * size_of::<AtomicU64>() as u64;
-    (1..=MOST_PARTIES).contains(&parties).then_some(size_of::<State>() as u64 + parties * slots)
+    (1..=MOST_PARTIES).contains(&parties).then(|| size_of::<State>() as u64 + parties * slots)
 }
 
 /// More steps than any arrival takes that others do not keep from its end: somebody leads it round in circles.

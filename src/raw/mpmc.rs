@@ -351,20 +351,6 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Undoes what a dead participant has left in a slot. `true` where the slot is as it was found no more.
-    pub(crate) fn repair_slot(&self, obstacle: Obstacle) -> bool {
-        let Obstacle { index, word } = obstacle;
-        let Some(slot) = self.slot(index) else { return false };
-        let repaired = match word.state() {
-            SlotState::Writing => Word::new(word.lap().next(), 0, SlotState::Free),
-            SlotState::Leased => Word::new(word.lap(), 0, SlotState::Returned),
-            _ => return false,
-        };
-        let moved = slot.move_from(word, repaired);
-        self.state.repairs.add(moved.into());
-        moved
-    }
-
     /// Whether the queue is closed.
     #[inline(always)]
     pub(crate) fn is_closed(&self) -> bool {

@@ -44,7 +44,7 @@ pub(crate) const MOST: u64 = 1 << 16;
 /// Bytes of so many permits with their state; `None` where there cannot be so many.
 #[cfg(not(loom))]
 pub(crate) fn length(permits: u64) -> Option<u64> {
-    (1..=MOST).contains(&permits).then_some(size_of::<State>() as u64 + (4 * permits).next_multiple_of(8))
+    (1..=MOST).contains(&permits).then(|| size_of::<State>() as u64 + (4 * permits).next_multiple_of(8))
 }
 
 const FREE: u32 = 0;

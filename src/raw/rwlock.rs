@@ -71,7 +71,7 @@ unsafe impl super::Cells for State {}
 /// Bytes of a lock for so many participants, all in all; `None` where there cannot be so many.
 #[cfg(not(loom))]
 pub(crate) fn length(participants: u64) -> Option<u64> {
-    (1..=0xffff).contains(&participants).then_some(COUNTS_AT + participants * (LINE * 8) as u64)
+    (1..=0xffff).contains(&participants).then(|| COUNTS_AT + participants * (LINE * 8) as u64)
 }
 
 /// Nobody writes or is about to.
