@@ -8,7 +8,7 @@ use super::file::FileId;
 use super::process::Identity;
 
 /// The system call that sleeps on a word.
-const FUTEX: i64 = libc::SYS_futex as i64;
+const FUTEX: libc::c_long = libc::SYS_futex;
 
 /// Its operations that do so, without their flags.
 const WAITS: [u64; 2] = [libc::FUTEX_WAIT as u64, libc::FUTEX_WAIT_BITSET as u64];

@@ -82,7 +82,9 @@ fn who_goes_to_sleep_is_counted() {
     ] {
         assert_eq!(counters(&name, object, &[what, "wakes"]), json!([1, 0]), "{object}");
     }
-    (event.set(), event.clear(), event.set());
+    event.set();
+    event.clear();
+    event.set();
     assert_eq!(counters(&name, "event", &["sets"]), json!([2]));
 }
 

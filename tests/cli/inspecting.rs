@@ -86,7 +86,8 @@ fn what_the_dead_held_is_stuck() {
     made.get::<Queue<u64>>("jobs").unwrap().push_slice(&[1, 2]).unwrap();
     let (holder, leaser) = (child("hold", &name), child("lease", &name));
     let pid = leaser.pid();
-    (holder.kill(), leaser.kill());
+    holder.kill();
+    leaser.kill();
 
     assert_eq!(facts(&name, "mutex", &["held_by", "abandoned"]), json!([[], true]));
     assert_eq!(facts(&name, "jobs", &["stuck"]), json!([1]));
