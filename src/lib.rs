@@ -58,6 +58,7 @@
 //! - `process` (default): implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] handed to `raw_sync` code.
+//! - `cli`: the `breezeway` command, which shows segments and tidies them up; what it tells comes from [`inspect`].
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]

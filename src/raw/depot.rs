@@ -33,7 +33,9 @@ mod parts;
 mod tag;
 mod view;
 
-pub(crate) use parts::{BLOCK_BYTES, Bed, Layout};
+#[cfg(feature = "serde")]
+pub(crate) use parts::Bed;
+pub(crate) use parts::{BLOCK_BYTES, Layout};
 use parts::{Block, Head, List, Slot, linked};
 use tag::Tag;
 pub(crate) use view::View;
