@@ -66,6 +66,7 @@
 //! - `process` (default): implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
+//! - `cli`: the `breezeway` command, which shows segments and tidies them up; what it tells comes from [`inspect`].
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
@@ -85,6 +86,8 @@ compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian 
 mod cell;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+pub mod inspect;
 #[cfg(not(loom))]
 mod layout;
 mod primitive;

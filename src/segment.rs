@@ -19,15 +19,15 @@ use std::sync::Arc;
 
 mod backing;
 mod create;
-mod directory;
+pub(crate) mod directory;
 pub(crate) mod forms;
 mod gate;
-mod geometry;
+pub(crate) mod geometry;
 pub(crate) mod lock;
 mod mapping;
 mod named;
 pub(crate) mod object;
-mod open;
+pub(crate) mod open;
 pub(crate) mod options;
 pub(crate) mod participants;
 pub(crate) mod place;

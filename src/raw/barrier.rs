@@ -27,6 +27,7 @@
 mod model;
 
 use super::event_word::{EVERYBODY, EventWord};
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU64, Ordering};
 
 /// The state, in front of the slots.
@@ -38,7 +39,12 @@ pub(crate) struct State {
     _unused: [u64; 15],
     /// Parties sleep on it.
     pub(crate) event: EventWord,
-    _unused_too: [u32; 31],
+    _unused_too: u32,
+    /// Of those that waited for others to come.
+    pub(crate) early: Tally,
+    /// Deaths that it was broken for.
+    pub(crate) repairs: Count,
+    _unused_at_last: [u64; 11],
 }
 
 #[cfg(not(loom))]
@@ -305,6 +311,13 @@ impl<'a> Barrier<'a> {
         if view.is_broken() { 0 } else { self.arrivals(view.generation()).count() }
     }
 
+    /// The generation, and who has arrived in it: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn attendance(&self) -> (u64, impl Iterator<Item = u32>) {
+        let generation = self.view().generation();
+        (generation, self.arrivals(generation).map(Arrival::participant))
+    }
+
     fn arrivals(&self, generation: Generation) -> impl Iterator<Item = Arrival> {
         // ORDER: as in `arrive_behind`.
         let arrivals = self.row(generation).iter().map(|slot| Arrival(slot.load(Ordering::Acquire)));
@@ -320,6 +333,7 @@ impl<'a> Barrier<'a> {
                 break;
             }
             if self.change(view, view.broken()).is_ok() {
+                self.state.repairs.add(1);
                 break;
             }
         }

@@ -29,6 +29,7 @@ mod model;
 mod word;
 
 use super::event_word::EventWord;
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU64, Ordering};
 use word::{State as SlotState, Ticket, Word};
 
@@ -50,7 +51,11 @@ pub(crate) struct State {
     tickets: AtomicU64,
     /// A bit for each slot.
     taken: [AtomicU64; BIT_WORDS],
-    _unused: [u64; 16 - 1 - BIT_WORDS],
+    /// Of those that waited to be notified.
+    pub(crate) unnotified: Tally,
+    /// Slots that were taken back from the dead.
+    pub(crate) repairs: Count,
+    _unused: [u64; 16 - 5 - BIT_WORDS],
     slots: [Slot; SLOTS],
 }
 
@@ -219,9 +224,21 @@ impl State {
                 self.hide(index);
                 // ORDER: as in `move_from`. Its last notifier, whoever that was, comes before the notification below.
                 slot.word.swap(Word::FREE.into(), Ordering::AcqRel);
+                self.repairs.add(1);
             }
         }
         self.notify(SLOTS);
+    }
+
+    /// Whose the slots are, and whether they were notified: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn waiters(&self) -> impl Iterator<Item = (u32, bool)> {
+        let words = self.slots.iter().map(|slot| Word::from(slot.word.load(Ordering::Relaxed)));
+        words.filter_map(|word| match word.state() {
+            SlotState::Waiting => Some((word.owner(), false)),
+            SlotState::Notified => Some((word.owner(), true)),
+            SlotState::Free | SlotState::Unknown => None,
+        })
     }
 }
 

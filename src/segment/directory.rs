@@ -31,18 +31,29 @@ pub(crate) fn entries(mapping: &Mapping) -> impl Iterator<Item = Result<Director
     let mut free_from = mapping.geometry.tables.arena_at;
     overfull.into_iter().chain((0..count).map(move |index| {
         let entry = load(mapping, index);
-        let wrong = |what| Err(SegmentError::Corrupt { what, offset: mapping.directory_entry_at(index) });
-        if field_text(&entry.name).is_none_or(str::is_empty) {
-            return wrong("an object's name");
-        }
-        let end = entry.offset.checked_add(entry.length);
-        let inside = end.is_some_and(|end| end <= mapping.geometry.total_len);
-        if entry.offset < free_from || !entry.offset.is_multiple_of(OBJECT_ALIGN) || !inside {
-            return wrong("where an object lies");
-        }
-        free_from = entry.offset + entry.length;
+        let at = mapping.directory_entry_at(index);
+        free_from = check(&entry, at, free_from, mapping.geometry.total_len)?;
         Ok(entry)
     }))
+}
+
+/// Checks the entry at `at`, of a segment of `total_len` bytes whose objects so far go up to `free_from`; says up to where its
+/// own goes.
+pub(crate) fn check(
+    entry: &DirectoryEntry,
+    at: u64,
+    free_from: u64,
+    total_len: u64,
+) -> Result<u64, SegmentError> {
+    let wrong = |what| Err(SegmentError::Corrupt { what, offset: at });
+    if field_text(&entry.name).is_none_or(str::is_empty) {
+        return wrong("an object's name");
+    }
+    let end = entry.offset.checked_add(entry.length);
+    match end.filter(|end| *end <= total_len) {
+        Some(end) if entry.offset >= free_from && entry.offset.is_multiple_of(OBJECT_ALIGN) => Ok(end),
+        _ => wrong("where an object lies"),
+    }
 }
 
 fn offset_of_used() -> u64 {

@@ -90,6 +90,19 @@ fn attach(
     Ok(Some(Segment::new_attached(mapping)))
 }
 
+/// Removes the segment of this name if it is stale. `false` where it is not, or there is none.
+pub(crate) fn remove_stale(place: &Place) -> Result<bool, SegmentError> {
+    let Some(path) = place.path() else { return Ok(false) };
+    if file::id_of_path(&path).map_err(SegmentError::os("look for the segment"))?.is_none() {
+        return Ok(false);
+    }
+    match vacate(place, &path) {
+        Ok(()) => Ok(true),
+        Err(SegmentError::AlreadyExists { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes sure that nothing has this name: removes a stale segment of it.
 ///
 /// # Errors
@@ -145,7 +158,7 @@ pub(super) fn remove(place: &Place) -> Result<(), SegmentError> {
 /// As much of a header as the file has.
 fn read_header(file: impl AsFd) -> Result<Vec<u8>, SegmentError> {
     let mut start = vec![0; size_of::<Header>()];
-    let length = file::read_start(file, &mut start).map_err(SegmentError::os("read the segment's header"))?;
+    let length = file::read_at(file, 0, &mut start).map_err(SegmentError::os("read the segment's header"))?;
     start.truncate(length);
     Ok(start)
 }
@@ -167,7 +180,7 @@ fn not_found(place: &Place) -> SegmentError {
 }
 
 /// What it means for a segment that its file could not be opened.
-pub(super) fn refusal(error: NotOpened, place: &Place) -> SegmentError {
+pub(crate) fn refusal(error: NotOpened, place: &Place) -> SegmentError {
     match error {
         NotOpened::Missing => not_found(place),
         NotOpened::NotRegular(what) => SegmentError::NotASegment { what },

@@ -76,6 +76,7 @@ fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     }
     let state: &spsc::State = mapping.cells(entry.offset);
     if state.ends.repair(id, exit == Exit::Leaves) {
+        state.repairs.add((exit == Exit::Died).into());
         state.items.notify(EVERYBODY);
         state.space.notify(EVERYBODY);
     }

@@ -186,7 +186,14 @@ impl BoundedSemaphore {
                 failure.set(Some(CORRUPT));
             }
         };
-        let found = wait_for(&self.state().freed, Sleepers::Many, patience, &self.spin, look, care);
+        let found = wait_for(
+            (&self.state().freed, &self.state().empty),
+            Sleepers::Many,
+            patience,
+            &self.spin,
+            look,
+            care,
+        );
         found.unwrap_or(Err(LockError::Timeout))
     }
 }

@@ -209,7 +209,8 @@ impl Condvar {
         let state = self.state();
         let look = || state.is_notified(place).map(|notified| notified.then_some(())).transpose();
         let care = || self.region.segment().mapping().care_for_the_dead();
-        match wait_for(state.event(place), Sleepers::One, patience, &self.spin, look, care) {
+        let event = (state.event(place), &state.unnotified);
+        match wait_for(event, Sleepers::One, patience, &self.spin, look, care) {
             Some(Ok(())) => Ok(true),
             Some(Err(_)) => Err(LockError::Corrupt { what: "a waiter of a condition variable" }),
             // At the last moment, one may have come after all.

@@ -24,8 +24,8 @@ const HUGETLBFS_MAGIC: FsWord = 0x9584_58f6;
 /// What a name refers to, whatever it is called by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
+    pub(super) device: u64,
+    pub(super) inode: u64,
 }
 
 /// What there is to know of a file.
@@ -62,11 +62,16 @@ pub(crate) enum NotOpened {
 
 /// Opens an existing regular file for reading and writing. Follows no symlink and waits for nobody, whatever it is.
 pub(crate) fn open_existing(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
-    open_regular(path, OFlags::NOFOLLOW)
+    open_regular(path, OFlags::RDWR | OFlags::NOFOLLOW)
 }
 
-fn open_regular(path: &Path, more: OFlags) -> Result<(OwnedFd, Status), NotOpened> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | more;
+/// The same for reading only.
+pub(crate) fn open_to_read(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
+    open_regular(path, OFlags::RDONLY | OFlags::NOFOLLOW)
+}
+
+fn open_regular(path: &Path, how: OFlags) -> Result<(OwnedFd, Status), NotOpened> {
+    let flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | how;
     let file = open(path, flags, Mode::empty()).map_err(|error| match error {
         Errno::NOENT => NotOpened::Missing,
         Errno::LOOP => NotOpened::NotRegular("a symbolic link"),
@@ -103,7 +108,7 @@ pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
 /// A magic link of /proc: it is followed, to the very file, also where that has no name.
 #[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
-    open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::empty())
+    open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::RDWR)
 }
 
 /// Gives the file `len` bytes that are really there: no later write can fail for want of space.
@@ -169,11 +174,11 @@ pub(crate) fn huge_page_size(folder: &Path) -> Option<u64> {
     (system.f_type == HUGETLBFS_MAGIC).then_some(system.f_bsize as u64)
 }
 
-/// Reads `buffer.len()` bytes from the start of the file; fewer where it is shorter.
-pub(crate) fn read_start(file: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+/// Reads `buffer.len()` bytes from this place of the file on; fewer where it is shorter.
+pub(crate) fn read_at(file: impl AsFd, place: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
-        match rustix::io::pread(&file, &mut buffer[done..], done as u64) {
+        match rustix::io::pread(&file, &mut buffer[done..], place + done as u64) {
             Ok(0) => break,
             Ok(count) => done += count,
             Err(Errno::INTR) => {}

@@ -50,6 +50,8 @@ pub(crate) enum Attempt {
 const OWNER: u32 = 0x3fff_ffff;
 /// The lock word's bit that the kernel sets when the owner dies.
 const OWNER_DIED: u32 = 0x4000_0000;
+/// The lock word's bit that says that somebody sleeps.
+const WAITERS: u32 = 0x8000_0000;
 /// Where glibc keeps the mutex's kind, on x86_64 and aarch64 alike: lock, count, owner, nusers, kind.
 const KIND_AT: usize = 16;
 
@@ -130,6 +132,11 @@ impl RobustMutex {
         self.word().load(Ordering::Relaxed) & OWNER
     }
 
+    /// The lock word, for whoever only looks.
+    pub(crate) fn seen(&self) -> LockWord {
+        LockWord(self.word().load(Ordering::Relaxed))
+    }
+
     /// Marks the mutex as left behind if the thread that its word names is no more: then the kernel has passed by without
     /// doing so, and nobody else will. Nobody but a living owner could have changed the word since.
     #[cold]
@@ -165,6 +172,27 @@ impl RobustMutex {
         // SAFETY: a multiple of 4 inside the mutex, which is 8-aligned; glibc and the kernel access these words atomically too,
         // and never as anything but 32 bits.
         unsafe { AtomicU32::from_ptr(word.cast()) }
+    }
+}
+
+/// The lock word of a mutex, as somebody has seen it who does not use the mutex.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LockWord(u32);
+
+impl LockWord {
+    /// The thread that holds it.
+    pub(crate) fn owner(self) -> Option<u32> {
+        Some(self.0 & OWNER).filter(|owner| *owner != 0 && !self.is_abandoned())
+    }
+
+    /// Whether its owner has died, and nobody has had it since.
+    pub(crate) fn is_abandoned(self) -> bool {
+        self.0 & OWNER_DIED != 0
+    }
+
+    /// Whether somebody sleeps until it is free.
+    pub(crate) fn has_waiters(self) -> bool {
+        self.0 & WAITERS != 0
     }
 }
 

@@ -107,6 +107,20 @@ impl<'a> Ring<'a> {
         let _ = self.state.returned.fetch_update(Ordering::Release, Ordering::Relaxed, mark);
     }
 
+    /// Undoes what a dead participant has left in a slot. `true` where the slot is as it was found no more.
+    pub(crate) fn repair_slot(&self, obstacle: Obstacle) -> bool {
+        let Obstacle { index, word } = obstacle;
+        let Some(slot) = self.slot(index) else { return false };
+        let repaired = match word.state() {
+            SlotState::Writing => Word::new(word.lap().next(), 0, SlotState::Free),
+            SlotState::Leased => Word::new(word.lap(), 0, SlotState::Returned),
+            _ => return false,
+        };
+        let moved = slot.move_from(word, repaired);
+        self.state.repairs.add(moved.into());
+        moved
+    }
+
     /// Undoes what a participant that is proven dead was at work on. Idempotent.
     pub(crate) fn repair(&self, dead: u32) {
         let mut returned = false;
@@ -147,7 +161,7 @@ impl<'a> Ring<'a> {
         })
     }
 
-    fn all_slots(&self) -> impl Iterator<Item = Found<'a>> {
+    pub(super) fn all_slots(&self) -> impl Iterator<Item = Found<'a>> {
         let ring = *self;
         (0..self.geometry.capacity).filter_map(move |index| ring.slot(index))
     }
