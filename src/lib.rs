@@ -57,6 +57,7 @@
 //!
 //! - `process` (default): implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
+//! - `bench`: the machinery that measures; `cli`: the `breezeway` command.
 //! - `raw_sync`: a [`sync::Mutex`] handed to `raw_sync` code.
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -73,6 +74,8 @@
 )))]
 compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian aarch64");
 
+#[cfg(all(feature = "bench", not(loom)))]
+pub mod bench;
 #[cfg(not(loom))]
 mod cell;
 #[cfg(not(loom))]

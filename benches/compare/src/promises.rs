@@ -1,7 +1,8 @@
 //! What breezeway promises.
 
-use crate::support::sides::Bound::{AtLeast, AtMost};
-use crate::support::sides::Promise;
+use breezeway::bench::sides::Bound::{AtLeast, AtMost};
+use breezeway::bench::sides::Promise;
+
 use crate::{bulk, crowd, parked, round_trip, stream, sync};
 
 pub const PROMISES: [Promise; 17] = [
@@ -60,12 +61,7 @@ pub const PROMISES: [Promise; 17] = [
         bound: AtMost(1.5),
     },
     Promise { what: "a pipe's 64 KiB, to ours", of: bulk::PIPE, to: &[bulk::BYTES], bound: AtLeast(8.0) },
-    Promise {
-        what: "Semaphore, to sem_t",
-        of: sync::SEMAPHORE,
-        to: &[sync::SEM_T],
-        bound: AtMost(1.2),
-    },
+    Promise { what: "Semaphore, to sem_t", of: sync::SEMAPHORE, to: &[sync::SEM_T], bound: AtMost(1.2) },
     Promise { what: "Event::is_set, ns", of: sync::IS_SET, to: &[], bound: AtMost(2.0) },
     Promise {
         what: "RwLock, read lock and unlock, to Mutex",
@@ -79,12 +75,7 @@ pub const PROMISES: [Promise; 17] = [
         to: &[sync::READ],
         bound: AtMost(1.2),
     },
-    Promise {
-        what: "Condvar::notify_one, nobody waits, ns",
-        of: sync::NOTIFY,
-        to: &[],
-        bound: AtMost(20.0),
-    },
+    Promise { what: "Condvar::notify_one, nobody waits, ns", of: sync::NOTIFY, to: &[], bound: AtMost(20.0) },
     Promise {
         what: "Condvar, one CPU, to bare futexes",
         of: sync::CONDVAR_ONE,

@@ -1,19 +1,19 @@
 //! Semaphores, events, readers' locks and condition variables, beside what the C library and the kernel have.
 
-#![allow(unsafe_code)]
-
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway::bench::kernel::locks as c;
+use breezeway::bench::kernel::page::Page;
+use breezeway::bench::locks::Lock;
+use breezeway::bench::partner::{Job, Partner};
+use breezeway::bench::sides::{Side, timed};
 use breezeway::sync::{Condvar, Event, Mutex, RwLock, Semaphore};
 
 use crate::parked;
 use crate::program::Program;
-use crate::support::cpu::{OUR_CPU, PARTNER_CPU};
-use crate::support::page::Page;
-use crate::support::partner::{Job, Partner};
-use crate::support::sides::{Side, timed};
 
 pub const SEMAPHORE: &str = "sync: Semaphore, acquire and release";
 pub const SEM_T: &str = "sync: sem_t, wait and post";
@@ -37,8 +37,8 @@ pub fn add_processes(program: &mut Program) {
         Side::looped(name, move || drop(black_box(&semaphore).acquire().expect("a permit")))
     });
     program.add(SEM_T, |name| {
-        let semaphore = Posix::new(Page::new());
-        Side::looped(name, move || black_box(&semaphore).wait_and_post())
+        let semaphore = c::Semaphore::new(Page::new(), 0);
+        Side::looped(name, move || black_box(&semaphore).locked(|| ()))
     });
     program.add(IS_SET, |name| {
         let event = Event::new().expect("an event");
@@ -81,7 +81,7 @@ fn read_until_told(lock: RwLock) -> Job {
 }
 
 /// One who asks and one who answers, each in its own condition variable until it is its turn.
-fn ping_pong(name: &'static str, cpu: usize) -> Side<'static> {
+fn ping_pong(name: &'static str, cpu: Cpu) -> Side<'static> {
     let table = Table {
         mutex: Mutex::new().expect("a mutex"),
         asked: Condvar::new().expect("a condition variable"),
@@ -99,7 +99,8 @@ fn ping_pong(name: &'static str, cpu: usize) -> Side<'static> {
                     let guard = table.mutex.lock().expect("the lock");
                     table.questions.fetch_add(1, Ordering::Relaxed);
                     table.asked.notify_one();
-                    let owing = || table.answers.load(Ordering::Relaxed) < table.questions.load(Ordering::Relaxed);
+                    let owing =
+                        || table.answers.load(Ordering::Relaxed) < table.questions.load(Ordering::Relaxed);
                     drop(table.answered.wait_while(guard, owing).expect("the lock"));
                     if n == 0 {
                         start = Instant::now();
@@ -113,7 +114,8 @@ fn ping_pong(name: &'static str, cpu: usize) -> Side<'static> {
         Box::new(move |times, _| {
             for _ in 0..=times {
                 let guard = table.mutex.lock().expect("the lock");
-                let idle = || table.questions.load(Ordering::Relaxed) == table.answers.load(Ordering::Relaxed);
+                let idle =
+                    || table.questions.load(Ordering::Relaxed) == table.answers.load(Ordering::Relaxed);
                 let guard = table.asked.wait_while(guard, idle).expect("the lock");
                 table.answers.fetch_add(1, Ordering::Relaxed);
                 table.answered.notify_one();
@@ -132,26 +134,4 @@ struct Table {
     answered: Condvar,
     questions: &'static AtomicU64,
     answers: &'static AtomicU64,
-}
-
-/// The C library's semaphore between processes.
-struct Posix(*mut libc::sem_t);
-
-impl Posix {
-    fn new(page: Page) -> Self {
-        let semaphore: *mut libc::sem_t = page.line(0).as_ptr().cast();
-        // SAFETY: a line of a page that is never unmapped, long and aligned enough, and nobody else's.
-        let failed = unsafe { libc::sem_init(semaphore, 1, 1) };
-        assert_eq!(failed, 0, "a semaphore");
-        Self(semaphore)
-    }
-
-    #[inline(always)]
-    fn wait_and_post(&self) {
-        // SAFETY: `new` made it.
-        let waited = unsafe { libc::sem_wait(self.0) };
-        // SAFETY: as above.
-        let posted = unsafe { libc::sem_post(self.0) };
-        assert_eq!((waited, posted), (0, 0));
-    }
 }
