@@ -60,6 +60,7 @@ struct Crew {
 /// Cases ready to be measured.
 pub struct Bench {
     settings: Settings,
+    ticks: Ticks,
     running: Vec<Running>,
     crews: Vec<Crew>,
     /// Of each case that could not be made, why.
@@ -118,12 +119,12 @@ impl Bench {
                 })
             })
             .collect();
-        Ok(Self { settings, running, crews: crews?, left_out })
+        Ok(Self { settings, ticks, running, crews: crews?, left_out })
     }
 
     /// The clock of single round trips.
-    pub fn ticks(&self) -> Option<Ticks> {
-        self.crews.first().map(|crew| crew.desk.ticks)
+    pub fn ticks(&self) -> Ticks {
+        self.ticks
     }
 
     /// Measures them all. Now and then, `progress` is called with how much is done, and how much there is.

@@ -1,6 +1,7 @@
 //! The `breezeway` command: an operator's eye on segments.
 //!
 //! - [`arguments`]: what it can be asked for
+//! - [`bench`]: what shared memory buys, on this machine
 //! - [`show`]: reports as tables, or as JSON
 //! - [`watch`]: a segment, live
 //! - [`tidy`]: removing what nobody has any more
@@ -9,6 +10,8 @@
 
 #[path = "breezeway/arguments.rs"]
 mod arguments;
+#[path = "breezeway/bench.rs"]
+mod bench;
 #[path = "breezeway/show.rs"]
 mod show;
 #[path = "breezeway/tidy.rs"]
@@ -49,6 +52,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Inspect { name, json } => show::one(&name, json),
         Command::Watch { name, every, count } => watch::watch(name.as_deref(), every, count),
         Command::Gc { dry_run, yes, json } => tidy::gc(dry_run, yes, json),
+        Command::Bench(options) => bench::bench(&options),
         Command::Rm { names } => tidy::rm(&names),
     }
 }

@@ -16,6 +16,7 @@ const EXAMPLES: &str = "Examples:
   breezeway ls                      every segment of this user
   breezeway inspect plant           its processes, its objects, who holds what
   breezeway watch plant             the same, live, with rates
+  breezeway bench --quick           what shared memory buys over pipes, on this machine
   breezeway gc --dry-run            what would be removed
   breezeway ls --json | jq '.[].name'";
 
@@ -58,6 +59,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measures, on this machine, what shared memory buys over pipes, sockets and message queues
+    Bench(crate::bench::Options),
     /// Removes segments by name; who has one attached keeps it
     Rm {
         /// The segments' names
