@@ -94,7 +94,7 @@ pub enum Reading {
     Span,
     /// We answer how long it took.
     Elapsed,
-    /// The same, and how many steps were ours lies on the desk; the partner answers how many were its.
+    /// Both answer how many steps were theirs; when they took them lies on the desk.
     Race,
 }
 
@@ -180,6 +180,10 @@ pub struct Desk {
     /// Where the times of single round trips lie. Only one of the two writes there.
     samples: &'static [AtomicU64],
     gate: Gate,
+    /// When each of the two was at a race, ours first.
+    race: [[&'static AtomicU64; 2]; 2],
+    /// Whose desk it is: ours, or the partner's.
+    side: usize,
     /// The clock they were taken with.
     pub ticks: Ticks,
 }
@@ -193,12 +197,14 @@ impl Desk {
     /// # Panics
     /// Where the kernel has no memory left.
     pub fn new(ticks: Ticks) -> Self {
-        Self { samples: Page::of_words(Self::ROOM), gate: Gate::new(), ticks }
+        let page = Page::new();
+        let race = [0, 1].map(|side| [&page.words(side)[0], &page.words(side)[1]]);
+        Self { samples: Page::of_words(Self::ROOM), gate: Gate::new(), race, side: 0, ticks }
     }
 
     /// As the partner sees it.
     pub fn seen_from_there(self) -> Self {
-        Self { gate: Gate { ours: self.gate.theirs, theirs: self.gate.ours }, ..self }
+        Self { gate: Gate { ours: self.gate.theirs, theirs: self.gate.ours }, side: 1, ..self }
     }
 
     /// The first of the samples, to be read when the job is done.
@@ -240,24 +246,22 @@ impl Desk {
         })
     }
 
-    /// Something that begins when both are there and says how often it did it; it answers how long that took.
+    /// Something that begins when both are there; it answers how often it did it. When it was at it lies on the desk.
     pub fn racing(self, mut work: impl FnMut(u64) -> u64 + 'static) -> Job {
+        let [began, ended] = self.race[self.side];
         Box::new(move |times, _| {
             self.gate.meet();
-            let start = clock::now();
+            began.store(clock::now(), Ordering::Relaxed);
             let steps = work(times);
-            let elapsed = clock::now() - start;
-            self.samples[0].store(steps, Ordering::Relaxed);
-            elapsed
+            ended.store(clock::now(), Ordering::Relaxed);
+            steps
         })
     }
 
-    /// The other side of that; it answers how often it did it.
-    pub fn racing_along(self, mut work: impl FnMut(u64) -> u64 + 'static) -> Job {
-        Box::new(move |times, _| {
-            self.gate.meet();
-            work(times)
-        })
+    /// Nanoseconds from when the first of the two began that to when the last was done.
+    pub fn race_took(&self) -> u64 {
+        let [ours, theirs] = self.race.map(|times| times.map(|time| time.load(Ordering::Relaxed)));
+        ours[1].max(theirs[1]).saturating_sub(ours[0].min(theirs[0]))
     }
 }
 

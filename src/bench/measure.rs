@@ -5,7 +5,7 @@
 //! round trips of those who sleep.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::case::{Case, Desk, Failure, Key, MakeJob, Mode, Pair, Reading, Work};
 use super::kernel::affinity::{self, Cpu};
@@ -22,6 +22,8 @@ pub struct Settings {
     pub batches: usize,
     /// How long a batch takes, about.
     pub lasting: Duration,
+    /// When this is over, no new batches are begun, though there are fewer rounds then. One batch of each there is.
+    pub at_most: Duration,
     /// Where the one process runs whose time counts, and where the other.
     pub cpus: [Cpu; 2],
 }
@@ -29,12 +31,24 @@ pub struct Settings {
 impl Settings {
     /// A few minutes for all there is.
     pub fn full(cpus: [Cpu; 2]) -> Self {
-        Self { rounds: 11, batches: 30, lasting: Duration::from_micros(1500), cpus }
+        Self {
+            rounds: 11,
+            batches: 30,
+            lasting: Duration::from_micros(1500),
+            at_most: Duration::from_secs(240),
+            cpus,
+        }
     }
 
     /// A few seconds.
     pub fn quick(cpus: [Cpu; 2]) -> Self {
-        Self { rounds: 5, batches: 6, lasting: Duration::from_millis(1), cpus }
+        Self {
+            rounds: 5,
+            batches: 6,
+            lasting: Duration::from_millis(1),
+            at_most: Duration::from_secs(15),
+            cpus,
+        }
     }
 }
 
@@ -132,17 +146,23 @@ impl Bench {
     /// # Errors
     /// `Ended`, where something that arrived is not what was sent, or somebody has killed one who takes part.
     pub fn run(mut self, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Measured>, Failure> {
+        let start = Instant::now();
         let measuring = AssertUnwindSafe(|| {
             let all = self.settings.rounds * self.settings.batches;
+            let mut order: Vec<usize> = (0..self.running.len()).collect();
             self.calibrate();
             for done in 0..all {
                 progress(done, all);
-                self.running.iter_mut().for_each(|running| running.play(&self.crews));
-                if (done + 1) % self.settings.batches == 0 {
+                shuffle(&mut order, done as u64);
+                order.iter().for_each(|n| self.running[*n].play(&self.crews));
+                let is_over = start.elapsed() > self.settings.at_most;
+                if is_over || (done + 1) % self.settings.batches == 0 {
                     self.running.iter_mut().for_each(|running| running.measured.end_round());
                 }
+                if is_over {
+                    break;
+                }
             }
-            progress(all, all);
             self.running.into_iter().map(|running| running.measured).collect()
         });
         panic::catch_unwind(measuring).map_err(|payload| {
@@ -157,7 +177,9 @@ impl Bench {
             if running.reading == Reading::Samples { Desk::ROOM as u64 } else { u64::MAX / 2 }
         };
         for running in &mut self.running {
-            while running.times < most(running) && running.batch(&self.crews) < self.settings.lasting {
+            // Whatever else the machine does may make a batch long, but seldom two in a row.
+            let is_brief = |running: &Running| running.batch(&self.crews) < self.settings.lasting;
+            while running.times < most(running) && (is_brief(running) || is_brief(running)) {
                 running.times *= 2;
             }
         }
@@ -189,13 +211,27 @@ impl Running {
             Reading::Span => their_answer.saturating_sub(our_answer),
             Reading::Elapsed => our_answer,
             Reading::Race => {
-                let our_steps: u64 = desk.samples(1).sum();
-                let all = our_steps + their_answer;
+                let all = our_answer + their_answer;
                 assert_eq!(all, self.times, "the lock keeps one out while the other counts");
-                our_answer
+                desk.race_took()
             }
         };
         Duration::from_nanos(nanos)
+    }
+}
+
+/// Another order for each sweep: it should make no difference what was measured before.
+fn shuffle(order: &mut [usize], seed: u64) {
+    // The splitmix generator, by Sebastiano Vigna.
+    let mut state = seed;
+    let mut random = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    for n in (1..order.len()).rev() {
+        order.swap(n, (random() % (n as u64 + 1)) as usize);
     }
 }
 

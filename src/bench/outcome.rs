@@ -61,6 +61,11 @@ impl Measured {
         self.times.len()
     }
 
+    /// How many rounds there were.
+    pub fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
     fn fastest_round(&self) -> f64 {
         self.rounds.iter().copied().fold(f64::MAX, f64::min)
     }

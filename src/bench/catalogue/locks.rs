@@ -94,7 +94,7 @@ fn both<L: Lock + 'static>(
                     })
                 }),
                 theirs: Some(Box::new(move |desk| {
-                    desk.racing_along(move |times| {
+                    desk.racing(move |times| {
                         their_goal += times;
                         track.run(&*same, THEM, their_goal)
                     })

@@ -115,7 +115,8 @@ fn measure(options: &Options) -> Result<Report, Failure> {
     bar.finish_and_clear();
     let measured = measured?;
     let outcomes = outcome::outcomes(&measured);
-    Ok(Report { machine, rounds: settings.rounds, measured, outcomes, left_out })
+    let rounds = measured.first().map_or(0, Measured::rounds);
+    Ok(Report { machine, rounds, measured, outcomes, left_out })
 }
 
 fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {

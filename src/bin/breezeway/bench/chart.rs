@@ -70,6 +70,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 130.0;
 const TOP: f64 = 104.0;
 const BOTTOM: f64 = 56.0;
+/// A line of more is drawn without them.
+const MOST_POINTS: usize = 8;
 /// Between two names, at least.
 const LEADING: f64 = 16.0;
 
@@ -127,7 +129,7 @@ impl Panel {
             path
         });
         let _ = writeln!(svg, "<path class=\"line {class}\" d=\"{path}\"/>");
-        if let Ink::Colour(_) = line.ink {
+        if matches!(line.ink, Ink::Colour(_)) && line.points.len() <= MOST_POINTS {
             for (x, y) in self.places(line) {
                 let _ =
                     writeln!(svg, "<circle class=\"point {class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>");

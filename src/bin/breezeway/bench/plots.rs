@@ -26,7 +26,7 @@ pub fn all(report: &Report) -> Vec<(&'static str, String)> {
 
 fn latency(report: &Report) -> Chart {
     let panel = |mode, title| {
-        by_size(report, Work::RoundTrip, mode, title, |measured| measured.median(), "time", table::time)
+        by_size(report, Work::RoundTrip, mode, title, |measured| measured.median(), "time", table::round_time)
     };
     Chart {
         title: "A round trip, by the length of the message",
@@ -128,7 +128,7 @@ fn quantiles(report: &Report, mode: Mode, title: &'static str) -> Option<Panel> 
             title: "share of all round trips",
             marks: SHARES.iter().map(|(share, mark)| (1.0 / (1.0 - share), (*mark).to_owned())).collect(),
         },
-        |values| Axis::of_tens("time", values, table::time),
+        |values| Axis::of_tens("time", values, table::round_time),
         lines.collect(),
     )
 }

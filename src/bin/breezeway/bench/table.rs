@@ -138,6 +138,11 @@ pub fn time(nanos: f64) -> String {
     }
 }
 
+/// The same for a number that is round: without digits that say nothing.
+pub fn round_time(nanos: f64) -> String {
+    time(nanos).replace(".00", "").replace(".0", "")
+}
+
 fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{} ×", digits(ratio)))
 }
