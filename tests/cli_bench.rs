@@ -219,13 +219,13 @@ fn a_machine_without_message_queues_says_so_and_goes_on() {
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
     command.args(BRIEF).arg("round-trip parked 8 B");
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the closure makes one system call, with a local.
-    unsafe {
-        command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_MSGQUEUE, &raw const none) {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        });
-    }
+    let renounce = move || {
+        // SAFETY: the limit is a local.
+        let failed = unsafe { libc::setrlimit(libc::RLIMIT_MSGQUEUE, &raw const none) };
+        if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: between fork and exec, it makes one system call.
+    unsafe { command.pre_exec(renounce) };
     Command::from_std(command)
         .assert()
         .success()

@@ -43,11 +43,10 @@ fn latency(report: &Report) -> Chart {
 
 fn throughput(report: &Report) -> Chart {
     let rate = |measured: &Measured| measured.key.bytes as f64 / measured.median();
-    let panel =
-        |mode, title| by_size(report, Work::Stream, mode, title, rate, "GB/s", |rate| rate.to_string());
+    let panel = |mode, title| by_size(report, Work::Stream, mode, title, rate, "rate", table::round_rate);
     Chart {
         title: "A stream, by the length of the message",
-        subtitle: format!("Gigabytes a second; more is better. {}", report.machine.cpu),
+        subtitle: format!("Median; more is better. {}", report.machine.cpu),
         panels: [
             panel(Mode::Hot, "Both sides try until it works"),
             panel(Mode::Parked, "Both sides use blocking calls"),

@@ -143,6 +143,15 @@ pub fn round_time(nanos: f64) -> String {
     time(nanos).replace(".00", "").replace(".0", "")
 }
 
+/// Gigabytes a second, a round number of them, in the unit that makes no fraction of it.
+pub fn round_rate(rate: f64) -> String {
+    match rate {
+        0.99.. => format!("{rate:.0} GB/s"),
+        0.000_99.. => format!("{:.0} MB/s", rate * 1e3),
+        _ => format!("{:.0} kB/s", rate * 1e6),
+    }
+}
+
 fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{} ×", digits(ratio)))
 }
