@@ -2,23 +2,25 @@
 
 use std::hint::black_box;
 
+use breezeway::bench::kernel::locks as c;
+use breezeway::bench::kernel::page::Page;
+use breezeway::bench::locks::{Lock, SpinWord};
+use breezeway::bench::partner::Partner;
+use breezeway::bench::race::{self, Track};
 use breezeway::sync::Mutex;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 
 mod support;
 
-use support::locks::{Lock, Posix, RawSync, SpinWord};
-use support::page::Page;
-use support::partner::Partner;
-use support::race::{self, Track};
+use support::raw_sync::RawSync;
 
 fn uncontended(c: &mut Criterion) {
     let page = Page::new();
     let mut group = c.benchmark_group("mutex, lock and unlock");
     alone(&mut group, "breezeway", &Mutex::new().expect("a mutex"));
-    alone(&mut group, "robust pthread", &Posix::robust(page, 0));
-    alone(&mut group, "pthread", &Posix::plain(page, 1));
+    alone(&mut group, "robust pthread", &c::Mutex::robust(page, 0));
+    alone(&mut group, "pthread", &c::Mutex::plain(page, 1));
     alone(&mut group, "raw_sync", &RawSync::new(page, 2));
     alone(&mut group, "compare and swap, swap", &SpinWord::new(page, 3));
 }
@@ -34,7 +36,7 @@ fn contended(c: &mut Criterion) {
     let page = Page::new();
     let track = Track::new();
     let mutex = Mutex::new().expect("a mutex");
-    let robust = Posix::robust(page, 1);
+    let robust = c::Mutex::robust(page, 1);
     let raw_sync = RawSync::new(page, 2);
     let partner = Partner::fork(|| {
         let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 2));

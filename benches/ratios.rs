@@ -7,16 +7,19 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use breezeway::bench::kernel::affinity;
+use breezeway::bench::kernel::locks as c;
+use breezeway::bench::kernel::page::Page;
+use breezeway::bench::locks::{Lock, SpinWord};
+use breezeway::bench::partner::Partner;
+use breezeway::bench::race::{self, Track};
+use breezeway::bench::sides::{self, Bound::AtMost, Promise, Side, timed};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Value};
 
 mod support;
 
-use support::locks::{Lock, Posix, RawSync, SpinWord};
-use support::page::Page;
-use support::partner::Partner;
-use support::race::{self, Track};
-use support::sides::{self, Bound::AtMost, Promise, Side, timed};
+use support::raw_sync::RawSync;
 
 const MIB: usize = 1 << 20;
 
@@ -50,7 +53,7 @@ const RAW_SYNC_RACE: &str = "two processes: raw_sync mutex";
 fn main() {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
 
-    support::cpu::settle();
+    affinity::settle();
     let (racers, alone) = (Racers::new(), Alone::new());
     let mut sides = alone.sides();
     sides.extend(racers.sides());
@@ -70,8 +73,8 @@ fn main() {
 /// What one process does alone.
 struct Alone {
     mutex: Mutex,
-    robust: Posix,
-    plain: Posix,
+    robust: c::Mutex,
+    plain: c::Mutex,
     raw_sync: RawSync,
     spin: SpinWord,
     value: Value<u64>,
@@ -88,8 +91,8 @@ impl Alone {
         let private: Vec<u8> = (0..MIB).map(|n| n as u8).collect();
         let alone = Self {
             mutex: Mutex::new().expect("a mutex"),
-            robust: Posix::robust(page, 0),
-            plain: Posix::plain(page, 1),
+            robust: c::Mutex::robust(page, 0),
+            plain: c::Mutex::plain(page, 1),
             raw_sync: RawSync::new(page, 2),
             spin: SpinWord::new(page, 3),
             value: Value::new(7).expect("a value"),
@@ -128,7 +131,7 @@ struct Racers {
     partner: Partner,
     track: Track,
     mutex: Mutex,
-    robust: Posix,
+    robust: c::Mutex,
     raw_sync: RawSync,
     /// Sections, and how often the lock changed hands in them; a pair for each job.
     turns: [Cell<(u64, u64)>; 3],
@@ -137,7 +140,7 @@ struct Racers {
 impl Racers {
     fn new() -> Self {
         let (page, track, mutex) = (Page::new(), Track::new(), Mutex::new().expect("a mutex"));
-        let (robust, raw_sync) = (Posix::robust(page, 0), RawSync::new(page, 1));
+        let (robust, raw_sync) = (c::Mutex::robust(page, 0), RawSync::new(page, 1));
         let partner = Partner::fork(|| {
             let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 1));
             vec![race::job(mutex, track), race::job(robust, track), race::job(raw_sync, track)]

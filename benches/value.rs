@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use breezeway::bench::partner::{Job, Partner};
 use breezeway::sync::Mutex;
 use breezeway::{Shareable, Value};
 use bytemuck::AnyBitPattern;
@@ -10,8 +11,6 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 
 mod support;
-
-use support::partner::{Job, Partner};
 
 fn value<T: Shareable>(initial: T) -> Value<T> {
     Value::new(initial).expect("a value")

@@ -66,7 +66,9 @@
 //! - `process` (default): implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
-//! - `cli`: the `breezeway` command, which shows segments and tidies them up; what it tells comes from [`inspect`].
+//! - `bench`: the machinery that measures.
+//! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`bench`] and
+//!   [`inspect`].
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
@@ -82,6 +84,8 @@
 )))]
 compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian aarch64");
 
+#[cfg(all(feature = "bench", not(loom)))]
+pub mod bench;
 #[cfg(not(loom))]
 mod cell;
 #[cfg(not(loom))]

@@ -1,6 +1,7 @@
 //! The `breezeway` command: an operator's eye on segments.
 //!
 //! - [`arguments`]: what it can be asked for
+//! - [`bench`]: what shared memory buys, on this machine
 //! - [`generate`]: its manual pages and shell completions
 //! - [`json`]: reports for programs
 //! - [`show`]: reports for people
@@ -11,6 +12,8 @@
 
 #[path = "breezeway/arguments.rs"]
 mod arguments;
+#[path = "breezeway/bench.rs"]
+mod bench;
 #[path = "breezeway/generate.rs"]
 mod generate;
 #[path = "breezeway/json.rs"]
@@ -70,5 +73,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Gc { names, dry_run, yes, json } => tidy::gc(&names, dry_run, yes, json),
         Command::Rm { names, json } => tidy::rm(&names, json),
         Command::Generate { folder } => generate::generate(&folder),
+        Command::Bench(options) => bench::bench(&options),
     }
 }

@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway::bench::kernel::clock;
+use breezeway::bench::kernel::page::Page;
+use breezeway::bench::message::{Receiver, Sender, persist};
+use breezeway::bench::ours::Trying;
+use breezeway::bench::partner::{Busy, Job, Partner};
+use breezeway::bench::sides::Side;
+use breezeway::bench::stream::CAPACITY;
 use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
-use crate::clock;
-use crate::ends::ours::Trying;
-use crate::message::{Receiver, Sender, persist};
 use crate::program::Program;
-use crate::stream::CAPACITY;
-use crate::support::cpu::{OUR_CPU, PARTNER_CPU};
-use crate::support::page::Page;
-use crate::support::partner::{Busy, Job, Partner};
-use crate::support::sides::Side;
+use crate::threads::Many;
 
 pub const QUEUE: &str = "4 to 4, 8 B: breezeway Queue";
 pub const QUEUE_WAITING: &str = "4 to 4, 8 B: breezeway Queue, waiting";
@@ -41,9 +42,9 @@ pub fn add_processes(program: &mut Program) {
 
 pub fn add_threads(program: &mut Program) {
     program.add(ARRAY_QUEUE, |name| {
-        let queue = Arc::new(ArrayQueue::<u64>::new(CAPACITY));
+        let queue = Many(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
         side(name, |cpu, part| {
-            let queue = Arc::clone(&queue);
+            let queue = queue.clone();
             Partner::thread(cpu, move || vec![part.of(queue.clone(), queue)])
         })
     });
@@ -60,7 +61,7 @@ pub struct Part {
 }
 
 /// Everybody begins when the gate opens; the last one's end is the end.
-pub fn side(name: &'static str, mut join: impl FnMut(usize, Part) -> Partner) -> Side<'static> {
+pub fn side(name: &'static str, mut join: impl FnMut(Cpu, Part) -> Partner) -> Side<'static> {
     let page = Page::new();
     let (gate, sum) = (page.word(0), page.word(1));
     let crowd: Vec<Partner> = (0..2 * HALF)
@@ -93,7 +94,7 @@ impl Part {
             opened += 1;
             persist(|| (self.gate.load(Ordering::Acquire) == opened).then_some(()));
             match self.sender {
-                Some(sender) => messages(sender, times).for_each(|message| tx.send(message)),
+                Some(sender) => messages(sender, times).for_each(|message| tx.send(&message)),
                 None => {
                     self.sum.fetch_add(receive(&mut rx, times), Ordering::Relaxed);
                 }
@@ -112,9 +113,9 @@ fn messages(sender: usize, times: u64) -> impl Iterator<Item = u64> {
 /// Checks that no sender's messages overtake each other, and adds them up.
 fn receive(rx: &mut impl Receiver<u64>, times: u64) -> u64 {
     let mut last = [0; HALF];
-    let mut sum = 0_u64;
+    let (mut message, mut sum) = (0, 0_u64);
     for _ in 0..times {
-        let message = rx.receive();
+        rx.receive(&mut message);
         sum = sum.wrapping_add(message);
         let last = &mut last[(message >> NUMBER_BITS) as usize];
         let number = message & ((1 << NUMBER_BITS) - 1);

@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
+use breezeway::bench::kernel::clock;
+use breezeway::bench::message::{Receiver, Sender};
+use breezeway::bench::ours::Ring;
+use breezeway::bench::partner::{Job, Partner};
 use breezeway::queue::Queue;
 
-use crate::clock;
-use crate::ends::ours::Ring;
-use crate::message::{Receiver, Sender};
 use crate::program::Program;
-use crate::support::partner::{Job, Partner};
 
 /// How long nothing comes.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ impl Sleepers {
         for (name, (partner, mut tx)) in self.0 {
             let waiting = partner.begin(0, 7);
             thread::sleep(PAUSE);
-            tx.send(7);
+            tx.send(&7);
             let milliseconds = waiting.answer() as f64 / 1e6;
             println!("{name:<44} {:>11.3} ms of CPU a second", milliseconds / PAUSE.as_secs_f64());
         }
@@ -46,7 +46,7 @@ impl Sleepers {
 }
 
 fn spsc() -> Sleeper {
-    let ring = Ring::new::<u64>(1);
+    let ring = Ring::new::<u64>(1).expect("a queue");
     let partner = Partner::fork(|| vec![wait(ring.rx())]);
     (partner, Box::new(ring.tx::<u64>()))
 }
@@ -61,7 +61,9 @@ fn queue() -> Sleeper {
 fn wait(mut rx: impl Receiver<u64> + 'static) -> Job {
     Box::new(move |message, _| {
         let before = clock::spent();
-        assert_eq!(rx.receive(), message);
+        let mut received = 0;
+        rx.receive(&mut received);
+        assert_eq!(received, message);
         clock::spent() - before
     })
 }

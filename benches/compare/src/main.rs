@@ -6,30 +6,28 @@
 //! - [`round_trip`], [`parked`], [`stream`], [`crowd`], [`bulk`]: what is measured, with the promises' sides in each
 //! - [`sync`]: semaphores, events, readers' locks and condition variables
 //! - [`idle`]: what it costs to wait
-//! - [`ends`]: each contender's queues behind [`message`]'s traits
+//! - [`threads`]: the crates whose queues join threads, behind breezeway's own benches' traits
 
 mod bulk;
-mod clock;
 mod crowd;
-mod ends;
 mod idle;
-mod message;
 mod parked;
 mod program;
 mod promises;
 mod round_trip;
 mod stream;
-mod support;
 mod sync;
+mod threads;
 
+use breezeway::bench::kernel::affinity;
+use breezeway::bench::sides;
 use program::Program;
-use support::{cpu, sides};
 
 fn main() {
     let mut program = Program::asked_for();
     parked::add_processes(&mut program);
     sync::add_parked(&mut program);
-    cpu::settle();
+    affinity::settle();
     round_trip::add_processes(&mut program);
     stream::add_processes(&mut program);
     crowd::add_processes(&mut program);

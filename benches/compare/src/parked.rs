@@ -2,18 +2,18 @@
 //!
 //! Both are processes of their own that have never been allowed more than one CPU, so breezeway does not spin in them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::ends::ours::Ring;
+use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway::bench::ours::Ring;
+use breezeway::bench::partner::{Job, Partner};
+use breezeway::bench::round_trip::yardstick::Flags;
+use breezeway::bench::round_trip::{Ask, echo};
+use breezeway::bench::sides::Side;
+use breezeway::bench::stream::CAPACITY;
+
 use crate::program::Program;
-use crate::round_trip;
-use crate::stream::CAPACITY;
-use crate::support::cpu::{OUR_CPU, PARTNER_CPU};
-use crate::support::futex;
-use crate::support::page::Page;
-use crate::support::partner::{Job, Partner};
-use crate::support::sides::Side;
+use crate::round_trip::ends;
 
 pub const SPSC_ONE: &str = "parked, one CPU, 64 B: breezeway spsc";
 pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: breezeway spsc";
@@ -34,7 +34,7 @@ pub fn add_processes(program: &mut Program) {
 /// One who asks, on our CPU, and answers how many nanoseconds it took; and one who answers, on `cpu`.
 pub fn side(
     name: &'static str,
-    cpu: usize,
+    cpu: Cpu,
     ask: impl FnOnce() -> Job,
     echo: impl FnOnce() -> Job,
 ) -> Side<'static> {
@@ -49,73 +49,21 @@ pub fn side(
     side.lasting(BATCH)
 }
 
-fn spsc(name: &'static str, cpu: usize) -> Side<'static> {
-    let (there, back) = (Ring::new::<[u64; 8]>(CAPACITY), Ring::new::<[u64; 8]>(CAPACITY));
+fn asking(mut asker: impl Ask + 'static) -> Job {
+    Box::new(move |times, _| asker.time(times).as_nanos() as u64)
+}
+
+fn spsc(name: &'static str, cpu: Cpu) -> Side<'static> {
+    let [there, back] = [(); 2].map(|()| Ring::new::<[u64; 8]>(CAPACITY).expect("a queue"));
     side(
         name,
         cpu,
-        || {
-            let (mut tx, mut rx) = (there.tx::<[u64; 8]>(), back.rx());
-            Box::new(move |times, _| round_trip::ask(&mut tx, &mut rx, times).as_nanos() as u64)
-        },
-        || round_trip::echo::<[u64; 8]>(there.rx(), back.tx()),
+        || asking(ends::<[u64; 8]>(there.tx(), back.rx())),
+        || echo::<[u64; 8]>(there.rx(), back.tx()),
     )
 }
 
-fn bare(name: &'static str, cpu: usize) -> Side<'static> {
-    let page = Page::new();
-    let (there, back) = (Flag::new(page, 0), Flag::new(page, 1));
-    side(name, cpu, || flag_ask(there, back), || flag_echo(there, back))
-}
-
-/// A number that is raised, and slept on until it has been.
-#[derive(Clone, Copy)]
-struct Flag {
-    word: &'static AtomicU64,
-    /// As this process knows it.
-    number: u64,
-}
-
-impl Flag {
-    fn new(page: Page, line: usize) -> Self {
-        Self { word: page.word(line), number: 0 }
-    }
-
-    fn raise(&mut self) {
-        self.number += 1;
-        self.word.store(self.number, Ordering::Release);
-        futex::wake_one(self.word);
-    }
-
-    fn wait_until_raised(&mut self) {
-        while self.word.load(Ordering::Acquire) == self.number {
-            futex::wait_forever(self.word, self.number);
-        }
-        self.number += 1;
-        assert_eq!(self.word.load(Ordering::Relaxed), self.number, "raised once");
-    }
-}
-
-fn flag_ask(mut there: Flag, mut back: Flag) -> Job {
-    Box::new(move |times, _| {
-        let mut start = Instant::now();
-        for n in 0..=times {
-            there.raise();
-            back.wait_until_raised();
-            if n == 0 {
-                start = Instant::now();
-            }
-        }
-        start.elapsed().as_nanos() as u64
-    })
-}
-
-fn flag_echo(mut there: Flag, mut back: Flag) -> Job {
-    Box::new(move |times, _| {
-        for _ in 0..=times {
-            there.wait_until_raised();
-            back.raise();
-        }
-        times
-    })
+fn bare(name: &'static str, cpu: Cpu) -> Side<'static> {
+    let (ours, theirs) = Flags::ends();
+    side(name, cpu, || asking(ours), || theirs.echo())
 }

@@ -1,7 +1,8 @@
 //! What breezeway promises.
 
-use crate::support::sides::Bound::{AtLeast, AtMost};
-use crate::support::sides::Promise;
+use breezeway::bench::sides::Bound::{AtLeast, AtMost};
+use breezeway::bench::sides::Promise;
+
 use crate::{bulk, crowd, parked, round_trip, stream, sync};
 
 pub const PROMISES: [Promise; 17] = [

@@ -1,19 +1,19 @@
 //! Semaphores, events, readers' locks and condition variables, beside what the C library and the kernel have.
 
-#![allow(unsafe_code)]
-
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway::bench::kernel::locks as c;
+use breezeway::bench::kernel::page::Page;
+use breezeway::bench::locks::Lock;
+use breezeway::bench::partner::{Job, Partner};
+use breezeway::bench::sides::{Side, timed};
 use breezeway::sync::{Condvar, Event, Mutex, MutexGuard, RwLock, Semaphore};
 
 use crate::parked;
 use crate::program::Program;
-use crate::support::cpu::{OUR_CPU, PARTNER_CPU};
-use crate::support::page::Page;
-use crate::support::partner::{Job, Partner};
-use crate::support::sides::{Side, timed};
 
 pub const SEMAPHORE: &str = "sync: Semaphore, acquire and release";
 pub const SEM_T: &str = "sync: sem_t, wait and post";
@@ -41,8 +41,8 @@ pub fn add_processes(program: &mut Program) {
         Side::looped(name, move || drop(black_box(&semaphore).acquire().expect("a permit")))
     });
     program.add(SEM_T, |name| {
-        let semaphore = Posix::new(Page::new());
-        Side::looped(name, move || black_box(&semaphore).wait_and_post())
+        let semaphore = c::Semaphore::new(Page::new(), 0);
+        Side::looped(name, move || black_box(&semaphore).locked(|| ()))
     });
     program.add(IS_SET, |name| {
         let event = Event::new().expect("an event");
@@ -92,7 +92,7 @@ enum Notified {
 }
 
 /// One who asks and one who answers, each in its own condition variable until it is its turn.
-fn ping_pong(name: &'static str, cpu: usize, notified: Notified) -> Side<'static> {
+fn ping_pong(name: &'static str, cpu: Cpu, notified: Notified) -> Side<'static> {
     let table = Table {
         mutex: Mutex::new().expect("a mutex"),
         asked: Condvar::new().expect("a condition variable"),
@@ -155,27 +155,5 @@ impl Table {
         drop(guard);
         condvar.notify_one();
         self.mutex.lock().expect("the lock")
-    }
-}
-
-/// The C library's semaphore between processes.
-struct Posix(*mut libc::sem_t);
-
-impl Posix {
-    fn new(page: Page) -> Self {
-        let semaphore: *mut libc::sem_t = page.line(0).as_ptr().cast();
-        // SAFETY: a line of a page that is never unmapped, long and aligned enough, and nobody else's.
-        let failed = unsafe { libc::sem_init(semaphore, 1, 1) };
-        assert_eq!(failed, 0, "a semaphore");
-        Self(semaphore)
-    }
-
-    #[inline(always)]
-    fn wait_and_post(&self) {
-        // SAFETY: `new` made it.
-        let waited = unsafe { libc::sem_wait(self.0) };
-        // SAFETY: as above.
-        let posted = unsafe { libc::sem_post(self.0) };
-        assert_eq!((waited, posted), (0, 0));
     }
 }

@@ -19,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   breezeway ls                      every segment of this user
   breezeway inspect plant           its processes, its objects, who holds what
   breezeway watch plant             the same, live, with rates
+  breezeway bench --quick           what shared memory buys over pipes, on this machine
   breezeway gc --dry-run            what would be removed
   breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'";
 
@@ -26,6 +27,7 @@ const EXAMPLES_AND_MORE: &str = "Examples:
   breezeway ls                      every segment of this user
   breezeway inspect plant           its processes, its objects, who holds what
   breezeway watch plant             the same, live, with rates
+  breezeway bench --quick           what shared memory buys over pipes, on this machine
   breezeway gc --dry-run            what would be removed
   breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'
 
@@ -108,6 +110,8 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Measures, on this machine, what shared memory buys over pipes, sockets and message queues
+    Bench(crate::bench::Options),
     /// Removes segments by name, whoever uses them
     #[command(after_help = "Who has a segment attached keeps it; nobody else can open it any more.
 

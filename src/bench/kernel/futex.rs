@@ -3,8 +3,9 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+
+use crate::primitive::AtomicU64;
 
 /// The half of the word that the kernel looks at: the low one.
 fn half(word: &AtomicU64) -> *mut u32 {

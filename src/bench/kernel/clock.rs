@@ -3,11 +3,17 @@
 #![allow(unsafe_code)]
 
 /// Nanoseconds since some moment.
+///
+/// # Panics
+/// Where the kernel has no such clock.
 pub fn now() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
 /// Nanoseconds that this process has run.
+///
+/// # Panics
+/// Where the kernel has no such clock.
 pub fn spent() -> u64 {
     read(libc::CLOCK_PROCESS_CPUTIME_ID)
 }

@@ -28,6 +28,7 @@ pub struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
+    /// A side that does the thing so many times, and says how long that took.
     pub fn new(name: &'static str, batch: impl FnMut(u64) -> Duration + 'a) -> Self {
         let (batches, rounds) = (Vec::new(), Vec::new());
         Self { name, batch: Box::new(batch), lasting: BATCH, times: 1, batches, rounds }
@@ -44,6 +45,7 @@ impl<'a> Side<'a> {
         self
     }
 
+    /// What it is called.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -53,6 +55,7 @@ impl<'a> Side<'a> {
         median(&self.rounds)
     }
 
+    /// Does a batch, and keeps how long it took.
     pub fn play_batch(&mut self) {
         self.batches.push((self.batch)(self.times).as_nanos() as f64 / self.times as f64);
     }
@@ -90,14 +93,21 @@ pub fn timed<R>(times: u64, mut once: impl FnMut() -> R) -> Duration {
 
 /// How the time of a side compares with that of the fastest of some others; with none, how many nanoseconds it is.
 pub struct Promise {
+    /// In words.
     pub what: &'static str,
+    /// The side's name.
     pub of: &'static str,
+    /// The others' names.
     pub to: &'static [&'static str],
+    /// What was promised.
     pub bound: Bound,
 }
 
+/// A promise.
 pub enum Bound {
+    /// No more.
     AtMost(f64),
+    /// No less.
     AtLeast(f64),
 }
 
@@ -133,11 +143,18 @@ pub fn argument(option: &str) -> Option<String> {
 }
 
 /// How many rounds were asked for.
+///
+/// # Panics
+/// Where it is not a number.
 pub fn rounds() -> usize {
     argument("--rounds").map_or(15, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
-fn median(numbers: &[f64]) -> f64 {
+/// The one in the middle; of an even number of them, the upper.
+///
+/// # Panics
+/// Where there are none.
+pub fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]

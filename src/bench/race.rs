@@ -1,11 +1,11 @@
 //! Two processes at one lock: together they count to a number, each step a section under the lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::kernel::page::Page;
 use super::locks::Lock;
-use super::page::Page;
 use super::partner::{Job, Partner};
+use crate::primitive::{AtomicU64, Ordering};
 
 /// What the lock protects.
 #[derive(Clone, Copy)]
@@ -17,10 +17,17 @@ pub struct Track {
     turns: &'static AtomicU64,
 }
 
-const US: u64 = 1;
-const THEM: u64 = 2;
+/// Who asks for a race.
+pub const US: u64 = 1;
+/// And its partner.
+pub const THEM: u64 = 2;
 
 impl Track {
+    /// One that nobody has gone on.
+    ///
+    /// # Panics
+    /// Where the kernel has no memory left.
+    #[expect(clippy::new_without_default, reason = "not a value: each is another")]
     pub fn new() -> Self {
         // On one line, as data under a lock mostly is.
         let [count, last, turns, ..] = Page::new().words(0);
@@ -42,7 +49,13 @@ impl Track {
         true
     }
 
-    fn run(&self, lock: &impl Lock, who: u64, goal: u64) -> u64 {
+    /// How many steps were taken; to be asked while nobody takes any.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Takes steps until there are so many, and says how many of them it has taken.
+    pub fn run(&self, lock: &impl Lock, who: u64, goal: u64) -> u64 {
         let mut steps = 0;
         while lock.locked(|| self.step(who, goal)) {
             steps += 1;

@@ -1,9 +1,0 @@
-//! The ends of each contender's queues.
-//!
-//! - [`kernel`]: the kernel's pipes
-//! - [`ours`]: breezeway's own
-//! - [`threads`]: the crates whose queues join threads
-
-pub mod kernel;
-pub mod ours;
-pub mod threads;

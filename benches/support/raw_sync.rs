@@ -1,0 +1,35 @@
+//! `raw_sync`'s mutex: the C library's, not robust.
+
+#![allow(unsafe_code)]
+
+use breezeway::bench::kernel::page::{LINE, Page};
+use breezeway::bench::locks::Lock;
+use raw_sync::locks::{LockImpl, LockInit, Mutex};
+
+pub struct RawSync(Box<dyn LockImpl>);
+
+impl RawSync {
+    pub fn new(page: Page, line: usize) -> Self {
+        let start = page.line(line).as_ptr();
+        // SAFETY: a line of a page that is never unmapped, long enough, and nobody else's yet.
+        let (lock, used) = unsafe { Mutex::new(start, start) }.expect("a mutex");
+        assert!(used <= LINE);
+        Self(lock)
+    }
+
+    /// The one that another process made there.
+    pub fn existing(page: Page, line: usize) -> Self {
+        let start = page.line(line).as_ptr();
+        // SAFETY: `new` made it.
+        let (lock, _) = unsafe { Mutex::from_existing(start, start) }.expect("a mutex");
+        Self(lock)
+    }
+}
+
+impl Lock for RawSync {
+    #[inline(always)]
+    fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _guard = self.0.lock().expect("the lock");
+        section()
+    }
+}

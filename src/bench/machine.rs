@@ -1,0 +1,68 @@
+//! Where it is measured.
+
+use std::fs;
+
+use serde::Serialize;
+
+use super::kernel::affinity::{self, Cpu};
+use super::ticks::Ticks;
+
+/// What numbers depend on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// The CPU's model.
+    pub cpu: String,
+    /// How many CPUs this process may use.
+    pub cpus: usize,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The architecture.
+    pub architecture: &'static str,
+    /// How much other processes wanted to do when it began: the load average of a minute.
+    pub load: Option<f64>,
+    /// The CPUs of the two processes; none, where that is the scheduler's choice.
+    pub pinned_to: [Cpu; 2],
+    /// The clock of single round trips.
+    pub clock: &'static str,
+    /// What it costs to look at it, in nanoseconds; taken off each.
+    pub clock_cost: f64,
+    /// The crate's version.
+    pub breezeway: &'static str,
+}
+
+impl Machine {
+    /// This one.
+    pub fn here(pinned_to: [Cpu; 2], ticks: Ticks) -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let (cpuinfo, load) = (read("/proc/cpuinfo"), read("/proc/loadavg"));
+        let model =
+            cpuinfo.lines().find(|line| line.starts_with("model name") || line.starts_with("CPU part"));
+        let model = model.and_then(|line| line.split(':').nth(1)).map(str::trim);
+        Self {
+            cpu: model.unwrap_or("unknown").to_owned(),
+            cpus: affinity::allowed().len(),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            architecture: std::env::consts::ARCH,
+            load: load.split(' ').next().and_then(|load| load.parse().ok()),
+            pinned_to,
+            clock: Ticks::name(),
+            clock_cost: ticks.cost(),
+            breezeway: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// Two CPUs to be pinned to: the first that this process may use, and the next that is not a thread of the same core. The next,
+/// where all are; the same, where there is no other.
+pub fn two_cpus() -> [Cpu; 2] {
+    let allowed = affinity::allowed();
+    let Some((&first, others)) = allowed.split_first() else { return [None, None] };
+    let core = core_of(first);
+    let other = others.iter().find(|cpu| core.is_none() || core_of(**cpu) != core).or(others.first());
+    [Some(first), Some(*other.unwrap_or(&first))]
+}
+
+/// The threads of the core that this CPU is one of.
+fn core_of(cpu: usize) -> Option<String> {
+    fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok()
+}

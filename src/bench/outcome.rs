@@ -1,0 +1,175 @@
+//! What a measurement comes to.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::case::{Key, Mode, Work};
+use super::catalogue::{LINE, is_pipe_for, is_yardstick};
+use super::sides::median;
+
+/// All that was measured of one case.
+pub struct Measured {
+    /// What it is known by.
+    pub key: Key,
+    /// What the same work is compared with, besides the pipe.
+    pub yardstick: Option<&'static str>,
+    /// Picoseconds: of each round trip, or of a message or a section on the average of a batch.
+    times: Histogram<u32>,
+    /// Those of the round that is under way.
+    round: Histogram<u32>,
+    /// The medians of the rounds, in nanoseconds.
+    rounds: Vec<f64>,
+}
+
+/// Of what is kept of a time.
+const DIGITS: u8 = 3;
+/// More than any time is, in picoseconds; what is longer counts as this.
+const LONGEST: u64 = Duration::from_secs(60).as_nanos() as u64 * 1_000;
+
+impl Measured {
+    /// Nothing yet.
+    pub(super) fn new(key: Key, yardstick: Option<&'static str>) -> Self {
+        let histogram = || Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("sensible bounds");
+        Self { key, yardstick, times: histogram(), round: histogram(), rounds: Vec::new() }
+    }
+
+    /// Keeps a time, in picoseconds.
+    pub(super) fn record(&mut self, picos: u64) {
+        self.round.saturating_record(picos.max(1));
+    }
+
+    pub(super) fn end_round(&mut self) {
+        self.rounds.push(self.round.value_at_quantile(0.5) as f64 / 1e3);
+        self.times.add(&self.round).expect("histograms of one kind");
+        self.round.reset();
+    }
+
+    /// The median of the rounds' medians, in nanoseconds.
+    pub fn median(&self) -> f64 {
+        median(&self.rounds)
+    }
+
+    /// What so many of all times are at most, in nanoseconds.
+    pub fn at(&self, share: f64) -> f64 {
+        self.times.value_at_quantile(share) as f64 / 1e3
+    }
+
+    /// How many times there are.
+    pub fn count(&self) -> u64 {
+        self.times.len()
+    }
+
+    /// How many rounds there were.
+    pub fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
+    fn fastest_round(&self) -> f64 {
+        self.rounds.iter().copied().fold(f64::MAX, f64::min)
+    }
+
+    fn slowest_round(&self) -> f64 {
+        self.rounds.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+/// What is told of a case.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// What is done: `round-trip`, `stream`, `lock`.
+    pub case: Work,
+    /// With what.
+    pub peer: &'static str,
+    /// How long a message is; 0 for a lock.
+    pub bytes: usize,
+    /// How: `hot`, `parked`; for a lock, `alone`, `contended`.
+    pub mode: Mode,
+    /// What the numbers are: `time` of a round trip, of a message, of a section; or `throughput`.
+    pub metric: &'static str,
+    /// `ns` or `GB/s`.
+    pub unit: &'static str,
+    /// The median of the rounds, each the median of what was measured in it.
+    pub median: f64,
+    /// So many of all were as good or better: round trips, or batches of messages or sections.
+    pub p50: f64,
+    /// See `p50`.
+    pub p90: f64,
+    /// See `p50`.
+    pub p99: f64,
+    /// See `p50`.
+    pub p999: f64,
+    /// The slowest of all.
+    pub slowest: f64,
+    /// The round with the least.
+    pub min: f64,
+    /// The round with the most.
+    pub max: f64,
+    /// How many times better than a pipe with blocking reads and writes, for messages of that length.
+    pub ratio_to_pipe: Option<f64>,
+    /// How many times as long as the naked line, where both look all the time.
+    pub ratio_to_line: Option<f64>,
+    /// What does the same work, and nothing else.
+    pub yardstick: Option<&'static str>,
+    /// How many times as long as that.
+    pub ratio_to_yardstick: Option<f64>,
+}
+
+/// What is told of all.
+pub fn outcomes(all: &[Measured]) -> Vec<Outcome> {
+    all.iter().flat_map(|measured| of_one(measured, all)).collect()
+}
+
+fn of_one(measured: &Measured, all: &[Measured]) -> Vec<Outcome> {
+    let time = Outcome {
+        case: measured.key.work,
+        peer: measured.key.peer,
+        bytes: measured.key.bytes,
+        mode: measured.key.mode,
+        metric: "time",
+        unit: "ns",
+        median: measured.median(),
+        p50: measured.at(0.5),
+        p90: measured.at(0.9),
+        p99: measured.at(0.99),
+        p999: measured.at(0.999),
+        slowest: measured.at(1.0),
+        min: measured.fastest_round(),
+        max: measured.slowest_round(),
+        ratio_to_pipe: median_of(all, |key| is_pipe_for(&measured.key, key))
+            .map(|pipe| pipe / measured.median()),
+        ratio_to_line: median_of(all, |key| is_yardstick(Some(LINE), &measured.key, key))
+            .map(|line| measured.median() / line),
+        yardstick: measured.yardstick,
+        ratio_to_yardstick: median_of(all, |key| is_yardstick(measured.yardstick, &measured.key, key))
+            .map(|yardstick| measured.median() / yardstick),
+    };
+    if measured.key.work != Work::Stream {
+        return vec![time];
+    }
+    let throughput = throughput(&time);
+    vec![time, throughput]
+}
+
+fn median_of(all: &[Measured], is_meant: impl Fn(&Key) -> bool) -> Option<f64> {
+    all.iter().find(|measured| is_meant(&measured.key)).map(Measured::median)
+}
+
+/// The same as bytes for time. What was slow is little.
+fn throughput(time: &Outcome) -> Outcome {
+    let rate = |nanos: f64| time.bytes as f64 / nanos;
+    Outcome {
+        metric: "throughput",
+        unit: "GB/s",
+        median: rate(time.median),
+        p50: rate(time.p50),
+        p90: rate(time.p90),
+        p99: rate(time.p99),
+        p999: rate(time.p999),
+        slowest: rate(time.slowest),
+        min: rate(time.max),
+        max: rate(time.min),
+        ..time.clone()
+    }
+}

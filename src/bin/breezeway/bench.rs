@@ -1,0 +1,155 @@
+//! What shared memory buys, on this machine: measured, printed and drawn.
+//!
+//! - [`chart`]: pictures, as SVG
+//! - [`json`]: for programs
+//! - [`page`]: all of it on one page, as HTML
+//! - [`plots`]: which pictures
+//! - [`table`]: for people
+
+#[path = "bench/chart.rs"]
+mod chart;
+#[path = "bench/json.rs"]
+mod json;
+#[path = "bench/page.rs"]
+mod page;
+#[path = "bench/plots.rs"]
+mod plots;
+#[path = "bench/table.rs"]
+mod table;
+
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use breezeway::bench::catalogue;
+use breezeway::bench::kernel::affinity::{self, Cpu};
+use breezeway::bench::machine::{Machine, two_cpus};
+use breezeway::bench::measure::{Bench, Settings};
+use breezeway::bench::outcome::{self, Measured, Outcome};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{Failure, show};
+
+/// What to measure, where, and what to do with it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Only what has all these words in its name, and what that is compared with: "round-trip hot spsc 64 B", "lock", "pipe"
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
+    only: Option<String>,
+    /// A few seconds instead of minutes; the numbers wander more
+    #[arg(long)]
+    quick: bool,
+    /// How often everything is measured; a number is the median over these
+    #[arg(long, value_name = "N")]
+    rounds: Option<NonZero<usize>>,
+    /// The CPUs of the two processes [default: two of different cores]
+    #[arg(long, value_name = "A,B", value_parser = two, conflicts_with = "unpinned")]
+    cpus: Option<Two>,
+    /// Leaves it to the scheduler where the two processes run
+    #[arg(long)]
+    unpinned: bool,
+    /// Writes the numbers there, as JSON; to the standard output instead of the tables where it is `-`
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draws into this folder: latency.svg, throughput.svg, distribution.svg, and report.html with all of it
+    #[arg(long, value_name = "DIR")]
+    plot: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "Examples:
+  breezeway bench --quick
+  breezeway bench --cpus 2,4 --plot report --json numbers.json
+  breezeway bench --only 'round-trip 64 B'
+  breezeway bench --quick --json - | jq '.results[] | select(.peer == \"spsc\")'
+
+Run it where nothing else does: hot round trips need two CPUs of their own.";
+
+/// Two CPUs.
+#[derive(Clone, Copy, Debug)]
+struct Two([usize; 2]);
+
+/// All there is to be told.
+struct Report {
+    machine: Machine,
+    rounds: usize,
+    measured: Vec<Measured>,
+    outcomes: Vec<Outcome>,
+    /// What could not be measured, and why.
+    left_out: Vec<String>,
+}
+
+pub fn bench(options: &Options) -> Result<(), Failure> {
+    let report = measure(options)?;
+    match &options.json {
+        Some(path) if path == Path::new("-") => show::print(&json::text(&report)?)?,
+        Some(path) => {
+            writing(path, json::text(&report)? + "\n")?;
+            show::print(&table::text(&report))?;
+        }
+        None => show::print(&table::text(&report))?,
+    }
+    options.plot.as_ref().map_or(Ok(()), |folder| draw(&report, folder))
+}
+
+fn measure(options: &Options) -> Result<Report, Failure> {
+    let cpus = match options.cpus {
+        Some(Two(cpus)) => cpus.map(Some),
+        None if options.unpinned => [Cpu::None; 2],
+        None => two_cpus(),
+    };
+    let mut settings = if options.quick { Settings::quick(cpus) } else { Settings::full(cpus) };
+    settings.rounds = options.rounds.map_or(settings.rounds, NonZero::get);
+
+    let bench = Bench::new(catalogue::matching(options.only.as_deref().unwrap_or_default()), settings)?;
+    let machine = Machine::here(cpus, bench.ticks());
+    let left_out = bench.left_out.iter().map(|(key, why)| format!("{key}: {why}")).collect();
+    // Nothing is drawn where the standard error is no terminal.
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template("measuring {wide_bar} {percent:>3} %  {eta} left")?);
+    let measured = bench.run(|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let measured = measured?;
+    let outcomes = outcome::outcomes(&measured);
+    let rounds = measured.first().map_or(0, Measured::rounds);
+    Ok(Report { machine, rounds, measured, outcomes, left_out })
+}
+
+fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let plots = plots::all(report);
+    for (name, svg) in &plots {
+        writing(&folder.join(format!("{name}.svg")), svg)?;
+    }
+    writing(&folder.join("report.html"), page::html(report, &plots))
+}
+
+fn writing(path: &Path, text: impl AsRef<str>) -> Result<(), Failure> {
+    fs::write(path, text.as_ref()).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn pattern(text: &str) -> Result<String, String> {
+    if catalogue::matching(text).is_empty() {
+        return Err("nothing that is measured has all these words in its name".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn two(text: &str) -> Result<Two, String> {
+    let numbers: Result<Vec<usize>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+    let Ok([a, b]) = numbers.as_deref() else {
+        return Err("two numbers are needed, as in 0,1".to_owned());
+    };
+    let allowed = affinity::allowed();
+    match [a, b].into_iter().find(|cpu| !allowed.contains(cpu)) {
+        Some(cpu) => {
+            let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
+            Err(format!("this process may not use CPU {cpu}, only {}", allowed.join(", ")))
+        }
+        None => Ok(Two([*a, *b])),
+    }
+}

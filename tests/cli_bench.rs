@@ -1,0 +1,233 @@
+//! `breezeway bench`, as a user calls it.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io, process};
+
+use assert_cmd::Command;
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::{contains, is_empty};
+use serde_json::Value;
+
+/// As little as there can be.
+const BRIEF: [&str; 5] = ["bench", "--quick", "--rounds", "1", "--only"];
+
+fn breezeway() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_breezeway"))
+}
+
+fn measured(only: &str) -> Command {
+    let mut command = breezeway();
+    command.args(BRIEF).arg(only);
+    command
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_table_has_what_was_asked_for_and_what_it_is_compared_with() {
+    let output = measured("round-trip spsc 64 B").assert().success().stderr(is_empty());
+    let rows =
+        ["round trip, hot", "naked line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
+    for row in rows {
+        output.get_output().stdout.windows(row.len()).find(|text| *text == row.as_bytes()).expect(row);
+    }
+    output.stdout(contains("Queue").not().and(contains("pinned to CPU").or(contains("CPUs"))));
+}
+
+#[test]
+fn locks_stand_beside_the_c_librarys() {
+    let all = ["Mutex", "pthread mutex, robust", "Value::get", "Semaphore", "sem_t", "RwLock, read"];
+    let output = measured("lock alone").assert().success().get_output().stdout.clone();
+    let output = String::from_utf8(output).unwrap();
+    all.iter().for_each(|name| assert!(output.contains(name), "{name} in {output}"));
+    measured("lock contended Mutex").assert().success().stdout(contains("lock, two processes at it"));
+}
+
+#[test]
+fn the_json_keeps_to_its_schema() {
+    let output = measured("64 B").args(["--json", "-"]).assert().success().get_output().stdout.clone();
+    let document: Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(document["schema"], 1);
+    assert_eq!(document["rounds"], 1);
+    for text in ["cpu", "kernel", "architecture", "clock", "breezeway"] {
+        assert!(document["machine"][text].is_string(), "{text} in {document}");
+    }
+    let results = document["results"].as_array().unwrap();
+    for result in results {
+        keeps_to_the_schema(result);
+    }
+    let find = |case: &str, peer: &str, mode: &str, metric: &str| {
+        let wanted = [("case", case), ("peer", peer), ("mode", mode), ("metric", metric)];
+        let is_it = |result: &&Value| {
+            wanted.iter().all(|(key, value)| result[key] == *value) && result["bytes"] == 64
+        };
+        results.iter().find(is_it).unwrap_or_else(|| panic!("{wanted:?} in {document}"))
+    };
+    for peer in ["spsc", "Queue", "bytes", "MessageQueue", "pipe", "unix stream", "unix seqpacket"] {
+        for mode in ["hot", "parked"] {
+            for (case, metric) in [("round-trip", "time"), ("stream", "time"), ("stream", "throughput")] {
+                assert!(find(case, peer, mode, metric)["ratio_to_pipe"].as_f64().unwrap() > 0.0);
+            }
+        }
+    }
+    assert_eq!(find("round-trip", "pipe", "parked", "time")["ratio_to_pipe"], 1.0);
+    assert!(find("round-trip", "spsc", "hot", "time")["ratio_to_line"].is_f64());
+    assert!(find("round-trip", "spsc", "parked", "time")["ratio_to_line"].is_null());
+    assert_eq!(find("round-trip", "spsc", "parked", "time")["yardstick"], "bare futex");
+    assert_eq!(find("stream", "spsc, batches", "hot", "time")["unit"], "ns");
+    let (time, rate) = (find("stream", "spsc", "hot", "time"), find("stream", "spsc", "hot", "throughput"));
+    let bytes = time["median"].as_f64().unwrap() * rate["median"].as_f64().unwrap();
+    assert!((bytes - 64.0).abs() < 0.01, "{bytes} are 64");
+}
+
+fn keeps_to_the_schema(result: &Value) {
+    let text = |key: &str| result[key].as_str().unwrap_or_else(|| panic!("{key} in {result}"));
+    let number = |key: &str| result[key].as_f64().unwrap_or_else(|| panic!("{key} in {result}"));
+    assert!(["round-trip", "stream", "lock"].contains(&text("case")));
+    assert!(["hot", "parked", "alone", "contended"].contains(&text("mode")));
+    assert!([("time", "ns"), ("throughput", "GB/s")].contains(&(text("metric"), text("unit"))));
+    assert!(!text("peer").is_empty() && result["bytes"].is_u64());
+    assert!(number("min") <= number("median") && number("median") <= number("max"), "{result}");
+    let percentiles = ["p50", "p90", "p99", "p999", "slowest"].map(number);
+    let from_good_to_bad =
+        |pair: &[f64]| if text("unit") == "ns" { pair[0] <= pair[1] } else { pair[0] >= pair[1] };
+    assert!(percentiles.windows(2).all(from_good_to_bad), "{result}");
+    assert!(percentiles.iter().all(|number| *number > 0.0), "{result}");
+    for ratio in ["ratio_to_pipe", "ratio_to_line", "ratio_to_yardstick"] {
+        assert!(result.get(ratio).is_some_and(|ratio| ratio.is_null() || ratio.is_f64()), "{result}");
+    }
+}
+
+#[test]
+fn pictures_and_a_page_are_drawn() {
+    let folder = Folder::new("plots");
+    let json = folder.0.join("numbers.json");
+    let plots = folder.0.join("new/folder");
+    measured("spsc B")
+        .arg("--plot")
+        .arg(&plots)
+        .arg("--json")
+        .arg(&json)
+        .assert()
+        .success()
+        .stdout(contains("round trip, hot"));
+    let document: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_eq!(document["schema"], 1);
+    for name in ["latency", "throughput", "distribution"] {
+        let svg = fs::read_to_string(plots.join(format!("{name}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{name}");
+        assert_eq!(svg.matches("<g transform").count(), 2, "{name} has a panel for each way to wait");
+        assert!(svg.contains("prefers-color-scheme:dark") && svg.contains(">spsc</text>"), "{name}");
+        is_well_formed(&svg);
+    }
+    let page = fs::read_to_string(plots.join("report.html")).unwrap();
+    assert_eq!(page.matches("<svg").count(), 3);
+    assert!(page.contains("A round trip of 64 bytes takes") && page.contains("<th>round trip, hot</th>"));
+    let links = ["src=", "href=", "@import", "url("];
+    assert!(links.iter().all(|link| !page.contains(link)), "the page needs nothing else");
+}
+
+/// Every tag is closed, in order; attributes are quoted; numbers are numbers; and there are no stray signs.
+fn is_well_formed(xml: &str) {
+    let mut open = Vec::new();
+    let mut rest = xml;
+    while let Some(at) = rest.find('<') {
+        assert!(!rest[..at].contains('>'), "a stray > before {rest:.80}");
+        let end = at + rest[at..].find('>').expect("the end of a tag");
+        let tag = &rest[at + 1..end];
+        assert_eq!(tag.matches('"').count() % 2, 0, "quotes in <{tag}>");
+        assert!(!tag.contains("NaN") && !tag.contains("inf"), "numbers in <{tag}>");
+        let name = |tag: &str| tag.split(' ').next().unwrap().to_owned();
+        match tag.strip_prefix('/') {
+            Some(closed) => assert_eq!(open.pop().as_deref(), Some(closed), "in order"),
+            None if tag.ends_with('/') => {}
+            None => open.push(name(tag)),
+        }
+        let text = &rest[end + 1..];
+        let next = text.find('<').unwrap_or(text.len());
+        let entities = ["&amp;", "&lt;", "&gt;", "&quot;"];
+        let stray = text[..next]
+            .match_indices('&')
+            .find(|(at, _)| !entities.iter().any(|entity| text[*at..].starts_with(entity)));
+        assert!(stray.is_none(), "a stray & in {text:.80}");
+        rest = text;
+    }
+    assert!(open.is_empty(), "{open:?} left open");
+}
+
+#[test]
+fn cpus_that_are_not_there_are_a_usage_error() {
+    for (cpus, message) in [
+        ("0,100000", "may not use CPU 100000"),
+        ("0", "two numbers are needed"),
+        ("one,two", "two numbers are needed"),
+    ] {
+        breezeway()
+            .args(["bench", "--cpus", cpus])
+            .assert()
+            .code(2)
+            .stdout(is_empty())
+            .stderr(contains(message).and(contains("--cpus")));
+    }
+    breezeway().args(["bench", "--cpus", "0,0", "--unpinned"]).assert().code(2);
+}
+
+#[test]
+fn what_nobody_measures_is_a_usage_error() {
+    measured("carrier pigeon").assert().code(2).stderr(contains("nothing that is measured"));
+    breezeway().args(["bench", "--rounds", "0"]).assert().code(2);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_a_failure() {
+    measured("lock alone Mutex")
+        .args(["--json", "/proc/no/such/folder/numbers.json"])
+        .assert()
+        .code(1)
+        .stderr(contains("/proc/no/such/folder/numbers.json").and(contains("panicked").not()));
+}
+
+#[test]
+fn nobody_has_to_be_pinned() {
+    measured("lock contended Semaphore")
+        .arg("--unpinned")
+        .assert()
+        .success()
+        .stdout(contains("two processes, not pinned").and(contains("sem_t")));
+}
+
+/// Where the kernel has no message queues to give, everything else is measured.
+#[test]
+#[allow(unsafe_code)]
+fn a_machine_without_message_queues_says_so_and_goes_on() {
+    let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
+    command.args(BRIEF).arg("round-trip parked 8 B");
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let renounce = move || {
+        // SAFETY: the limit is a local.
+        let failed = unsafe { libc::setrlimit(libc::RLIMIT_MSGQUEUE, &raw const none) };
+        if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: between fork and exec, it makes one system call.
+    unsafe { command.pre_exec(renounce) };
+    Command::from_std(command)
+        .assert()
+        .success()
+        .stdout(contains("not measured: round-trip parked POSIX mq 8 B: ").and(contains("unix seqpacket")));
+}
