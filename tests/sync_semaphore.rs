@@ -242,7 +242,7 @@ fn threads_take_turns() {
             });
         }
     });
-    assert_eq!(sum.into_inner(), 20_000);
+    assert_eq!((sum.into_inner(), semaphore.available()), (20_000, 1));
 }
 
 #[test]

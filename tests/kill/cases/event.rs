@@ -33,11 +33,16 @@ const UNSET_NEXT: u64 = 8;
 /// Longer than one sleep may be.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Long enough to come to the second sleep on a very busy machine, too.
+const LONG_PATIENCE: Duration = Duration::from_secs(1);
+
 struct AtTheEvent {
     name: String,
     event: Event,
     word: StateWord,
     deed: Deed,
+    /// How long the child waits, if it does.
+    patience: Duration,
     /// The word when the child was seen last.
     seen: u64,
     /// How many others sleep.
@@ -49,7 +54,16 @@ impl AtTheEvent {
     fn new(name: &str, deed: Deed, others: usize) -> Self {
         let event: Event = state_word::create(name, ());
         let word = StateWord::of(event.segment(), 0);
-        Self { name: name.to_owned(), event, word, deed, seen: 0, others, sleepers: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            event,
+            word,
+            deed,
+            seen: 0,
+            others,
+            patience: PATIENCE,
+            sleepers: Vec::new(),
+        }
     }
 
     /// A process that sleeps until the event is set.
@@ -94,7 +108,7 @@ impl Subject for AtTheEvent {
             Deed::Clear => assert!(event.clear()),
             Deed::Pulse => assert!(event.set() && event.clear()),
             Deed::Wait => {
-                let _ = event.wait_timeout(PATIENCE);
+                let _ = event.wait_timeout(self.patience);
             }
         }
     }
@@ -195,6 +209,7 @@ fn strand(subject: &mut AtTheEvent, trace: &Trace, steps: usize) -> Attempt {
 pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheEvent::new(name, Deed::Wait, 0);
     without_spinning();
+    subject.patience = LONG_PATIENCE;
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
     let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is a nap and a sleep");
     let mut tally = Tally::default();

@@ -36,11 +36,16 @@ const MANY: usize = 3;
 /// Longer than one sleep may be.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Long enough to come to the second sleep on a very busy machine, too.
+const LONG_PATIENCE: Duration = Duration::from_secs(1);
+
 struct AtTheSemaphore {
     name: String,
     semaphore: Semaphore,
     count: StateWord,
     deed: Deed,
+    /// How long the child waits, if it does.
+    patience: Duration,
     before: u64,
     /// The count when the child was seen last.
     seen: u64,
@@ -54,7 +59,17 @@ impl AtTheSemaphore {
         let semaphore: Semaphore = state_word::create(name, 0);
         let count = StateWord::of(semaphore.segment(), 0);
         let name = name.to_owned();
-        Self { name, semaphore, count, deed, before, seen: 0, others, sleepers: Vec::new() }
+        Self {
+            name,
+            semaphore,
+            count,
+            deed,
+            before,
+            seen: 0,
+            others,
+            patience: PATIENCE,
+            sleepers: Vec::new(),
+        }
     }
 
     /// A process that sleeps until it has a permit, and keeps it.
@@ -141,7 +156,7 @@ impl Subject for AtTheSemaphore {
                 assert_eq!(semaphore.release(Semaphore::MAX_PERMITS + 1), too_many);
             }
             Deed::Wait => {
-                if let Ok(permit) = semaphore.acquire_timeout(PATIENCE) {
+                if let Ok(permit) = semaphore.acquire_timeout(self.patience) {
                     permit.forget();
                 }
             }
@@ -257,6 +272,7 @@ fn strand(subject: &mut AtTheSemaphore, trace: &Trace, steps: usize) -> Attempt 
 pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
     without_spinning();
+    subject.patience = LONG_PATIENCE;
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
     let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is a nap and a sleep");
     let mut tally = Tally::default();
