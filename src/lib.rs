@@ -88,6 +88,8 @@ mod error;
 #[cfg(not(loom))]
 mod layout;
 mod primitive;
+#[cfg(all(feature = "process", not(loom)))]
+pub mod process;
 #[cfg(not(loom))]
 pub mod queue;
 mod raw;
@@ -114,6 +116,9 @@ pub use crate::{
     segment::{ObjectInfo, Segment, Tagged},
     shareable::Shareable,
 };
+
+#[cfg(all(feature = "process", not(loom)))]
+pub use crate::error::{SpawnError, TaskError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
