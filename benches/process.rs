@@ -33,7 +33,9 @@ fn main() {
     }
     let [bare, ours] = times.map(median);
     let ratio = ours.as_secs_f64() / bare.as_secs_f64();
-    println!("bare process {bare:.0?}, Process::spawn and join {ours:.0?}: {ratio:.2} times (promised: {PROMISED})");
+    println!(
+        "bare process {bare:.0?}, Process::spawn and join {ours:.0?}: {ratio:.2} times (promised: {PROMISED})"
+    );
 }
 
 fn bare() {

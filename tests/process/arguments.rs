@@ -1,6 +1,7 @@
 //! What a child is called with.
 
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use breezeway::process::Process;
 use breezeway::queue::{JoinableQueue, MessageQueue, Queue, bytes, spsc};
@@ -118,9 +119,9 @@ fn everything_at_once() {
     };
     let held = ours.mutex.lock().unwrap();
     let work = |all: Everything| {
-        all.semaphore.release().unwrap();
+        all.semaphore.release(1).unwrap();
         drop(all.mutex.lock().unwrap());
-        all.atomic.fetch_add(1);
+        all.atomic.fetch_add(1, Ordering::Relaxed);
         all.plant.get::<Value<u64>>("inside").unwrap().set(2).unwrap();
         all.jobs.get().unwrap().done().unwrap();
         all.messages.push(all.queue.pop().unwrap().to_string()).unwrap();
@@ -128,7 +129,7 @@ fn everything_at_once() {
         all.barrier.wait().unwrap();
     };
     let child = Process::spawn(work, copy).unwrap();
-    ours.semaphore.acquire().unwrap();
+    drop(ours.semaphore.acquire().unwrap());
     drop(held);
     ours.queue.push(42).unwrap();
     ours.jobs.push(1).unwrap();
@@ -136,7 +137,7 @@ fn everything_at_once() {
     ours.barrier.wait().unwrap();
     ours.jobs.join().unwrap();
     assert_eq!(ours.messages.pop().unwrap(), "42");
-    assert_eq!((ours.atomic.load(), inside.get()), (6, 2));
+    assert_eq!((ours.atomic.load(Ordering::Relaxed), inside.get()), (6, 2));
     assert_eq!(child.join().unwrap(), 0);
 }
 

@@ -8,7 +8,8 @@ use breezeway::process::{Process, active_children};
 use breezeway::queue::Queue;
 
 use crate::support::Watchdog;
-use crate::support::process::{has_ended, stop, until};
+use crate::support::death::has_ended;
+use crate::support::process::{stop, until};
 
 fn for_ever() {
     loop {

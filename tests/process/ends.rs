@@ -9,7 +9,8 @@ use breezeway::queue::Queue;
 use breezeway::sync::Event;
 
 use crate::support::Watchdog;
-use crate::support::process::{has_ended, until};
+use crate::support::death::has_ended;
+use crate::support::process::until;
 
 #[test]
 fn others_are_waited_for() {

@@ -1,6 +1,7 @@
 //! Parents, children and their children.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use breezeway::process::{self, Process, active_children, cpu_count, parent_process};
@@ -37,7 +38,7 @@ fn children_are_numbered() {
     let _watchdog = Watchdog::start(60);
     let family = |()| {
         let children = [(); 3].map(|()| Process::spawn(|()| (), ()).unwrap());
-        children.each_ref().map(|child| child.join().unwrap());
+        children.iter().for_each(|child| assert_eq!(child.join().unwrap(), 0));
         children.map(|child| child.name().to_owned())
     };
     let names = Process::spawn(family, ()).unwrap().result().unwrap();
@@ -53,7 +54,7 @@ fn a_hundred_at_once() {
     let event = Event::new().unwrap();
     let work = |(number, count, event): (u64, Atomic<u64>, Event)| {
         event.wait().unwrap();
-        count.fetch_add(number);
+        count.fetch_add(number, Ordering::Relaxed);
         number
     };
     let children: Vec<_> = (1..=100)
@@ -64,7 +65,7 @@ fn a_hundred_at_once() {
     event.set();
     let numbers: Vec<u64> = children.into_iter().map(|child| child.result().unwrap()).collect();
     assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
-    assert_eq!(count.load(), 5050);
+    assert_eq!(count.load(Ordering::Relaxed), 5050);
 }
 
 #[test]

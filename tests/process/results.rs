@@ -154,7 +154,7 @@ fn what_others_have_waited_for() {
         assert!(!child.is_alive());
         // It has answered all the same.
         assert_eq!(child.result().unwrap(), 9);
-        let child = Process::spawn(|()| exit(3), ()).unwrap();
+        let child = Process::spawn(|code| -> () { exit(code) }, 3).unwrap();
         assert!(matches!(child.result(), Err(TaskError::Unknown)));
     };
     Process::spawn(verdict, ()).unwrap().result().unwrap();
