@@ -35,7 +35,8 @@ fn a_panic_is_its_message() {
 #[test]
 fn the_table_of_exit_codes() {
     let _watchdog = Watchdog::start(60);
-    let exits: [(fn(i32), i32, i32); 5] = [
+    type Case = (fn(i32), i32, i32);
+    let exits: [Case; 5] = [
         (|_| (), 0, 0),
         (|_| panic!("on purpose"), 0, 1),
         (|code| exit(code), 0, 0),
