@@ -146,7 +146,7 @@ fn become_child(origin: &Origin, head: Head) -> Result<(), &'static str> {
         return Err("it runs another build of the program than its parent");
     }
     let gone = "its parent is gone";
-    let parent = pidfd::open(origin.parent).map_err(|_| gone)?;
+    let parent = pidfd::open(origin.parent).map_err(|_| "it could not open its parent")?.ok_or(gone)?;
     // Behind the opening: what was opened is the parent, and no later process of that id.
     if child::parent_id() != origin.parent {
         return Err(gone);

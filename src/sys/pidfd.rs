@@ -11,10 +11,20 @@ use rustix::process::{
 
 use super::clock::Deadline;
 
-/// Opens the process that has this id now.
-pub(crate) fn open(pid: u32) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+/// Opens the process that has this id now; `None` where none has.
+pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What can be read at once and for ever, as the descriptor of a process that has ended.
+pub(crate) fn ended() -> io::Result<OwnedFd> {
+    // Nobody has the other end.
+    io::pipe().map(|(reader, _)| reader.into())
 }
 
 /// How a child has ended.
