@@ -76,16 +76,16 @@ pub(crate) fn has_ended(process: impl AsFd) -> io::Result<bool> {
 }
 
 /// Sends SIGTERM. Who has ended already takes no notice.
-pub(crate) fn terminate(process: impl AsFd) -> io::Result<()> {
+pub(crate) fn terminate(process: BorrowedFd<'_>) -> io::Result<()> {
     send(process, Signal::TERM)
 }
 
 /// Sends SIGKILL. Who has ended already takes no notice.
-pub(crate) fn kill(process: impl AsFd) -> io::Result<()> {
+pub(crate) fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
     send(process, Signal::KILL)
 }
 
-fn send(process: impl AsFd, signal: Signal) -> io::Result<()> {
+fn send(process: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
     match pidfd_send_signal(process, signal) {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
