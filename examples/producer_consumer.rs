@@ -2,35 +2,26 @@
 //!
 //! Prints `1`, `2`, `3`, `4`, a line each.
 
+use std::error::Error;
+
+use breezeway::process::Process;
 use breezeway::queue::MessageQueue;
-
-#[path = "support/mod.rs"]
-mod support;
-
-use support::{Outcome, join, name, role, start};
 
 /// `None` is the sentinel.
 type Numbers = MessageQueue<Option<i32>>;
 
-fn main() -> Outcome {
-    match role() {
-        Some((_, queue)) => consume(&Numbers::open(&queue)?),
-        None => {
-            let name = name("producer-consumer");
-            let queue = Numbers::create(&name, 10)?;
-            let consumer = start("consumer", &name)?;
-            for number in 1..=4 {
-                queue.push(Some(number))?;
-            }
-            queue.push(None)?;
-            join(consumer)
-        }
+fn main() -> Result<(), Box<dyn Error>> {
+    let queue = Numbers::new(10)?;
+    let consumer = Process::spawn(consume, queue.clone())?;
+    for number in 1..=4 {
+        queue.push(Some(number))?;
     }
+    queue.push(None)?;
+    Ok(consumer.result()?)
 }
 
-fn consume(queue: &Numbers) -> Outcome {
-    while let Some(number) = queue.pop()? {
+fn consume(queue: Numbers) {
+    while let Some(number) = queue.pop().unwrap() {
         println!("{number}");
     }
-    Ok(())
 }

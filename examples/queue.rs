@@ -2,15 +2,12 @@
 //!
 //! Prints `[42, "python"]`.
 
+use std::error::Error;
 use std::fmt;
 
+use breezeway::process::Process;
 use breezeway::queue::MessageQueue;
 use serde::{Deserialize, Serialize};
-
-#[path = "support/mod.rs"]
-mod support;
-
-use support::{Outcome, join, name, role, start};
 
 #[derive(Serialize, Deserialize)]
 enum Item {
@@ -27,15 +24,13 @@ impl fmt::Debug for Item {
     }
 }
 
-fn main() -> Outcome {
-    if let Some((_, queue)) = role() {
-        let queue = MessageQueue::<Vec<Item>>::open(&queue)?;
-        queue.push(vec![Item::Number(42), Item::Text("python".to_owned())])?;
-        return Ok(());
-    }
-    let name = name("queue");
-    let queue = MessageQueue::<Vec<Item>>::create(&name, 10)?;
-    let child = start("child", &name)?;
+fn main() -> Result<(), Box<dyn Error>> {
+    let queue = MessageQueue::new(10)?;
+    let child = Process::spawn(put, queue.clone())?;
     println!("{:?}", queue.pop()?);
-    join(child)
+    Ok(child.result()?)
+}
+
+fn put(queue: MessageQueue<Vec<Item>>) {
+    queue.push(vec![Item::Number(42), Item::Text("python".to_owned())]).unwrap();
 }

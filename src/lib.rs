@@ -95,6 +95,8 @@ pub mod inspect;
 #[cfg(not(loom))]
 mod layout;
 mod primitive;
+#[cfg(all(feature = "process", not(loom)))]
+pub mod process;
 #[cfg(not(loom))]
 pub mod queue;
 mod raw;
@@ -121,6 +123,9 @@ pub use crate::{
     segment::{ObjectInfo, Segment, Tagged},
     shareable::Shareable,
 };
+
+#[cfg(all(feature = "process", not(loom)))]
+pub use crate::error::{SpawnError, TaskError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

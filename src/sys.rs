@@ -1,21 +1,30 @@
 //! The operating system, and the only users of `libc` and `rustix`. Every function is one small contract.
 //!
 //! - [`barrier`]: a pair of memory barriers, one of which costs nothing
+//! - `child`: what a process does to itself when it begins as a child, and when it ends
 //! - [`clock`]: monotonic deadlines, the time of day
 //! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
 //! - [`fork`]: noticing a fork without exec, and giving the child open files of its own
 //! - [`futex`]: sleeping on a shared word
+//! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
+//! - `pidfd`: processes that cannot be mistaken for others
 //! - [`process`]: who this process is, and whether another still is
 //! - [`robust`]: the process-shared robust pthread mutex
 //! - [`watching`]: what other processes are, and where they sleep
 
 pub(crate) mod barrier;
+#[cfg(feature = "process")]
+pub(crate) mod child;
 pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
+#[cfg(feature = "process")]
+pub(crate) mod image;
 pub(crate) mod liveness;
+#[cfg(feature = "process")]
+pub(crate) mod pidfd;
 pub(crate) mod process;
 pub(crate) mod robust;
 pub(crate) mod watching;

@@ -1,5 +1,7 @@
 //! The examples print what they say they print.
 
+#![cfg(feature = "process")]
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,7 +15,12 @@ fn example(name: &str) -> PathBuf {
 
 /// What an example prints, line by line.
 fn lines(name: &str) -> Vec<String> {
-    let output = Command::new(example(name)).output().unwrap();
+    lines_with(name, &[])
+}
+
+/// The same, with arguments.
+fn lines_with(name: &str, arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(example(name)).args(arguments).output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
@@ -23,13 +30,11 @@ fn value_array() {
     assert_eq!(lines("value_array"), ["50.0 [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]"]);
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn queue() {
     assert_eq!(lines("queue"), [r#"[42, "python"]"#]);
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn producer_consumer() {
     assert_eq!(lines("producer_consumer"), ["1", "2", "3", "4"]);
@@ -46,11 +51,33 @@ fn two_workers() {
     );
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn joinable_queue() {
     let mut lines = lines("joinable_queue");
     // What workers print, they may print while the producer learns that all is done: only a job's end comes before that.
     lines.sort();
     assert_eq!(lines, ["all done", "item 1", "item 2", "item 3", "item 4"]);
+}
+
+#[test]
+fn power() {
+    let mut lines = lines("power");
+    assert_eq!(lines[0], "65536");
+    // In the order in which the processes were done.
+    lines[1..].sort();
+    assert_eq!(lines[1..], ["1", "43046721", "65536"]);
+}
+
+#[test]
+fn clock_that_outlives_main() {
+    let lines = lines("clock");
+    let ticks: Vec<&str> = lines.iter().map(String::as_str).filter(|line| line.starts_with("tick")).collect();
+    assert_eq!(ticks, ["tick 1", "tick 2", "tick 3", "tick 4", "tick 5"]);
+    assert!(lines.iter().any(|line| line == "the end of main"));
+}
+
+#[test]
+fn clock_that_is_a_daemon() {
+    // It would never end: it is as much as open, and its output with it, for as long as there is a clock.
+    assert!(lines_with("clock", &["daemon"]).iter().any(|line| line == "the end of main"));
 }

@@ -29,6 +29,16 @@ impl Deadline {
         Self::after(Duration::ZERO) >= self
     }
 
+    /// How long until then.
+    #[cfg(feature = "process")]
+    pub(crate) fn remaining(self) -> Duration {
+        let now = clock_gettime(ClockId::Monotonic);
+        let seconds = self.seconds.saturating_sub(now.tv_sec);
+        let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(self.nanos - now.tv_nsec);
+        let nanos = u128::try_from(nanos).unwrap_or(0);
+        Duration::new((nanos / 1_000_000_000) as u64, (nanos % 1_000_000_000) as u32)
+    }
+
     /// As the kernel's absolute time.
     pub(crate) fn timespec(self) -> Timespec {
         Timespec { tv_sec: self.seconds, tv_nsec: self.nanos }

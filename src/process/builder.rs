@@ -1,0 +1,218 @@
+//! [`Builder`]: how to start a process, beyond its function.
+
+use std::ffi::OsStr;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::call::{Answer, Call};
+use super::child::Child;
+use super::control::{Control, Head, State};
+use super::{Process, current, register, start};
+use crate::error::SpawnError;
+use crate::sys::image::{EXECUTABLE, Image};
+use crate::sys::pidfd::{self, Exit};
+
+/// How to start a process; see [`Process::builder`]. One builder may start many.
+///
+/// ```
+/// use breezeway::process::{self, Process};
+///
+/// let greet = |whom: String| format!("{} greets {whom} in {}", process::current_name(), std::env::var("LANG").unwrap());
+/// let child = Process::builder().name("Ann").env("LANG", "C").spawn(greet, "Bob".to_owned())?;
+/// assert_eq!(child.result()?, "Ann greets Bob in C");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    command: Command,
+    name: Option<String>,
+    is_daemon: bool,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        let mut command = Command::new(EXECUTABLE);
+        let mut arguments = std::env::args_os();
+        // What the program was called with, its children are: nobody but its own code looks at it.
+        if let Some(program) = arguments.next() {
+            command.arg0(program);
+        }
+        command.args(arguments);
+        Self { command, name: None, is_daemon: false }
+    }
+
+    /// What it is called, here and in `ps`; `Process-1` for the first child, `Process-1:2` for that one's second, unless said
+    /// otherwise.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Whether it ends with this process, however that ends. Without this, this process waits for it before it exits.
+    ///
+    /// A daemon may have no children of its own. When this process exits, it gets SIGTERM, and a second later SIGKILL. When this
+    /// process is killed, it kills itself at once.
+    pub fn daemon(&mut self, is_daemon: bool) -> &mut Self {
+        self.is_daemon = is_daemon;
+        self
+    }
+
+    /// Sets a variable of its environment, which otherwise is this process's.
+    pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// Leaves a variable out of its environment.
+    pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Self {
+        self.command.env_remove(key);
+        self
+    }
+
+    /// Leaves everything out of its environment.
+    pub fn env_clear(&mut self) -> &mut Self {
+        self.command.env_clear();
+        self
+    }
+
+    /// Where it works; where this process does unless said otherwise.
+    #[doc(alias = "cwd")]
+    pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Its standard input: this process's unless said otherwise, or an open file or pipe. For the other end of a pipe, make one with
+    /// [`std::io::pipe`].
+    pub fn stdin(&mut self, input: impl Into<Stdio>) -> &mut Self {
+        self.command.stdin(input);
+        self
+    }
+
+    /// Its standard output, likewise.
+    pub fn stdout(&mut self, output: impl Into<Stdio>) -> &mut Self {
+        self.command.stdout(output);
+        self
+    }
+
+    /// Its standard error, likewise.
+    pub fn stderr(&mut self, output: impl Into<Stdio>) -> &mut Self {
+        self.command.stderr(output);
+        self
+    }
+
+    /// Starts a process that calls `f` with `args`, and waits until it has them.
+    ///
+    /// # Errors
+    /// See [`Process::spawn`].
+    #[doc(alias = "start")]
+    pub fn spawn<A, R>(&mut self, f: fn(A) -> R, args: A) -> Result<Process<R>, SpawnError>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        let call = Call::of(f).ok_or(SpawnError::NotInExecutable)?;
+        // The arguments stay until the child has them: it opens what is anonymous through this process.
+        let (child, control) = self.launch(call, &args)?.wait()?;
+        Ok(Process::new(child, control))
+    }
+
+    /// Starts a process, and does not wait until it has its arguments: they, and what is returned, must live until then.
+    pub(super) fn launch<A: Serialize>(&mut self, call: Call, args: &A) -> Result<Launched, SpawnError> {
+        const DESCRIBE: &str = "write down what the child is to do";
+        let me = current::me();
+        if me.is_some_and(|me| me.is_daemon) {
+            return Err(SpawnError::DaemonicParent);
+        }
+        if !start::is_ready() {
+            return Err(SpawnError::NoEntry);
+        }
+        let arguments =
+            postcard::to_allocvec(args).map_err(|error| SpawnError::Encode { source: error.into() })?;
+        let mut path = me.map_or(Vec::new(), |me| me.path.clone());
+        path.push(register::next_number());
+        let name = self.name.clone().unwrap_or_else(|| {
+            let numbers: Vec<String> = path.iter().map(u32::to_string).collect();
+            format!("Process-{}", numbers.join(":"))
+        });
+        let head = Head {
+            build: Image::current().build().to_vec(),
+            call,
+            name,
+            path,
+            is_daemon: self.is_daemon,
+            parent_name: current::current_name().to_owned(),
+        };
+        let encoded =
+            postcard::to_allocvec(&head).map_err(|error| SpawnError::Encode { source: error.into() })?;
+        let control = Control::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
+        let (ready, is_ready) = io::pipe().map_err(SpawnError::os(DESCRIBE))?;
+        let origin = start::Origin {
+            parent: std::process::id(),
+            control: control.descriptor(),
+            ready: is_ready.as_raw_fd(),
+        };
+        self.command.env(start::VARIABLE, origin.to_string());
+        let mut started = self.command.spawn().map_err(SpawnError::os("start a child process"))?;
+        // Nobody is to have waited for it, so that its id is still its own.
+        let child = Child::open(started.id(), head.name, head.is_daemon).map_err(|error| {
+            let _ = started.kill();
+            let _ = started.wait();
+            SpawnError::os("open a child process")(error)
+        })?;
+        register::add(child.clone());
+        Ok(Launched { child, control, ready, _is_ready: is_ready })
+    }
+}
+
+/// A process that has been started, and may not have its arguments yet.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Launched {
+    child: Child,
+    control: Control,
+    /// Can be read when the child has its arguments, or never will.
+    ready: PipeReader,
+    /// The child opens it through this process.
+    _is_ready: PipeWriter,
+}
+
+impl Launched {
+    /// Waits until the child has its arguments.
+    pub(super) fn wait(self) -> Result<(Child, Control), SpawnError> {
+        match self.has_begun() {
+            Ok(()) => Ok((self.child, self.control)),
+            Err(error) => {
+                // It has ended already, but where the system refused to tell.
+                let _ = self.child.kill();
+                let _ = self.child.join();
+                Err(error)
+            }
+        }
+    }
+
+    fn has_begun(&self) -> Result<(), SpawnError> {
+        const WAIT: &str = "wait until the child has its arguments";
+        pidfd::wait([self.ready.as_fd(), self.child.sentinel()], None).map_err(SpawnError::os(WAIT))?;
+        match self.control.state().map_err(SpawnError::os(WAIT))? {
+            State::Running
+            | State::Answered(Answer::Returned(_) | Answer::Panicked(_) | Answer::Unencodable(_)) => Ok(()),
+            State::Answered(Answer::Undecodable(message)) => Err(SpawnError::Arguments { message }),
+            State::Refused(message) => Err(SpawnError::Refused { message }),
+            State::Started => {
+                let exit_code = match self.child.wait_for_exit(None) {
+                    Ok(Some(Exit::Code(code))) => Some(code),
+                    _ => None,
+                };
+                Err(SpawnError::Died { exit_code })
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A call of one of the program's functions that means the same in every process of the same executable.
+//!
+//! The function travels as its place in the executable, with the place of the code that knows its types. Both sides check that
+//! they are places in the executable's code, and whoever carries a call elsewhere, that the other side runs the same build.
+
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::sys::image::Image;
+
+/// A function and the types of its argument and its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// Where [`invoke`] for these types lies.
+    invoke: u64,
+    /// Where the function lies.
+    function: u64,
+}
+
+/// What came of a call: in bytes, as it travels back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The result, encoded.
+    Returned(Vec<u8>),
+    /// The panic's message.
+    Panicked(String),
+    /// The arguments were of another type, or could not be attached to; the decoder's message.
+    Undecodable(String),
+    /// There is a result that could not be encoded; the encoder's message.
+    Unencodable(String),
+}
+
+/// Decodes the arguments, tells `begun` that it has them, and calls the function.
+type Invoke = fn(function: *const (), arguments: &[u8], begun: &mut dyn FnMut()) -> Answer;
+
+impl Call {
+    /// The call of this function; `None` where it lies outside of the executable.
+    pub(crate) fn of<A: DeserializeOwned, R: Serialize>(function: fn(A) -> R) -> Option<Self> {
+        let image = Image::current();
+        let invoke: Invoke = invoke::<A, R>;
+        Some(Self {
+            invoke: image.offset_of((invoke as *const ()).expose_provenance())?,
+            function: image.offset_of((function as *const ()).expose_provenance())?,
+        })
+    }
+
+    /// Makes the call. `begun` is called when the arguments are there, and not if they never are. `None`: these are no places in
+    /// this executable's code.
+    ///
+    /// # Safety
+    /// The call is what [`of`](Self::of) has made in a process of this same build.
+    pub(crate) unsafe fn run(self, arguments: &[u8], begun: &mut dyn FnMut()) -> Option<Answer> {
+        let image = Image::current();
+        let invoke = core::ptr::with_exposed_provenance::<()>(image.address_of(self.invoke)?);
+        let function = core::ptr::with_exposed_provenance::<()>(image.address_of(self.function)?);
+        // SAFETY: in the same build, an `invoke` lies where one lay.
+        let invoke = unsafe { core::mem::transmute::<*const (), Invoke>(invoke) };
+        Some(invoke(function, arguments, begun))
+    }
+}
+
+/// The `function` is a `fn(A) -> R`: only [`Call::run`] comes here, with the two that [`Call::of`] has put together.
+fn invoke<A: DeserializeOwned, R: Serialize>(
+    function: *const (),
+    arguments: &[u8],
+    begun: &mut dyn FnMut(),
+) -> Answer {
+    // SAFETY: see above; it is the function of these types, at its place in the same build.
+    let function = unsafe { core::mem::transmute::<*const (), fn(A) -> R>(function) };
+    // Nothing but the answer is left of what a panic has interrupted.
+    let arguments = match catch_unwind(AssertUnwindSafe(|| decode(arguments))) {
+        Ok(Ok(arguments)) => arguments,
+        Ok(Err(message)) => return Answer::Undecodable(message),
+        Err(panic) => return Answer::Undecodable(message(panic)),
+    };
+    begun();
+    match catch_unwind(AssertUnwindSafe(|| postcard::to_allocvec(&function(arguments)))) {
+        Ok(Ok(result)) => Answer::Returned(result),
+        Ok(Err(error)) => Answer::Unencodable(error.to_string()),
+        Err(panic) => Answer::Panicked(message(panic)),
+    }
+}
+
+/// All of the bytes as a value.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) => Err("there are more bytes than the type has".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What a panic says.
+pub(crate) fn message(panic: Box<dyn Any + Send>) -> String {
+    let message = match panic.downcast::<String>() {
+        Ok(message) => return *message,
+        Err(panic) => panic.downcast_ref::<&'static str>().map(|message| (*message).to_owned()).ok_or(panic),
+    };
+    message.unwrap_or_else(|panic| {
+        // Its own drop might panic again.
+        core::mem::forget(panic);
+        "the panic has no message".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(call: Call, arguments: &[u8]) -> (Option<Answer>, bool) {
+        let mut has_begun = false;
+        // SAFETY: made in this very process.
+        let answer = unsafe { call.run(arguments, &mut || has_begun = true) };
+        (answer, has_begun)
+    }
+
+    #[test]
+    fn a_call_of_each_end() {
+        let half = Call::of(|x: u32| if x.is_multiple_of(2) { x / 2 } else { panic!("{x} is odd") }).unwrap();
+        assert_eq!(run(half, &[84]), (Some(Answer::Returned(vec![42])), true));
+        assert_eq!(run(half, &[3]), (Some(Answer::Panicked("3 is odd".to_owned())), true));
+        assert!(matches!(run(half, &[]), (Some(Answer::Undecodable(_)), false)));
+        assert!(matches!(run(half, &[1, 2]), (Some(Answer::Undecodable(_)), false)));
+        let boxed = Call::of(|()| -> () { std::panic::panic_any(7) }).unwrap();
+        assert_eq!(run(boxed, &[]), (Some(Answer::Panicked("the panic has no message".to_owned())), true));
+    }
+
+    #[test]
+    fn places_outside_of_the_code_are_not_called() {
+        let call = Call::of(|x: u32| x).unwrap();
+        assert_eq!(run(Call { invoke: 0, ..call }, &[1]), (None, false));
+        assert_eq!(run(Call { function: u64::MAX, ..call }, &[1]), (None, false));
+    }
+}

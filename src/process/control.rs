@@ -1,0 +1,224 @@
+//! The file between a parent and its child: the request from the one, the answer from the other.
+//!
+//! ```text
+//! byte 0        8                 16                24              32
+//!      +--------+-----------------+-----------------+---------------+------+-----------+--------+
+//!      | state  | length of head  | ... arguments   | ... answer    | head | arguments | answer |
+//!      +--------+-----------------+-----------------+---------------+------+-----------+--------+
+//!       child    parent            parent            child           parent  parent      child
+//! ```
+//!
+//! | state | meaning | what the answer is |
+//! |---|---|---|
+//! | 0 | started | |
+//! | 1 | the child has its arguments and runs | |
+//! | 2 | the function has returned | its result |
+//! | 3 | the function has panicked | the message |
+//! | 4 | the arguments could not be decoded | the message |
+//! | 5 | the child could not begin | the message |
+//! | 6 | the result could not be encoded | the message |
+//!
+//! Only the child moves the state, and writes what belongs to it before: a child killed in between has not answered. The file is
+//! a memfd of the parent's. The child opens it through the parent's descriptor, and so inherits nothing.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::{Answer, Call};
+use crate::sys::{file, process};
+
+/// What a child is to be and to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// The build of the parent's executable.
+    pub(super) build: Vec<u8>,
+    pub(super) call: Call,
+    pub(super) name: String,
+    /// The numbers of its ancestors and itself among their parents' children.
+    pub(super) path: Vec<u32>,
+    pub(super) is_daemon: bool,
+    pub(super) parent_name: String,
+}
+
+/// How far the child is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Started,
+    Running,
+    Answered(Answer),
+    /// It could not begin; why.
+    Refused(String),
+}
+
+const HEAD_LEN: u64 = 8;
+const ARGUMENTS_LEN: u64 = 16;
+const ANSWER_LEN: u64 = 24;
+const HEAD: u64 = 32;
+
+const RUNNING: u64 = 1;
+const RETURNED: u64 = 2;
+const PANICKED: u64 = 3;
+const UNDECODABLE: u64 = 4;
+const REFUSED: u64 = 5;
+const UNENCODABLE: u64 = 6;
+
+/// The file, at either side.
+#[derive(Debug)]
+pub(super) struct Control {
+    file: File,
+}
+
+impl Control {
+    /// Makes one, at the parent.
+    pub(super) fn create(head: &[u8], arguments: &[u8]) -> io::Result<Self> {
+        let file = File::from(file::create_anonymous()?);
+        let control = Self { file };
+        control.set(HEAD_LEN, head.len() as u64)?;
+        control.set(ARGUMENTS_LEN, arguments.len() as u64)?;
+        control.file.write_all_at(head, HEAD)?;
+        control.file.write_all_at(arguments, HEAD + head.len() as u64)?;
+        Ok(control)
+    }
+
+    /// Under which number the child finds it at the parent.
+    pub(super) fn descriptor(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+
+    /// Opens the parent's, at the child.
+    pub(super) fn open(parent: u32, fd: i32) -> io::Result<Self> {
+        let (file, status): (OwnedFd, _) =
+            file::open_descriptor(parent, fd).map_err(|error| match error {
+                file::NotOpened::Refused(error) => error,
+                _ => io::ErrorKind::NotFound.into(),
+            })?;
+        // Whose it is decides what this process does.
+        if status.owner != process::effective_user() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Self { file: File::from(file) })
+    }
+
+    pub(super) fn head(&self) -> io::Result<Head> {
+        let bytes = self.read(HEAD, self.get(HEAD_LEN)?)?;
+        postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    pub(super) fn arguments(&self) -> io::Result<Vec<u8>> {
+        self.read(self.arguments_place()?, self.get(ARGUMENTS_LEN)?)
+    }
+
+    /// At the child: the arguments are there.
+    pub(super) fn set_running(&self) -> io::Result<()> {
+        self.set(0, RUNNING)
+    }
+
+    /// At the child: what came of the call.
+    pub(super) fn answer(&self, answer: &Answer) -> io::Result<()> {
+        let (state, bytes) = match answer {
+            Answer::Returned(result) => (RETURNED, &**result),
+            Answer::Panicked(message) => (PANICKED, message.as_bytes()),
+            Answer::Undecodable(message) => (UNDECODABLE, message.as_bytes()),
+            Answer::Unencodable(message) => (UNENCODABLE, message.as_bytes()),
+        };
+        self.end(state, bytes)
+    }
+
+    /// At the child: why it cannot begin.
+    pub(super) fn refuse(&self, message: &str) -> io::Result<()> {
+        self.end(REFUSED, message.as_bytes())
+    }
+
+    fn end(&self, state: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.answer_place()?)?;
+        self.set(ANSWER_LEN, bytes.len() as u64)?;
+        self.set(0, state)
+    }
+
+    /// At the parent: how far the child is, or was when it ended.
+    pub(super) fn state(&self) -> io::Result<State> {
+        let bytes = || self.read(self.answer_place()?, self.get(ANSWER_LEN)?);
+        let text = || Ok::<_, io::Error>(String::from_utf8_lossy(&bytes()?).into_owned());
+        Ok(match self.get(0)? {
+            0 => State::Started,
+            RUNNING => State::Running,
+            RETURNED => State::Answered(Answer::Returned(bytes()?)),
+            PANICKED => State::Answered(Answer::Panicked(text()?)),
+            UNDECODABLE => State::Answered(Answer::Undecodable(text()?)),
+            UNENCODABLE => State::Answered(Answer::Unencodable(text()?)),
+            REFUSED => State::Refused(text()?),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        })
+    }
+
+    fn arguments_place(&self) -> io::Result<u64> {
+        HEAD.checked_add(self.get(HEAD_LEN)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    fn answer_place(&self) -> io::Result<u64> {
+        let place = self.arguments_place()?.checked_add(self.get(ARGUMENTS_LEN)?);
+        place.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    fn get(&self, at: u64) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.file.read_exact_at(&mut bytes, at)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn set(&self, at: u64, number: u64) -> io::Result<()> {
+        self.file.write_all_at(&number.to_ne_bytes(), at)
+    }
+
+    /// So many bytes, which must be there: a length that the other side has damaged takes no memory.
+    fn read(&self, at: u64, len: u64) -> io::Result<Vec<u8>> {
+        let there = self.file.metadata()?.len();
+        if at.checked_add(len).is_none_or(|end| end > there) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; len as usize];
+        self.file.read_exact_at(&mut bytes, at)?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_side_writes_the_other_reads() {
+        let ours = Control::create(b"head", b"arguments").unwrap();
+        let theirs = Control::open(std::process::id(), ours.descriptor()).unwrap();
+        assert_eq!(ours.state().unwrap(), State::Started);
+        assert_eq!(theirs.arguments().unwrap(), b"arguments");
+        theirs.set_running().unwrap();
+        assert_eq!(ours.state().unwrap(), State::Running);
+        let answer = Answer::Returned(b"result".to_vec());
+        theirs.answer(&answer).unwrap();
+        assert_eq!(ours.state().unwrap(), State::Answered(answer));
+        theirs.refuse("no").unwrap();
+        assert_eq!(ours.state().unwrap(), State::Refused("no".to_owned()));
+    }
+
+    #[test]
+    fn damaged_lengths_are_errors() {
+        let control = Control::create(b"head", b"arguments").unwrap();
+        for at in [HEAD_LEN, ARGUMENTS_LEN, ANSWER_LEN] {
+            let before = control.get(at).unwrap();
+            control.set(0, RETURNED).unwrap();
+            for len in [u64::MAX, u64::MAX - 40, 1 << 40] {
+                control.set(at, len).unwrap();
+                assert!(control.state().is_err());
+                let _ = (control.head().is_err(), control.arguments());
+            }
+            control.set(at, before).unwrap();
+        }
+        control.set(0, 99).unwrap();
+        assert!(control.state().is_err());
+    }
+}

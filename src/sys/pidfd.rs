@@ -1,0 +1,93 @@
+//! Processes by a descriptor, which never comes to mean another process: waiting for several, collecting, signals.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
+
+use super::clock::Deadline;
+
+/// Opens the process that has this id now; `None` where none has.
+pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What can be read at once and for ever, as the descriptor of a process that has ended.
+pub(crate) fn ended() -> io::Result<OwnedFd> {
+    // Nobody has the other end.
+    io::pipe().map(|(reader, _)| reader.into())
+}
+
+/// How a child has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// With this code, or by a signal: its number, negative.
+    Code(i32),
+    /// Somebody else has collected it.
+    Unknown,
+}
+
+/// Collects a child that has ended; `None` while it has not.
+pub(crate) fn collect(child: impl AsFd) -> io::Result<Option<Exit>> {
+    loop {
+        match waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(None) => return Ok(None),
+            Ok(Some(status)) => {
+                let signal = status.terminating_signal().map(|signal| -signal);
+                return Ok(Some(status.exit_status().or(signal).map_or(Exit::Unknown, Exit::Code)));
+            }
+            Err(Errno::CHILD) => return Ok(Some(Exit::Unknown)),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Waits until one of these can be read (of a process: has ended), no longer than to the deadline, and says which.
+pub(crate) fn wait<const N: usize>(
+    fds: [BorrowedFd<'_>; N],
+    until: Option<Deadline>,
+) -> io::Result<[bool; N]> {
+    loop {
+        let mut polled = fds.each_ref().map(|fd| PollFd::new(fd, PollFlags::IN));
+        // A time beyond what the kernel can count is as good as none.
+        let time = until.map(Deadline::remaining).and_then(|time| Timespec::try_from(time).ok());
+        match poll(&mut polled, time.as_ref()) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(polled.map(|fd| !fd.revents().is_empty())),
+        }
+    }
+}
+
+/// Whether the process has ended.
+pub(crate) fn has_ended(process: impl AsFd) -> io::Result<bool> {
+    let [ended] = wait([process.as_fd()], Some(Deadline::after(core::time::Duration::ZERO)))?;
+    Ok(ended)
+}
+
+/// Sends SIGTERM. Who has ended already takes no notice.
+pub(crate) fn terminate(process: BorrowedFd<'_>) -> io::Result<()> {
+    send(process, Signal::TERM)
+}
+
+/// Sends SIGKILL. Who has ended already takes no notice.
+pub(crate) fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
+    send(process, Signal::KILL)
+}
+
+fn send(process: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
+    match pidfd_send_signal(process, signal) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
