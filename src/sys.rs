@@ -6,6 +6,7 @@
 //! - [`fork`]: noticing a fork without exec, and giving the child open files of its own
 //! - [`futex`]: sleeping on a shared word
 //! - [`liveness`]: locks that the kernel drops when their holder dies
+//! - `poll`: files that have something to read
 //! - [`process`]: who this process is, and whether another still is
 //! - [`robust`]: the process-shared robust pthread mutex
 
@@ -15,5 +16,7 @@ pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod liveness;
+#[cfg(feature = "process")]
+pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod robust;

@@ -29,6 +29,16 @@ impl Deadline {
         Self::after(Duration::ZERO) >= self
     }
 
+    /// How long until then; no time where it lies behind.
+    #[cfg(feature = "process")]
+    pub(crate) fn remaining(self) -> Duration {
+        let now = clock_gettime(ClockId::Monotonic);
+        let nanos = self.nanos - now.tv_nsec;
+        let seconds = (self.seconds - now.tv_sec) - i64::from(nanos < 0);
+        let nanos = if nanos < 0 { nanos + 1_000_000_000 } else { nanos };
+        u64::try_from(seconds).map_or(Duration::ZERO, |seconds| Duration::new(seconds, nanos as u32))
+    }
+
     /// As the kernel's absolute time.
     pub(crate) fn timespec(self) -> Timespec {
         Timespec { tv_sec: self.seconds, tv_nsec: self.nanos }

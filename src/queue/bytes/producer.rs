@@ -61,7 +61,11 @@ impl Producer {
         self.reserve_within(len, Patience::For(timeout))
     }
 
-    fn reserve_within(&mut self, len: usize, patience: Patience) -> Result<Reservation<'_>, PushError<()>> {
+    pub(crate) fn reserve_within(
+        &mut self,
+        len: usize,
+        patience: Patience,
+    ) -> Result<Reservation<'_>, PushError<()>> {
         if len > self.max_message() {
             return Err(PushError::TooLarge { value: (), len, max: self.max_message() });
         }
