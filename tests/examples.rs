@@ -54,3 +54,21 @@ fn joinable_queue() {
     lines.sort();
     assert_eq!(lines, ["all done", "item 1", "item 2", "item 3", "item 4"]);
 }
+
+#[cfg(feature = "process")]
+#[test]
+fn pipe() {
+    assert_eq!(lines("pipe"), ["1", "2", "3", "4"]);
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn pipe_adder() {
+    assert_eq!(lines("pipe_adder"), ["7", "Hello, World!", "Done!"]);
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn greeters() {
+    assert_eq!(lines("greeters"), ["put_1: nice to meet you", "put_2: hello"]);
+}

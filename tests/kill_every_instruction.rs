@@ -77,6 +77,8 @@ mod kill {
         pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
+        #[cfg(feature = "process")]
+        pub(crate) mod pipe;
         pub(crate) mod section;
         pub(crate) mod semaphore;
         pub(crate) mod sleeper;
@@ -90,6 +92,8 @@ mod kill {
     }
 }
 
+#[cfg(feature = "process")]
+use kill::cases::pipe;
 use kill::cases::{
     after_death, atomic, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex,
     news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value, waiter,
@@ -240,6 +244,20 @@ const CASES: &[Case] = &[
     case("bytes_read", bytes::read),
     case("bytes_without_commit", bytes::without_commit),
     case("bytes_frozen", bytes::frozen),
+    #[cfg(feature = "process")]
+    case("pipe_send", pipe::send),
+    #[cfg(feature = "process")]
+    case("pipe_send_long_message", pipe::send_long_message),
+    #[cfg(feature = "process")]
+    case("pipe_send_with_sleeper", pipe::send_with_sleeper),
+    #[cfg(feature = "process")]
+    case("pipe_send_long_message_with_sleeper", pipe::send_long_message_with_sleeper),
+    #[cfg(feature = "process")]
+    case("pipe_recv", pipe::recv),
+    #[cfg(feature = "process")]
+    case("pipe_recv_long_message", pipe::recv_long_message),
+    #[cfg(feature = "process")]
+    case("pipe_recv_long_message_with_sleeper", pipe::recv_long_message_with_sleeper),
 ];
 
 fn main() -> ExitCode {
