@@ -8,7 +8,7 @@
 //! order, to a receiver that lives. Then a dead (or dropped) sender is the end of file: [`PopError::Disconnected`]. One that
 //! dies in the middle of a message leaves nothing of it, which the receiver is told first: [`PopError::Truncated`]. A
 //! dead (or dropped) receiver is the sender's broken pipe: [`PushError::Disconnected`], and the value comes back. Nobody hangs;
-//! who sleeps is told within 100 ms.
+//! who sleeps, or sends without ever having to wait, is told within 100 ms.
 //!
 //! ```
 //! use breezeway::pipe;

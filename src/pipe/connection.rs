@@ -18,13 +18,14 @@ use crate::queue::bytes::Consumer;
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Connection<S, R> {
-    tx: Sender<S>,
+    // Dropped first: who finds the end of file finds a broken pipe, too.
     rx: Receiver<R>,
+    tx: Sender<S>,
 }
 
 impl<S, R> Connection<S, R> {
     pub(super) fn new(tx: Sender<S>, rx: Receiver<R>) -> Self {
-        Self { tx, rx }
+        Self { rx, tx }
     }
 
     fn writer(&mut self) -> &mut Writer {

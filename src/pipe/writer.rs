@@ -8,6 +8,7 @@ use super::frame::{self, EXTRA, EXTRA_OF_FIRST, Frame};
 use crate::error::PushError;
 use crate::queue::bytes::Producer;
 use crate::raw::patience::Patience;
+use crate::sys::clock::coarse_nanos;
 
 /// The sending side.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,14 +19,21 @@ pub(super) struct Writer {
     /// How long the last one was: the next one may be so, too.
     #[serde(skip)]
     last: usize,
+    /// When it was seen last whether the receiver lives, in nanoseconds.
+    #[serde(skip)]
+    cared_at: u64,
 }
+
+/// How often to see whether the receiver lives, at most, in nanoseconds: who sends now and then, and never has to wait for room,
+/// would not hear of its death otherwise.
+const CARE_INTERVAL: u64 = 50_000_000;
 
 /// What is reserved for a value at least, whose length is known when it is encoded.
 const LIKELY: usize = 64;
 
 impl Writer {
     pub(super) fn new(tx: Producer, max: u64) -> Self {
-        Self { tx, max, last: 0 }
+        Self { tx, max, last: 0, cared_at: 0 }
     }
 
     pub(super) fn producer(&self) -> &Producer {
@@ -44,6 +52,7 @@ impl Writer {
         value: &T,
         patience: Patience,
     ) -> Result<(), PushError<()>> {
+        self.care();
         let clock = Clock::start(patience);
         let likely = (2 * self.last).max(LIKELY).min(self.part());
         let mut room = self.tx.reserve_within(likely, patience)?;
@@ -68,10 +77,20 @@ impl Writer {
     /// Sends a message as it is.
     #[inline]
     pub(super) fn write(&mut self, message: &[u8], patience: Patience) -> Result<(), PushError<()>> {
+        self.care();
         if message.len() + EXTRA > self.part() || message.len() as u64 > self.max {
             return self.write_by(message, Clock::start(patience));
         }
         self.put(Frame::Whole(message), patience)
+    }
+
+    #[inline]
+    fn care(&mut self) {
+        let now = coarse_nanos();
+        if now.wrapping_sub(self.cared_at) >= CARE_INTERVAL {
+            self.cared_at = now;
+            self.tx.care();
+        }
     }
 
     fn write_by(&mut self, message: &[u8], clock: Clock) -> Result<(), PushError<()>> {

@@ -122,6 +122,23 @@ fn a_receiver_killed_at_any_moment_is_a_broken_pipe() {
     }
 }
 
+/// One that never has to wait for room.
+#[test]
+fn who_sends_now_and_then_hears_of_the_receiver_s_death() {
+    let _watchdog = Watchdog::start(60);
+    let (mut here, there) = pipe::duplex::<u8, u8>().unwrap();
+    let mut holder = child("hold", serde_json::to_string(&there).unwrap(), &[]);
+    assert_eq!(holder.hear(), "here");
+    here.send(1).unwrap();
+    holder.kill();
+    let mut sent = 0;
+    while here.send(2).is_ok() {
+        sent += 1;
+        std::thread::sleep(core::time::Duration::from_millis(20));
+    }
+    assert!(sent < 1000, "long before the ring is full");
+}
+
 #[test]
 fn a_sleeper_hears_of_a_receiver_s_death_in_the_middle_of_a_message() {
     let _watchdog = Watchdog::start(60);

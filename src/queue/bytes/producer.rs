@@ -102,6 +102,12 @@ impl Producer {
         self.reserve_timeout(message.len(), timeout).map(|reserved| reserved.fill(message))
     }
 
+    /// Sees whether the consumer lives.
+    #[cfg(feature = "process")]
+    pub(crate) fn care(&self) {
+        self.end.care();
+    }
+
     /// The longest message, in bytes: it fits into the empty queue.
     pub fn max_message(&self) -> usize {
         longest(self.words.capacity()) as usize
