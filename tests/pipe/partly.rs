@@ -160,10 +160,10 @@ fn a_successor_begins_with_a_message() {
             if round % 4 == 1 {
                 rx.recv_timeout(Duration::ZERO).unwrap_err();
                 drop(rx);
+                rx = Consumer::open(&name).unwrap().into();
                 let sender = std::thread::spawn(move || {
                     tx.send_bytes_timeout(&message(600, 1), Duration::from_secs(5)).map(|()| tx)
                 });
-                rx = Consumer::open(&name).unwrap().into();
                 assert_eq!(rx.recv_bytes().unwrap(), message(600, 1));
                 tx = sender.join().unwrap().unwrap();
             } else {
