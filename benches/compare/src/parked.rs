@@ -5,7 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::ends::ours::Ring;
+use crate::ends::kernel::pipe;
+use crate::ends::ours::{ByteRing, Ring};
+use crate::ends::pipes::Raw;
 use crate::program::Program;
 use crate::round_trip;
 use crate::stream::CAPACITY;
@@ -17,6 +19,10 @@ use crate::support::sides::Side;
 
 pub const SPSC_ONE: &str = "parked, one CPU, 64 B: breezeway spsc";
 pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: breezeway spsc";
+pub const OUR_PIPE_ONE: &str = "parked, one CPU, 64 B: breezeway pipe";
+pub const OUR_PIPE_TWO: &str = "parked, two CPUs, 64 B: breezeway pipe";
+pub const PIPE_ONE: &str = "parked, one CPU, 64 B: pipes";
+pub const PIPE_TWO: &str = "parked, two CPUs, 64 B: pipes";
 pub const FUTEX_ONE: &str = "parked, one CPU: bare futexes";
 pub const FUTEX_TWO: &str = "parked, two CPUs: bare futexes";
 
@@ -27,6 +33,10 @@ const BATCH: Duration = Duration::from_millis(2);
 pub fn add_processes(program: &mut Program) {
     program.add(SPSC_ONE, |name| spsc(name, OUR_CPU));
     program.add(SPSC_TWO, |name| spsc(name, PARTNER_CPU));
+    program.add(OUR_PIPE_ONE, |name| our_pipe(name, OUR_CPU));
+    program.add(OUR_PIPE_TWO, |name| our_pipe(name, PARTNER_CPU));
+    program.add(PIPE_ONE, |name| kernel_pipe(name, OUR_CPU));
+    program.add(PIPE_TWO, |name| kernel_pipe(name, PARTNER_CPU));
     program.add(FUTEX_ONE, |name| bare(name, OUR_CPU));
     program.add(FUTEX_TWO, |name| bare(name, PARTNER_CPU));
 }
@@ -60,6 +70,34 @@ fn spsc(name: &'static str, cpu: usize) -> Side<'static> {
         },
         || round_trip::echo::<[u64; 8]>(there.rx(), back.tx()),
     )
+}
+
+fn our_pipe(name: &'static str, cpu: usize) -> Side<'static> {
+    let (there, back) = (ByteRing::new(round_trip::PIPE_HOLDS), ByteRing::new(round_trip::PIPE_HOLDS));
+    side(
+        name,
+        cpu,
+        || {
+            let (mut tx, mut rx) = (Raw(there.tx().into()), Raw(back.rx().into()));
+            let ask = move |times| round_trip::ask::<[u64; 8]>(&mut tx, &mut rx, times);
+            asking(ask)
+        },
+        || round_trip::echo::<[u64; 8]>(Raw(there.rx().into()), Raw(back.tx().into())),
+    )
+}
+
+fn kernel_pipe(name: &'static str, cpu: usize) -> Side<'static> {
+    let ((their_rx, mut tx), (mut rx, their_tx)) = (pipe(), pipe());
+    side(
+        name,
+        cpu,
+        || asking(move |times| round_trip::ask::<[u64; 8]>(&mut tx, &mut rx, times)),
+        || round_trip::echo::<[u64; 8]>(their_rx, their_tx),
+    )
+}
+
+fn asking(mut ask: impl FnMut(u64) -> Duration + 'static) -> Job {
+    Box::new(move |times, _| ask(times).as_nanos() as u64)
 }
 
 fn bare(name: &'static str, cpu: usize) -> Side<'static> {

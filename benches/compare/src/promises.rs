@@ -4,7 +4,7 @@ use crate::support::sides::Bound::{AtLeast, AtMost};
 use crate::support::sides::Promise;
 use crate::{bulk, crowd, parked, round_trip, stream, sync};
 
-pub const PROMISES: [Promise; 17] = [
+pub const PROMISES: [Promise; 20] = [
     Promise {
         what: "round trip 64 B, to the naked line",
         of: round_trip::SPSC,
@@ -16,6 +16,24 @@ pub const PROMISES: [Promise; 17] = [
         of: round_trip::PIPE,
         to: &[round_trip::SPSC],
         bound: AtLeast(100.0),
+    },
+    Promise {
+        what: "pipe, round trip 64 B, to bytes",
+        of: round_trip::OUR_PIPE,
+        to: &[round_trip::BYTES],
+        bound: AtMost(1.3),
+    },
+    Promise {
+        what: "pipe parked, one CPU, to an OS pipe",
+        of: parked::OUR_PIPE_ONE,
+        to: &[parked::PIPE_ONE],
+        bound: AtMost(1.0),
+    },
+    Promise {
+        what: "pipe parked, two CPUs, to an OS pipe",
+        of: parked::OUR_PIPE_TWO,
+        to: &[parked::PIPE_TWO],
+        bound: AtMost(1.0),
     },
     Promise {
         what: "parked, one CPU, to bare futexes",

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::ends::kernel::pipe;
-use crate::ends::ours::Ring;
+use crate::ends::ours::{ByteRing, Ring};
+use crate::ends::pipes::Raw;
 use crate::message::{Message, Receiver, Sender};
 use crate::program::Program;
 use crate::support::page::Page;
@@ -13,6 +14,9 @@ use crate::support::partner::{Job, Partner};
 use crate::support::sides::Side;
 
 pub const SPSC: &str = "round trip 64 B: breezeway spsc";
+pub const BYTES: &str = "round trip 64 B: breezeway bytes";
+pub const OUR_PIPE: &str = "round trip 64 B: breezeway pipe";
+pub const OUR_PIPE_TYPED: &str = "round trip 64 B: breezeway pipe, typed";
 pub const LINE: &str = "round trip: naked line";
 pub const LINE_PAUSING: &str = "round trip: naked line, pausing";
 pub const PIPE: &str = "round trip 64 B: pipes";
@@ -22,6 +26,23 @@ pub fn add_processes(program: &mut Program) {
         let (there, back) = (Ring::new::<[u64; 8]>(FEW), Ring::new::<[u64; 8]>(FEW));
         let partner = Partner::fork(|| vec![echo::<[u64; 8]>(there.rx(), back.tx())]);
         side::<[u64; 8]>(name, there.tx(), back.rx(), partner)
+    });
+    program.add(BYTES, |name| {
+        let (there, back) = (ByteRing::new(PIPE_HOLDS), ByteRing::new(PIPE_HOLDS));
+        let partner = Partner::fork(|| vec![echo::<[u64; 8]>(there.rx(), back.tx())]);
+        side::<[u64; 8]>(name, there.tx(), back.rx(), partner)
+    });
+    program.add(OUR_PIPE, |name| {
+        let (there, back) = (ByteRing::new(PIPE_HOLDS), ByteRing::new(PIPE_HOLDS));
+        let partner = Partner::fork(|| vec![echo::<[u64; 8]>(Raw(there.rx().into()), Raw(back.tx().into()))]);
+        side::<[u64; 8]>(name, Raw(there.tx().into()), Raw(back.rx().into()), partner)
+    });
+    program.add(OUR_PIPE_TYPED, |name| {
+        type Tx = breezeway::pipe::Sender<[u64; 8]>;
+        type Rx = breezeway::pipe::Receiver<[u64; 8]>;
+        let (there, back) = (ByteRing::new(PIPE_HOLDS), ByteRing::new(PIPE_HOLDS));
+        let partner = Partner::fork(|| vec![echo(Rx::from(there.rx()), Tx::from(back.tx()))]);
+        side(name, Tx::from(there.tx()), Rx::from(back.rx()), partner)
     });
     program.add(LINE, bounce::<false>);
     program.add(LINE_PAUSING, bounce::<true>);
@@ -34,6 +55,9 @@ pub fn add_processes(program: &mut Program) {
 
 /// How many messages a queue holds: questions and answers do not queue up, and so few stay in the cache that is nearest.
 const FEW: usize = 64;
+
+/// And how much a ring of bytes does: as much as a pipe of ours has unless said otherwise.
+pub const PIPE_HOLDS: usize = 64 << 10;
 
 /// Asks, and waits for the answer.
 pub fn side<M: Message>(
