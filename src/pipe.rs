@@ -91,6 +91,7 @@ pub fn simplex<T>() -> Result<(Sender<T>, Receiver<T>), SegmentError> {
 /// # Errors
 /// `NoSpace`, `Os`.
 #[doc(alias = "Pipe")]
+#[allow(clippy::type_complexity)]
 pub fn duplex<A, B>() -> Result<(Connection<A, B>, Connection<B, A>), SegmentError> {
     Options::default().duplex()
 }
