@@ -185,6 +185,17 @@ fn a_death_is_seen_at_the_pipe_and_by_the_sentinel() {
     }
 }
 
+/// By looking after it, and not because a thousand looks in vain come together some time.
+#[test]
+fn a_death_is_seen_at_one_pipe_alone() {
+    let _watchdog = Watchdog::start(20);
+    let (tx, mut rx) = pipe::simplex::<u8>().unwrap();
+    let mut role = Role::spawn("waiting::in_a_child", &["hold", &serde_json::to_string(&tx).unwrap()]);
+    assert_eq!(role.hear(), "here");
+    role.kill();
+    assert_eq!(wait(&mut [&mut rx], None), [0]);
+}
+
 #[test]
 fn files_of_all_kinds_can_be_waited_for() {
     let _watchdog = Watchdog::start(60);
