@@ -23,9 +23,10 @@ fn main() -> Outcome {
     }
     let (one, two) = pipe::duplex::<String, String>()?;
     let reports = MessageQueue::<String>::new(10)?;
+    // What is left here of the ends keeps the pipe there until the children have come for it.
     let children = [
-        start("put_1", &serde_json::to_string(&(one, &reports))?)?,
-        start("put_2", &serde_json::to_string(&(two, &reports))?)?,
+        start("put_1", &serde_json::to_string(&(&one, &reports))?)?,
+        start("put_2", &serde_json::to_string(&(&two, &reports))?)?,
     ];
     children.into_iter().try_for_each(join)?;
     let mut heard = [reports.pop()?, reports.pop()?];

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! An end that was serialised is its reader's, and the copy that is left here has no say; as long as nobody has read it, it is in
-//! the hands of the process that sent it. A forked child has no say in its parent's ends either.
+//! the hands of the process that sent it, which keeps an end or a copy until then: without any, the pipe's memory is gone. A forked child has no say in its parent's ends either.
 //!
 //! Both ends of a [`duplex`] pipe sending long messages at the same time, and nobody receiving, wait for each other for ever, as with
 //! every pipe.
