@@ -33,6 +33,7 @@
 //! | [`Array`], one element; [`Atomic`] | the old or the new one |
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
 //! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a living popper; what was cut short is there wholly or not at all |
+//! | `pipe` | what was sent arrives, once; the peer's death is the end of file, in the middle of a message too |
 //! | [`queue::Lease`], `JoinableQueue` | what its dead holder has not acknowledged is delivered again, and says so |
 //! | [`sync::ReentrantMutex`] | all levels of the dead are given back; the next locker is told |
 //! | [`sync::RwLock`] | dead readers and writers are evicted; the next is told of a writer's death |
@@ -63,7 +64,7 @@
 //!
 //! # Features
 //!
-//! - `process` (default): implies `serde`.
+//! - `process` (default): `pipe`; implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 //! - `bench`: the machinery that measures.
@@ -94,6 +95,8 @@ mod error;
 pub mod inspect;
 #[cfg(not(loom))]
 mod layout;
+#[cfg(all(feature = "process", not(loom)))]
+pub mod pipe;
 mod primitive;
 #[cfg(all(feature = "process", not(loom)))]
 pub mod process;

@@ -20,6 +20,9 @@ mod mpmc;
 mod slots;
 pub mod spsc;
 
+#[cfg(feature = "process")]
+pub(crate) use message::codec;
+
 #[cfg(feature = "serde")]
 pub use joinable::{Job, JobId, JoinableQueue};
 #[cfg(feature = "serde")]

@@ -9,6 +9,7 @@
 //! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
 //! - `pidfd`: processes that cannot be mistaken for others
+//! - `poll`: files that have something to read
 //! - [`process`]: who this process is, and whether another still is
 //! - [`robust`]: the process-shared robust pthread mutex
 //! - [`watching`]: what other processes are, and where they sleep
@@ -25,6 +26,8 @@ pub(crate) mod image;
 pub(crate) mod liveness;
 #[cfg(feature = "process")]
 pub(crate) mod pidfd;
+#[cfg(feature = "process")]
+pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod robust;
 pub(crate) mod watching;

@@ -81,3 +81,21 @@ fn clock_that_is_a_daemon() {
     // It would never end: it is as much as open, and its output with it, for as long as there is a clock.
     assert!(lines_with("clock", &["daemon"]).iter().any(|line| line == "the end of main"));
 }
+
+#[cfg(feature = "process")]
+#[test]
+fn pipe() {
+    assert_eq!(lines("pipe"), ["1", "2", "3", "4"]);
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn pipe_adder() {
+    assert_eq!(lines("pipe_adder"), ["7", "Hello, World!", "Done!"]);
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn greeters() {
+    assert_eq!(lines("greeters"), ["put_1: nice to meet you", "put_2: hello"]);
+}

@@ -82,6 +82,8 @@ mod kill {
         pub(crate) mod ownerless;
         pub(crate) mod participant;
         pub(crate) mod permits;
+        #[cfg(feature = "process")]
+        pub(crate) mod pipe;
         pub(crate) mod reentrant;
         pub(crate) mod rwlock;
         pub(crate) mod rwlock_wait;
@@ -98,6 +100,8 @@ mod kill {
     }
 }
 
+#[cfg(feature = "process")]
+use kill::cases::pipe;
 use kill::cases::{
     after_death, atomic, barrier, bytes, condvar, creation, crowd, element, ends, event, frozen, guest, late,
     mpmc, mutex, news, notified, object, once, ownerless, participant, permits, reentrant, rwlock,
@@ -305,6 +309,20 @@ const CASES: &[Case] = &[
     case("bytes_read", bytes::read),
     case("bytes_without_commit", bytes::without_commit),
     case("bytes_frozen", bytes::frozen),
+    #[cfg(feature = "process")]
+    case("pipe_send", pipe::send),
+    #[cfg(feature = "process")]
+    case("pipe_send_long_message", pipe::send_long_message),
+    #[cfg(feature = "process")]
+    case("pipe_send_with_sleeper", pipe::send_with_sleeper),
+    #[cfg(feature = "process")]
+    case("pipe_send_long_message_with_sleeper", pipe::send_long_message_with_sleeper),
+    #[cfg(feature = "process")]
+    case("pipe_recv", pipe::recv),
+    #[cfg(feature = "process")]
+    case("pipe_recv_long_message", pipe::recv_long_message),
+    #[cfg(feature = "process")]
+    case("pipe_recv_long_message_with_sleeper", pipe::recv_long_message_with_sleeper),
 ];
 
 fn main() -> ExitCode {

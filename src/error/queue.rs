@@ -61,6 +61,25 @@ impl<T> PushError<T> {
     }
 }
 
+#[cfg(feature = "process")]
+impl PushError<()> {
+    /// The same error about this value.
+    #[cold]
+    pub(crate) fn with<T>(self, value: T) -> PushError<T> {
+        match self {
+            Self::Full(()) => PushError::Full(value),
+            Self::Timeout(()) => PushError::Timeout(value),
+            Self::Closed(()) => PushError::Closed(value),
+            Self::Disconnected(()) => PushError::Disconnected(value),
+            Self::HandedOver(()) => PushError::HandedOver(value),
+            Self::NotAttached(()) => PushError::NotAttached(value),
+            Self::TooLarge { len, max, .. } => PushError::TooLarge { value, len, max },
+            Self::Encode { source, .. } => PushError::Encode { value, source },
+            Self::Corrupt { what, .. } => PushError::Corrupt { value, what },
+        }
+    }
+}
+
 /// The name of the variant: what was to be pushed is nobody's business.
 impl<T> fmt::Debug for PushError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,6 +140,15 @@ pub enum PopError {
     HandedOver,
     /// This is a forked child that could not register as a participant of the segment.
     NotAttached,
+    /// The sender of a [pipe](mod@crate::pipe) went away, or gave up, in the middle of this message. Nothing of it is delivered.
+    #[cfg(feature = "process")]
+    Truncated,
+    /// What a message of a [pipe](mod@crate::pipe) was to be put into is shorter than the message, which can still be received.
+    #[cfg(feature = "process")]
+    TooShort {
+        /// The message's length in bytes.
+        len: usize,
+    },
     /// A message was taken out, and is not of the type that it should be of.
     Decode {
         /// What the decoder says.
@@ -142,6 +170,10 @@ impl fmt::Display for PopError {
             Self::Disconnected => f.write_str("the producer is gone, and no other has taken its place"),
             Self::HandedOver => f.write_str(HANDED_OVER),
             Self::NotAttached => f.write_str(NOT_ATTACHED),
+            #[cfg(feature = "process")]
+            Self::Truncated => f.write_str("the sender went away in the middle of a message"),
+            #[cfg(feature = "process")]
+            Self::TooShort { len } => write!(f, "the message is of {len} bytes: receive it into as many"),
             Self::Decode { .. } => f.write_str("the message could not be decoded"),
             Self::Corrupt { what } => corrupt(f, what),
         }

@@ -193,6 +193,20 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         if PRODUCER { &self.state().items } else { &self.state().space }
     }
 
+    /// What this side sleeps on.
+    #[cfg(feature = "process")]
+    pub(super) fn own_event(&self) -> &EventWord {
+        if PRODUCER { &self.state().space } else { &self.state().items }
+    }
+
+    /// Sees whether the other side lives.
+    #[cfg(feature = "process")]
+    pub(super) fn care(&self) {
+        if self.is_ours() {
+            look_after_the_other::<PRODUCER>(self.state(), &self.region);
+        }
+    }
+
     /// Units in the ring.
     pub(super) fn len(&self, capacity: u64) -> u64 {
         self.state().len(capacity)

@@ -4,7 +4,7 @@
 //! - [`limits`]: how much there may be
 //! - [`store`]: the depot of messages, its lock and its sleepers
 
-pub(super) mod codec;
+pub(crate) mod codec;
 pub(super) mod limits;
 pub(super) mod store;
 

@@ -80,6 +80,22 @@ impl EventWord {
         Announced { word: self.mark(), is_seen: false }
     }
 
+    /// Announces a sleeper at several words at once, for [`sleep_at_any`](Self::sleep_at_any): with one barrier for all.
+    #[cfg(all(feature = "process", not(loom)))]
+    pub(crate) fn announce_at_all<'a>(words: impl Iterator<Item = &'a Self>) -> Vec<Announced> {
+        let marked: Vec<u32> = words.map(Self::mark).collect();
+        let is_seen = barrier::heavy();
+        marked.into_iter().map(|word| Announced { word, is_seen }).collect()
+    }
+
+    /// Sleeps until somebody wakes it at one of the words, or a mark was cleared since, or the deadline is over.
+    #[cfg(all(feature = "process", not(loom)))]
+    pub(crate) fn sleep_at_any<'a>(words: impl Iterator<Item = (&'a Self, Announced)>, until: Deadline) {
+        let words: Vec<(&AtomicU32, u32)> =
+            words.map(|(event, announced)| (&event.0, announced.word)).collect();
+        futex::wait_for_any(&words, until);
+    }
+
     fn mark(&self) -> u32 {
         let mut before = self.0.load(Ordering::Relaxed);
         // A mark that is there does for this sleeper, too: were the word changed, others would not fall asleep on it.

@@ -2,6 +2,11 @@
 //!
 //! Never a private futex: those of two processes have nothing to do with each other.
 
+#[cfg(feature = "process")]
+use std::time::Duration;
+
+#[cfg(feature = "process")]
+use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags};
 
 use super::clock::Deadline;
@@ -16,6 +21,44 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
     // word that is mapped.
     let every_bit = core::num::NonZero::<u32>::MAX;
     let _ = futex::wait_bitset(word, Flags::empty(), expected, Some(&until.timespec()), every_bit);
+}
+
+/// The kernel takes no more words at a time.
+#[cfg(feature = "process")]
+const MOST_WORDS: usize = 128;
+
+/// How long to sleep at most where not all words can be slept on.
+#[cfg(feature = "process")]
+const NAP: Duration = Duration::from_millis(5);
+
+/// Sleeps while each word is what is expected of it, until somebody wakes it at one of them or the deadline is over. It may also
+/// return for no reason.
+#[cfg(feature = "process")]
+pub(crate) fn wait_for_any(words: &[(&AtomicU32, u32)], until: Deadline) {
+    let waits: Vec<futex::Wait> = words
+        .iter()
+        .take(MOST_WORDS)
+        .map(|(word, expected)| {
+            let mut wait = futex::Wait::new();
+            wait.val = u64::from(*expected);
+            wait.uaddr = futex::WaitPtr::new(core::ptr::from_ref::<AtomicU32>(word).cast_mut().cast());
+            wait.flags = futex::WaitFlags::SIZE_U32;
+            wait
+        })
+        .collect();
+    let all = words.len() <= MOST_WORDS;
+    let until = if all { until } else { until.min(Deadline::after(NAP)) };
+    let timeout = until.timespec();
+    let slept = futex::waitv(&waits, futex::WaitvFlags::empty(), Some(&timeout), futex::ClockId::Monotonic);
+    match slept {
+        Ok(_) | Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => {}
+        // A kernel before 5.16, or a sandbox that knows no such call.
+        Err(_) => {
+            if let Some((word, expected)) = words.first() {
+                wait(word, *expected, until.min(Deadline::after(NAP)));
+            }
+        }
+    }
 }
 
 /// Wakes up to `count` who sleep on the word, and says how many they were.

@@ -10,6 +10,8 @@ use super::{Words, fingerprint, length, take};
 use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
 use crate::queue::forms::{end_forms, end_object};
+#[cfg(feature = "process")]
+use crate::raw::event_word::EventWord;
 use crate::raw::frames::{self, Found, HEADER, longest};
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
@@ -56,7 +58,7 @@ impl Consumer {
         self.read_within(Patience::For(timeout))
     }
 
-    fn read_within(&mut self, patience: Patience) -> Result<Message<'_>, PopError> {
+    pub(crate) fn read_within(&mut self, patience: Patience) -> Result<Message<'_>, PopError> {
         let at = self.end.at();
         let room = self.end.room(HEADER, self.words.byte(at), patience).map_err(Stop::of_pop)?;
         // SAFETY: taken from the region's words, which the end keeps mapped.
@@ -65,6 +67,25 @@ impl Consumer {
             Some(found) => Ok(Message { consumer: self, found }),
             None => Err(PopError::Corrupt { what: "the header of a message" }),
         }
+    }
+
+    /// Whether this end is this process's.
+    #[cfg(feature = "process")]
+    #[inline]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.end.is_ours()
+    }
+
+    /// What is notified when something has come to pass at the other end.
+    #[cfg(feature = "process")]
+    pub(crate) fn event(&self) -> &EventWord {
+        self.end.own_event()
+    }
+
+    /// Sees whether the producer lives.
+    #[cfg(feature = "process")]
+    pub(crate) fn care(&self) {
+        self.end.care();
     }
 
     /// The longest message, in bytes.

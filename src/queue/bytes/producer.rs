@@ -61,7 +61,11 @@ impl Producer {
         self.reserve_within(len, Patience::For(timeout))
     }
 
-    fn reserve_within(&mut self, len: usize, patience: Patience) -> Result<Reservation<'_>, PushError<()>> {
+    pub(crate) fn reserve_within(
+        &mut self,
+        len: usize,
+        patience: Patience,
+    ) -> Result<Reservation<'_>, PushError<()>> {
         if len > self.max_message() {
             return Err(PushError::TooLarge { value: (), len, max: self.max_message() });
         }
@@ -96,6 +100,12 @@ impl Producer {
     /// Those of [`reserve_timeout`](Self::reserve_timeout).
     pub fn push_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), PushError<()>> {
         self.reserve_timeout(message.len(), timeout).map(|reserved| reserved.fill(message))
+    }
+
+    /// Sees whether the consumer lives.
+    #[cfg(feature = "process")]
+    pub(crate) fn care(&self) {
+        self.end.care();
     }
 
     /// The longest message, in bytes: it fits into the empty queue.

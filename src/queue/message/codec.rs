@@ -24,7 +24,7 @@ pub(in crate::queue) fn push<T: Serialize>(
     store.push(&message, patience).map_err(|stop| stop.of_push(value))
 }
 
-pub(in crate::queue) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
+pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
     match postcard::take_from_bytes(message) {
         Ok((value, [])) => Ok(value),
         // Bytes that are left over are as wrong as missing ones.

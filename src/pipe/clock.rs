@@ -1,0 +1,40 @@
+//! How long an operation of several steps may wait.
+
+use crate::raw::patience::Patience;
+use crate::sys::clock::Deadline;
+
+/// What is left of a patience.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Clock {
+    /// Each step may wait as the whole may.
+    Stopped(Patience),
+    Until(Deadline),
+}
+
+impl Clock {
+    #[inline]
+    pub(super) fn start(patience: Patience) -> Self {
+        match patience {
+            Patience::For(duration) => Self::Until(Deadline::after(duration)),
+            Patience::None | Patience::Forever => Self::Stopped(patience),
+        }
+    }
+
+    /// How long the next step may wait.
+    #[inline]
+    pub(super) fn left(self) -> Patience {
+        match self {
+            Self::Stopped(patience) => patience,
+            Self::Until(deadline) => Patience::For(deadline.remaining()),
+        }
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        matches!(self, Self::Until(deadline) if deadline.has_passed())
+    }
+
+    /// Whether there is no waiting at all.
+    pub(super) fn is_impatient(self) -> bool {
+        matches!(self, Self::Stopped(Patience::None))
+    }
+}

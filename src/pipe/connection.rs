@@ -1,0 +1,78 @@
+//! [`Connection`]: an end of a pipe that goes both ways.
+
+use core::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::forms::{receiving_forms, sending_forms};
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{Messages, Receiver, Sender};
+use crate::error::PopError;
+use crate::queue::bytes::Consumer;
+
+/// An end of a [pipe](super) that sends `S` and receives `R`: one process's at a time.
+///
+/// Dropped, it is the peer's end of file and broken pipe. Serialised, it is its reader's.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Connection<S, R> {
+    // Dropped first: who finds the end of file finds a broken pipe, too.
+    rx: Receiver<R>,
+    tx: Sender<S>,
+}
+
+impl<S, R> Connection<S, R> {
+    pub(super) fn new(tx: Sender<S>, rx: Receiver<R>) -> Self {
+        Self { rx, tx }
+    }
+
+    fn writer(&mut self) -> &mut Writer {
+        self.tx.writer()
+    }
+
+    fn reader(&mut self) -> &mut Reader {
+        self.rx.reader()
+    }
+
+    fn consumer(&self) -> &Consumer {
+        self.rx.consumer()
+    }
+
+    /// Its two halves, for two threads or two processes.
+    pub fn split(self) -> (Sender<S>, Receiver<R>) {
+        (self.tx, self.rx)
+    }
+
+    /// Closes the pipe both ways: nothing more can be sent, and what was sent can still be received. `false` where it was closed.
+    pub fn close(&self) -> bool {
+        self.tx.close() | self.rx.close()
+    }
+
+    /// Whether a living process has what receives at the other end right now.
+    pub fn is_connected(&self) -> bool {
+        self.tx.is_connected()
+    }
+}
+
+sending_forms!([S, R] Connection<S, R>, S);
+receiving_forms!([S, R] Connection<S, R>, R);
+
+impl<'a, S, R: DeserializeOwned> IntoIterator for &'a mut Connection<S, R> {
+    type Item = Result<R, PopError>;
+    type IntoIter = Messages<'a, R>;
+
+    fn into_iter(self) -> Messages<'a, R> {
+        self.iter()
+    }
+}
+
+impl<S, R> fmt::Debug for Connection<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(Connection<*const (), *const ()>: Send, Sync);
+static_assertions::assert_not_impl_any!(Connection<u8, u8>: Clone);

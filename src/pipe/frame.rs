@@ -1,0 +1,106 @@
+//! How messages lie in a ring of bytes: in one frame each, or in several.
+//!
+//! ```text
+//!  WHOLE  ┌─────────────────────────┬────────┐
+//!         │ the message             │ kind:8 │
+//!         └─────────────────────────┴────────┘
+//!  FIRST  ┌─────────────────────────┬──────────┬────────┐
+//!         │ the message's beginning │ total:64 │ kind:8 │   followed by
+//!         └─────────────────────────┴──────────┴────────┘
+//!  MORE   ┌─────────────────────────┬────────┐
+//!         │ more of it              │ kind:8 │            as often as it takes
+//!         └─────────────────────────┴────────┘
+//! ```
+//!
+//! A frame of kind WHOLE or FIRST before the total has come together says that the message before it is given up. MORE without a
+//! beginning is the rest of a message that went to a dead receiver. The kind comes last so that messages begin at multiples of 8.
+
+const WHOLE: u8 = 1;
+const FIRST: u8 = 2;
+const MORE: u8 = 3;
+
+/// Bytes that a frame of kind WHOLE or MORE needs beyond the message's.
+pub(super) const EXTRA: usize = 1;
+/// And one of kind FIRST.
+pub(super) const EXTRA_OF_FIRST: usize = 9;
+
+/// A frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frame<'a> {
+    Whole(&'a [u8]),
+    First { total: u64, bytes: &'a [u8] },
+    More(&'a [u8]),
+}
+
+impl<'a> Frame<'a> {
+    /// What the bytes are; `None` where they are no frame.
+    #[inline]
+    pub(super) fn parse(frame: &'a [u8]) -> Option<Self> {
+        let (kind, bytes) = frame.split_last()?;
+        match *kind {
+            WHOLE => Some(Self::Whole(bytes)),
+            FIRST => {
+                let (bytes, total) = bytes.split_last_chunk()?;
+                Some(Self::First { total: u64::from_le_bytes(*total), bytes })
+            }
+            MORE => Some(Self::More(bytes)),
+            _ => None,
+        }
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Whole(bytes) | Self::More(bytes) => bytes.len() + EXTRA,
+            Self::First { bytes, .. } => bytes.len() + EXTRA_OF_FIRST,
+        }
+    }
+
+    /// Writes it into as many bytes.
+    #[inline]
+    pub(super) fn write(self, place: &mut [u8]) {
+        let (Self::Whole(bytes) | Self::More(bytes) | Self::First { bytes, .. }) = self;
+        let (body, extra) = place.split_at_mut(bytes.len());
+        body.copy_from_slice(bytes);
+        match self {
+            Self::Whole(_) => end_whole(extra),
+            Self::More(_) => extra.copy_from_slice(&[MORE]),
+            Self::First { total, .. } => {
+                let (length, kind) = extra.split_at_mut(EXTRA_OF_FIRST - EXTRA);
+                length.copy_from_slice(&total.to_le_bytes());
+                kind.copy_from_slice(&[FIRST]);
+            }
+        }
+    }
+}
+
+/// Writes what comes behind a message that was written into its frame already.
+#[inline]
+pub(super) fn end_whole(extra: &mut [u8]) {
+    extra.copy_from_slice(&[WHOLE]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_parsed() {
+        let message = [7, 8, 9];
+        for len in 0..=message.len() {
+            let bytes = &message[..len];
+            for frame in [Frame::Whole(bytes), Frame::First { total: 1 << 40, bytes }, Frame::More(bytes)] {
+                let mut place = vec![0; frame.len()];
+                frame.write(&mut place);
+                assert_eq!(Frame::parse(&place), Some(frame));
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_no_frame() {
+        for bytes in [&[][..], &[0], &[4], &[255], &[1, 0], &[FIRST], &[0, 0, 0, 0, 0, 0, 0, FIRST]] {
+            assert_eq!(Frame::parse(bytes), None, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Messages into frames.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clock;
+use super::draft::{Encoded, encode};
+use super::frame::{self, EXTRA, EXTRA_OF_FIRST, Frame};
+use crate::error::PushError;
+use crate::queue::bytes::Producer;
+use crate::raw::patience::Patience;
+use crate::sys::clock::coarse_nanos;
+
+/// The sending side.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Writer {
+    tx: Producer,
+    /// The longest message.
+    max: u64,
+    /// How long the last one was: the next one may be so, too.
+    #[serde(skip)]
+    last: usize,
+    /// When it was seen last whether the receiver lives, in nanoseconds.
+    #[serde(skip)]
+    cared_at: u64,
+}
+
+/// How often to see whether the receiver lives, at most, in nanoseconds: who sends now and then, and never has to wait for room,
+/// would not hear of its death otherwise.
+const CARE_INTERVAL: u64 = 50_000_000;
+
+/// What is reserved for a value at least, whose length is known when it is encoded.
+const LIKELY: usize = 64;
+
+impl Writer {
+    pub(super) fn new(tx: Producer, max: u64) -> Self {
+        Self { tx, max, last: 0, cared_at: 0 }
+    }
+
+    pub(super) fn producer(&self) -> &Producer {
+        &self.tx
+    }
+
+    /// Bytes of a frame, at most, of what is sent in several: a quarter of the ring, so that both sides have something to do.
+    fn part(&self) -> usize {
+        self.tx.capacity() / 4
+    }
+
+    /// Sends a value. It is encoded once there is room for it, and once only.
+    #[inline]
+    pub(super) fn send<T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+        patience: Patience,
+    ) -> Result<(), PushError<()>> {
+        self.care();
+        let clock = Clock::start(patience);
+        let likely = (2 * self.last).max(LIKELY).min(self.part());
+        let mut room = self.tx.reserve_within(likely, patience)?;
+        let place: &mut [u8] = &mut room;
+        match encode(value, &mut place[..likely - EXTRA]) {
+            Ok(Encoded::InPlace(len)) if len as u64 <= self.max => {
+                frame::end_whole(&mut place[len..len + EXTRA]);
+                room.commit(len + EXTRA);
+                self.last = len;
+                Ok(())
+            }
+            Ok(Encoded::InPlace(len)) => Err(too_large(len, self.max)),
+            Ok(Encoded::Apart(message)) => {
+                drop(room);
+                self.last = message.len();
+                self.write_by(&message, clock)
+            }
+            Err(error) => Err(PushError::Encode { value: (), source: error.into() }),
+        }
+    }
+
+    /// Sends a message as it is.
+    #[inline]
+    pub(super) fn write(&mut self, message: &[u8], patience: Patience) -> Result<(), PushError<()>> {
+        self.care();
+        if message.len() + EXTRA > self.part() || message.len() as u64 > self.max {
+            return self.write_by(message, Clock::start(patience));
+        }
+        self.put(Frame::Whole(message), patience)
+    }
+
+    #[inline]
+    fn care(&mut self) {
+        let now = coarse_nanos();
+        if now.wrapping_sub(self.cared_at) >= CARE_INTERVAL {
+            self.cared_at = now;
+            self.tx.care();
+        }
+    }
+
+    fn write_by(&mut self, message: &[u8], clock: Clock) -> Result<(), PushError<()>> {
+        let len = message.len();
+        if len as u64 > self.max {
+            return Err(too_large(len, self.max));
+        }
+        if len + EXTRA <= self.part() {
+            return self.put(Frame::Whole(message), clock.left());
+        }
+        if clock.is_impatient() {
+            // In several frames it would have to wait; but the ring holds a longer frame than those.
+            let max = self.tx.max_message() - EXTRA;
+            if len > max {
+                return Err(too_large(len, max as u64));
+            }
+            return self.put(Frame::Whole(message), clock.left());
+        }
+        self.stream(message, clock)
+    }
+
+    /// Sends a long message, bit by bit.
+    fn stream(&mut self, message: &[u8], clock: Clock) -> Result<(), PushError<()>> {
+        let (first, rest) = message.split_at(self.part() - EXTRA_OF_FIRST);
+        self.put(Frame::First { total: message.len() as u64, bytes: first }, clock.left())?;
+        for more in rest.chunks(self.part() - EXTRA) {
+            self.put(Frame::More(more), clock.left())?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn put(&mut self, frame: Frame<'_>, patience: Patience) -> Result<(), PushError<()>> {
+        let mut room = self.tx.reserve_within(frame.len(), patience)?;
+        frame.write(&mut room);
+        room.commit(frame.len());
+        Ok(())
+    }
+}
+
+#[cold]
+fn too_large(len: usize, max: u64) -> PushError<()> {
+    PushError::TooLarge { value: (), len, max: usize::try_from(max).unwrap_or(usize::MAX) }
+}
