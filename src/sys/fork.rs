@@ -197,6 +197,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_takes_charge_gets_a_description_that_no_fork_has_seen() {
+        let file = rustix::fs::memfd_create("fork-test", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        // What a child would have that was forked too early.
+        let copy = file.try_clone().unwrap();
+        let file = UnsharedFile::new(file);
+        assert!(liveness::try_lock(copy.as_fd(), 0).unwrap());
+        assert!(!liveness::try_lock(file.as_fd(), 0).unwrap(), "the lock is another's");
+    }
+
+    #[test]
     fn paths_of_descriptors() {
         let text = |fd| String::from_utf8(descriptor_path(fd).to_vec()).unwrap();
         assert_eq!(text(0).trim_end_matches('\0'), "/proc/self/fd/0");
