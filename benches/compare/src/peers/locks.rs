@@ -29,7 +29,7 @@ pub fn add_processes(program: &mut Program) {
         let (mutex, value) = (Raw::new(), Page::new().word(0));
         // Not one atomic step: the lock makes it one.
         let add = move || value.store(value.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        Side::looped(name, move || black_box(&mutex).locked(&add))
+        Side::looped(name, move || black_box(&mutex).locked(add))
     });
     add(program, READ, OURS, |name| {
         let value = Value::new(7_u64).expect("a value");

@@ -62,7 +62,8 @@ pub fn add_processes(program: &mut Program) -> Vec<String> {
     }
     if !env::args().any(|argument| argument == "--python") {
         missing.push("Python: only with --python".to_owned());
-    } else if Command::new("python3").arg("--version").output().is_ok_and(|version| version.status.success()) {
+    } else if Command::new("python3").arg("--version").output().is_ok_and(|version| version.status.success())
+    {
         add_all(program, PYTHON, &OF_PYTHON, || {
             let mut python = Command::new("python3");
             python.arg(source("multiprocessing_figures.py"));
@@ -78,12 +79,7 @@ fn is_wanted(program: &Program, peer: &str, works: &[(&str, &str)]) -> bool {
     works.iter().any(|(work, _)| program.has(&name_of(work, peer)))
 }
 
-fn add_all(
-    program: &mut Program,
-    peer: &str,
-    works: &[(&str, &'static str)],
-    command: impl Fn() -> Command,
-) {
+fn add_all(program: &mut Program, peer: &str, works: &[(&str, &'static str)], command: impl Fn() -> Command) {
     for (work, argument) in works {
         add(program, work, peer, |name| {
             let mut outsider = Outsider::start(command().arg(argument));

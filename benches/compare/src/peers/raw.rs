@@ -33,8 +33,9 @@ impl<const BUSY: bool> Link<Line> for Posts<BUSY> {
     fn new(_: usize) -> Result<Self, Failure> {
         let page = Page::new();
         let start = page.line(0).as_ptr();
+        let new = if BUSY { BusyEvent::new } else { Event::new };
         // SAFETY: a line of a page that is never unmapped, long and aligned enough, zeroed, and nobody else's yet.
-        let event = unsafe { if BUSY { BusyEvent::new(start, true) } else { Event::new(start, true) } };
+        let event = unsafe { new(start, true) };
         event.map_err(|error| Failure::Ended(error.to_string()))?;
         Ok(Self(page))
     }
@@ -53,9 +54,9 @@ impl<const BUSY: bool> Link<Line> for Posts<BUSY> {
 impl Post {
     fn open<const BUSY: bool>(page: Page) -> Self {
         let start = page.line(0).as_ptr();
+        let from_existing = if BUSY { BusyEvent::from_existing } else { Event::from_existing };
         // SAFETY: `new` made one of this kind there, and the page is never unmapped.
-        let event =
-            unsafe { if BUSY { BusyEvent::from_existing(start) } else { Event::from_existing(start) } };
+        let event = unsafe { from_existing(start) };
         Self { event: event.expect("an event").0, words: page.words(1) }
     }
 }
