@@ -2,11 +2,15 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io, process};
+use std::process::Stdio;
+use std::time::Duration;
+use std::{fs, io, process, thread};
 
 use assert_cmd::Command;
+use assert_cmd::assert::OutputAssertExt;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// As little as there can be.
@@ -210,6 +214,28 @@ fn nobody_has_to_be_pinned() {
         .assert()
         .success()
         .stdout(contains("two processes, not pinned").and(contains("sem_t")));
+}
+
+/// Somebody kills one of the processes that measure.
+#[test]
+fn a_measurement_that_cannot_go_on_ends() {
+    let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
+    let command = command.args(["bench", "--only", "lock"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let bench = command.spawn().unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", bench.id());
+    let child: u32 = loop {
+        let children = fs::read_to_string(&children).unwrap();
+        // All of them, so that the measurement has begun or is about to.
+        if let [_, _, _, last] = children.split_whitespace().collect::<Vec<_>>()[..] {
+            break last.parse().unwrap();
+        }
+        thread::sleep(Duration::from_millis(1));
+    };
+    kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
+    bench.wait_with_output().unwrap().assert().code(1).stdout(is_empty()).stderr(
+        contains("breezeway: the measurement has failed: a partner has ended")
+            .and(contains("panicked").not()),
+    );
 }
 
 /// Where the kernel has no message queues to give, everything else is measured.

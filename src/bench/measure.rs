@@ -165,7 +165,12 @@ impl Bench {
             }
             self.running.into_iter().map(|running| running.measured).collect()
         });
-        panic::catch_unwind(measuring).map_err(|payload| {
+        // A panic here is told by the failure; what the other processes have to say, they have said.
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        let measured = panic::catch_unwind(measuring);
+        panic::set_hook(hook);
+        measured.map_err(|payload| {
             let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
             Failure::Ended(text.unwrap_or_else(|| "a process has panicked".to_owned()))
