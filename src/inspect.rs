@@ -4,17 +4,33 @@
 //! there at one moment or the next: numbers that belong together may differ by what happened in between. A damaged
 //! segment is reported as far as it makes sense.
 //!
-//! - [`report`]: what there is to be told
-//! - [`snapshot`]: reading a segment's tables and objects
-//! - [`facts`]: what the state of an object says, by kind
+//! With the feature `serde`, a [`Report`] is what `breezeway inspect --json` prints (as `segment`, and `ls` an array of them as
+//! `segments`, beside `"schema": 1`): each field by its name, [`ObjectReport::facts`] and [`ObjectReport::counters`] as objects. A fact is
+//! a number, `true` or `false`, a word, or an array of [`Holder`]s.
+//!
+//! | counter | counts |
+//! |---|---|
+//! | `pushes`, `pops` | messages that went in and out, about; bytes with their frames, of a queue of bytes |
+//! | `full`, `empty`, `joins`, `waits`, `reads_delayed`, `writes_delayed` | calls that went to sleep, for want of room, of a message or a permit, of an end to all jobs, … Calls that do not wait are not counted |
+//! | `parks` | sleeps; a long wait has one for each 100 ms |
+//! | `wakes` | sleeps behind which there was what was waited for |
+//! | `recoveries` | holders of the lock that died, each counted when the next one has it |
+//! | `repairs` | what was taken back from the dead, or from those who left it behind: slots, ends, permits, readers |
+//! | `sets`, `generations` | how often an event was set after it was not, and a barrier passed or reset |
+//!
+//! - `report`: what there is to be told
+//! - `snapshot`: reading a segment's tables and objects
+//! - `facts`: what the state of an object says, by kind
+//! - `people`: who is meant
 
 mod facts;
+mod people;
 mod report;
 mod snapshot;
 
 use std::fs;
 
-pub use report::{Fact, ObjectReport, ParticipantReport, Process, Report};
+pub use report::{Fact, Holder, Named, ObjectReport, ParticipantReport, Process, Report};
 use snapshot::Snapshot;
 
 use crate::error::SegmentError;

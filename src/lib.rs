@@ -34,6 +34,14 @@
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
 //! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a living popper; what was cut short is there wholly or not at all |
 //! | [`queue::Lease`], `JoinableQueue` | what its dead holder has not acknowledged is delivered again, and says so |
+//! | [`sync::ReentrantMutex`] | all levels of the dead are given back; the next locker is told |
+//! | [`sync::RwLock`] | dead readers and writers are evicted; the next is told of a writer's death |
+//! | [`sync::Condvar`] | a killed waiter hangs nobody, and what it was notified of goes to another |
+//! | [`sync::Semaphore`] | counts stay right, nobody is stranded; a killed holder's permit is not given back |
+//! | [`sync::BoundedSemaphore`] | permits belong to their holder; a killed holder's come back |
+//! | [`sync::Event`] | it is set or it is not; a killed setter delays a waiter by at most 100 ms |
+//! | [`sync::Barrier`] | it breaks for all, instead of waiting for the dead |
+//! | [`sync::Once`] | it is not done; the next caller does it, and is told |
 //!
 //! A process is repaired after when its death is *proven* (the kernel holds a lock for each participant and drops it with the
 //! process), never on a timeout: a stopped process is alive.
@@ -57,8 +65,10 @@
 //!
 //! - `process` (default): implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
-//! - `bench`: the machinery that measures; `cli`: the `breezeway` command.
-//! - `raw_sync`: a [`sync::Mutex`] handed to `raw_sync` code.
+//! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
+//! - `bench`: the machinery that measures.
+//! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`bench`] and
+//!   [`inspect`].
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]

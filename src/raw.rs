@@ -18,6 +18,7 @@
 //! - [`semaphore`]: a count of permits
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
+//! - [`tally`]: what has happened, for who looks from outside
 //! - [`words`]: copies through shared words
 
 pub(crate) mod barrier;
@@ -46,6 +47,7 @@ pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 pub(crate) mod seqlock;
 pub(crate) mod spsc;
+pub(crate) mod tally;
 #[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.
 pub(crate) mod words;
 

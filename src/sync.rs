@@ -6,7 +6,7 @@
 //! - [`Event`]: a flag to wait for
 //! - [`Mutex`]: one at a time
 //! - [`Once`]: something to be done once
-//! - `raw_sync`: a mutex handed to `raw_sync` code (feature `raw_sync`)
+//! - `raw_sync`: a mutex or an event handed to `raw_sync` code (feature `raw_sync`)
 //! - [`ReentrantMutex`]: one thread at a time, which may lock it again
 //! - [`RwLock`]: one that writes at a time, or any number that read
 //! - [`Semaphore`]: so many at a time, or so many things to take

@@ -8,6 +8,7 @@
 //! - [`liveness`]: locks that the kernel drops when their holder dies
 //! - [`process`]: who this process is, and whether another still is
 //! - [`robust`]: the process-shared robust pthread mutex
+//! - [`watching`]: what other processes are, and where they sleep
 
 pub(crate) mod barrier;
 pub(crate) mod clock;
@@ -17,3 +18,4 @@ pub(crate) mod futex;
 pub(crate) mod liveness;
 pub(crate) mod process;
 pub(crate) mod robust;
+pub(crate) mod watching;

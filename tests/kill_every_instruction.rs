@@ -55,7 +55,10 @@ mod kill {
     pub(crate) mod cases {
         pub(crate) mod after_death;
         pub(crate) mod atomic;
+        pub(crate) mod barrier;
         pub(crate) mod bytes;
+        pub(crate) mod condvar;
+        pub(crate) mod condvar_slots;
         pub(crate) mod creation;
         pub(crate) mod crowd;
         pub(crate) mod element;
@@ -72,11 +75,16 @@ mod kill {
         pub(crate) mod mpmc;
         pub(crate) mod mutex;
         pub(crate) mod news;
+        pub(crate) mod notified;
         pub(crate) mod number;
         pub(crate) mod object;
         pub(crate) mod once;
         pub(crate) mod ownerless;
         pub(crate) mod participant;
+        pub(crate) mod permits;
+        pub(crate) mod reentrant;
+        pub(crate) mod rwlock;
+        pub(crate) mod rwlock_wait;
         pub(crate) mod section;
         pub(crate) mod semaphore;
         pub(crate) mod sleeper;
@@ -91,8 +99,9 @@ mod kill {
 }
 
 use kill::cases::{
-    after_death, atomic, bytes, creation, crowd, element, ends, event, frozen, guest, late, mpmc, mutex,
-    news, object, once, ownerless, participant, section, semaphore, sleeper, spsc, stranded, value, waiter,
+    after_death, atomic, barrier, bytes, condvar, creation, crowd, element, ends, event, frozen, guest, late,
+    mpmc, mutex, news, notified, object, once, ownerless, participant, permits, reentrant, rwlock,
+    rwlock_wait, section, semaphore, sleeper, spsc, stranded, value, waiter,
 };
 #[cfg(feature = "serde")]
 use kill::cases::{job, message};
@@ -110,9 +119,27 @@ const CASES: &[Case] = &[
     case("mutex_unlock_with_waiter", waiter::unlock),
     case("mutex_wait_for_nobody", ownerless::wait),
     case("mutex_woken_waiter", stranded::waiter),
+    case("reentrant_mutex_lock_unlock", reentrant::levels),
+    case("reentrant_mutex_recoverer", reentrant::recoverer),
+    case("reentrant_mutex_unlock_with_waiter", reentrant::unlock_with_waiter),
+    case("reentrant_mutex_wait", reentrant::wait),
+    case("reentrant_mutex_by_two_mappings", reentrant::two_mappings),
+    case("condvar_notify_nobody", condvar::notify_nobody),
+    case("condvar_notify_one_with_sleepers", condvar::notify_one),
+    case("condvar_notify_n_with_sleepers", condvar::notify_n),
+    case("condvar_notify_all_with_sleepers", condvar::notify_all),
+    case("condvar_add_locked_with_sleeper", condvar::add_locked),
+    case("condvar_add_and_notify_with_sleeper", condvar::add_and_notify),
+    case("condvar_wait", condvar::wait),
+    case("condvar_wait_reentrant", condvar::wait_reentrant),
+    case("condvar_woken_waiter", notified::woken_waiter),
+    case("condvar_woken_waiter_reentrant", notified::woken_waiter_reentrant),
+    case("condvar_repairer", notified::repairer),
     case("semaphore_acquire", semaphore::acquire),
     case("semaphore_release", semaphore::release),
     case("semaphore_acquire_and_drop", semaphore::both),
+    case("semaphore_refused", semaphore::refused),
+    case("semaphore_drop_with_sleeper", semaphore::drop_with_sleeper),
     case("semaphore_release_with_sleepers", semaphore::release_with_sleepers),
     case("semaphore_wait", semaphore::wait),
     case("semaphore_woken_waiter", semaphore::woken_waiter),
@@ -121,9 +148,47 @@ const CASES: &[Case] = &[
     case("event_set_with_sleepers", event::set_with_sleepers),
     case("event_pulse_with_sleepers", event::pulse_with_sleepers),
     case("event_wait", event::wait),
+    case("event_woken_waiter", event::woken_waiter),
+    case("event_set_after_death", event::set_after_death),
     case("once_call", once::call),
     case("once_call_with_waiter", once::call_with_waiter),
+    case("once_complete_with_waiter", once::complete_with_waiter),
+    case("once_panic", once::panic),
+    case("once_panic_with_waiter", once::panic_with_waiter),
+    case("once_refused", once::refused),
+    case("once_wait", once::wait),
     case("once_recoverer", once::recoverer),
+    case("barrier_wait", barrier::wait),
+    case("barrier_woken_waiter", barrier::woken_waiter),
+    case("barrier_pass_with_sleepers", barrier::last),
+    case("barrier_pass_again_with_sleeper", barrier::last_again),
+    case("barrier_try_wait_with_sleepers", barrier::last_without_waiting),
+    case("barrier_abort_with_sleepers", barrier::abort),
+    case("barrier_reset_with_sleepers", barrier::reset),
+    case("barrier_reap_with_sleeper", barrier::reap),
+    case("bounded_semaphore_acquire", permits::acquire),
+    case("bounded_semaphore_release", permits::release),
+    case("bounded_semaphore_release_with_sleepers", permits::release_with_sleepers),
+    case("bounded_semaphore_refused", permits::refused),
+    case("bounded_semaphore_wait", permits::wait),
+    case("bounded_semaphore_woken_waiter", permits::woken_waiter),
+    case("bounded_semaphore_acquire_after_death", permits::acquire_after_death),
+    case("bounded_semaphore_reap", permits::reap),
+    case("rwlock_read", rwlock::read),
+    case("rwlock_write", rwlock::write),
+    case("rwlock_refused", rwlock::refused),
+    case("rwlock_read_unlock_with_sleepers", rwlock::read_unlock_with_sleepers),
+    case("rwlock_write_unlock_with_sleepers", rwlock::write_unlock_with_sleepers),
+    case("rwlock_write_after_writer", rwlock::write_after_writer),
+    case("rwlock_write_after_reader", rwlock::write_after_reader),
+    case("rwlock_read_after_writer", rwlock::read_after_writer),
+    case("rwlock_reap", rwlock::reap),
+    case("rwlock_reap_with_others", rwlock::reap_with_others),
+    case("rwlock_wait_to_read", rwlock_wait::read),
+    case("rwlock_wait_to_write", rwlock_wait::write),
+    case("rwlock_woken_reader", rwlock_wait::woken_reader),
+    case("rwlock_woken_writer", rwlock_wait::woken_writer),
+    case("rwlock_write_gives_up", rwlock_wait::write_gives_up),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),

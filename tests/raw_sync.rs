@@ -10,10 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use breezeway::sync::{Mutex, RawSyncMutex};
+use breezeway::sync::{Event, Mutex, RawSyncMutex};
 use breezeway::{Atomic, LockError, Segment};
 use memmap2::MmapRaw;
 use raw_sync::Timeout;
+use raw_sync::events::{EventImpl, EventState};
 use raw_sync::locks::{LockImpl, LockInit};
 use support::process::{is_parked, thread_id, until_parked};
 use support::{Role, Watchdog, listen, role, say, unique};
@@ -25,6 +26,7 @@ fn in_a_child() {
     match arguments[..] {
         [what, "ours", name] => with_lock(what, &ours(&Mutex::open(name).unwrap())),
         [what, "theirs", path] => with_lock(what, &*theirs(path).1),
+        ["wait", name] => wait_for_it(&Event::open(name).unwrap()),
         ["count", name, rounds] => count(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
         _ => unreachable!("{arguments:?}"),
     }
@@ -37,6 +39,14 @@ fn with_lock(what: &str, lock: &dyn LockImpl) {
     say(if what == "hold" { "holding" } else { "locked" });
     listen();
     drop(guard);
+}
+
+/// The same of an event.
+fn wait_for_it(event: &dyn EventImpl) {
+    say(&thread_id());
+    event.wait(Timeout::Infinite).unwrap();
+    say("through");
+    listen();
 }
 
 fn ours(mutex: &Mutex) -> RawSyncMutex {
@@ -207,4 +217,28 @@ fn a_killed_holder_passes_ours_on_and_hangs_everyone_with_theirs() {
         std::thread::sleep(Duration::from_millis(50));
     }
     waiter.kill();
+}
+
+#[test]
+fn their_code_waits_for_our_event() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("raw-sync-event");
+    let ours = Event::create(&name).unwrap();
+    let event: &dyn EventImpl = &ours;
+
+    let mut waiter = Role::spawn("in_a_child", &["wait", &name]);
+    let mut killed = Role::spawn("in_a_child", &["wait", &name]);
+    until_parked(&waiter.hear());
+    until_parked(&killed.hear());
+    killed.kill();
+    event.set(EventState::Signaled).unwrap();
+    assert_eq!(waiter.hear(), "through");
+    waiter.tell("done");
+    assert!(waiter.join().success());
+
+    event.wait(Timeout::Val(Duration::ZERO)).unwrap();
+    event.set(EventState::Clear).unwrap();
+    assert!(!ours.is_set());
+    let error = event.wait(Timeout::Val(Duration::from_millis(20))).unwrap_err();
+    assert_eq!(error.downcast_ref::<LockError>(), Some(&LockError::Timeout));
 }

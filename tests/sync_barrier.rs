@@ -199,14 +199,20 @@ fn abort_and_reset_among_all() {
     let _watchdog = Watchdog::start(60);
     let (barrier, other) = (Barrier::new(PARTIES).unwrap(), Barrier::new(PARTIES).unwrap());
     let results = in_threads(PARTIES, |n| {
-        let first = if n == PARTIES / 2 { Ok(barrier.abort()) } else { barrier.wait().map(|_| ()) };
+        let first = if n == PARTIES / 2 {
+            barrier.abort();
+            None
+        } else {
+            Some(barrier.wait())
+        };
         if other.wait().unwrap().is_leader() {
             barrier.reset();
         }
         other.wait().unwrap();
         (first, barrier.wait())
     });
-    assert_eq!(results.iter().filter(|(first, _)| first.is_err()).count(), PARTIES - 1);
+    let firsts = results.iter().filter_map(|(first, _)| *first);
+    assert!(firsts.eq([Err(LockError::Broken); PARTIES - 1]));
     assert_one_of_each(results.into_iter().map(|(_, again)| again.unwrap()).collect());
 }
 
@@ -304,6 +310,31 @@ fn evil_words() {
         barrier.reset();
         assert!(!barrier.is_broken());
     }
+}
+
+/// What the directory says of a barrier cannot be, and neither who opens it nor who leaves the segment comes to grief.
+#[test]
+fn evil_numbers_of_parties() {
+    let _watchdog = Watchdog::start(60);
+    /// Where an entry of the directory has the number of elements, behind its name.
+    const COUNT: u64 = 96;
+    let scratch = Scratch::new("barrier-parties");
+    let path = scratch.file("segment");
+    let segment = Segment::options().create_file(&path, 1 << 16).unwrap();
+    let _barrier = segment.add::<Barrier>("it", 3).unwrap();
+    let mut name = [0; 64];
+    name[..2].copy_from_slice(b"it");
+    let bytes = std::fs::read(&path).unwrap();
+    let entry = bytes.windows(64).position(|window| window == name).unwrap() as u64;
+    for count in [0, 1, 2, 4, 1024, 1025, 1 << 32, 1 << 60, u64::MAX] {
+        support::scratch::patch(&path, entry + COUNT, &count.to_ne_bytes());
+        let again = Segment::open_file(&path).unwrap();
+        assert!(matches!(again.get::<Barrier>("it"), Err(SegmentError::Corrupt { .. })), "{count}");
+        // A participant from here on, which leaves.
+        assert!(again.reap().is_ok());
+    }
+    support::scratch::patch(&path, entry + COUNT, &3_u64.to_ne_bytes());
+    assert!(segment.get::<Barrier>("it").is_ok());
 }
 
 #[cfg(feature = "serde")]

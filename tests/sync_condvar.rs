@@ -81,6 +81,36 @@ fn in_a_child() {
             scene.ready.fetch_sub(1, Relaxed);
             say(if guard.unwrap().recovered() { "recovered" } else { "ready" });
         }
+        "wait in threads" => std::thread::scope(|scope| {
+            for _ in 0..arguments[2].parse().unwrap() {
+                scope.spawn(|| drop(scene.condvar.wait(scene.mutex.lock().unwrap())));
+            }
+        }),
+        "change" => {
+            let guard = scene.mutex.lock().unwrap();
+            scene.ready.fetch_add(1, Relaxed);
+            drop(guard);
+            say("changed");
+        }
+        "change and hold" => {
+            let _guard = scene.mutex.lock().unwrap();
+            scene.ready.fetch_add(1, Relaxed);
+            say("changed");
+            listen();
+        }
+        "wait for four" => {
+            let guard = scene.mutex.lock().unwrap();
+            drop(scene.condvar.wait_while(guard, || scene.ready.load(Relaxed) != 4).unwrap());
+            say("four");
+            // It is not told of the fifth.
+            let (begin, timeout) = (Instant::now(), Duration::from_millis(100));
+            let guard = scene.mutex.lock().unwrap();
+            let four = || scene.ready.load(Relaxed) == 4;
+            let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, four).unwrap();
+            assert!(result.timed_out() && begin.elapsed() >= timeout);
+            drop(guard);
+            say("still four");
+        }
         "hold" => {
             let _guard = scene.mutex.lock().unwrap();
             say("holding");
@@ -135,21 +165,41 @@ fn so_many_are_notified_as_asked() {
     let guard = scene.mutex.lock().unwrap();
     assert_eq!(scene.condvar.notify_n(2), 2);
     drop(guard);
-    for sleeper in sleepers.drain(..2) {
-        { sleeper }.hear();
+    // They stay alive: a death would make everybody look again.
+    for sleeper in &mut sleepers[..2] {
+        assert_eq!(sleeper.hear(), "woken");
     }
     scene.until_waiting(4);
     assert_eq!(scene.condvar.notify_one(), 1);
-    assert_eq!({ sleepers.remove(0) }.hear(), "woken");
+    assert_eq!(sleepers[2].hear(), "woken");
+    scene.until_waiting(3);
     assert_eq!(scene.condvar.notify_n(5), 3);
-    for sleeper in sleepers {
-        assert_eq!({ sleeper }.hear(), "woken");
+    for sleeper in &mut sleepers[3..] {
+        assert_eq!(sleeper.hear(), "woken");
     }
     scene.until_waiting(0);
     assert_eq!(
         (scene.condvar.notify_one(), scene.condvar.notify_n(3), scene.condvar.notify_all()),
         (0, 0, 0)
     );
+}
+
+/// CPython's `test_waitfor` and `test_waitfor_timeout`: a notification without the condition is no reason to go on.
+#[test]
+fn a_condition_in_another_process() {
+    let _watchdog = Watchdog::start(60);
+    let (name, scene) = Scene::create("condvar-four");
+    let mut waiter = Role::spawn("in_a_child", &["wait for four", &name]);
+    for _ in 0..4 {
+        let guard = scene.mutex.lock().unwrap();
+        scene.ready.fetch_add(1, Relaxed);
+        drop(guard);
+        // It has its slot yet when it comes back to look.
+        until(|| scene.condvar.notify_one() == 1);
+    }
+    assert_eq!(waiter.hear(), "four");
+    assert_eq!(waiter.hear(), "still four");
+    scene.until_waiting(0);
 }
 
 #[test]
@@ -342,5 +392,8 @@ fn a_copy() {
 #[test]
 fn a_forked_child_does_not_wait_with_a_copy_of_a_guard() {
     let _watchdog = Watchdog::start(60);
-    assert_eq!(Role::spawn("in_a_child", &["fork"]).hear(), "done");
+    let mut parent = Role::spawn("in_a_child", &["fork"]);
+    assert_eq!(parent.hear(), "done");
+    parent.tell("end");
+    assert!(parent.join().success());
 }

@@ -22,6 +22,7 @@ fn in_a_child() {
         ["wait", name] => wait(&Event::open(name).unwrap()),
         ["set", name] => assert!(Event::open(name).unwrap().set()),
         ["fork", name] => fork_and_wait(&Event::open(name).unwrap()),
+        ["no place"] => fork_where_no_place_is(),
         ["work", name] => work(&Segment::open(name).unwrap()),
         _ => unreachable!("{arguments:?}"),
     }
@@ -47,6 +48,21 @@ fn fork_and_wait(event: &Event) {
     assert!(!event.is_set());
     say("done");
     listen();
+}
+
+/// The child cannot be a participant. It can do what it need not be one for.
+fn fork_where_no_place_is() {
+    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let event = segment.add::<Event>("it", ()).unwrap();
+    fork(|| {
+        assert_eq!(event.wait(), Err(LockError::NotAttached));
+        assert_eq!(event.wait_timeout(Duration::MAX), Err(LockError::NotAttached));
+        assert_eq!(event.try_wait(), Err(LockError::WouldBlock));
+        assert!(event.set());
+        assert_eq!((event.wait(), event.is_set()), (Ok(()), true));
+    })
+    .join();
+    event.wait().unwrap();
 }
 
 /// Does what there is to do, and waits for more, for ever.
@@ -183,6 +199,12 @@ fn a_forked_child_waits_for_its_parent() {
     parent.tell("set");
     assert_eq!(parent.hear(), "done");
     assert!(!event.is_set());
+}
+
+#[test]
+fn who_cannot_be_a_participant_waits_for_nothing() {
+    let _watchdog = Watchdog::start(60);
+    assert!(Role::spawn("in_a_child", &["no place"]).join().success());
 }
 
 /// Who clears the event before it looks for work misses none, and whoever replaces a killed one finds what that one left.

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use breezeway::sync::Once;
 use breezeway::{Atomic, LockError, Segment, SegmentError, Value};
 use support::death::kill_and_keep;
-use support::process::{thread_id, until_parked};
-use support::scratch::patch;
+use support::fork::fork;
+use support::process::{resume, stop, thread_id, until_parked};
+use support::scratch::{Scratch, patch};
 use support::{Role, Watchdog, listen, role, say, unique};
 
 #[test]
@@ -23,8 +24,10 @@ fn in_a_child() {
     match arguments[..] {
         ["race", name] => race(&Segment::open(name).unwrap()),
         ["linger", name] => linger(&Once::open(name).unwrap()),
+        ["linger in", file] => linger(&Segment::open_file(file).unwrap().get("it").unwrap()),
         ["call", name] => call(&Once::open(name).unwrap()),
         ["fork", name] => fork_in_it(&Once::open(name).unwrap()),
+        ["no place"] => fork_where_no_place_is(),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -101,6 +104,23 @@ fn fork_in_it(once: &Once) {
     listen();
 }
 
+/// The child cannot be a participant.
+fn fork_where_no_place_is() {
+    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let once = segment.add::<Once>("it", ()).unwrap();
+    fork(|| {
+        let refused = Err(LockError::NotAttached);
+        assert_eq!(once.call_once(|_| unreachable!()), refused);
+        assert_eq!(once.try_call_once(|_| unreachable!()), refused);
+        assert_eq!(once.call_once_timeout(Duration::MAX, |_| unreachable!()), refused);
+        assert!(!once.is_completed());
+    })
+    .join();
+    once.call_once(|_| {}).unwrap();
+    // That it is done, anybody may know.
+    fork(|| once.call_once(|_| unreachable!()).unwrap()).join();
+}
+
 #[test]
 fn the_short_forms_make_open_and_find() {
     let name = unique("once");
@@ -169,6 +189,69 @@ fn who_comes_while_somebody_is_at_it_waits_or_is_told() {
     first.tell("end");
     assert_eq!((first.hear(), second.hear()), ("done".to_owned(), "was done".to_owned()));
     once.call_once(|_| unreachable!()).unwrap();
+}
+
+/// It lives.
+#[test]
+fn who_stands_still_in_it_is_waited_for() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("once-stopped");
+    let once = Once::create(&name).unwrap();
+    let mut first = Role::spawn("in_a_child", &["linger", &name]);
+    assert_eq!(first.hear(), "at it");
+    let mut second = Role::spawn("in_a_child", &["call", &name]);
+    until_parked(&second.hear());
+    stop(first.pid());
+    // Longer than one sleep may be.
+    let waited = once.call_once_timeout(Duration::from_millis(250), |_| unreachable!());
+    assert_eq!(waited, Err(LockError::Timeout));
+    assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
+    resume(first.pid());
+    first.tell("end");
+    assert_eq!((first.hear(), second.hear()), ("done".to_owned(), "was done".to_owned()));
+}
+
+/// A waiter's death is nobody's business.
+#[test]
+fn a_death_of_who_waits_changes_nothing() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("once-waiter");
+    let once = Once::create(&name).unwrap();
+    let mut first = Role::spawn("in_a_child", &["linger", &name]);
+    assert_eq!(first.hear(), "at it");
+    let mut waiters = [0, 1].map(|_| Role::spawn("in_a_child", &["call", &name]));
+    waiters.iter_mut().for_each(|waiter| until_parked(&waiter.hear()));
+    let [dead, mut live] = waiters;
+    dead.kill();
+    first.tell("end");
+    assert_eq!((first.hear(), live.hear()), ("done".to_owned(), "was done".to_owned()));
+    assert!(once.is_completed());
+}
+
+/// The thread that has its lock is unknown where the copy is.
+#[test]
+fn a_copy_of_its_file_knows_that_somebody_was_at_it() {
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("once-copy");
+    let (file, copy) = (scratch.file("it"), scratch.file("copy"));
+    let segment = Segment::create_file(&file, 1 << 16).unwrap();
+    let once = segment.add::<Once>("it", ()).unwrap();
+    let mut first = Role::spawn("in_a_child", &["linger in", file.to_str().unwrap()]);
+    assert_eq!(first.hear(), "at it");
+    std::fs::copy(&file, &copy).unwrap();
+    let mut told = None;
+    let copied = Segment::open_file(&copy).unwrap().get::<Once>("it").unwrap();
+    copied.call_once(|state| told = Some(state.recovered())).unwrap();
+    assert_eq!(told, Some(true));
+    first.tell("end");
+    assert_eq!(first.hear(), "done");
+    assert!(once.is_completed());
+}
+
+#[test]
+fn who_cannot_be_a_participant_does_nothing() {
+    let _watchdog = Watchdog::start(60);
+    assert!(Role::spawn("in_a_child", &["no place"]).join().success());
 }
 
 #[test]

@@ -207,6 +207,8 @@ fn a_forked_child_drops_copies_of_guards() {
     let _watchdog = Watchdog::start(60);
     let mut parent = Role::spawn("in_a_child", &["fork", &unique("reentrant-fork")]);
     assert_eq!(parent.hear(), "done");
+    parent.tell("end");
+    assert!(parent.join().success());
 }
 
 /// What a peer that keeps to no rules writes over the number of guards.
@@ -233,4 +235,38 @@ fn any_number_of_levels_is_survived() {
         drop(first);
         assert!(is_free(&mutex));
     }
+}
+
+/// One thread gives back by a damaged count what another has in the meantime, and does not take its mapping from under it.
+#[test]
+fn a_damaged_count_gives_back_nothing_of_others() {
+    const BESIDE: u64 = 56;
+    let name = unique("reentrant-robbed");
+    let watcher = ReentrantMutex::create(&name).unwrap();
+    let at = watcher.segment().objects().unwrap()[0].offset + BESIDE;
+    let mutex = ReentrantMutex::open(&name).unwrap();
+    let (first, second) = (mutex.lock().unwrap(), mutex.lock().unwrap());
+    patch(&watcher.segment().path().unwrap(), at, &0_u64.to_ne_bytes());
+    drop(first);
+    std::thread::scope(|scope| {
+        let (tell, hear) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let mutex = &mutex;
+        scope.spawn(move || {
+            core::mem::forget(mutex.lock().unwrap());
+            tell.send(()).unwrap();
+            let _ = ended.recv();
+        });
+        hear.recv().unwrap();
+        drop(second);
+        assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
+        drop(end);
+    });
+    drop(mutex);
+    assert_eq!(
+        watcher.segment().participants().unwrap().len(),
+        2,
+        "a thread's list of locks runs through it"
+    );
+    assert!(watcher.lock().unwrap().recovered());
 }

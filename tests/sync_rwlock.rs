@@ -12,6 +12,7 @@ use breezeway::sync::{Mutex, RwLock};
 use breezeway::{Atomic, LockError, Segment, SegmentError};
 use support::fork::fork;
 use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
+use support::scratch::Scratch;
 use support::waiting::asleep;
 use support::{Role, Watchdog, listen, role, say, unique};
 
@@ -63,17 +64,27 @@ fn forget_a_reader(lock: &RwLock) {
 
 /// A forked child drops copies of its parent's guards, and takes the lock as itself.
 fn hand_down(lock: &RwLock) {
-    let guard = lock.read().unwrap();
+    let mut guard = Some(lock.read().unwrap());
     fork(|| {
-        drop(guard);
+        drop(guard.take());
         assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock), "the parent reads on");
         drop(lock.read().unwrap());
         std::mem::forget(lock.read().unwrap());
     })
     .join();
     // The child has died with a guard of its own.
-    let guard = lock.write_timeout(Duration::from_millis(300)).err();
-    assert_eq!(guard, Some(LockError::Timeout), "this process reads");
+    let refusal = lock.write_timeout(Duration::from_millis(300)).err();
+    assert_eq!(refusal, Some(LockError::Timeout), "this process reads");
+    drop(guard);
+    drop(lock.write().unwrap());
+    let mut guard = Some(lock.write().unwrap());
+    fork(|| {
+        drop(guard.take());
+        assert_eq!(lock.try_read().err(), Some(LockError::WouldBlock), "the parent writes on");
+        assert_eq!(lock.write_timeout(Duration::from_millis(3)).err(), Some(LockError::Timeout));
+    })
+    .join();
+    drop(guard);
     say("forked");
     listen();
 }
@@ -164,14 +175,15 @@ fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
         let segment = options.create_anonymous(1 << 20).unwrap();
         let lock = segment.add::<RwLock>("lock", ()).unwrap();
         drop(lock.write().unwrap());
-        let _reader = segment.get::<RwLock>("lock").unwrap().read().unwrap();
+        let other = segment.get::<RwLock>("lock").unwrap();
+        let _reader = other.read().unwrap();
         assert!(segment.get_or_add::<RwLock>("lock", ()).unwrap().try_write().is_err());
         assert!(matches!(segment.get::<Mutex>("lock"), Err(SegmentError::TypeMismatch { .. })));
         assert!(matches!(segment.add::<RwLock>("lock", ()), Err(SegmentError::ObjectExists { .. })));
     }
-    let small = Segment::options().participants(1000).create_anonymous(32 << 10);
+    let small = Segment::options().participants(1000).create_anonymous(100 << 10);
     let no_room = small.and_then(|segment| segment.add::<RwLock>("lock", ()));
-    assert!(matches!(no_room, Err(SegmentError::NoSpace { .. })));
+    assert!(matches!(no_room, Err(SegmentError::OutOfSpace { .. })));
     let name = unique("rwlock-again");
     let _first = RwLock::open_or_create(&name).unwrap();
     drop(RwLock::open_or_create(&name).unwrap().read().unwrap());
@@ -355,7 +367,8 @@ fn guards_that_were_forgotten_go_with_their_process_or_thread() {
     assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
     drop(other);
     assert!(lock.try_write().is_ok());
-    // A thread that is no more, of a process that lives on. Nobody but who wants the lock finds out.
+    // A thread that is no more, of a process that lives on, which keeps the memory mapped. Nobody but who wants the lock finds out.
+    let lock = RwLock::new().unwrap();
     let clone = lock.clone();
     std::thread::spawn(move || std::mem::forget(clone.write().unwrap())).join().unwrap();
     assert!(lock.read().unwrap().recovered());
@@ -372,6 +385,27 @@ fn a_forked_child_is_another_reader() {
     parent.tell("end");
     assert!(parent.join().success());
     assert!(!lock.write().unwrap().recovered());
+}
+
+/// A copy of the file is what the disk has of it after a power failure.
+#[test]
+fn guards_held_when_the_machine_went_down_are_gone() {
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("rwlock-outage");
+    let segment = Segment::create_file(scratch.file("before"), 1 << 16).unwrap();
+    let lock = segment.add::<RwLock>("lock", ()).unwrap();
+    let copy = |after: &str| {
+        std::fs::copy(scratch.file("before"), scratch.file(after)).unwrap();
+        Segment::open_file(scratch.file(after)).unwrap().get::<RwLock>("lock").unwrap()
+    };
+    let guard = lock.read().unwrap();
+    assert!(!copy("read").write().unwrap().recovered());
+    drop(guard);
+    let _guard = lock.write().unwrap();
+    let written = copy("written");
+    assert!(written.read().unwrap().recovered());
+    assert!(written.write().unwrap().recovered());
+    assert!(!written.write().unwrap().recovered());
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn in_a_child() {
         ["crowd", name, rounds] => crowd(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
         ["consume", name] => consume(&Segment::open(name).unwrap()),
         ["fork", name] => fork_with_a_permit(&Semaphore::open(name).unwrap()),
+        ["no place"] => fork_where_no_place_is(),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -101,6 +102,22 @@ fn fork_with_a_permit(semaphore: &Semaphore) {
     drop(permit);
     say("done");
     listen();
+}
+
+/// The child cannot be a participant.
+fn fork_where_no_place_is() {
+    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let semaphore = segment.add::<Semaphore>("it", 1).unwrap();
+    fork(|| {
+        let refused = Some(LockError::NotAttached);
+        assert_eq!(semaphore.acquire().err(), refused);
+        assert_eq!(semaphore.try_acquire().err(), refused);
+        assert_eq!(semaphore.acquire_timeout(Duration::MAX).err(), refused);
+        assert_eq!(semaphore.release(1).err(), refused);
+        assert_eq!(semaphore.available(), 1);
+    })
+    .join();
+    drop(semaphore.acquire().unwrap());
 }
 
 #[test]
@@ -225,7 +242,7 @@ fn threads_take_turns() {
             });
         }
     });
-    assert_eq!(sum.into_inner(), 20_000);
+    assert_eq!((sum.into_inner(), semaphore.available()), (20_000, 1));
 }
 
 #[test]
@@ -267,7 +284,7 @@ fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
     semaphore.release(1).unwrap();
     resume(waiters[0].pid());
     assert_eq!(waiters[0].hear(), "acquired");
-    waiters.into_iter().for_each(|waiter| kill_running(waiter));
+    waiters.into_iter().for_each(kill_running);
     assert_eq!(semaphore.available(), 0);
 }
 
@@ -310,6 +327,12 @@ fn a_forked_childs_copy_of_a_permit_does_nothing() {
     let mut parent = Role::spawn("in_a_child", &["fork", &name]);
     assert_eq!(parent.hear(), "done");
     assert_eq!(semaphore.available(), 3);
+}
+
+#[test]
+fn who_cannot_be_a_participant_acquires_and_releases_nothing() {
+    let _watchdog = Watchdog::start(60);
+    assert!(Role::spawn("in_a_child", &["no place"]).join().success());
 }
 
 #[test]

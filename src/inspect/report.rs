@@ -8,9 +8,9 @@ use std::path::PathBuf;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Process {
-    /// Its id, in the namespace of whoever attached.
+    /// Its id, in the pid namespace that it counts itself in.
     pub pid: u32,
-    /// What it was started as; empty where it is no more, or another's.
+    /// Its command line; empty where it is no more, or hidden.
     pub command: String,
 }
 
@@ -22,6 +22,7 @@ pub struct ParticipantReport {
     /// From 1 on.
     pub id: u32,
     /// Which process it is, or was.
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub process: Process,
     /// The process's name when it attached.
     pub name: String,
@@ -29,6 +30,22 @@ pub struct ParticipantReport {
     pub attached_at: u64,
     /// Whether it is alive; the kernel vouches for it.
     pub alive: bool,
+}
+
+/// A process that has something of an object, or waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Holder {
+    /// Which participant it is, where that is known.
+    pub participant: Option<u32>,
+    /// Which process; `None` where the object names a participant that there is not.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub process: Option<Process>,
+    /// Whether it is alive.
+    pub alive: bool,
+    /// How many it has of what it has: permits, slots, sleeping threads.
+    pub times: u64,
 }
 
 /// Something that the state of an object says.
@@ -40,13 +57,14 @@ pub enum Fact {
     Count(u64),
     /// Yes or no.
     Is(bool),
-    /// In words.
-    Text(String),
-    /// This participant, or more than one of them.
-    Participants(Vec<u32>),
-    /// This process.
-    Process(Process),
+    /// In a word.
+    Text(&'static str),
+    /// These, or nobody.
+    Holders(Vec<Holder>),
 }
+
+/// Facts, each with its name: a word, or more of them with underscores between.
+pub type Named<T> = Vec<(&'static str, T)>;
 
 /// An object of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +81,14 @@ pub struct ObjectReport {
     pub offset: u64,
     /// Bytes.
     pub length: u64,
-    /// What its state says, each with its name.
-    pub facts: Vec<(&'static str, Fact)>,
+    /// What its state says.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
+    pub facts: Named<Fact>,
+    /// Who sleeps on one of its words. Those whom this process may not look at are left out, and so are those who still spin.
+    pub waiters: Vec<Holder>,
+    /// What has happened at it since it was made. These numbers only grow.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
+    pub counters: Named<u64>,
 }
 
 /// A segment.
@@ -90,6 +114,10 @@ pub struct Report {
     pub persistent: bool,
     /// Nobody alive has it, and it is not persistent: whoever makes one of this name replaces it.
     pub stale: bool,
+    /// Participants that there can be at a time.
+    pub participants_max: u32,
+    /// Objects that there can be.
+    pub objects_max: u32,
     /// Who has it attached, or died attached, by id.
     pub participants: Vec<ParticipantReport>,
     /// What is in it, in the order in which it was added; up to the first that makes no sense.
@@ -115,17 +143,40 @@ impl fmt::Display for Process {
     }
 }
 
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.participant, &self.process) {
+            (Some(id), Some(process)) => write!(f, "#{id} {process}")?,
+            (None, Some(process)) => write!(f, "{process}")?,
+            (Some(id), None) => write!(f, "#{id}, which is nobody")?,
+            (None, None) => f.write_str("somebody")?,
+        }
+        if self.times > 1 {
+            write!(f, " × {}", self.times)?;
+        }
+        f.write_str(if self.alive || self.process.is_none() { "" } else { ", dead" })
+    }
+}
+
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => write!(f, "{count}"),
             Self::Is(is) => f.write_str(if *is { "yes" } else { "no" }),
             Self::Text(text) => f.write_str(text),
-            Self::Process(process) => write!(f, "{process}"),
-            Self::Participants(ids) => {
-                let ids: Vec<String> = ids.iter().map(|id| format!("#{id}")).collect();
-                f.write_str(if ids.is_empty() { "nobody".to_owned() } else { ids.join(", ") }.as_str())
+            Self::Holders(holders) if holders.is_empty() => f.write_str("nobody"),
+            Self::Holders(holders) => {
+                let holders: Vec<String> = holders.iter().map(ToString::to_string).collect();
+                f.write_str(&holders.join("; "))
             }
         }
     }
+}
+
+#[cfg(feature = "serde")]
+fn as_map<T: serde::Serialize, S: serde::Serializer>(
+    named: &Named<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(named.iter().map(|(name, value)| (name, value)))
 }

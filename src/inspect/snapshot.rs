@@ -3,20 +3,18 @@
 #![allow(unsafe_code)]
 
 use core::mem::size_of;
-use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use bytemuck::{Pod, Zeroable};
 
 use super::facts;
-use super::report::{ObjectReport, ParticipantReport, Process, Report};
+use super::people::{self, People};
+use super::report::{ObjectReport, Report};
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Kind, entry_words};
-use crate::layout::header::{
-    DirectoryEntry, FLAG_PERSIST, Header, PARTICIPANT_FREE, ParticipantEntry, Tables, field_text,
-};
-use crate::primitive::AtomicU64;
+use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry, Tables, field_text};
+use crate::primitive::{AtomicU32, AtomicU64};
 use crate::raw::Cells;
 use crate::segment::directory;
 use crate::segment::geometry::Geometry;
@@ -24,11 +22,10 @@ use crate::segment::open::refusal;
 use crate::segment::place::Place;
 use crate::sys::file::{self, Status};
 use crate::sys::liveness;
+use crate::sys::process::Identity;
 
-/// Of an object larger than this, only the beginning is looked at.
-const LARGEST: u64 = 64 << 20;
-/// How much of it.
-const BEGINNING: u64 = 64 << 10;
+/// Of a longer object than this, only the beginning is looked at.
+const LONGEST: u64 = 64 << 20;
 
 /// A segment's file, open for reading.
 pub(super) struct Snapshot {
@@ -56,22 +53,28 @@ impl Snapshot {
     }
 
     pub(super) fn report(self) -> Report {
-        let (mut participants, mut objects) = (Vec::new(), Vec::new());
         let mut damage = self.damage.as_ref().map(ToString::to_string);
-        if damage.is_none() {
-            participants = self.participants();
-            damage = self.objects(&mut objects).err().map(|error| error.to_string());
+        let is_readable = damage.is_none();
+        let people = self.people(is_readable);
+        let mut objects = Vec::new();
+        if is_readable {
+            damage = self.objects(&people, &mut objects).err().map(|error| error.to_string());
         }
+        let header = &self.header;
+        let creator =
+            Identity { pid: header.creator_pid, start: header.creator_start, pidns: header.creator_pidns };
         let persistent = self.header.flags & FLAG_PERSIST != 0;
         Report {
             length: self.status.len,
             mode: self.status.mode,
             owner: self.status.owner,
             created_at: self.header.created_at,
-            creator: process(self.header.creator_pid),
+            creator: people::process(creator),
             persistent,
             stale: damage.is_none() && !persistent && !self.is_anybody_alive(),
-            participants,
+            participants_max: header.participants,
+            objects_max: header.directory_capacity,
+            participants: people.into_reports(),
             objects,
             damage,
             name: self.name,
@@ -88,22 +91,18 @@ impl Snapshot {
         liveness::is_anybody_alive(self.file.as_fd()).unwrap_or(true)
     }
 
-    fn participants(&self) -> Vec<ParticipantReport> {
+    /// The participants, if the table can be found.
+    fn people(&self, is_readable: bool) -> People {
         let tables = self.tables();
-        let all: Vec<ParticipantEntry> = self.table(tables.participants_at, tables.participants);
-        let taken = all.iter().zip(1..).filter(|(entry, _)| entry.state != PARTICIPANT_FREE);
-        let report = |(entry, id): (&ParticipantEntry, u32)| ParticipantReport {
-            id,
-            process: process(entry.pid),
-            name: field_text(&entry.name).unwrap_or("?").to_owned(),
-            attached_at: entry.attached_at,
-            alive: liveness::is_locked_elsewhere(self.file.as_fd(), id, 1).unwrap_or(true),
-        };
-        taken.map(report).collect()
+        let count = if is_readable { tables.participants } else { 0 };
+        let all: Vec<ParticipantEntry> = self.table(tables.participants_at, count);
+        let file = self.file.as_fd();
+        // Whom nobody can deny counts as alive, here as well.
+        People::new(&all, self.status.id, |id| liveness::is_locked_elsewhere(file, id, 1).unwrap_or(true))
     }
 
     /// The objects up to the first that makes no sense.
-    fn objects(&self, objects: &mut Vec<ObjectReport>) -> Result<(), SegmentError> {
+    fn objects(&self, people: &People, objects: &mut Vec<ObjectReport>) -> Result<(), SegmentError> {
         let tables = self.tables();
         let used = self.header.directory_used.min(u64::from(tables.directory_capacity)) as u32;
         let entries: Vec<DirectoryEntry> = self.table(tables.directory_at, used);
@@ -111,21 +110,24 @@ impl Snapshot {
         for (index, entry) in entries.iter().enumerate() {
             let at = tables.directory_at + (index * size_of::<DirectoryEntry>()) as u64;
             free_from = directory::check(entry, at, free_from, self.header.total_len)?;
-            objects.push(self.object(entry));
+            objects.push(self.object(entry, people));
         }
         Ok(())
     }
 
-    fn object(&self, entry: &DirectoryEntry) -> ObjectReport {
+    fn object(&self, entry: &DirectoryEntry, people: &People) -> ObjectReport {
         let kind = Kind::from_number(entry.kind);
-        let facts = kind.map(|kind| facts::of(kind, entry, &self.copy(entry)));
+        let known = kind.map(|kind| facts::of(kind, entry, &self.copy(kind, entry), people));
+        let known = known.unwrap_or_default();
         ObjectReport {
             name: field_text(&entry.name).unwrap_or("?").to_owned(),
             kind: kind.map_or_else(|| "?".to_owned(), |kind| kind.to_string()),
             description: entry_words(entry),
             offset: entry.offset,
             length: entry.length,
-            facts: facts.unwrap_or_default(),
+            facts: known.facts,
+            waiters: people.asleep(entry.offset, entry.length),
+            counters: known.counters,
         }
     }
 
@@ -137,10 +139,11 @@ impl Snapshot {
         entries
     }
 
-    fn copy(&self, entry: &DirectoryEntry) -> Copy {
-        let length = if entry.length <= LARGEST { entry.length } else { BEGINNING };
-        let mut lines = vec![Line::zeroed(); (length as usize).div_ceil(size_of::<Line>())];
-        let bytes = &mut bytemuck::cast_slice_mut(&mut lines)[..length as usize];
+    /// As much of an object as says something.
+    fn copy(&self, kind: Kind, entry: &DirectoryEntry) -> Copy {
+        let length = facts::bytes(kind, entry).min(entry.length).min(LONGEST) as usize;
+        let mut lines = vec![Line::zeroed(); length.div_ceil(size_of::<Line>())];
+        let bytes = &mut bytemuck::cast_slice_mut(&mut lines)[..length];
         let read = file::read_at(&self.file, entry.offset, bytes).unwrap_or(0);
         Copy { lines, length: read, is_whole: read as u64 == entry.length }
     }
@@ -167,17 +170,24 @@ impl Copy {
         unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
     }
 
+    pub(super) fn words32(&self) -> &[AtomicU32] {
+        let words: &[u32] = bytemuck::cast_slice(&self.lines);
+        let words = &words[..self.length / 4];
+        // SAFETY: as in `words`.
+        unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+    }
+
     /// The state at the object's start, if all of it is there.
     pub(super) fn state<C: Cells>(&self) -> Option<&C> {
-        const { assert!(align_of::<C>() <= align_of::<Line>()) };
-        // SAFETY: as many bytes are there, aligned as objects are, and a `Cells` is atomics, of which any bytes are one.
-        (self.length >= size_of::<C>()).then(|| unsafe { &*self.lines.as_ptr().cast::<C>() })
+        self.state_at(0)
     }
-}
 
-/// A process of this id, as `/proc` knows it.
-pub(super) fn process(pid: u32) -> Process {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-    Process { pid, command: words.join(" ").trim_end().to_owned() }
+    /// The state at this word, if all of it is there.
+    pub(super) fn state_at<C: Cells>(&self, word: usize) -> Option<&C> {
+        let state = self.words().get(word..).filter(|words| size_of_val(*words) >= size_of::<C>())?;
+        let state = state.as_ptr().cast::<C>();
+        // SAFETY: as many bytes are there, aligned as was just checked, and a `Cells` is atomics, of which any bytes are one. That they
+        // are private and written by nobody is as in `words`.
+        state.is_aligned().then(|| unsafe { &*state })
+    }
 }

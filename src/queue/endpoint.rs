@@ -166,7 +166,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         // SAFETY: as in `state`; apart from `self`, whose other fields are borrowed below.
         let state = unsafe { self.state.as_ref() };
         let Self { side, spin, region, .. } = self;
-        let event = if PRODUCER { &state.space } else { &state.items };
+        let event = if PRODUCER { (&state.space, &state.full) } else { (&state.items, &state.empty) };
         let look = || {
             prefetch(next);
             look(state, side, wanted).transpose()
@@ -290,7 +290,8 @@ fn look_after_the_other<const PRODUCER: bool>(state: &State, region: &Region) {
     let view = state.ends.view();
     let is_dead = |id| !region.segment().mapping().is_alive(id);
     if view.holder(other).id().is_some_and(is_dead) {
-        state.ends.change(other, view, Holder::Gone);
+        let taken = state.ends.change(other, view, Holder::Gone);
+        state.repairs.add(taken.into());
     }
 }
 

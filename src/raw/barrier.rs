@@ -27,6 +27,7 @@
 mod model;
 
 use super::event_word::{EVERYBODY, EventWord};
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU64, Ordering};
 
 /// The state, in front of the slots.
@@ -38,7 +39,12 @@ pub(crate) struct State {
     _unused: [u64; 15],
     /// Parties sleep on it.
     pub(crate) event: EventWord,
-    _unused_too: [u32; 31],
+    _unused_too: u32,
+    /// Of those that waited for others to come.
+    pub(crate) early: Tally,
+    /// Deaths that it was broken for.
+    pub(crate) repairs: Count,
+    _unused_at_last: [u64; 11],
 }
 
 #[cfg(not(loom))]
@@ -60,7 +66,7 @@ const ROWS: usize = 2;
 #[cfg(not(loom))]
 pub(crate) fn length(parties: u64) -> Option<u64> {
     let slots = ROWS as u64 * size_of::<AtomicU64>() as u64;
-    (1..=MOST_PARTIES).contains(&parties).then_some(size_of::<State>() as u64 + parties * slots)
+    (1..=MOST_PARTIES).contains(&parties).then(|| size_of::<State>() as u64 + parties * slots)
 }
 
 /// More steps than any arrival takes that others do not keep from its end: somebody leads it round in circles.
@@ -305,6 +311,13 @@ impl<'a> Barrier<'a> {
         if view.is_broken() { 0 } else { self.arrivals(view.generation()).count() }
     }
 
+    /// The generation, and who has arrived in it: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn attendance(&self) -> (u64, impl Iterator<Item = u32>) {
+        let generation = self.view().generation();
+        (generation, self.arrivals(generation).map(Arrival::participant))
+    }
+
     fn arrivals(&self, generation: Generation) -> impl Iterator<Item = Arrival> {
         // ORDER: as in `arrive_behind`.
         let arrivals = self.row(generation).iter().map(|slot| Arrival(slot.load(Ordering::Acquire)));
@@ -320,10 +333,12 @@ impl<'a> Barrier<'a> {
                 break;
             }
             if self.change(view, view.broken()).is_ok() {
+                self.state.repairs.add(1);
                 break;
             }
         }
         for slot in self.even.iter().chain(self.odd) {
+            // ORDER: as in `arrive_behind`.
             let found = Arrival(slot.load(Ordering::Acquire));
             if found.participant() == id {
                 // ORDER: AcqRel keeps what the claim has released. Fails where a party has the slot now.

@@ -1,7 +1,7 @@
 //! A condition variable whose waiters have a slot each, so that a notification is always somebody's.
 //!
-//! Not a sequence number, as glibc's and std's: that does not say who was notified, so what a waiter was told dies with it. Here a
-//! slot names its waiter, and has a word of its own to sleep on.
+//! Not a sequence number, as glibc's and std's: that does not say who waits and who was notified, so neither can be put right after a
+//! death. Here a slot names its waiter, and has a word of its own to sleep on.
 //!
 //! The word of a slot is `{ticket:44 | owner:16 | state:4}`:
 //!
@@ -9,24 +9,27 @@
 //! |---|---|---|
 //! | 0 (FREE) | nobody's | a waiter, by a CAS to its ticket, its id, WAITING |
 //! | ticket, owner, WAITING | its owner waits, since it drew that ticket | a notifier, by a CAS to NOTIFIED: **this is the commit of a notification**. Its owner, when its time is over, by a CAS to FREE. Its owner dead: its repairer, to FREE |
-//! | ticket, owner, NOTIFIED | its owner was notified and does not have the mutex again yet | its owner, to FREE, when it has. Its owner dead: its repairer, to FREE, *behind* notifying another |
+//! | ticket, owner, NOTIFIED | its owner was notified and does not have the mutex again yet | its owner, to FREE, when it has. Its owner dead: its repairer, to FREE |
 //!
 //! | bit of `taken` | meaning | who moves it |
 //! |---|---|---|
 //! | 0 | no notifier need look at the slot | the slot's owner, before it lets go of the mutex |
 //! | 1 | somebody may wait there | the slot's owner, before it frees the slot; its repairer likewise |
 //!
-//! A bit is moved by nobody but who has its slot. So it is never 0 where somebody waits who has let go of the mutex, and a death
-//! leaves no count that is wrong. Where no bit is set, a notification costs a look at one line.
+//! A bit is moved by nobody but who has its slot, or its one repairer: the dead one's id belongs to one process at a time. So it is
+//! never 0 where somebody waits who has let go of the mutex, and a death leaves no count that is wrong. Where no bit is set, a
+//! notification costs a look at one line.
 //!
-//! A repairer that is killed between notifying another and freeing the slot makes the next one do both again. So a death may
-//! wake one more than were notified; it never takes a notification from the living.
+//! A dead participant may have been notified, or may have changed what others wait for and not have notified them yet. So behind any
+//! death, and behind the freeing of the dead one's slots, everybody is notified. A repairer that is killed makes the next one do all
+//! of that again.
 
 #[cfg(all(test, loom))]
 mod model;
 mod word;
 
 use super::event_word::EventWord;
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU64, Ordering};
 use word::{State as SlotState, Ticket, Word};
 
@@ -48,7 +51,11 @@ pub(crate) struct State {
     tickets: AtomicU64,
     /// A bit for each slot.
     taken: [AtomicU64; BIT_WORDS],
-    _unused: [u64; 16 - 1 - BIT_WORDS],
+    /// Of those that waited to be notified.
+    pub(crate) unnotified: Tally,
+    /// Slots that were taken back from the dead.
+    pub(crate) repairs: Count,
+    _unused: [u64; 16 - 5 - BIT_WORDS],
     slots: [Slot; SLOTS],
 }
 
@@ -210,31 +217,28 @@ impl State {
         word.fetch_and(!bit, Ordering::Relaxed);
     }
 
-    /// Frees the slots of a participant that is proven dead, and passes on what it was notified of. Idempotent.
+    /// Frees the slots of a participant that is proven dead, and makes everybody look again. Idempotent, but for one at a time.
     pub(crate) fn repair(&self, dead: u32) {
         for (index, slot) in self.slots.iter().enumerate() {
-            let mut word = slot.load();
-            if word.owner() != dead {
-                continue;
-            }
-            if word.state() == SlotState::Waiting {
+            if slot.load().owner() == dead {
                 self.hide(index);
-                if slot.move_from(word, Word::FREE) {
-                    continue;
-                }
-                // Notified meanwhile; or freed, by another repairer.
-                word = slot.load();
-            }
-            if word.owner() == dead && word.state() == SlotState::Notified {
-                self.notify(1);
-                self.hide_and_free(index, word);
+                // ORDER: as in `move_from`. Its last notifier, whoever that was, comes before the notification below.
+                slot.word.swap(Word::FREE.into(), Ordering::AcqRel);
+                self.repairs.add(1);
             }
         }
+        self.notify(SLOTS);
     }
 
-    fn hide_and_free(&self, index: usize, word: Word) {
-        self.hide(index);
-        self.slots[index].move_from(word, Word::FREE);
+    /// Whose the slots are, and whether they were notified: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn waiters(&self) -> impl Iterator<Item = (u32, bool)> {
+        let words = self.slots.iter().map(|slot| Word::from(slot.word.load(Ordering::Relaxed)));
+        words.filter_map(|word| match word.state() {
+            SlotState::Waiting => Some((word.owner(), false)),
+            SlotState::Notified => Some((word.owner(), true)),
+            SlotState::Free | SlotState::Unknown => None,
+        })
     }
 }
 

@@ -20,6 +20,7 @@
 //! - [`index`]: making the index anew
 //! - [`parts`]: what lies where
 //! - [`tag`]: what a tag says
+//! - [`view`]: a depot seen from outside
 
 #![allow(unsafe_code)]
 // Without `serde` there is nothing to be put in, but the dead of others are repaired after.
@@ -30,10 +31,14 @@ mod index;
 mod model;
 mod parts;
 mod tag;
+mod view;
 
+#[cfg(feature = "serde")]
+pub(crate) use parts::Bed;
 pub(crate) use parts::{BLOCK_BYTES, Layout};
 use parts::{Block, Head, List, Slot, linked};
 use tag::Tag;
+pub(crate) use view::View;
 
 use super::words::{self, WORD};
 use crate::error::Stop;
@@ -124,6 +129,7 @@ impl<'a> Depot<'a> {
     /// Makes an empty depot of zeros that nobody else knows of yet.
     pub(crate) fn init(&self, first_stamp: u64) {
         self.head.next_stamp.store(first_stamp, Ordering::Relaxed);
+        self.head.first_stamp.store(first_stamp, Ordering::Relaxed);
         // Of zeros the truth is that all is free.
         let _ = self.rebuild();
     }
@@ -144,7 +150,7 @@ impl<'a> Depot<'a> {
 
     /// Gives back what a participant that is dead, or about to leave, has leased; `true` if that was anything.
     pub(crate) fn disown(&self, dead: u16, leaves: bool) -> bool {
-        let mut any = false;
+        let mut taken = 0;
         for slot in self.slots {
             let tag = slot.tag();
             if tag.is_leased() && tag.owner() == dead {
@@ -152,14 +158,15 @@ impl<'a> Depot<'a> {
                 // ORDER: relaxed; the message was published when it was put, and the mark below publishes this. The owner alone
                 // would change it as well, so this fails only where somebody else did the same.
                 let moved = slot.tag.compare_exchange(now, free, Ordering::Relaxed, Ordering::Relaxed);
-                any |= moved.is_ok();
+                taken += u64::from(moved.is_ok());
             }
         }
         // After a death even if there was nothing: who was here before, and did all this, may have died before the mark.
-        if any || !leaves {
+        if taken > 0 || !leaves {
             self.mark_stale();
         }
-        any
+        self.head.repairs.add(taken);
+        taken > 0
     }
 
     // With the lock.

@@ -16,6 +16,7 @@
 mod model;
 
 use super::event_word::{EVERYBODY, EventWord};
+use super::tally::Tally;
 use crate::primitive::{AtomicU64, Ordering};
 
 const SET: u64 = 1;
@@ -30,7 +31,10 @@ pub(crate) struct State {
     word: AtomicU64,
     /// Who waits sleeps on it.
     pub(crate) sets: EventWord,
-    _unused: [u32; 29],
+    _unused: u32,
+    /// Of those that found it not set.
+    pub(crate) unset: Tally,
+    _unused_too: [u64; 11],
 }
 
 #[cfg(not(loom))]
@@ -83,6 +87,12 @@ impl State {
                 Err(found) => word = found,
             }
         }
+    }
+
+    /// How often the event was set, and taken back between, since it was made: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn times_set(&self) -> u64 {
+        self.word.load(Ordering::Relaxed) / GENERATION
     }
 
     /// Begins to wait: `None` where the event is set.

@@ -25,16 +25,21 @@
 mod lease;
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(not(loom))]
+mod view;
 mod word;
 
 use core::mem::MaybeUninit;
 
 use super::event_word::EventWord;
 use super::line::Line;
+use super::tally::{Count, Tally};
 use super::words::{self, WORD};
 use crate::primitive::{AtomicU64, Ordering};
 #[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
-pub(crate) use lease::{AtWork, Leased};
+pub(crate) use lease::Leased;
+#[cfg(not(loom))]
+pub(crate) use view::AtWork;
 use word::{Lap, State as SlotState, Word};
 
 /// The state, in front of the slots.
@@ -52,7 +57,13 @@ pub(crate) struct State {
     closed: AtomicU64,
     /// `{count, whether there may be RETURNED slots}`.
     returned: AtomicU64,
-    _unused: [u64; 13],
+    /// Of consumers that found nothing,
+    pub(crate) empty: Tally,
+    /// and of producers that found no room.
+    pub(crate) full: Tally,
+    /// Slots in which work of the dead was undone.
+    pub(crate) repairs: Count,
+    _unused: [u64; 6],
 }
 
 #[cfg(not(loom))]
@@ -340,18 +351,6 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Undoes what a dead participant has left in a slot. `true` where the slot is as it was found no more.
-    pub(crate) fn repair_slot(&self, obstacle: Obstacle) -> bool {
-        let Obstacle { index, word } = obstacle;
-        let Some(slot) = self.slot(index) else { return false };
-        let repaired = match word.state() {
-            SlotState::Writing => Word::new(word.lap().next(), 0, SlotState::Free),
-            SlotState::Leased => Word::new(word.lap(), 0, SlotState::Returned),
-            _ => return false,
-        };
-        slot.move_from(word, repaired)
-    }
-
     /// Whether the queue is closed.
     #[inline(always)]
     pub(crate) fn is_closed(&self) -> bool {
@@ -375,16 +374,6 @@ impl<'a> Ring<'a> {
     #[inline(always)]
     pub(crate) fn popped(&self) -> u64 {
         self.state.head.word.load(Ordering::Relaxed)
-    }
-
-    /// Positions that producers have passed since the ring was made, about.
-    pub(crate) fn passed_by_producers(&self) -> u64 {
-        self.geometry.distance(0, self.pushed()).max(0) as u64
-    }
-
-    /// And consumers.
-    pub(crate) fn passed_by_consumers(&self) -> u64 {
-        self.geometry.distance(0, self.popped()).max(0) as u64
     }
 
     /// Messages in the ring, about: those in hands are not counted, those being written are.

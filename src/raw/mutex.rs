@@ -15,7 +15,7 @@ use crate::error::LockError;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
-use crate::sys::robust::{Attempt, RobustMutex};
+use crate::sys::robust::{Attempt, LockWord, RobustMutex};
 
 /// Looks at a held lock before going to sleep: one to two microseconds in all, less than a sleep and a wake-up cost.
 const LOOKS: u32 = 10;
@@ -31,7 +31,8 @@ pub(crate) struct State {
     _unused: [u8; 48 - size_of::<RobustMutex>()],
     /// 1 while a holder's death is known to nobody who was to be told: the operation that noticed it had no guard to tell.
     untold: AtomicU32,
-    _unused_too: u32,
+    /// Holders that died, as far as others had the lock after them. Counted by those, and read from outside only.
+    recoveries: AtomicU32,
     /// Belongs to the object that the lock is part of. On the lock's line, so that a short section moves one line only.
     pub(crate) beside: AtomicU64,
 }
@@ -41,6 +42,15 @@ const _: () = {
     assert!(core::mem::offset_of!(State, untold) == 48 && core::mem::offset_of!(State, beside) == 56);
 };
 
+/// A lock, for whoever only looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    pub(crate) word: LockWord,
+    /// Holders that died and had a successor.
+    pub(crate) recoveries: u32,
+    pub(crate) beside: u64,
+}
+
 /// How a lock was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locked {
@@ -49,6 +59,11 @@ pub(crate) enum Locked {
     /// Its last holder died holding it.
     AfterDeath,
 }
+
+// SAFETY: a mutex behind a cell and atomics: any bytes are one, and `view` reads them as atomics. To use it as a lock is another matter,
+// and asks for bytes that are found valid.
+#[allow(unsafe_code)]
+unsafe impl super::Cells for State {}
 
 impl State {
     /// Makes an unlocked lock, the word beside it zero.
@@ -79,6 +94,12 @@ impl State {
         untold
     }
 
+    /// The lock as it is seen from outside.
+    pub(crate) fn view(&self) -> View {
+        let recoveries = self.recoveries.load(Ordering::Relaxed);
+        View { word: self.robust.seen(), recoveries, beside: self.beside.load(Ordering::Relaxed) }
+    }
+
     /// Whether the bytes are a lock's.
     pub(crate) fn is_valid(&self) -> bool {
         self.robust.is_valid()
@@ -96,11 +117,15 @@ impl State {
     /// Goes on after an attempt that did not simply succeed.
     #[cold]
     fn lock_after(&self, attempt: Attempt, patience: Patience) -> Result<Locked, LockError> {
-        match (attempt, patience) {
+        let locked = match (attempt, patience) {
             (Attempt::Held, Patience::For(duration)) => self.wait(Some(Deadline::after(duration))),
             (Attempt::Held, Patience::Forever) => self.wait(None),
             _ => verdict(attempt, LockError::WouldBlock),
+        };
+        if locked == Ok(Locked::AfterDeath) {
+            self.recoveries.fetch_add(1, Ordering::Relaxed);
         }
+        locked
     }
 
     fn wait(&self, deadline: Option<Deadline>) -> Result<Locked, LockError> {

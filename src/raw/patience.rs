@@ -4,6 +4,7 @@ use core::iter;
 use std::time::Duration;
 
 use super::event_word::EventWord;
+use super::tally::Tally;
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
@@ -161,10 +162,11 @@ pub(crate) enum Sleepers {
 /// Waits until `look` finds something, and says what; `None` where it found nothing in time.
 ///
 /// Whoever makes `look` find something notifies `event`. `care` is called after a sleep in vain, the slices of a long one included,
-/// and when the time is over: then it is worth a system call to see whether somebody has died whom this waits for.
+/// and when the time is over: then it is worth a system call to see whether somebody has died whom this waits for. What becomes
+/// of a wait that sleeps is counted in `tally`.
 #[inline(always)]
 pub(crate) fn wait_for<R>(
-    event: &EventWord,
+    (event, tally): (&EventWord, &Tally),
     sleepers: Sleepers,
     patience: Patience,
     spin: &Spin,
@@ -179,12 +181,12 @@ pub(crate) fn wait_for<R>(
         Patience::For(duration) => Some(Deadline::after(duration)),
         Patience::Forever => None,
     };
-    wait_on(event, sleepers, deadline, spin, look, care)
+    wait_on((event, tally), sleepers, deadline, spin, look, care)
 }
 
 #[cold]
 fn wait_on<R>(
-    event: &EventWord,
+    (event, tally): (&EventWord, &Tally),
     sleepers: Sleepers,
     deadline: Option<Deadline>,
     spin: &Spin,
@@ -208,9 +210,12 @@ fn wait_on<R>(
         if let Some(found) = look() {
             return Some(found);
         }
+        tally.waits.add(is_nap.into());
+        tally.parks.add(1);
         let slice = Deadline::after(if announced.is_seen { SLICE } else { NAP });
         event.sleep(announced, deadline.map_or(slice, |deadline| deadline.min(slice)));
         if let Some(found) = look() {
+            tally.wakes.add(1);
             if sleepers == Sleepers::Many {
                 // One wake-up may have been for two, or found its way to who could not use it: it is passed on.
                 event.notify(1);

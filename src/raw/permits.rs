@@ -12,6 +12,7 @@
 mod model;
 
 use super::event_word::EventWord;
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU32, Ordering};
 
 /// The state, in front of the words.
@@ -22,7 +23,11 @@ pub(crate) struct State {
     /// Who waits for a permit sleeps on it.
     pub(crate) freed: EventWord,
     _unused: u32,
-    _unused_too: [u64; 15],
+    /// Of those that found no permit.
+    pub(crate) empty: Tally,
+    /// Permits that were taken back from the dead or gone.
+    pub(crate) repairs: Count,
+    _unused_too: [u64; 11],
 }
 
 #[cfg(not(loom))]
@@ -39,7 +44,7 @@ pub(crate) const MOST: u64 = 1 << 16;
 /// Bytes of so many permits with their state; `None` where there cannot be so many.
 #[cfg(not(loom))]
 pub(crate) fn length(permits: u64) -> Option<u64> {
-    (1..=MOST).contains(&permits).then_some(size_of::<State>() as u64 + (4 * permits).next_multiple_of(8))
+    (1..=MOST).contains(&permits).then(|| size_of::<State>() as u64 + (4 * permits).next_multiple_of(8))
 }
 
 const FREE: u32 = 0;
@@ -150,6 +155,7 @@ impl<'a> Permits<'a> {
             freed += u32::from(id != 0 && owner(word) == id && self.free(at, word));
         }
         if freed > 0 {
+            self.state.repairs.add(freed.into());
             self.state.freed.notify(freed);
         }
     }

@@ -24,6 +24,7 @@
 mod model;
 
 use super::event_word::{EVERYBODY, EventWord};
+use super::tally::{Count, Tally};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence, seq_cst};
 
 /// The state, behind the writers' lock.
@@ -38,7 +39,13 @@ pub(crate) struct State {
     pub(crate) readers: EventWord,
     /// The one writer that waits for readers sleeps on it.
     pub(crate) drained: EventWord,
-    _unused_too: [u64; 15],
+    /// Of readers that found a writer,
+    pub(crate) shut: Tally,
+    /// and of writers that found readers.
+    pub(crate) read: Tally,
+    /// Participants that were sent out as readers, dead or gone.
+    pub(crate) repairs: Count,
+    _unused_too: [u64; 8],
 }
 
 /// The first word of a participant's count to that of the next: a cache line.
@@ -64,7 +71,7 @@ unsafe impl super::Cells for State {}
 /// Bytes of a lock for so many participants, all in all; `None` where there cannot be so many.
 #[cfg(not(loom))]
 pub(crate) fn length(participants: u64) -> Option<u64> {
-    (1..=0xffff).contains(&participants).then_some(COUNTS_AT + participants * (LINE * 8) as u64)
+    (1..=0xffff).contains(&participants).then(|| COUNTS_AT + participants * (LINE * 8) as u64)
 }
 
 /// Nobody writes or is about to.
@@ -196,12 +203,27 @@ impl<'a> Sides<'a> {
         self.state.readers.notify(EVERYBODY);
     }
 
+    /// Who reads, and how many times: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn readers(&self) -> impl Iterator<Item = (u32, u64)> {
+        let counts = self.counts.iter().step_by(LINE).map(|count| count.load(Ordering::Relaxed));
+        counts.zip(1..).filter(|(count, _)| *count != 0).map(|(count, id)| (id, count))
+    }
+
+    /// Who writes, or waits to, and whether it writes already: for whoever only looks.
+    #[cfg(not(loom))]
+    pub(crate) fn writer(&self) -> Option<(u32, bool)> {
+        let word = self.state.writer.load(Ordering::Relaxed);
+        (word != NONE).then_some((word & !(WAITING | WRITING), word & WRITING != 0))
+    }
+
     /// Sends out the readers of a participant that is dead or gone. What is left of it as a writer is for who takes the writers' lock.
     #[cfg_attr(loom, allow(dead_code))]
     pub(crate) fn repair(&self, id: u32) {
         if let Some(count) = self.count(id) {
             // ORDER: SeqCst, as in `leave`.
-            count.store(0, Ordering::SeqCst);
+            let was_inside = count.swap(0, Ordering::SeqCst) != 0;
+            self.state.repairs.add(was_inside.into());
             seq_cst();
             self.tell_the_writer();
         }

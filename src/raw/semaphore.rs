@@ -14,6 +14,7 @@
 mod model;
 
 use super::event_word::{EVERYBODY, EventWord};
+use super::tally::Tally;
 use crate::primitive::{AtomicU64, Ordering};
 
 /// As many permits as there may be.
@@ -27,7 +28,10 @@ pub(crate) struct State {
     count: AtomicU64,
     /// Who waits for a permit sleeps on it.
     pub(crate) permits: EventWord,
-    _unused: [u32; 29],
+    _unused: u32,
+    /// Of those that found no permit.
+    pub(crate) empty: Tally,
+    _unused_too: [u64; 11],
 }
 
 #[cfg(not(loom))]

@@ -17,6 +17,7 @@ mod model;
 use super::ends::Ends;
 use super::event_word::EventWord;
 use super::line::Line;
+use super::tally::{Count, Tally};
 use crate::primitive::Ordering;
 
 /// The state: a line for each side, and one that both read and hardly anybody writes.
@@ -31,7 +32,13 @@ pub(crate) struct State {
     pub(crate) items: EventWord,
     /// The producer sleeps on it.
     pub(crate) space: EventWord,
-    _unused: [u64; 14],
+    /// Of the consumer that found nothing,
+    pub(crate) empty: Tally,
+    /// and of the producer that found no room.
+    pub(crate) full: Tally,
+    /// Ends that were taken from the dead.
+    pub(crate) repairs: Count,
+    _unused: [u64; 7],
 }
 
 #[cfg(not(loom))]

@@ -135,8 +135,14 @@ impl ObjectLock {
     /// does nothing: the C library knows.
     #[inline]
     pub(crate) fn unlock_forgotten(&self) {
-        self.held.store(0, Ordering::Relaxed);
-        self.state().unlock();
+        let held = self.held.load(Ordering::Relaxed);
+        if held != 0 {
+            self.held.store(0, Ordering::Relaxed);
+        }
+        if !self.state().unlock() && held != 0 {
+            // Another thread holds it by this handle, whose mapping it needs.
+            self.held.store(held, Ordering::Relaxed);
+        }
         kept::let_go(&self.region);
     }
 

@@ -44,7 +44,7 @@ pub(super) fn after(exit: Exit, mapping: &Mapping, id: u32) {
             // Changed by single instructions.
             Some(Kind::Atomic | Kind::Semaphore | Kind::Event) => {}
             Some(Kind::RwLock) => send_out(mapping, &entry, id, exit),
-            Some(Kind::Condvar) => repair_waiters(mapping, &entry, id),
+            Some(Kind::Condvar) => repair_waiters(mapping, &entry, id, exit),
             Some(Kind::BoundedSemaphore) => free_permits(mapping, &entry, id),
             Some(Kind::Barrier) => repair_barrier(mapping, &entry, id, exit),
             Some(Kind::Spsc | Kind::Bytes) => repair_ends(mapping, &entry, id, exit),
@@ -76,14 +76,15 @@ fn repair_ends(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
     }
     let state: &spsc::State = mapping.cells(entry.offset);
     if state.ends.repair(id, exit == Exit::Leaves) {
+        state.repairs.add((exit == Exit::Died).into());
         state.items.notify(EVERYBODY);
         state.space.notify(EVERYBODY);
     }
 }
 
-/// Frees the slots of a condition variable's waiter, and passes on what it was notified of.
-fn repair_waiters(mapping: &Mapping, entry: &DirectoryEntry, id: u32) {
-    if entry.length >= size_of::<condvar::State>() as u64 {
+/// Frees the slots of a condition variable's waiter, and makes the others look again. Who leaves waits for nothing.
+fn repair_waiters(mapping: &Mapping, entry: &DirectoryEntry, id: u32, exit: Exit) {
+    if exit == Exit::Died && entry.length >= size_of::<condvar::State>() as u64 {
         mapping.cells::<condvar::State>(entry.offset).repair(id);
     }
 }

@@ -205,7 +205,8 @@ impl Barrier {
             stage_of(barrier.outcome(arrived)?, arrived)
         };
         // Whoever wakes anybody wakes all: nothing is to be passed on.
-        let stage = wait_for(&self.state().event, Sleepers::One, patience, &self.spin, look, || self.care());
+        let event = (&self.state().event, &self.state().early);
+        let stage = wait_for(event, Sleepers::One, patience, &self.spin, look, || self.care());
         match (stage, arrived) {
             (Some(Ok(Stage::Passed(arrived))), _) => Ok(self.result(arrived)),
             (Some(Ok(Stage::Last(arrived))), _) => self.lead(arrived, action),

@@ -23,8 +23,9 @@ const A_LINE: usize = 16;
 
 /// A fixed number of permits, each of which belongs to the process that has it.
 ///
-/// It bounds how many are at something at the same time: downloads, connections, those on one device. There are never more
-/// permits than it was made with: what a process does not have, it cannot release. To take a permit is one compare-and-swap.
+/// It bounds how many are at something at the same time: downloads, connections, those on one device. There are 1 to
+/// [`MAX_PERMITS`](Self::MAX_PERMITS), and never more than it was made with: what a process does not have, it cannot release. To take
+/// a permit is one compare-and-swap. A process that has opened the segment twice counts as two.
 ///
 /// **When a process is killed at any instruction:** its permits come back, within about 100 ms where somebody waits for one. A permit is
 /// taken by one compare-and-swap that records its owner at once: killed before it, nothing has happened.
@@ -75,6 +76,9 @@ pub struct BoundedSemaphorePermit<'a> {
 }
 
 impl BoundedSemaphore {
+    /// As many permits as there may be.
+    pub const MAX_PERMITS: usize = MOST as usize;
+
     /// Takes a permit, waiting for one as long as it takes.
     ///
     /// # Errors
@@ -182,7 +186,14 @@ impl BoundedSemaphore {
                 failure.set(Some(CORRUPT));
             }
         };
-        let found = wait_for(&self.state().freed, Sleepers::Many, patience, &self.spin, look, care);
+        let found = wait_for(
+            (&self.state().freed, &self.state().empty),
+            Sleepers::Many,
+            patience,
+            &self.spin,
+            look,
+            care,
+        );
         found.unwrap_or(Err(LockError::Timeout))
     }
 }
@@ -221,7 +232,7 @@ impl Object for BoundedSemaphore {
     }
 
     fn check(permits: &usize) -> Result<(), SegmentError> {
-        let is_allowed = (1..=MOST).contains(&(*permits as u64));
+        let is_allowed = (1..=Self::MAX_PERMITS).contains(permits);
         is_allowed
             .then_some(())
             .ok_or(SegmentError::InvalidOption { option: "permits", allowed: "1 to 65536" })

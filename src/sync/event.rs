@@ -125,7 +125,14 @@ impl Event {
         mapping.participant().map_err(|_| LockError::NotAttached)?;
         let look = || self.state().was_set_since(unset).then_some(());
         let care = || mapping.care_for_the_dead();
-        let found = wait_for(&self.state().sets, Sleepers::Many, patience, &self.spin, look, care);
+        let found = wait_for(
+            (&self.state().sets, &self.state().unset),
+            Sleepers::Many,
+            patience,
+            &self.spin,
+            look,
+            care,
+        );
         found.ok_or(LockError::Timeout)
     }
 }

@@ -1,4 +1,4 @@
-//! [`RawSyncMutex`]: a breezeway mutex where `raw_sync` code expects a lock of its own.
+//! [`RawSyncMutex`] and [`Event`]: a breezeway mutex and event where `raw_sync` code expects its own.
 
 #![allow(unsafe_code)]
 
@@ -6,9 +6,10 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 
 use raw_sync::Timeout;
+use raw_sync::events::{EventImpl, EventState};
 use raw_sync::locks::{LockGuard, LockImpl};
 
-use super::{Mutex, MutexGuard};
+use super::{Event, Mutex, MutexGuard};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::fork;
 
@@ -79,5 +80,25 @@ impl LockImpl for RawSyncMutex {
     unsafe fn get_inner(&self) -> &mut *mut u8 {
         // SAFETY: only a `LockGuard` asks for it, and there is one at a time.
         unsafe { &mut *self.data.get() }
+    }
+}
+
+/// As `raw_sync`'s event that does not reset itself: it stays set until it is cleared. Timed waits are exact, and nobody who is killed
+/// in one hangs the others, as in its own event's mutex.
+impl EventImpl for Event {
+    fn wait(&self, timeout: Timeout) -> Answer<()> {
+        match timeout {
+            Timeout::Infinite => self.wait()?,
+            Timeout::Val(duration) => self.wait_timeout(duration)?,
+        }
+        Ok(())
+    }
+
+    fn set(&self, state: EventState) -> Answer<()> {
+        match state {
+            EventState::Clear => self.clear(),
+            EventState::Signaled => self.set(),
+        };
+        Ok(())
     }
 }

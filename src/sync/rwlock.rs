@@ -191,7 +191,8 @@ impl RwLock {
             settle();
         };
         let state = self.state();
-        let found = wait_for(&state.readers, Sleepers::Many, patience, &self.spin_to_read, look, care);
+        let event = (&state.readers, &state.shut);
+        let found = wait_for(event, Sleepers::Many, patience, &self.spin_to_read, look, care);
         found.unwrap_or(Err(in_vain(patience)))
     }
 
@@ -266,7 +267,8 @@ impl RwLock {
             }
         };
         let state = self.state();
-        let found = wait_for(&state.drained, Sleepers::One, patience, &self.spin_to_write, look, care);
+        let event = (&state.drained, &state.read);
+        let found = wait_for(event, Sleepers::One, patience, &self.spin_to_write, look, care);
         found.unwrap_or(Err(in_vain(patience)))
     }
 

@@ -136,7 +136,14 @@ impl Semaphore {
         }
         let look = || judge(self.state().try_acquire());
         let care = || self.region.segment().mapping().care_for_the_dead();
-        let found = wait_for(&self.state().permits, Sleepers::Many, patience, &self.spin, look, care);
+        let found = wait_for(
+            (&self.state().permits, &self.state().empty),
+            Sleepers::Many,
+            patience,
+            &self.spin,
+            look,
+            care,
+        );
         found.unwrap_or(Err(LockError::Timeout))
     }
 

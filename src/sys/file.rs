@@ -24,8 +24,8 @@ const HUGETLBFS_MAGIC: FsWord = 0x9584_58f6;
 /// What a name refers to, whatever it is called by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
+    pub(super) device: u64,
+    pub(super) inode: u64,
 }
 
 /// What there is to know of a file.

@@ -24,6 +24,11 @@ impl Identity {
         Self { pid, start: start_time(pid).unwrap_or(0), pidns: pid_namespace() }
     }
 
+    /// The process that has this pid here, if there is one.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, start: start_time(pid)?, pidns: pid_namespace() })
+    }
+
     /// Whether the process is known to be gone. One of another pid namespace is not known, nor one that /proc hides.
     pub(crate) fn is_gone(&self) -> bool {
         let is_reused = || start_time(self.pid).is_some_and(|start| start != self.start);

@@ -132,6 +132,11 @@ impl RobustMutex {
         self.word().load(Ordering::Relaxed) & OWNER
     }
 
+    /// The lock word, for whoever only looks.
+    pub(crate) fn seen(&self) -> LockWord {
+        LockWord(self.word().load(Ordering::Relaxed))
+    }
+
     /// Marks the mutex as left behind if the thread that its word names is no more: then the kernel has passed by without
     /// doing so, and nobody else will. Nobody but a living owner could have changed the word since.
     #[cold]
@@ -172,7 +177,7 @@ impl RobustMutex {
 
 /// The lock word of a mutex, as somebody has seen it who does not use the mutex.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LockWord(pub(crate) u32);
+pub(crate) struct LockWord(u32);
 
 impl LockWord {
     /// The thread that holds it.

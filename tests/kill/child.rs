@@ -62,6 +62,23 @@ impl Child {
         self.pid as u32
     }
 
+    /// Goes on to where it enters or leaves a system call, or to the end of the work. Sleeps on the way are waited for.
+    pub(crate) fn next_call(&mut self) -> Stop {
+        self.request(libc::PTRACE_SYSCALL, 0);
+        self.wait()
+    }
+
+    /// Goes on until it sleeps in a system call, or to the end of the work. It stops where that call returns.
+    pub(crate) fn run_to_sleep(&mut self) -> Stop {
+        loop {
+            self.request(libc::PTRACE_SYSCALL, 0);
+            match self.wait_awake() {
+                Stop::Underway => {}
+                stop => return stop,
+            }
+        }
+    }
+
     /// Executes one instruction.
     pub(crate) fn step(&mut self) -> Stop {
         self.step_from(self.counter())
@@ -71,9 +88,11 @@ impl Child {
     pub(crate) fn step_from(&mut self, counter: u64) -> Stop {
         let is_system_call = self.is_system_call(counter);
         self.request(libc::PTRACE_SINGLESTEP, 0);
-        if !is_system_call {
-            return self.wait();
-        }
+        if is_system_call { self.wait_awake() } else { self.wait() }
+    }
+
+    /// Waits until the child stops, or is asleep.
+    fn wait_awake(&mut self) -> Stop {
         let patience = Instant::now() + ASLEEP_AFTER;
         loop {
             match self.poll() {
@@ -219,8 +238,9 @@ fn be_traced() {
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0_usize, 0_usize) };
 }
 
+/// In the child: stops, as it does before its work and behind it.
 #[inline(never)]
-fn stop() {
+pub(crate) fn stop() {
     // SAFETY: no memory is passed. A signal to oneself has arrived when `kill` returns.
     unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
 }

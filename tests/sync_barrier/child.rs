@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use breezeway::sync::Barrier;
-use breezeway::{Atomic, Segment};
+use breezeway::{Atomic, LockError, Segment};
 
 use crate::support::fork::fork;
 use crate::support::process::thread_id;
@@ -20,6 +20,7 @@ fn in_a_child() {
         ["lead", name] => lead(&barrier(name)),
         ["reset and wait", name] => reset_and_wait(&barrier(name)),
         ["abort", name] => barrier(name).abort(),
+        ["give up", name] => give_up(&barrier(name)),
         ["fork", name] => fork_and_wait(&barrier(name)),
         _ => unreachable!("{arguments:?}"),
     }
@@ -36,7 +37,9 @@ fn pass(name: &str, rounds: u64) {
     listen();
     for round in 1..=rounds {
         before.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let action = || drop(runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let action = || {
+            runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        };
         let result = barrier.wait_with(action).unwrap();
         let seen = before.load(std::sync::atomic::Ordering::Relaxed);
         assert!((round * parties..(round + 1) * parties).contains(&seen), "{seen} in round {round}");
@@ -67,6 +70,10 @@ fn lead(barrier: &Barrier) {
     listen();
 }
 
+fn give_up(barrier: &Barrier) {
+    assert_eq!(barrier.wait_timeout(Duration::from_millis(50)), Err(LockError::Timeout));
+}
+
 fn reset_and_wait(barrier: &Barrier) {
     barrier.reset();
     say("reset");
@@ -81,7 +88,7 @@ fn fork_and_wait(barrier: &Barrier) {
     child.join();
     let mut child = None;
     let parent = std::process::id();
-    let other = fork(|| drop(barrier.wait()));
+    let other = fork(|| assert!(barrier.wait().is_ok()));
     while barrier.waiting() == 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -93,7 +100,7 @@ fn fork_and_wait(barrier: &Barrier) {
         child = Some(pid);
     });
     if std::process::id() != parent {
-        let is_no_party = matches!(result, Err(breezeway::LockError::NotAttached));
+        let is_no_party = matches!(result, Err(LockError::NotAttached));
         // SAFETY: ends the process.
         #[allow(unsafe_code)]
         unsafe {

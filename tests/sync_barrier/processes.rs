@@ -81,6 +81,17 @@ fn an_abort_in_another_process_wakes_who_sleeps() {
 }
 
 #[test]
+fn another_process_whose_time_is_up_breaks_it_for_all() {
+    let _watchdog = Watchdog::start(60);
+    let (name, _segment, barrier) = with_barrier("barrier-timeout", 3);
+    let clone = barrier.clone();
+    let waiter = asleep(move || clone.wait());
+    assert!(Role::spawn("child::in_a_child", &["give up", &name]).join().success());
+    assert_eq!(waiter.wake(), Err(LockError::Broken));
+    assert!(barrier.is_broken());
+}
+
+#[test]
 fn a_reset_in_another_process_breaks_it_for_who_waits() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-reset", 2);

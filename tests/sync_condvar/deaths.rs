@@ -1,9 +1,12 @@
 //! Waiters, notifiers and holders that are killed.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use breezeway::Segment;
 
 use crate::Scene;
-use crate::support::process::{resume, stop, until};
+use crate::support::process::{resume, stop};
 use crate::support::{Role, Watchdog};
 
 /// The dead one is before the living one, whom the notification reaches: at once, or when somebody has noticed.
@@ -38,13 +41,76 @@ fn a_crowd_of_killed_waiters_leaves_room() {
     let (name, scene) = Scene::create("condvar-killed-crowd");
     let mut roles: Vec<_> = (0..6).map(|_| Role::spawn("in_a_child", &["wait", &name])).collect();
     scene.until_waiting(6);
-    roles.drain(..3).for_each(|role| drop(role.kill()));
-    scene.segment.reap().unwrap();
-    scene.until_waiting(3);
-    assert_eq!(scene.condvar.notify_all(), 3);
+    roles.drain(..3).for_each(|role| assert!(!role.kill().success()));
+    // The others look again, told by nobody.
     for role in roles {
         assert_eq!({ role }.hear(), "woken");
     }
+    scene.segment.reap().unwrap();
+    scene.until_waiting(0);
+}
+
+/// Both of its threads were notified, and so are both who come behind them.
+#[test]
+fn a_killed_process_of_two_waiters_takes_nothing_along() {
+    let _watchdog = Watchdog::start(60);
+    let (name, scene) = Scene::create("condvar-killed-two");
+    let dead = Role::spawn("in_a_child", &["wait in threads", &name, "2"]);
+    scene.until_waiting(2);
+    let living = [0, 1].map(|_| Role::spawn("in_a_child", &["wait", &name]));
+    scene.until_waiting(4);
+    let guard = scene.mutex.lock().unwrap();
+    assert_eq!(scene.condvar.notify_n(2), 2);
+    dead.kill();
+    drop(guard);
+    for role in living {
+        assert_eq!({ role }.hear(), "woken");
+    }
+    scene.segment.reap().unwrap();
+    scene.until_waiting(0);
+}
+
+/// Nobody is left who would have freed them.
+#[test]
+fn the_next_waiter_finds_room_where_all_have_died() {
+    let _watchdog = Watchdog::start(60);
+    let (name, scene) = Scene::create("condvar-killed-all");
+    let dead = Role::spawn("in_a_child", &["wait in threads", &name, "256"]);
+    scene.until_waiting(256);
+    dead.kill();
+    let wait = || scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), Duration::from_millis(1));
+    assert!(wait().unwrap().1.timed_out());
+    assert_eq!(scene.waiters(), 0);
+}
+
+/// It has changed what another waits for, with the mutex given back or not, and notified nobody.
+#[test]
+fn a_killed_notifier_leaves_nobody_waiting() {
+    let _watchdog = Watchdog::start(60);
+    let (name, scene) = Scene::create("condvar-killed-notifier");
+    for (deed, word) in [("change", "ready"), ("change and hold", "recovered")] {
+        let mut waiter = Role::spawn("in_a_child", &["wait while", &name]);
+        scene.until_waiting(1);
+        let mut notifier = Role::spawn("in_a_child", &[deed, &name]);
+        assert_eq!(notifier.hear(), "changed");
+        notifier.kill();
+        assert_eq!(waiter.hear(), word);
+        scene.segment.reap().unwrap();
+        scene.until_waiting(0);
+    }
+}
+
+/// Who leaves in good order has left nobody waiting, and wakes nobody.
+#[test]
+fn one_that_leaves_wakes_nobody() {
+    let _watchdog = Watchdog::start(60);
+    let (name, scene) = Scene::create("condvar-left");
+    let mut waiter = Role::spawn("in_a_child", &["wait", &name]);
+    scene.until_waiting(1);
+    drop(Scene::of(Segment::open(&name).unwrap()));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!((scene.waiters(), scene.condvar.notify_one()), (1, 1));
+    assert_eq!(waiter.hear(), "woken");
 }
 
 /// A stopped process is alive: what it was notified of is its.
@@ -58,7 +124,7 @@ fn a_stopped_waiter_is_not_robbed() {
     let mut other = Role::spawn("in_a_child", &["wait", &name]);
     scene.until_waiting(2);
     assert_eq!(scene.condvar.notify_one(), 1);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(scene.segment.reap().unwrap(), 0);
     assert_eq!(scene.waiters(), 2);
     resume(slow.pid());
@@ -80,11 +146,8 @@ fn a_holder_that_is_killed_is_told_of() {
         assert_eq!(holder.hear(), "holding");
         // The first time it finds nothing to do and waits again; what it was told by then, it is told in the end.
         scene.ready.store(holders - 1, Relaxed);
-        assert_eq!(scene.condvar.notify_one(), 1);
+        scene.condvar.notify_one();
         holder.kill();
-        if holders == 1 {
-            until(|| scene.condvar.notify_one() == 1);
-        }
     }
     assert_eq!(waiter.hear(), "recovered");
     scene.until_waiting(0);

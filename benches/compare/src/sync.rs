@@ -10,7 +10,7 @@ use breezeway::bench::kernel::page::Page;
 use breezeway::bench::locks::Lock;
 use breezeway::bench::partner::{Job, Partner};
 use breezeway::bench::sides::{Side, timed};
-use breezeway::sync::{Condvar, Event, Mutex, RwLock, Semaphore};
+use breezeway::sync::{Condvar, Event, Mutex, MutexGuard, RwLock, Semaphore};
 
 use crate::parked;
 use crate::program::Program;
@@ -24,11 +24,15 @@ pub const TWO_READERS: &str = "sync: RwLock, the same beside another reader";
 pub const NOTIFY: &str = "sync: Condvar::notify_one, nobody waits";
 pub const CONDVAR_ONE: &str = "parked, one CPU: Condvar";
 pub const CONDVAR_TWO: &str = "parked, two CPUs: Condvar";
+pub const CONDVAR_ONE_LOCKED: &str = "parked, one CPU: Condvar, notified under the lock";
+pub const CONDVAR_TWO_LOCKED: &str = "parked, two CPUs: Condvar, notified under the lock";
 
 /// Of those who sleep; see [`parked::add_processes`].
 pub fn add_parked(program: &mut Program) {
-    program.add(CONDVAR_ONE, |name| ping_pong(name, OUR_CPU));
-    program.add(CONDVAR_TWO, |name| ping_pong(name, PARTNER_CPU));
+    program.add(CONDVAR_ONE, |name| ping_pong(name, OUR_CPU, Notified::Unlocked));
+    program.add(CONDVAR_TWO, |name| ping_pong(name, PARTNER_CPU, Notified::Unlocked));
+    program.add(CONDVAR_ONE_LOCKED, |name| ping_pong(name, OUR_CPU, Notified::UnderTheLock));
+    program.add(CONDVAR_TWO_LOCKED, |name| ping_pong(name, PARTNER_CPU, Notified::UnderTheLock));
 }
 
 pub fn add_processes(program: &mut Program) {
@@ -80,8 +84,15 @@ fn read_until_told(lock: RwLock) -> Job {
     })
 }
 
+/// When the other is notified. Under the lock, the woken one finds it held, which costs most where both share a CPU.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Notified {
+    Unlocked,
+    UnderTheLock,
+}
+
 /// One who asks and one who answers, each in its own condition variable until it is its turn.
-fn ping_pong(name: &'static str, cpu: Cpu) -> Side<'static> {
+fn ping_pong(name: &'static str, cpu: Cpu, notified: Notified) -> Side<'static> {
     let table = Table {
         mutex: Mutex::new().expect("a mutex"),
         asked: Condvar::new().expect("a condition variable"),
@@ -96,9 +107,9 @@ fn ping_pong(name: &'static str, cpu: Cpu) -> Side<'static> {
             Box::new(move |times, _| {
                 let mut start = Instant::now();
                 for n in 0..=times {
-                    let guard = table.mutex.lock().expect("the lock");
+                    let mut guard = table.mutex.lock().expect("the lock");
                     table.questions.fetch_add(1, Ordering::Relaxed);
-                    table.asked.notify_one();
+                    guard = table.notify(&table.asked, guard, notified);
                     let owing =
                         || table.answers.load(Ordering::Relaxed) < table.questions.load(Ordering::Relaxed);
                     drop(table.answered.wait_while(guard, owing).expect("the lock"));
@@ -112,14 +123,13 @@ fn ping_pong(name: &'static str, cpu: Cpu) -> Side<'static> {
     };
     let echo = move || -> Job {
         Box::new(move |times, _| {
+            let mut guard = table.mutex.lock().expect("the lock");
             for _ in 0..=times {
-                let guard = table.mutex.lock().expect("the lock");
                 let idle =
                     || table.questions.load(Ordering::Relaxed) == table.answers.load(Ordering::Relaxed);
-                let guard = table.asked.wait_while(guard, idle).expect("the lock");
+                guard = table.asked.wait_while(guard, idle).expect("the lock");
                 table.answers.fetch_add(1, Ordering::Relaxed);
-                table.answered.notify_one();
-                drop(guard);
+                guard = table.notify(&table.answered, guard, notified);
             }
             times
         })
@@ -134,4 +144,16 @@ struct Table {
     answered: Condvar,
     questions: &'static AtomicU64,
     answers: &'static AtomicU64,
+}
+
+impl Table {
+    fn notify<'m>(&'m self, condvar: &Condvar, guard: MutexGuard<'m>, notified: Notified) -> MutexGuard<'m> {
+        if notified == Notified::UnderTheLock {
+            condvar.notify_one();
+            return guard;
+        }
+        drop(guard);
+        condvar.notify_one();
+        self.mutex.lock().expect("the lock")
+    }
 }

@@ -1,36 +1,48 @@
-//! Reports as tables, or as JSON.
+//! Reports for people: tables and lines. Asked for JSON, for programs.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use breezeway::inspect::{self, ObjectReport, ParticipantReport, Report};
+use breezeway::inspect::{self, Fact, ObjectReport, ParticipantReport, Report};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::Failure;
+use crate::{Failure, json};
 
-pub fn list(json: bool) -> Result<(), Failure> {
+#[derive(Serialize)]
+struct Segments {
+    segments: Vec<Report>,
+}
+
+#[derive(Serialize)]
+struct One {
+    segment: Report,
+}
+
+pub fn list(as_json: bool) -> Result<(), Failure> {
     let reports = inspect::list()?;
-    if json {
-        return print_json(&reports);
+    if as_json {
+        return json::print(Segments { segments: reports });
     }
     print(&summary(&reports))
 }
 
-pub fn one(name: &str, json: bool) -> Result<(), Failure> {
+pub fn one(name: &str, as_json: bool) -> Result<(), Failure> {
     let report = inspect::inspect(name)?;
-    if json {
-        return print_json(&report);
+    if as_json {
+        return json::print(One { segment: report });
     }
     print(&full(&report))
 }
 
 pub fn print(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout(), "{}", text.trim_end())?)
+    Ok(writeln!(io::stdout(), "{}", harmless(text.trim_end()))?)
 }
 
-pub fn print_json(what: &impl Serialize) -> Result<(), Failure> {
-    print(&serde_json::to_string_pretty(what)?)
+/// Names are others' to choose: none of them is to move a terminal's cursor.
+pub fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 /// A line for each segment.
@@ -76,6 +88,13 @@ pub fn full(report: &Report) -> String {
     if let Some(damage) = &report.damage {
         text += &format!("damaged: {damage}\n");
     }
+    text += &format!(
+        "{} of {} places taken, {} of {} objects made\n",
+        report.participants.len(),
+        report.participants_max,
+        report.objects.len(),
+        report.objects_max,
+    );
     text += &format!("\n{}\n", participants(&report.participants));
     for object in &report.objects {
         text += &format!("\n{}", object_lines(object));
@@ -99,9 +118,26 @@ fn participants(all: &[ParticipantReport]) -> String {
 fn object_lines(object: &ObjectReport) -> String {
     let mut text = format!("{}: {}\n", object.name, object.description);
     for (name, fact) in &object.facts {
-        text += &format!("    {name:<18} {fact}\n");
+        text += &line(name, fact);
+    }
+    if !object.waiters.is_empty() {
+        text += &line("waiters", &Fact::Holders(object.waiters.clone()));
+    }
+    let counts = object.counters.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(name, count)| format!("{count} {}", words(name))).collect();
+    if !counts.is_empty() {
+        text += &line("so far", &counts.join(", "));
     }
     text
+}
+
+fn line(name: &str, what: &impl fmt::Display) -> String {
+    format!("    {:<18} {what}\n", words(name))
+}
+
+/// A name as words.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
 }
 
 fn state(report: &Report) -> &'static str {

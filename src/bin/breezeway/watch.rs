@@ -1,39 +1,57 @@
 //! A segment, live: what `inspect` shows, and what has happened per second since the last look.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use breezeway::SegmentError;
-use breezeway::inspect::{self, Fact, Report};
+use breezeway::inspect::{self, Report};
+use serde::Serialize;
 
 use crate::Failure;
-use crate::show;
+use crate::{json, show};
 
-/// Clears a terminal, and begins at its top.
-const CLEAR: &str = "\x1b[2J\x1b[H";
+/// On a terminal, the cursor goes back to the top; what the new picture does not cover is cleared.
+const TOP: &str = "\x1b[H";
+const TO_THE_LINES_END: &str = "\x1b[K";
+const TO_THE_END: &str = "\x1b[J";
+const CLEAR: &str = "\x1b[2J";
 
-/// What only ever grows: how much of it there is in a second means something.
-const GROWING: [&str; 2] = ["pushed", "popped"];
+/// How fast a counter of an object grows.
+#[derive(Serialize)]
+struct Rate<'a> {
+    segment: &'a str,
+    object: &'a str,
+    counter: &'static str,
+    per_second: f64,
+}
 
-pub fn watch(name: Option<&str>, every: Duration, count: Option<u64>) -> Result<(), Failure> {
+#[derive(Serialize)]
+struct Look<'a> {
+    /// Nanoseconds since 1970.
+    at: u64,
+    segments: &'a [Report],
+    rates: Vec<Rate<'a>>,
+}
+
+pub fn watch(name: Option<&str>, every: Duration, count: Option<u64>, as_json: bool) -> Result<(), Failure> {
+    let is_live = io::stdout().is_terminal() && !as_json;
     let mut last: Option<(Instant, Vec<Report>)> = None;
     let mut looks = 0;
     while count.is_none_or(|count| looks < count) {
         if looks > 0 {
             thread::sleep(every);
         }
-        let reports = look(name)?;
-        let now = Instant::now();
-        let mut text = if io::stdout().is_terminal() { CLEAR.to_owned() } else { String::new() };
-        text += &match name {
-            Some(_) => reports.iter().map(show::full).collect::<Vec<_>>().join("\n"),
-            None => show::summary(&reports),
+        let (now, reports) = (Instant::now(), look(name)?);
+        let rates = match &last {
+            Some((then, before)) => rates(before, &reports, (now - *then).as_secs_f64()),
+            None => Vec::new(),
         };
-        if let Some((then, before)) = &last {
-            text += &rates(before, &reports, (now - *then).as_secs_f64());
+        if as_json {
+            json::print_line(Look { at: unix_nanos(), segments: &reports, rates })?;
+        } else {
+            draw(&picture(name, &reports, &rates), is_live, looks == 0)?;
         }
-        show::print(&text)?;
         last = Some((now, reports));
         looks += 1;
     }
@@ -47,20 +65,53 @@ fn look(name: Option<&str>) -> Result<Vec<Report>, SegmentError> {
     }
 }
 
-/// A line for everything that has grown.
-fn rates(before: &[Report], now: &[Report], seconds: f64) -> String {
-    let mut text = String::from("\n");
+fn picture(name: Option<&str>, reports: &[Report], rates: &[Rate<'_>]) -> String {
+    let text = match name {
+        Some(_) => reports.iter().map(show::full).collect::<Vec<_>>().join("\n"),
+        None => show::summary(reports),
+    };
+    let busy = rates.iter().filter(|rate| rate.per_second > 0.0).map(|rate| {
+        let Rate { segment, object, counter, per_second } = rate;
+        format!("{segment}/{object}: {per_second:.0} {counter} a second\n")
+    });
+    format!("{}\n\n{}", text.trim_end(), busy.collect::<String>())
+}
+
+/// Each picture over the last one, without a flicker; one behind the other where there is no terminal.
+fn draw(picture: &str, is_live: bool, is_first: bool) -> Result<(), Failure> {
+    if !is_live {
+        return show::print(picture);
+    }
+    let lines = show::harmless(picture.trim_end()).replace('\n', &format!("{TO_THE_LINES_END}\n"));
+    let clear = if is_first { CLEAR } else { "" };
+    let mut out = io::stdout();
+    write!(out, "{clear}{TOP}{lines}{TO_THE_LINES_END}\n{TO_THE_END}")?;
+    Ok(out.flush()?)
+}
+
+/// Of everything that is counted, in objects that were there the last time as well.
+fn rates<'a>(before: &[Report], now: &'a [Report], seconds: f64) -> Vec<Rate<'a>> {
+    let mut rates = Vec::new();
     for report in now {
-        let Some(before) = before.iter().find(|before| before.name == report.name) else { continue };
+        // One that was made anew meanwhile has another beginning.
+        let is_same =
+            |earlier: &&Report| earlier.name == report.name && earlier.created_at == report.created_at;
+        let Some(before) = before.iter().find(is_same) else { continue };
         for (object, earlier) in report.objects.iter().zip(&before.objects) {
-            for ((name, fact), (_, earlier)) in object.facts.iter().zip(&earlier.facts) {
-                if let (true, Fact::Count(now), Fact::Count(before)) = (GROWING.contains(name), fact, earlier)
-                {
-                    let rate = now.saturating_sub(*before) as f64 / seconds;
-                    text += &format!("{}/{}: {rate:.0} {name} a second\n", report.name, object.name);
-                }
+            for ((counter, count), (_, earlier)) in object.counters.iter().zip(&earlier.counters) {
+                rates.push(Rate {
+                    segment: &report.name,
+                    object: &object.name,
+                    counter,
+                    per_second: count.saturating_sub(*earlier) as f64 / seconds,
+                });
             }
         }
     }
-    text
+    rates
+}
+
+fn unix_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::limits::layout_of;
 use crate::error::{LockError, SegmentError, Stop};
-use crate::raw::depot::{Depot, Layout, Lease};
-use crate::raw::event_word::{EVERYBODY, EventWord};
+use crate::raw::depot::{Bed, Depot, Layout, Lease};
+use crate::raw::event_word::EVERYBODY;
 use crate::raw::mutex::State;
 use crate::raw::patience::{Patience, SLICE, Sleepers, Spin, wait_for};
 use crate::segment::lock::ObjectLock;
@@ -190,7 +190,7 @@ impl Store {
     /// once in each slice of waiting in any case: after a death, what is seen without the lock may be wrong.
     fn wait<R>(
         &self,
-        event: &EventWord,
+        bed: &Bed,
         spin: &Spin,
         patience: Patience,
         may_succeed: impl Fn(&Depot<'_>) -> bool,
@@ -221,7 +221,7 @@ impl Store {
             in_any_case.set(true);
             self.region().segment().mapping().care_for_the_dead();
         };
-        wait_for(event, Sleepers::Many, patience, spin, look, care).unwrap_or(Err(late))
+        wait_for((bed, &bed.tally), Sleepers::Many, patience, spin, look, care).unwrap_or(Err(late))
     }
 
     /// Does something under the lock, the index being right.

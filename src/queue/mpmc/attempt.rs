@@ -9,6 +9,7 @@ use crate::primitive::{Ordering, spin_loop};
 use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::mpmc::{Attempt, Leased, Obstacle};
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::raw::tally::Tally;
 use crate::shareable::{self, Shareable};
 use crate::sys::barrier;
 
@@ -50,6 +51,7 @@ impl Miss {
 /// What an operation waits on, and how far its side has come.
 struct Waiting<'a> {
     event: &'a EventWord,
+    tally: &'a Tally,
     spin: &'a Spin,
     position: u64,
     patience: Patience,
@@ -70,6 +72,7 @@ impl<T: Shareable> Queue<T> {
     fn put_anew(&self, miss: Miss, me: u32, value: &T, patience: Patience) -> Result<(), Stop> {
         let waiting = Waiting {
             event: &self.state().space,
+            tally: &self.state().full,
             spin: &self.spin_to_push,
             position: self.ring().pushed(),
             patience,
@@ -157,6 +160,7 @@ impl<T: Shareable> Queue<T> {
     ) -> Result<R, Stop> {
         let waiting = Waiting {
             event: &self.state().items,
+            tally: &self.state().empty,
             spin: &self.spin_to_pop,
             position: self.ring().popped(),
             patience,
@@ -203,7 +207,7 @@ impl<T: Shareable> Queue<T> {
             }
         };
         let mut look = || judge(once());
-        let Waiting { event, spin, position, patience } = waiting;
+        let Waiting { event, tally, spin, position, patience } = waiting;
         if let Some(result) = judge(first) {
             return result;
         }
@@ -221,7 +225,7 @@ impl<T: Shareable> Queue<T> {
             }
             self.region.segment().mapping().care_for_the_dead();
         };
-        wait_for(event, Sleepers::Many, patience, spin, look, care).unwrap_or(Err(Stop::Timeout))
+        wait_for((event, tally), Sleepers::Many, patience, spin, look, care).unwrap_or(Err(Stop::Timeout))
     }
 
     /// Goes on where somebody is at work in the way: for a moment, and past the dead.

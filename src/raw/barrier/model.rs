@@ -245,6 +245,26 @@ fn one_that_will_not_wait() {
     assert_eq!(seen.len(), 2);
 }
 
+/// Two resets lie between one's looking at the word and its claiming a slot: the slot is another's by then.
+#[test]
+fn one_that_comes_late_takes_nobodys_place() {
+    model::explore(3, || {
+        let shared = Shared::new(2);
+        let late = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.barrier().arrive(1).is_ok()
+        });
+        let barrier = shared.barrier();
+        barrier.reset();
+        barrier.reset();
+        let arrived = barrier.arrive(2).unwrap();
+        assert!(late.join().unwrap());
+        let mut arrivals = barrier.arrivals(arrived.view.generation());
+        assert!(arrivals.any(|arrival| arrival.participant() == 2), "its place is another's");
+        shared.settle();
+    });
+}
+
 /// The last one is reset while it does what the last one does.
 #[test]
 fn reset_under_the_last_one() {

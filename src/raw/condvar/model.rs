@@ -229,7 +229,7 @@ impl Killed {
     }
 }
 
-/// A waiter has died, and its repairer finds a notifier at work. The living one gets a notification.
+/// A waiter has died, and its repairer finds a notifier at work. The living one wakes up.
 #[test]
 fn a_dead_waiter_before_a_living_one() {
     for killed in [Killed::Claimed, Killed::Waiting, Killed::Notified, Killed::Leaving] {
@@ -242,28 +242,43 @@ fn a_dead_waiter_before_a_living_one() {
                 move || shared.state.repair(DEAD)
             });
             if !is_owed {
-                assert_eq!(shared.state.notify(1), 1);
+                shared.state.notify(1);
             }
-            repairer.join().unwrap();
             living.join().unwrap();
+            repairer.join().unwrap();
             shared.assert_empty();
         });
     }
 }
 
-/// A process dies of which one thread was notified and another waits. And its repairer has died between its two steps.
+/// A process dies of which one thread was notified and another waits, and so does its first repairer, before it makes anybody look.
 #[test]
 fn a_dead_process_of_several_waiters() {
     model::explore(3, || {
         let shared = Arc::new(Shared::default());
         assert!(Killed::Notified.die(&shared.state));
         Killed::Waiting.die(&shared.state);
-        // The first repairer: to the other waiter of the dead.
-        assert_eq!(shared.state.notify(1), 1);
         let living = Shared::waiter(&shared, 1);
+        let first = &shared.state.slots[0];
+        assert_eq!(first.load().owner(), DEAD);
+        shared.state.hide(0);
+        first.word.store(Word::FREE.into(), Ordering::Relaxed);
         shared.state.repair(DEAD);
         living.join().unwrap();
         shared.state.repair(DEAD);
+        shared.assert_empty();
+    });
+}
+
+/// Somebody has changed what others wait for, and has died before it could notify anybody.
+#[test]
+fn a_dead_notifier() {
+    model::explore(4, || {
+        let shared = Arc::new(Shared::default());
+        let taker = Shared::taker(&shared, 1);
+        shared.add(1);
+        shared.state.repair(DEAD);
+        taker.join().unwrap();
         shared.assert_empty();
     });
 }

@@ -1,9 +1,10 @@
 //! What a depot consists of, as it lies in shared memory.
 //!
 //! ```text
-//!   0 stale           24 ready: first, last, count          128 items
-//!   8 closed          48 free slots: first, -, count        192 space
-//!  16 next stamp      72 free blocks: first, -, count       256 idle
+//!   0 stale           24 ready: first, last, count          128 items, and their tally
+//!   8 closed          48 free slots: first, -, count        192 space, likewise
+//!  16 next stamp      72 free blocks: first, -, count       256 idle, likewise
+//!                     96 first stamp, repairs
 //! 320 the slots, 32 bytes each: tag, chain, length, next
 //!     the blocks, 64 bytes each: next, 56 bytes of a message
 //! ```
@@ -14,6 +15,7 @@ use core::ops::Deref;
 use super::Tag;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::event_word::EventWord;
+use crate::raw::tally::{Count, Tally};
 use crate::raw::words::WORD;
 
 /// Words of a message in a block: with the link, a cache line.
@@ -35,23 +37,30 @@ pub(crate) struct Head {
     pub(super) ready: List,
     pub(super) free_slots: List,
     pub(super) free_blocks: List,
+    /// The stamp of the very first message.
+    pub(super) first_stamp: AtomicU64,
+    /// Messages that were taken back from the dead or gone.
+    pub(super) repairs: Count,
     /// Where they sleep who wait for a message,
-    pub(crate) items: Line<EventWord>,
+    pub(crate) items: Bed,
     /// for room,
-    pub(crate) space: Line<EventWord>,
+    pub(crate) space: Bed,
     /// or for everything to be done.
-    pub(crate) idle: Line<EventWord>,
+    pub(crate) idle: Bed,
 }
 
-/// Has a cache line of its own.
+/// What to sleep on, and what became of who did. Has a cache line of its own.
 #[repr(C, align(64))]
-pub(crate) struct Line<T>(T);
+pub(crate) struct Bed {
+    event: EventWord,
+    pub(crate) tally: Tally,
+}
 
-impl<T> Deref for Line<T> {
-    type Target = T;
+impl Deref for Bed {
+    type Target = EventWord;
 
-    fn deref(&self) -> &T {
-        &self.0
+    fn deref(&self) -> &EventWord {
+        &self.event
     }
 }
 
@@ -83,6 +92,7 @@ pub(super) struct Block {
 const _: () = {
     assert!(size_of::<Head>() == 320 && offset_of!(Head, next_stamp) == 16 && offset_of!(Head, ready) == 24);
     assert!(offset_of!(Head, free_slots) == 48 && offset_of!(Head, free_blocks) == 72);
+    assert!(offset_of!(Head, first_stamp) == 96 && offset_of!(Head, repairs) == 104);
     assert!(
         offset_of!(Head, items) == 128 && offset_of!(Head, space) == 192 && offset_of!(Head, idle) == 256
     );

@@ -15,17 +15,6 @@ pub(crate) struct Leased {
     pub(crate) redelivered: bool,
 }
 
-/// What goes on in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AtWork {
-    /// This participant writes a message.
-    Writes(u32),
-    /// This participant has one in its hands.
-    Leases(u32),
-    /// It holds one that somebody has let fall.
-    Returned,
-}
-
 /// There may be slots that were returned.
 const SOME: u64 = 1;
 /// Tells one return from the next.
@@ -118,6 +107,20 @@ impl<'a> Ring<'a> {
         let _ = self.state.returned.fetch_update(Ordering::Release, Ordering::Relaxed, mark);
     }
 
+    /// Undoes what a dead participant has left in a slot. `true` where the slot is as it was found no more.
+    pub(crate) fn repair_slot(&self, obstacle: Obstacle) -> bool {
+        let Obstacle { index, word } = obstacle;
+        let Some(slot) = self.slot(index) else { return false };
+        let repaired = match word.state() {
+            SlotState::Writing => Word::new(word.lap().next(), 0, SlotState::Free),
+            SlotState::Leased => Word::new(word.lap(), 0, SlotState::Returned),
+            _ => return false,
+        };
+        let moved = slot.move_from(word, repaired);
+        self.state.repairs.add(moved.into());
+        moved
+    }
+
     /// Undoes what a participant that is proven dead was at work on. Idempotent.
     pub(crate) fn repair(&self, dead: u32) {
         let mut returned = false;
@@ -158,20 +161,7 @@ impl<'a> Ring<'a> {
         })
     }
 
-    /// Who is at work in the slots, for whoever only looks.
-    pub(crate) fn at_work(&self) -> impl Iterator<Item = AtWork> {
-        self.all_slots().filter_map(|slot| {
-            let word = Word::from(slot.word.load(Ordering::Relaxed));
-            match word.state() {
-                SlotState::Writing => Some(AtWork::Writes(word.owner())),
-                SlotState::Leased => Some(AtWork::Leases(word.owner())),
-                SlotState::Returned => Some(AtWork::Returned),
-                SlotState::Free | SlotState::Full | SlotState::Unknown => None,
-            }
-        })
-    }
-
-    fn all_slots(&self) -> impl Iterator<Item = Found<'a>> {
+    pub(super) fn all_slots(&self) -> impl Iterator<Item = Found<'a>> {
         let ring = *self;
         (0..self.geometry.capacity).filter_map(move |index| ring.slot(index))
     }

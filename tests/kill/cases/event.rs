@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use breezeway::sync::Event;
 
-use super::semaphore::without_spinning;
 use super::sleeper::asleep;
-use super::state_word::StateWord;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
+use super::state_word::{self, StateWord, without_spinning};
+use crate::kill::child::{Child, Stop};
+use crate::kill::drive::{self, Death, Point, Subject};
 use crate::kill::process::Process;
+use crate::kill::progress;
 use crate::kill::tally::Tally;
+use crate::kill::trace::Trace;
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ enum Deed {
     Clear,
     /// Sets it, and clears it at once.
     Pulse,
-    /// Waits in vain.
+    /// Waits in vain, or until it is set.
     Wait,
 }
 
@@ -30,13 +31,18 @@ const SET_NEXT: u64 = 9;
 const UNSET_NEXT: u64 = 8;
 
 /// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(120);
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Long enough to come to the second sleep on a very busy machine, too.
+const LONG_PATIENCE: Duration = Duration::from_secs(1);
 
 struct AtTheEvent {
     name: String,
     event: Event,
     word: StateWord,
     deed: Deed,
+    /// How long the child waits, if it does.
+    patience: Duration,
     /// The word when the child was seen last.
     seen: u64,
     /// How many others sleep.
@@ -46,9 +52,30 @@ struct AtTheEvent {
 
 impl AtTheEvent {
     fn new(name: &str, deed: Deed, others: usize) -> Self {
-        let event = Event::create(name).unwrap();
+        let event: Event = state_word::create(name, ());
         let word = StateWord::of(event.segment(), 0);
-        Self { name: name.to_owned(), event, word, deed, seen: 0, others, sleepers: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            event,
+            word,
+            deed,
+            seen: 0,
+            others,
+            patience: PATIENCE,
+            sleepers: Vec::new(),
+        }
+    }
+
+    /// A process that sleeps until the event is set.
+    fn sleeper(&self) -> Process {
+        asleep(|| {
+            state_word::open::<Event>(&self.name).wait().unwrap();
+            0
+        })
+    }
+
+    fn all_come_through(&mut self) {
+        self.sleepers.drain(..).for_each(|sleeper| assert_eq!(sleeper.exit_code(), Some(0)));
     }
 
     /// All the states that it goes through.
@@ -72,7 +99,7 @@ impl Subject for AtTheEvent {
     }
 
     fn open(&self) -> Event {
-        Event::open(&self.name).unwrap()
+        state_word::open(&self.name)
     }
 
     fn operate(&self, event: &Event) {
@@ -80,18 +107,14 @@ impl Subject for AtTheEvent {
             Deed::Set => assert!(event.set()),
             Deed::Clear => assert!(event.clear()),
             Deed::Pulse => assert!(event.set() && event.clear()),
-            Deed::Wait => assert!(event.wait_timeout(PATIENCE).is_err()),
+            Deed::Wait => {
+                let _ = event.wait_timeout(self.patience);
+            }
         }
     }
 
     fn begin(&mut self, _: &Child) {
-        let sleep = || {
-            asleep(|| {
-                Event::open(&self.name).unwrap().wait().unwrap();
-                0
-            })
-        };
-        self.sleepers = (0..self.others).map(|_| sleep()).collect();
+        self.sleepers = (0..self.others).map(|_| self.sleeper()).collect();
     }
 
     fn observe(&mut self, _: &Child) {
@@ -107,7 +130,7 @@ impl Subject for AtTheEvent {
             // The next one does it instead.
             assert!(self.event.set() && self.event.clear());
         }
-        self.sleepers.drain(..).for_each(|sleeper| assert_eq!(sleeper.exit_code(), Some(0)));
+        self.all_come_through();
         assert!(self.event.set() || self.event.clear());
         ["as before", "changed", "changed back"][state]
     }
@@ -142,4 +165,109 @@ pub(crate) fn wait(name: &str) -> Tally {
     // On a very busy machine the time may be over before the child comes to sleep.
     let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
     rounds.find(Tally::has_asleep).expect("a wait is a sleep")
+}
+
+/// What became of one attempt to strand D.
+enum Attempt {
+    /// B's sleep was over before it was woken.
+    TooSlow,
+    Killed,
+    /// B was done.
+    Done,
+}
+
+/// B and D sleep; the event is set and cleared, which wakes them; B is killed after so many steps.
+fn strand(subject: &mut AtTheEvent, trace: &Trace, steps: usize) -> Attempt {
+    let mut b = drive::start(subject);
+    b.travel(trace.route(trace.sleeps()[1]));
+    if b.step() != Stop::Asleep {
+        return Attempt::TooSlow;
+    }
+    subject.sleepers.push(subject.sleeper());
+    let too_slow = b.poll().is_some();
+    assert!(subject.event.set() && subject.event.clear());
+    if !too_slow {
+        b.wait();
+    }
+    let mut step = || match b.step() {
+        // It only had no CPU.
+        Stop::Asleep => b.wait(),
+        stop => stop,
+    };
+    let is_done = (0..steps).any(|_| step() == Stop::Done);
+    b.kill();
+    subject.all_come_through();
+    assert_eq!(subject.word.get(), UNSET_NEXT, "who is through has changed nothing");
+    match (too_slow, is_done) {
+        (true, _) => Attempt::TooSlow,
+        (false, false) => Attempt::Killed,
+        (false, true) => Attempt::Done,
+    }
+}
+
+/// B killed at every instruction between its waking and its return.
+pub(crate) fn woken_waiter(name: &str) -> Tally {
+    let mut subject = AtTheEvent::new(name, Deed::Wait, 0);
+    without_spinning();
+    subject.patience = LONG_PATIENCE;
+    let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
+    let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is a nap and a sleep");
+    let mut tally = Tally::default();
+    let mut steps = 0;
+    loop {
+        progress::at(format_args!("a waiter killed {steps} instructions after it was woken"));
+        match strand(&mut subject, &trace, steps) {
+            Attempt::TooSlow => continue,
+            Attempt::Killed => tally.count("killed awake"),
+            Attempt::Done => {
+                tally.count("done");
+                return tally;
+            }
+        }
+        progress::count_kill();
+        steps += 1;
+    }
+}
+
+/// One that sets the event after the first was killed between setting it and waking anybody.
+struct SetAgain {
+    first: AtTheEvent,
+    trace: Trace,
+    point: usize,
+}
+
+impl Subject for SetAgain {
+    type Handle = Event;
+
+    fn reset(&mut self) {
+        drive::die(&mut self.first, &self.trace, Point::after(self.point));
+        assert_eq!(self.first.word.get(), SET_NEXT, "the first one has set it");
+    }
+
+    fn open(&self) -> Event {
+        self.first.open()
+    }
+
+    fn operate(&self, event: &Event) {
+        assert!(!event.set());
+    }
+
+    fn survive(&mut self, _: &Death) -> &'static str {
+        self.first.all_come_through();
+        assert_eq!(self.first.word.get(), SET_NEXT, "it was set once");
+        "through"
+    }
+}
+
+/// The second one killed everywhere.
+pub(crate) fn set_after_death(name: &str) -> Tally {
+    let mut first = AtTheEvent::new(name, Deed::Set, 2);
+    let mut point = None;
+    let trace = drive::trace(&mut first, |first, _, trace| {
+        if first.seen == SET_NEXT {
+            point.get_or_insert(trace.last());
+        }
+    });
+    let point = point.expect("it is set");
+    drive::every(&mut SetAgain { first, trace, point })
 }

@@ -1,17 +1,23 @@
 //! `Once`: it is done, or the next one does it and knows if somebody had begun.
 
-use breezeway::sync::Once;
-use breezeway::{Atomic, Segment};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use breezeway::sync::Once;
+use breezeway::{Atomic, LockError, Segment};
 
 use super::locked::SOON;
 use super::sleeper::asleep;
-use super::state_word::StateWord;
-use crate::kill::child::Child;
+use super::state_word::{StateWord, without_spinning};
+use crate::kill::child::{self, Child, Stop};
 use crate::kill::drive::{self, Death, Point, Subject};
 use crate::kill::process::Process;
+use crate::kill::progress;
 use crate::kill::tally::Tally;
 use crate::kill::trace::Trace;
+use crate::kill::window::{Holder, LockView};
 
 /// The word beside its lock, and what stands there.
 const BESIDE: u64 = 56;
@@ -24,14 +30,35 @@ const WAS_DONE: libc::c_int = 0;
 const DID_IT: libc::c_int = 1;
 const DID_IT_AGAIN: libc::c_int = 2;
 
-/// A child does what is to be done once: it fills two fields.
+/// What the child does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    /// What is to be done once: it fills two fields.
+    Fill,
+    /// The same, and stops before it is through with it.
+    FillAndStop,
+    /// It begins, and panics.
+    Panic,
+    /// It finds somebody at it.
+    Refused,
+    /// It waits in vain for who is at it.
+    Wait,
+}
+
+/// Long enough to step to the sleep before it is over, and longer than one sleep may be.
+const PATIENCE: Duration = Duration::from_millis(120);
+
+/// A child calls.
 struct Call {
     name: String,
     segment: Segment,
+    lock: LockView,
     word: StateWord,
     fields: [Atomic<u64>; 2],
     /// The word when the child was seen last.
     seen: u64,
+    deed: Deed,
+    /// Whether another waits for it.
     waits: bool,
     waiter: Option<Process>,
 }
@@ -48,12 +75,27 @@ fn fill([a, b]: &[Atomic<u64>; 2]) {
 }
 
 impl Call {
-    fn new(name: &str, waits: bool) -> Self {
-        let segment = Segment::create(name, 1 << 16).unwrap();
+    fn new(name: &str, deed: Deed, waits: bool) -> Self {
+        let segment = Segment::options().participants(8).create(name, 1 << 16).unwrap();
         segment.add::<Once>("once", ()).unwrap();
         let fields = ["a", "b"].map(|field| segment.add(field, 0).unwrap());
-        let word = StateWord::of(&segment, BESIDE);
-        Self { name: name.to_owned(), segment, word, fields, seen: NEW, waits, waiter: None }
+        let (lock, word) = (LockView::of(&segment), StateWord::of(&segment, BESIDE));
+        let name = name.to_owned();
+        Self { name, segment, lock, word, fields, seen: NEW, deed, waits, waiter: None }
+    }
+
+    /// Another, which sleeps until it is done.
+    fn wait(&mut self) {
+        self.waiter = Some(asleep(|| {
+            let (once, fields) = open(&self.name);
+            let mut code = WAS_DONE;
+            once.call_once(|state| {
+                fill(&fields);
+                code = if state.recovered() { DID_IT_AGAIN } else { DID_IT };
+            })
+            .unwrap();
+            code
+        }));
     }
 
     fn is_filled(&self) -> bool {
@@ -89,6 +131,11 @@ impl Subject for Call {
     type Handle = (Once, [Atomic<u64>; 2]);
 
     fn reset(&mut self) {
+        // A waiter would do it instead, which is a long way.
+        self.segment.reap().unwrap();
+        if matches!(self.deed, Deed::Refused | Deed::Wait) {
+            return;
+        }
         self.word.set(NEW);
         self.fields.iter().for_each(|field| field.store(0, Relaxed));
     }
@@ -98,32 +145,52 @@ impl Subject for Call {
     }
 
     fn operate(&self, (once, fields): &Self::Handle) {
-        once.call_once(|_| fill(fields)).unwrap();
+        match self.deed {
+            Deed::Fill => once.call_once(|_| fill(fields)).unwrap(),
+            Deed::FillAndStop => once
+                .call_once(|_| {
+                    fill(fields);
+                    child::stop();
+                })
+                .unwrap(),
+            Deed::Panic => {
+                let call = || once.call_once(|_| resume_unwind(Box::new(())));
+                assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+            }
+            Deed::Refused => {
+                assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
+            }
+            Deed::Wait => {
+                let waited = once.call_once_timeout(PATIENCE, |_| unreachable!());
+                assert_eq!(waited, Err(LockError::Timeout));
+            }
+        }
     }
 
     fn observe(&mut self, child: &Child) {
         self.seen = self.word.get();
         assert!(self.seen != DONE || self.is_filled(), "what is done is there");
-        // It comes when the child is at it, which holds the lock then.
-        if self.waits && self.waiter.is_none() && self.seen == BEGUN {
-            assert!(child.pid() != 0);
-            self.waiter = Some(asleep(|| {
-                let (once, fields) = open(&self.name);
-                let mut code = WAS_DONE;
-                once.call_once(|state| {
-                    fill(&fields);
-                    code = if state.recovered() { DID_IT_AGAIN } else { DID_IT };
-                })
-                .unwrap();
-                code
-            }));
+        let is_at_it = self.seen == BEGUN && self.lock.holder() == Holder::Thread(child.pid());
+        if self.waits && self.waiter.is_none() && is_at_it {
+            self.wait();
         }
     }
 
     fn survive(&mut self, death: &Death) -> &'static str {
-        assert!(!death.completed || self.seen == DONE, "what has returned has happened");
+        let after = match self.deed {
+            Deed::Fill | Deed::FillAndStop => DONE,
+            // In the first run, the waiter may have done it by now.
+            Deed::Panic if self.waiter.is_some() => self.seen,
+            Deed::Panic => BEGUN,
+            Deed::Refused | Deed::Wait => {
+                assert_eq!(self.seen, BEGUN, "who is at it is at it");
+                return "still at it";
+            }
+        };
+        assert!(!death.completed || self.seen == after, "what has returned has happened");
         if let Some(waiter) = self.waiter.take() {
-            let expected = if self.seen == DONE { WAS_DONE } else { DID_IT_AGAIN };
+            let was_done = self.deed != Deed::Panic && self.seen == DONE;
+            let expected = if was_done { WAS_DONE } else { DID_IT_AGAIN };
             assert_eq!(waiter.exit_code(), Some(expected));
             let outcome = self.outcome();
             self.seen = DONE;
@@ -133,15 +200,84 @@ impl Subject for Call {
         self.check();
         self.outcome()
     }
+
+    fn files(&self, _: u32) -> Vec<PathBuf> {
+        self.segment.path().into_iter().collect()
+    }
+
+    /// Fewer than others: some take as long as they wait.
+    fn sample(&self) -> usize {
+        40
+    }
 }
 
 pub(crate) fn call(name: &str) -> Tally {
-    drive::every(&mut Call::new(name, false))
+    drive::every(&mut Call::new(name, Deed::Fill, false))
+}
+
+/// Panicking is a long way.
+pub(crate) fn panic(name: &str) -> Tally {
+    drive::changes(&mut Call::new(name, Deed::Panic, false))
+}
+
+/// The next one does it when the one that is at it panics.
+pub(crate) fn panic_with_waiter(name: &str) -> Tally {
+    drive::changes(&mut Call::new(name, Deed::Panic, true))
+}
+
+/// This process is at it meanwhile, and comes to its end.
+fn at_it(name: &str, deed: Deed, kill: impl FnOnce(&mut Call) -> Tally) -> Tally {
+    let mut subject = Call::new(name, deed, false);
+    let (once, _) = open(name);
+    let mut tally = None;
+    once.call_once(|_| {
+        fill(&subject.fields);
+        tally = Some(kill(&mut subject));
+    })
+    .unwrap();
+    subject.seen = DONE;
+    subject.check();
+    tally.expect("it was done")
+}
+
+pub(crate) fn refused(name: &str) -> Tally {
+    at_it(name, Deed::Refused, drive::every)
+}
+
+pub(crate) fn wait(name: &str) -> Tally {
+    without_spinning();
+    at_it(name, Deed::Wait, |subject| {
+        // On a very busy machine the time may be over before the child comes to sleep.
+        let mut rounds = std::iter::repeat_with(|| drive::changes(subject)).take(5);
+        rounds.find(Tally::has_asleep).expect("a wait is a sleep")
+    })
+}
+
+/// One sleeps until the child is through with it, and the child is killed at every instruction of that.
+pub(crate) fn complete_with_waiter(name: &str) -> Tally {
+    let mut subject = Call::new(name, Deed::FillAndStop, false);
+    let mut tally = Tally::default();
+    for point in 0.. {
+        progress::at(format_args!("on the way to a death {point} instructions behind the function"));
+        let mut child = drive::start(&mut subject);
+        child.finish();
+        subject.wait();
+        let completed = (0..point).any(|_| child.step() == Stop::Done);
+        subject.observe(&child);
+        let death = Death { pid: child.pid(), point, completed, asleep: false };
+        child.kill();
+        tally.count(subject.survive(&death));
+        progress::count_kill();
+        if completed {
+            break;
+        }
+    }
+    tally
 }
 
 /// Somebody waits for the one that is killed at it.
 pub(crate) fn call_with_waiter(name: &str) -> Tally {
-    drive::every(&mut Call::new(name, true))
+    drive::every(&mut Call::new(name, Deed::Fill, true))
 }
 
 /// One that does it after the first has been killed at it.
@@ -181,7 +317,7 @@ impl Subject for Recoverer {
 }
 
 pub(crate) fn recoverer(name: &str) -> Tally {
-    let mut first = Call::new(name, false);
+    let mut first = Call::new(name, Deed::Fill, false);
     let mut point = None;
     let trace = drive::trace(&mut first, |first, _, trace| {
         if first.seen == BEGUN {

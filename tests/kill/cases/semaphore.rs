@@ -1,11 +1,13 @@
 //! `Semaphore`: the count is right, and nobody who waits is stranded.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use breezeway::sync::Semaphore;
+use breezeway::LockError;
+use breezeway::sync::{Semaphore, SemaphorePermit};
 
 use super::sleeper::asleep;
-use super::state_word::StateWord;
+use super::state_word::{self, StateWord, without_spinning};
 use crate::kill::child::{Child, Stop};
 use crate::kill::drive::{self, Death, Subject};
 use crate::kill::process::Process;
@@ -20,6 +22,10 @@ enum Deed {
     Release,
     /// Acquires, and releases by dropping the permit.
     Both,
+    /// Drops a permit.
+    Drop,
+    /// Wants what it does not get.
+    Refused,
     /// Waits in vain, or for what it is given then.
     Wait,
 }
@@ -30,11 +36,16 @@ const MANY: usize = 3;
 /// Longer than one sleep may be.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Long enough to come to the second sleep on a very busy machine, too.
+const LONG_PATIENCE: Duration = Duration::from_secs(1);
+
 struct AtTheSemaphore {
     name: String,
     semaphore: Semaphore,
     count: StateWord,
     deed: Deed,
+    /// How long the child waits, if it does.
+    patience: Duration,
     before: u64,
     /// The count when the child was seen last.
     seen: u64,
@@ -45,16 +56,26 @@ struct AtTheSemaphore {
 
 impl AtTheSemaphore {
     fn new(name: &str, deed: Deed, before: u64, others: usize) -> Self {
-        let semaphore = Semaphore::create(name, 0).unwrap();
+        let semaphore: Semaphore = state_word::create(name, 0);
         let count = StateWord::of(semaphore.segment(), 0);
         let name = name.to_owned();
-        Self { name, semaphore, count, deed, before, seen: 0, others, sleepers: Vec::new() }
+        Self {
+            name,
+            semaphore,
+            count,
+            deed,
+            before,
+            seen: 0,
+            others,
+            patience: PATIENCE,
+            sleepers: Vec::new(),
+        }
     }
 
     /// A process that sleeps until it has a permit, and keeps it.
     fn sleeper(&self) -> Process {
         asleep(|| {
-            Semaphore::open(&self.name).unwrap().acquire().unwrap().forget();
+            state_word::open::<Semaphore>(&self.name).acquire().unwrap().forget();
             0
         })
     }
@@ -62,10 +83,54 @@ impl AtTheSemaphore {
     fn all_come_through(&mut self) {
         self.sleepers.drain(..).for_each(|sleeper| assert_eq!(sleeper.exit_code(), Some(0)));
     }
+
+    /// Nobody sleeps.
+    fn survive_alone(&self, death: &Death) -> &'static str {
+        let (after, between) = match self.deed {
+            Deed::Acquire => (self.before - 1, None),
+            Deed::Release => (self.before + MANY as u64, None),
+            Deed::Both => (self.before, Some(self.before - 1)),
+            Deed::Wait | Deed::Refused => (self.before, None),
+            Deed::Drop => unreachable!("somebody sleeps"),
+        };
+        assert_eq!(self.count.get(), self.seen, "a death changes nothing");
+        assert!(!death.completed || self.seen == after, "what has returned has happened");
+        let is_known = self.seen == after || self.seen == self.before || Some(self.seen) == between;
+        assert!(is_known, "{}", self.seen);
+        // The survivors can do with it what it says, and no more.
+        let rest = core::iter::from_fn(|| self.semaphore.try_acquire().ok().map(|permit| permit.forget()));
+        assert_eq!(rest.count() as u64, self.seen);
+        self.semaphore.release(1).unwrap();
+        drop(self.semaphore.acquire().unwrap());
+        if self.seen == self.before { "as before" } else { "changed" }
+    }
+
+    /// The sleepers may take theirs by now; or the next one does it instead.
+    fn survive_with_sleepers(&mut self, death: &Death) -> &'static str {
+        let released = if self.deed == Deed::Drop { 1 } else { MANY };
+        let was_seen = self.seen != 0;
+        let by_others = if was_seen { 0 } else { released };
+        self.semaphore.release(by_others).unwrap();
+        let sleepers = self.sleepers.len();
+        self.all_come_through();
+        // A sleeper that was quick may have been the only one to see it.
+        let has_committed = match self.count.get() as usize + sleepers - by_others {
+            0 => false,
+            by_child => {
+                assert_eq!(by_child, released);
+                true
+            }
+        };
+        assert!(has_committed || !was_seen && !death.completed, "what has returned has happened");
+        if has_committed { "served" } else { "served by the next" }
+    }
 }
 
+/// What the child has: a semaphore, and perhaps a permit.
+type Handle = (&'static Semaphore, RefCell<Option<SemaphorePermit<'static>>>);
+
 impl Subject for AtTheSemaphore {
-    type Handle = Semaphore;
+    type Handle = Handle;
 
     fn reset(&mut self) {
         // A waiter would do it instead, which is a long way.
@@ -73,17 +138,25 @@ impl Subject for AtTheSemaphore {
         self.count.set(self.before);
     }
 
-    fn open(&self) -> Semaphore {
-        Semaphore::open(&self.name).unwrap()
+    fn open(&self) -> Handle {
+        let semaphore: &'static Semaphore = Box::leak(Box::new(state_word::open(&self.name)));
+        let permit = (self.deed == Deed::Drop).then(|| semaphore.acquire().unwrap());
+        (semaphore, RefCell::new(permit))
     }
 
-    fn operate(&self, semaphore: &Semaphore) {
+    fn operate(&self, (semaphore, permit): &Handle) {
         match self.deed {
             Deed::Acquire => semaphore.acquire().unwrap().forget(),
             Deed::Release => semaphore.release(MANY).unwrap(),
             Deed::Both => drop(semaphore.acquire().unwrap()),
+            Deed::Drop => drop(permit.take()),
+            Deed::Refused => {
+                assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock));
+                let too_many = Err(LockError::TooMany { limit: Semaphore::MAX_PERMITS });
+                assert_eq!(semaphore.release(Semaphore::MAX_PERMITS + 1), too_many);
+            }
             Deed::Wait => {
-                if let Ok(permit) = semaphore.acquire_timeout(PATIENCE) {
+                if let Ok(permit) = semaphore.acquire_timeout(self.patience) {
                     permit.forget();
                 }
             }
@@ -99,39 +172,7 @@ impl Subject for AtTheSemaphore {
     }
 
     fn survive(&mut self, death: &Death) -> &'static str {
-        let many = MANY as u64;
-        let (after, between) = match self.deed {
-            Deed::Acquire => (self.before - 1, None),
-            Deed::Release => (self.before + many, None),
-            Deed::Both => (self.before, Some(self.before - 1)),
-            Deed::Wait => (self.before, None),
-        };
-        if self.others == 0 {
-            assert_eq!(self.count.get(), self.seen, "a death changes nothing");
-            assert!(!death.completed || self.seen == after, "what has returned has happened");
-            assert!(
-                self.seen == after || self.seen == self.before || Some(self.seen) == between,
-                "{}",
-                self.seen
-            );
-            // The survivors can do with it what it says, and no more.
-            let rest =
-                core::iter::from_fn(|| self.semaphore.try_acquire().ok().map(|permit| permit.forget()));
-            assert_eq!(rest.count() as u64, self.seen);
-            self.semaphore.release(1).unwrap();
-            drop(self.semaphore.acquire().unwrap());
-            return if self.seen == self.before { "as before" } else { "changed" };
-        }
-        // The sleepers may take theirs by now; or the next one does it instead.
-        let has_committed = self.seen != self.before;
-        assert!(!death.completed || has_committed, "what has returned has happened");
-        if !has_committed {
-            assert_eq!(self.count.get(), self.before);
-            self.semaphore.release(MANY).unwrap();
-        }
-        self.all_come_through();
-        assert_eq!(self.count.get(), self.before + many - self.others as u64);
-        if has_committed { "served" } else { "served by the next" }
+        if self.others == 0 { self.survive_alone(death) } else { self.survive_with_sleepers(death) }
     }
 
     /// Fewer than others: each takes as long as it waits.
@@ -152,30 +193,24 @@ pub(crate) fn both(name: &str) -> Tally {
     drive::every(&mut AtTheSemaphore::new(name, Deed::Both, 1, 0))
 }
 
+pub(crate) fn refused(name: &str) -> Tally {
+    drive::every(&mut AtTheSemaphore::new(name, Deed::Refused, 0, 0))
+}
+
+/// One sleeps for the permit that a child has.
+pub(crate) fn drop_with_sleeper(name: &str) -> Tally {
+    drive::every(&mut AtTheSemaphore::new(name, Deed::Drop, 1, 1))
+}
+
 /// Two sleep for what a child releases.
 pub(crate) fn release_with_sleepers(name: &str) -> Tally {
     drive::every(&mut AtTheSemaphore::new(name, Deed::Release, 0, MANY - 1))
 }
 
-/// Leaves this process and its children one CPU, which lets nobody spin: stepping through that takes longer than they wait. The first
-/// wait of a process counts its CPUs; its children inherit the number.
-pub(super) fn without_spinning() {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let all = sched_getaffinity(None).unwrap();
-    let mut one = CpuSet::new();
-    one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).expect("a CPU"));
-    sched_setaffinity(None, &one).unwrap();
-}
-
-fn wait_once(subject: &AtTheSemaphore) {
-    without_spinning();
-    assert!(subject.semaphore.acquire_timeout(Duration::from_millis(1)).is_err());
-}
-
 /// A waiter killed: nobody notices, and what is released is another's.
 pub(crate) fn wait(name: &str) -> Tally {
     let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
-    wait_once(&subject);
+    without_spinning();
     // On a very busy machine the time may be over before the child comes to sleep.
     let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
     rounds.find(Tally::has_asleep).expect("a wait is a sleep")
@@ -183,32 +218,38 @@ pub(crate) fn wait(name: &str) -> Tally {
 
 /// What became of one attempt to strand D.
 enum Attempt {
-    /// B's sleep was over before it was woken.
+    /// B's sleep was over before it was woken, or D was faster.
     TooSlow,
     /// B was killed awake, and the permit was left.
     Left,
-    /// B was killed awake, and had the permit; or D was faster than both.
+    /// B was killed awake, and had the permit.
     Had,
     /// B was done.
     Done,
 }
 
+/// Longer than the first sleep of a waiter, which is a short one.
+const NAP: Duration = Duration::from_millis(15);
+
 /// B and D sleep; a permit is released, which wakes B; it is killed after so many steps.
 fn strand(subject: &mut AtTheSemaphore, trace: &Trace, steps: usize) -> Attempt {
     let mut b = drive::start(subject);
-    // Its second sleep: the first is a nap, too short for this.
     b.travel(trace.route(trace.sleeps()[1]));
     if b.step() != Stop::Asleep {
-        b.kill();
         return Attempt::TooSlow;
     }
     let d = subject.sleeper();
+    std::thread::sleep(NAP);
+    while !d.is_on_a_futex() {
+        std::thread::sleep(Duration::from_micros(50));
+    }
     let too_slow = b.poll().is_some();
     subject.semaphore.release(1).unwrap();
     if !too_slow {
         b.wait();
     }
-    let is_done = (0..steps).any(|_| b.step() == Stop::Done);
+    // Asleep again it is where D was faster.
+    let end = (0..steps).map(|_| b.step()).find(|stop| *stop != Stop::Underway);
     b.kill();
     let is_left = subject.count.get() > 0;
     if !is_left {
@@ -216,39 +257,24 @@ fn strand(subject: &mut AtTheSemaphore, trace: &Trace, steps: usize) -> Attempt 
     }
     assert_eq!(d.exit_code(), Some(0), "D is not stranded");
     let rest = subject.count.get();
-    assert!(rest == 0 || rest == 1 && !is_left && !is_done, "{rest} left");
-    match (too_slow, is_done, is_left) {
-        (true, ..) => Attempt::TooSlow,
-        (_, true, _) => Attempt::Done,
-        (.., true) => Attempt::Left,
-        (.., false) => Attempt::Had,
+    // Where D had it, which was faster, there is the one that was released instead.
+    assert!(rest == 0 || rest == 1 && !is_left && end != Some(Stop::Done), "{rest} left");
+    match (end, is_left) {
+        _ if too_slow || rest == 1 => Attempt::TooSlow,
+        (Some(Stop::Done), _) => Attempt::Done,
+        (Some(_), _) => Attempt::TooSlow,
+        (None, true) => Attempt::Left,
+        (None, false) => Attempt::Had,
     }
 }
 
 /// B killed at every instruction between its waking and its return.
 pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
-    wait_once(&subject);
+    without_spinning();
+    subject.patience = LONG_PATIENCE;
     let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    {
-        let t = traces.next().unwrap();
-        let mut h = std::collections::BTreeMap::new();
-        for n in 0..=t.last() {
-            *h.entry(t.address(n).unwrap()).or_insert(0) += 1;
-        }
-        let mut v: Vec<_> = h.into_iter().collect();
-        v.sort_by_key(|x| std::cmp::Reverse(x.1));
-        eprintln!(
-            "{} {:?} calls {:?} sleeps {:?}",
-            t.last(),
-            &v[..40].iter().map(|(a, c)| format!("{:x}:{}", a, c)).collect::<Vec<_>>(),
-            t.system_calls(),
-            t.sleeps()
-        );
-        eprintln!("{}", std::fs::read_to_string("/proc/self/maps").unwrap());
-        panic!();
-    }
-    let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is two sleeps and more");
+    let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is a nap and a sleep");
     let mut tally = Tally::default();
     let mut steps = 0;
     loop {

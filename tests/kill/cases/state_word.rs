@@ -1,12 +1,39 @@
-//! A word of the only object of a segment, to be looked at and put back.
+//! The only object of a segment, a word of it to be looked at and put back, and how to wait there.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use breezeway::Segment;
+use breezeway::sync::Event;
+use breezeway::{Initial, Object, Segment};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::kill::window::Window;
+
+/// What the object is called.
+const OBJECT: &str = "it";
+
+/// Makes an object whose segment has few participants: who waits looks from time to time whether they live, which is a long way to
+/// step through where there may be many.
+pub(super) fn create<O: Object>(name: &str, initial: impl Initial<O>) -> O {
+    let segment = Segment::options().participants(8).create(name, 1 << 16).unwrap();
+    segment.add(OBJECT, initial).unwrap()
+}
+
+pub(super) fn open<O: Object>(name: &str) -> O {
+    Segment::open(name).unwrap().get(OBJECT).unwrap()
+}
+
+/// Leaves this process and its children one CPU, which lets nobody spin: stepping through that takes longer than they wait. The first
+/// wait of a process counts its CPUs; its children inherit the number.
+pub(super) fn without_spinning() {
+    let all = sched_getaffinity(None).unwrap();
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).expect("a CPU"));
+    sched_setaffinity(None, &one).unwrap();
+    assert!(Event::new().unwrap().wait_timeout(Duration::from_millis(1)).is_err());
+}
 
 #[derive(Debug)]
 pub(super) struct StateWord {

@@ -1,0 +1,99 @@
+//! Who is meant: participants by their ids, threads by theirs, and who of them sleeps where.
+
+use std::collections::BTreeMap;
+
+use super::report::{Holder, ParticipantReport, Process};
+use crate::layout::header::{PARTICIPANT_FREE, ParticipantEntry, field_text};
+use crate::sys::file::FileId;
+use crate::sys::process::Identity;
+use crate::sys::watching;
+
+/// The participants of a segment.
+pub(super) struct People {
+    all: Vec<ParticipantReport>,
+    /// The futex words that their threads sleep on, each time with a pid and a place in the segment.
+    asleep: Vec<(u32, u64)>,
+}
+
+impl People {
+    /// Those of a table, each asked whether it `lives`, in a segment that is this file.
+    pub(super) fn new(table: &[ParticipantEntry], file: FileId, lives: impl Fn(u32) -> bool) -> Self {
+        let (mut all, mut asleep) = (Vec::new(), BTreeMap::new());
+        for (entry, id) in table.iter().zip(1..).filter(|(entry, _)| entry.state != PARTICIPANT_FREE) {
+            let identity = Identity { pid: entry.pid, start: entry.start, pidns: entry.pidns };
+            let alive = lives(id);
+            all.push(ParticipantReport {
+                id,
+                process: process(identity),
+                name: field_text(&entry.name).unwrap_or("?").to_owned(),
+                attached_at: entry.attached_at,
+                alive,
+            });
+            if alive && watching::is_here(identity) {
+                asleep.entry(entry.pid).or_insert_with(|| watching::sleepers(entry.pid, file));
+            }
+        }
+        let places = |(pid, places): (u32, Vec<u64>)| places.into_iter().map(move |place| (pid, place));
+        Self { all, asleep: asleep.into_iter().flat_map(places).collect() }
+    }
+
+    pub(super) fn into_reports(self) -> Vec<ParticipantReport> {
+        self.all
+    }
+
+    /// The participants of these ids, each once.
+    pub(super) fn holders(&self, ids: impl IntoIterator<Item = u32>) -> Vec<Holder> {
+        self.holders_of(ids.into_iter().map(|id| (id, 1)))
+    }
+
+    /// The same, of whom each has so many.
+    pub(super) fn holders_of(&self, ids: impl IntoIterator<Item = (u32, u64)>) -> Vec<Holder> {
+        let mut times = BTreeMap::new();
+        for (id, more) in ids {
+            let so_far: &mut u64 = times.entry(id).or_default();
+            *so_far = so_far.saturating_add(more);
+        }
+        times.into_iter().map(|(id, times)| self.holder(id, times)).collect()
+    }
+
+    fn holder(&self, id: u32, times: u64) -> Holder {
+        let found = self.all.iter().find(|participant| participant.id == id);
+        let process = found.map(|participant| participant.process.clone());
+        Holder { participant: Some(id), process, alive: found.is_some_and(|found| found.alive), times }
+    }
+
+    /// Whether this is a participant that has died.
+    pub(super) fn is_dead(&self, id: u32) -> bool {
+        self.all.iter().any(|participant| participant.id == id && !participant.alive)
+    }
+
+    /// The process of a thread.
+    pub(super) fn of_thread(&self, thread: u32) -> Holder {
+        let pid = watching::process_of(thread);
+        self.of_process(pid.unwrap_or(thread), pid.is_some(), 1)
+    }
+
+    fn of_process(&self, pid: u32, alive: bool, times: u64) -> Holder {
+        let found = self.all.iter().find(|participant| participant.process.pid == pid);
+        let process = match found {
+            Some(found) => found.process.clone(),
+            None => Process { pid, command: watching::command(pid) },
+        };
+        Holder { participant: found.map(|found| found.id), process: Some(process), alive, times }
+    }
+
+    /// Who sleeps on a word of these bytes of the segment.
+    pub(super) fn asleep(&self, offset: u64, length: u64) -> Vec<Holder> {
+        let mut times = BTreeMap::new();
+        for (pid, _) in self.asleep.iter().filter(|(_, at)| (offset..offset + length).contains(at)) {
+            *times.entry(*pid).or_default() += 1;
+        }
+        times.into_iter().map(|(pid, times)| self.of_process(pid, true, times)).collect()
+    }
+}
+
+/// A process, with its command if it is still that one.
+pub(super) fn process(identity: Identity) -> Process {
+    let command = if watching::is_here(identity) { watching::command(identity.pid) } else { String::new() };
+    Process { pid: identity.pid, command }
+}

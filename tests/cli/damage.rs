@@ -1,0 +1,149 @@
+//! Segments with bytes that no process that keeps to the rules has written: they are shown as far as they make sense.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+
+use breezeway::inspect;
+use breezeway::queue::{JoinableQueue, MessageQueue, Queue, spsc};
+use breezeway::sync::{Barrier, BoundedSemaphore, Condvar, Event, Mutex, Once, RwLock, Semaphore};
+use breezeway::{Array, Segment, SegmentError, Value};
+
+use super::{breezeway, segment, text};
+use crate::support::Watchdog;
+use crate::support::scratch::{Name, patch};
+
+const LENGTH: u64 = 1 << 18;
+
+/// A segment with something of every kind that has a state.
+fn furnished(name: &str) -> Segment {
+    let made = Segment::options().participants(8).objects(16).create(name, LENGTH).unwrap();
+    made.add::<Value<[u64; 4]>>("value", [1; 4]).unwrap();
+    made.add::<Array<u32>>("array", 5).unwrap();
+    made.add::<Mutex>("mutex", ()).unwrap();
+    made.add::<Once>("once", ()).unwrap();
+    made.add::<RwLock>("rwlock", ()).unwrap();
+    made.add::<Condvar>("condvar", ()).unwrap();
+    made.add::<Semaphore>("semaphore", 1).unwrap();
+    made.add::<BoundedSemaphore>("seats", 3).unwrap();
+    made.add::<Event>("event", ()).unwrap();
+    made.add::<Barrier>("barrier", 3).unwrap();
+    made.add::<Queue<u64>>("queue", 5).unwrap().push(1).unwrap();
+    drop(spsc::add::<u64>(&made, "spsc", 5).unwrap());
+    made.add::<MessageQueue<u64>>("messages", 3).unwrap().push(1).unwrap();
+    made.add::<JoinableQueue<u64>>("jobs", 3).unwrap().push(1).unwrap();
+    made
+}
+
+/// A copy of such a segment that nobody has attached: its bytes, its file, and the places of the words that say something.
+fn copied(model: &str, name: &Name) -> (Vec<u8>, File, Vec<u64>) {
+    let made = furnished(model);
+    let sound = fs::read(format!("/dev/shm/{model}")).unwrap();
+    let objects = inspect::inspect(model).unwrap().objects;
+    drop(made);
+    fs::write(name.path(), &sound).unwrap();
+    let file = OpenOptions::new().write(true).open(name.path()).unwrap();
+    // Of long ones, the beginning.
+    let of_objects =
+        objects.iter().flat_map(|object| (object.offset..).take(object.length.min(600) as usize));
+    let places = (0..objects[0].offset).chain(of_objects).filter(|at| at % 8 == 0);
+    (sound, file, places.collect())
+}
+
+/// A generator of numbers, good enough to break things.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+#[test]
+fn any_bytes_can_be_looked_at() {
+    let _watchdog = Watchdog::start(300);
+    let (model, name) = (Name::new("cli-damage-model"), Name::new("cli-damage"));
+    let (sound, file, places) = copied(&model, &name);
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let evil =
+        [0, 1, 2, 3, 0xff, u64::MAX, 1 << 63, u64::from(u32::MAX), 0x7fff_ffff, 1 << 32, 0x1_0001, 1 << 40];
+    for round in 0..4000 {
+        let mut broken = Vec::new();
+        for _ in 0..1 + numbers.next() % 12 {
+            let at = places[(numbers.next() % places.len() as u64) as usize];
+            let word = match numbers.next() % 3 {
+                0 => numbers.next(),
+                _ => evil[(numbers.next() % evil.len() as u64) as usize],
+            };
+            file.write_all_at(&word.to_ne_bytes(), at).unwrap();
+            broken.push(at);
+        }
+        // Whatever there is to be told can be told.
+        match inspect::inspect(&name) {
+            Ok(report) => drop((format!("{report:?}"), serde_json::to_string(&report).unwrap())),
+            Err(SegmentError::NotASegment { .. }) => {}
+            Err(error) => panic!("round {round}: {error}"),
+        }
+        if round % 400 == 0 {
+            // And printed: a failure is not a crash.
+            let code = breezeway(&["inspect", &name]).assert().get_output().status.code();
+            assert!(matches!(code, Some(0 | 1)), "round {round}: {code:?}");
+            text(&["ls"]);
+        }
+        for at in broken {
+            file.write_all_at(&sound[at as usize..at as usize + 8], at).unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_word_may_be_anything() {
+    let _watchdog = Watchdog::start(300);
+    let (model, name) = (Name::new("cli-words-model"), Name::new("cli-words"));
+    let (sound, file, places) = copied(&model, &name);
+    for at in places {
+        for word in [u64::MAX, 0x8000_0001_8000_0001] {
+            file.write_all_at(&word.to_ne_bytes(), at).unwrap();
+            match inspect::inspect(&name) {
+                Ok(report) => drop(serde_json::to_string(&report).unwrap()),
+                Err(error) => assert!(at == 0, "{at}: {error}"),
+            }
+        }
+        file.write_all_at(&sound[at as usize..at as usize + 8], at).unwrap();
+    }
+}
+
+#[test]
+fn damage_is_told_with_what_is_sound() {
+    let name = Name::new("cli-damaged");
+    let made = furnished(&name);
+    let table = 256 + 8 * 64;
+    // The third object's offset.
+    patch(&name.path(), table + 2 * 192 + 72, &u64::MAX.to_ne_bytes());
+    let json = segment(&name);
+    assert_eq!(json["objects"].as_array().unwrap().len(), 2);
+    assert_eq!(json["participants"].as_array().unwrap().len(), 1);
+    assert!(!json["damage"].as_str().unwrap().is_empty());
+    assert_eq!(json["stale"], false);
+    let text = text(&["inspect", &name]);
+    assert!(text.contains("damaged: ") && text.contains("array: "), "{text}");
+
+    // Another version, and one that was cut short: nothing is read but the header.
+    patch(&name.path(), 12, &2_u32.to_ne_bytes());
+    assert!(segment(&name)["damage"].as_str().unwrap().contains("version"));
+    patch(&name.path(), 12, &1_u32.to_ne_bytes());
+    OpenOptions::new().write(true).open(name.path()).unwrap().set_len(300).unwrap();
+    assert!(segment(&name)["objects"].as_array().unwrap().is_empty());
+    std::mem::forget(made); // Its pages are gone.
+}
+
+#[test]
+fn names_do_not_move_the_cursor() {
+    let name = Name::new("cli-cursor");
+    let made = Segment::create(&name, LENGTH).unwrap();
+    made.add::<Value<u64>>("red \x1b[31m", 1).unwrap();
+    let text = text(&["inspect", &name]);
+    assert!(text.contains("red \u{fffd}[31m: ") && !text.contains('\x1b'), "{text:?}");
+}

@@ -1,0 +1,98 @@
+//! The command at a terminal, which `script` (util-linux) plays.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use breezeway::Segment;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::child::child;
+use crate::support::Watchdog;
+use crate::support::process::until;
+use crate::support::scratch::Name;
+
+/// The command under `script`, with this typed in, and what it printed.
+fn at_a_terminal(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
+    let mut script = script(arguments);
+    script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let mut printed = String::new();
+    script.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+    (printed, script.wait().unwrap().code())
+}
+
+fn script(arguments: &[&str]) -> Child {
+    let program = assert_cmd::cargo::cargo_bin!("breezeway").display().to_string();
+    // Nothing in these words is anything to a shell.
+    let line = [&[&*program], arguments].concat().join(" ");
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
+    let script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
+    script.expect("`script` of util-linux is needed to test the command at a terminal")
+}
+
+#[test]
+fn gc_asks_first() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-terminal-gc");
+    child("create", &name).kill();
+    let question = format!("remove {}? [y/N]", &*name);
+    for no in ["n\n", "\n", "nay\n"] {
+        let (printed, code) = at_a_terminal(&["gc", &name], no);
+        assert!(printed.contains(&question) && printed.contains("nothing is removed"), "{printed}");
+        assert_eq!((code, name.is_taken()), (Some(0), true));
+    }
+    let (printed, code) = at_a_terminal(&["gc", &name], "y\n");
+    assert!(printed.contains(&question) && printed.contains("removed: "), "{printed}");
+    assert_eq!((code, name.is_taken()), (Some(0), false));
+}
+
+#[test]
+fn gc_does_not_ask_who_said_yes() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-terminal-yes");
+    child("create", &name).kill();
+    let (printed, code) = at_a_terminal(&["gc", &name, "--yes"], "");
+    assert!(!printed.contains("[y/N]"), "{printed}");
+    assert_eq!((code, name.is_taken()), (Some(0), false));
+}
+
+#[test]
+fn watch_draws_over_its_last_picture_until_it_is_interrupted() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-terminal-watch");
+    let _made = Segment::create(&name, 1 << 16).unwrap();
+    let (printed, code) = at_a_terminal(&["watch", &name, "--every", "0.01", "--count", "3"], "");
+    assert_eq!(
+        (printed.matches("\x1b[2J").count(), printed.matches("\x1b[H").count()),
+        (1, 3),
+        "{printed:?}"
+    );
+    assert_eq!(printed.matches(&format!("{}: 65536 bytes", &*name)).count(), 3);
+    assert_eq!(code, Some(0));
+
+    let mut script = script(&["watch", &name, "--every", "0.01"]);
+    let mut out = script.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    until(|| {
+        let mut some = [0; 4096];
+        let count = out.read(&mut some).unwrap();
+        seen.extend_from_slice(&some[..count]);
+        seen.windows(3).filter(|bytes| bytes == b"\x1b[H").count() >= 3
+    });
+    // What Ctrl-C sends, to the command itself.
+    let watch = child_of(script.id());
+    kill_process(Pid::from_raw(watch as i32).unwrap(), Signal::INT).unwrap();
+    std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+    assert_eq!(script.wait().unwrap().code(), Some(130));
+}
+
+/// The process that `script` runs; the shell has given its place to it, or it is the shell's child.
+fn child_of(parent: u32) -> u32 {
+    let children = |pid: u32| {
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let children = std::fs::read_to_string(path).unwrap();
+        children.split_whitespace().next().map(|pid| pid.parse().unwrap())
+    };
+    let child: u32 = children(parent).unwrap();
+    children(child).unwrap_or(child)
+}

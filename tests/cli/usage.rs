@@ -1,0 +1,81 @@
+//! What it answers to who does not know how to ask.
+
+use std::fs;
+
+use predicates::prelude::*;
+
+use super::{breezeway, text};
+use crate::support::scratch::{Name, Scratch};
+
+#[test]
+fn what_is_not_understood_is_2() {
+    for arguments in [
+        &[][..],
+        &["paint"],
+        &["inspect"],
+        &["rm"],
+        &["ls", "--loud"],
+        &["watch", "--every", "0"],
+        &["watch", "--every", "-1"],
+        &["watch", "--every", "soon"],
+        &["watch", "--count", "many"],
+        &["generate"],
+    ] {
+        breezeway(arguments).assert().code(2).stdout("").stderr(predicate::str::contains("--help"));
+    }
+}
+
+#[test]
+fn what_fails_is_1_and_says_why() {
+    let name = Name::new("cli-none");
+    for command in ["inspect", "watch", "rm", "gc"] {
+        let failed = breezeway(&[command, &name]).assert().code(1).stdout("");
+        failed.stderr(predicate::str::starts_with("breezeway: ").and(predicate::str::contains(&*name)));
+    }
+    breezeway(&["inspect", "a/b"]).assert().code(1).stderr(predicate::str::contains("slash"));
+    fs::write(name.path(), "no segment").unwrap();
+    for command in ["inspect", "rm"] {
+        breezeway(&[command, &name])
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains("not a breezeway segment"));
+    }
+    assert!(name.is_taken());
+}
+
+#[test]
+fn help_has_examples() {
+    for arguments in [&["--help"][..], &["help"], &["-h"]] {
+        let help = text(arguments);
+        for word in ["Examples:", "breezeway inspect plant", "watch", "gc", "rm", "generate"] {
+            assert!(help.contains(word), "{help}");
+        }
+    }
+    assert!(text(&["--help"]).contains("Exit status:"));
+    for command in ["ls", "inspect", "watch", "gc", "rm", "generate"] {
+        assert!(text(&[command, "--help"]).contains("Example"), "{command}");
+    }
+    assert_eq!(text(&["--version"]).trim_end(), concat!("breezeway ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn manual_pages_and_completions() {
+    let scratch = Scratch::new("cli-generate");
+    let folder = scratch.file("made/for it");
+    text(&["generate", folder.to_str().unwrap()]);
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|_| panic!("{name}"));
+    for name in ["breezeway.bash", "_breezeway", "breezeway.fish"] {
+        let completions = read(name);
+        for word in ["inspect", "dry-run", "watch"] {
+            assert!(completions.contains(word), "{name} lacks {word}");
+        }
+    }
+    assert!(read("breezeway.1").contains(".TH"));
+    assert!(read("breezeway-gc.1").contains("dry"));
+    let blocked = scratch.file("file");
+    fs::write(&blocked, "").unwrap();
+    breezeway(&["generate", blocked.to_str().unwrap()])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("cannot write into"));
+}

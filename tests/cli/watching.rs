@@ -1,0 +1,86 @@
+//! `breezeway watch`.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use breezeway::Segment;
+use breezeway::queue::Queue;
+use serde_json::Value as Json;
+
+use super::{breezeway, text};
+use crate::support::Watchdog;
+use crate::support::scratch::Name;
+
+/// Runs `body` while a thread pushes and pops.
+fn while_busy<R>(queue: &Queue<u64>, body: impl FnOnce() -> R) -> R {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                queue.push(1).unwrap();
+                queue.pop().unwrap();
+                std::thread::sleep(std::time::Duration::from_micros(100));
+            }
+        });
+        let result = body();
+        done.store(true, Relaxed);
+        result
+    })
+}
+
+#[test]
+fn rates_come_with_the_second_look() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-watch");
+    let made = Segment::create(&name, 1 << 16).unwrap();
+    let queue = made.add::<Queue<u64>>("jobs", 4).unwrap();
+    let watch = ["watch", &name, "--every", "0.2", "--count", "3"];
+    let seen = while_busy(&queue, || text(&watch));
+    assert_eq!(seen.matches(&format!("{}: 65536 bytes", &*name)).count(), 3, "{seen}");
+    assert_eq!(seen.matches("jobs: ").count() - seen.matches("/jobs: ").count(), 3, "{seen}");
+    assert_eq!(seen.matches(" pushes a second").count(), 2, "{seen}");
+    assert!(!seen.contains('\x1b'), "no terminal, no tricks");
+}
+
+#[test]
+fn a_line_of_json_for_each_look() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-watch-json");
+    let made = Segment::create(&name, 1 << 16).unwrap();
+    let queue = made.add::<Queue<u64>>("jobs", 4).unwrap();
+    let watch = ["watch", &name, "--every", "0.2", "--count", "2", "--json"];
+    let seen = while_busy(&queue, || text(&watch));
+    let looks: Vec<Json> = seen.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(looks.len(), 2);
+    assert!(looks.iter().all(|look| look["schema"] == 1 && look["segments"][0]["name"] == *name));
+    assert!(looks[1]["at"].as_u64().unwrap() > looks[0]["at"].as_u64().unwrap());
+    assert_eq!(looks[0]["rates"], serde_json::json!([]));
+    let rate = |counter: &str| {
+        let rates = looks[1]["rates"].as_array().unwrap();
+        let found = rates.iter().find(|rate| rate["object"] == "jobs" && rate["counter"] == counter);
+        found.unwrap()["per_second"].as_f64().unwrap()
+    };
+    assert!(rate("pushes") > 1.0 && rate("pops") > 1.0);
+    assert_eq!(rate("repairs"), 0.0);
+}
+
+#[test]
+fn all_segments_are_watched_without_a_name() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-watch-all");
+    let _made = Segment::create(&name, 1 << 16).unwrap();
+    assert!(text(&["watch", "--count", "1"]).contains(&*name));
+}
+
+#[test]
+fn a_segment_that_goes_ends_the_watch() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-watch-gone");
+    let made = Segment::create(&name, 1 << 16).unwrap();
+    let gone = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| breezeway(&["watch", &name, "--every", "0.01"]).assert());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(made);
+        watch.join().unwrap()
+    });
+    gone.code(1).stderr(predicates::str::contains(&*name));
+}
