@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io, process, thread};
 
 use assert_cmd::Command;
@@ -198,13 +198,35 @@ fn what_nobody_measures_is_a_usage_error() {
     breezeway().args(["bench", "--rounds", "0"]).assert().code(2);
 }
 
+/// It is known before anything is measured: a full run takes minutes, which were lost.
 #[test]
-fn a_file_that_cannot_be_written_is_a_failure() {
-    measured("lock alone Mutex")
-        .args(["--json", "/proc/no/such/folder/numbers.json"])
-        .assert()
-        .code(1)
-        .stderr(contains("/proc/no/such/folder/numbers.json").and(contains("panicked").not()));
+fn what_cannot_be_written_is_a_failure_at_once() {
+    let start = Instant::now();
+    for option in ["--json", "--plot"] {
+        breezeway()
+            .args(["bench", option, "/proc/no/such/folder/x"])
+            .assert()
+            .code(1)
+            .stdout(is_empty())
+            .stderr(contains("/proc/no/such/folder/x").and(contains("panicked").not()));
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "nothing is measured");
+}
+
+/// `bench --plot DIR --json FILE | head`
+#[test]
+fn a_reader_who_has_had_enough_takes_nothing_from_the_files() {
+    let folder = Folder::new("head");
+    let (json, plots) = (folder.0.join("numbers.json"), folder.0.join("plots"));
+    fs::write(&json, "what was there before, ".repeat(1000)).unwrap();
+    let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
+    command.args(BRIEF).arg("round-trip parked spsc").arg("--plot").arg(&plots).arg("--json").arg(&json);
+    let mut bench = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(bench.stdout.take());
+    bench.wait_with_output().unwrap().assert().success().stderr(is_empty());
+    let document: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_eq!(document["schema"], 1);
+    assert!(plots.join("latency.svg").exists() && plots.join("report.html").exists());
 }
 
 #[test]

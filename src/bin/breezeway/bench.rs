@@ -17,7 +17,8 @@ mod plots;
 #[path = "bench/table.rs"]
 mod table;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -81,16 +82,38 @@ struct Report {
 }
 
 pub fn bench(options: &Options) -> Result<(), Failure> {
+    // What cannot be written is to be known before minutes are spent on it.
+    let json = options.json.as_deref().map(Numbers::open).transpose()?;
+    options.plot.as_deref().map_or(Ok(()), made)?;
     let report = measure(options)?;
-    match &options.json {
-        Some(path) if path == Path::new("-") => show::print(&json::text(&report)?)?,
-        Some(path) => {
-            writing(path, json::text(&report)? + "\n")?;
-            show::print(&table::text(&report))?;
+    // Everything is tried, whatever fails; and a reader who has had enough takes nothing from the others.
+    let printed = match json {
+        Some(Numbers::Printed) => show::print(&json::text(&report)?),
+        _ => show::print(&table::text(&report)),
+    };
+    let written = match json {
+        Some(Numbers::File(path, file)) => json::text(&report).and_then(|text| keep(path, file, &text)),
+        _ => Ok(()),
+    };
+    let drawn = options.plot.as_ref().map_or(Ok(()), |folder| draw(&report, folder));
+    written.and(drawn).and(printed)
+}
+
+/// Where the numbers for programs go.
+enum Numbers<'a> {
+    Printed,
+    /// Open already, and still as it was.
+    File(&'a Path, File),
+}
+
+impl<'a> Numbers<'a> {
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Printed);
         }
-        None => show::print(&table::text(&report))?,
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        Ok(Self::File(path, file.map_err(|error| at(path, &error))?))
     }
-    options.plot.as_ref().map_or(Ok(()), |folder| draw(&report, folder))
 }
 
 fn measure(options: &Options) -> Result<Report, Failure> {
@@ -119,8 +142,14 @@ fn measure(options: &Options) -> Result<Report, Failure> {
     Ok(Report { machine, rounds, measured, outcomes, left_out })
 }
 
+/// Instead of what was in the file.
+fn keep(path: &Path, mut file: File, text: &str) -> Result<(), Failure> {
+    // What is no file, as a pipe, has no length.
+    let cut = if file.metadata().is_ok_and(|metadata| metadata.is_file()) { file.set_len(0) } else { Ok(()) };
+    cut.and_then(|()| writeln!(file, "{text}")).map_err(|error| at(path, &error))
+}
+
 fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let plots = plots::all(report);
     for (name, svg) in &plots {
         writing(&folder.join(format!("{name}.svg")), svg)?;
@@ -128,8 +157,26 @@ fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {
     writing(&folder.join("report.html"), page::html(report, &plots))
 }
 
+/// A folder that can be written into.
+fn made(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    let trial = folder.join("report.html");
+    // It is left as it is where it is there, and goes where it was not.
+    let is_new = !trial.exists();
+    File::options().append(true).create(true).open(&trial).map_err(|error| at(&trial, &error))?;
+    if is_new {
+        fs::remove_file(&trial).map_err(|error| at(&trial, &error))?;
+    }
+    Ok(())
+}
+
 fn writing(path: &Path, text: impl AsRef<str>) -> Result<(), Failure> {
-    fs::write(path, text.as_ref()).map_err(|error| format!("{}: {error}", path.display()).into())
+    fs::write(path, text.as_ref()).map_err(|error| at(path, &error))
+}
+
+/// Not as an `io::Error`: a pipe that breaks there is a failure.
+fn at(path: &Path, error: &io::Error) -> Failure {
+    format!("{}: {error}", path.display()).into()
 }
 
 fn pattern(text: &str) -> Result<String, String> {
