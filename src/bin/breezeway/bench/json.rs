@@ -3,7 +3,7 @@
 //! ```text
 //! {
 //!   "schema": 1,
-//!   "machine": {"cpu", "cpus", "kernel", "architecture", "load", "pinned_to": [A, B], "clock", "clock_cost", "breezeway"},
+//!   "machine": {"cpu", "cpus", "kernel", "architecture", "load", "pinned_to": [A, B], "clock", "clock_cost", "clock_step", "breezeway"},
 //!   "rounds": N,
 //!   "left_out": ["what: why", ...],
 //!   "results": [{"case", "peer", "bytes", "mode", "metric", "unit", "median", "p50", "p90", "p99", "p999", "slowest", "min",

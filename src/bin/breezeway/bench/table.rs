@@ -36,7 +36,12 @@ pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
             machine.breezeway, machine.cpu, machine.architecture, machine.kernel
         ),
         format!("{cpus}, of {} CPUs{load}", machine.cpus),
-        format!("median of {rounds} rounds; clock {}, {:.1} ns a look", machine.clock, machine.clock_cost),
+        format!(
+            "median of {rounds} rounds; clock {}, in steps of {} ns, {:.1} ns a look",
+            machine.clock,
+            digits(machine.clock_step),
+            machine.clock_cost
+        ),
     ]
 }
 
@@ -70,9 +75,19 @@ fn aligned(section: &Section) -> String {
 /// The tables that have something in them.
 pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     const ROUND_TRIP_HOT: &[&str] =
-        &["round trip, hot", "bytes", "p50", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× line"];
-    const ROUND_TRIP_PARKED: &[&str] =
-        &["round trip, parked", "bytes", "p50", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× futex"];
+        &["round trip, hot", "bytes", "typical", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× line"];
+    const ROUND_TRIP_PARKED: &[&str] = &[
+        "round trip, parked",
+        "bytes",
+        "typical",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+        "spread",
+        "× pipe",
+        "× futex",
+    ];
     const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "GB/s", "spread", "× pipe"];
     const STREAM_PARKED: &[&str] =
         &["stream, blocking calls", "bytes", "a message", "GB/s", "spread", "× pipe"];
