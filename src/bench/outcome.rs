@@ -77,9 +77,7 @@ impl Measured {
 
 /// The mean of the middle half. As the median, it does not care how slow the slow ones are; and it is finer than the clock, whose steps
 /// are a tenth of the shortest times.
-///
-/// # Panics
-/// Where there are none.
+/// There must be some.
 fn middle(times: &Histogram<u32>) -> f64 {
     let quarter = times.len() as f64 / 4.0;
     let (first, last) = (quarter, 3.0 * quarter);

@@ -18,10 +18,11 @@ pub struct Section {
 
 /// How to read the tables.
 pub const LEGEND: &str = "\
-× pipe: how many times faster than a pipe whose ends read and write as usual, messages being as long. × line, × futex: how many times as
-long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are measured one by
-one, and the time to look at the clock is taken off; p50 to max are of all of them, in all rounds. Everything else is measured in short
-batches, and a time is the average of a batch. The spread is that of the rounds' medians.";
+× pipe: how many times faster than a pipe in blocking calls, in whatever way the others wait, messages being as long. × line, × futex: how
+many times as long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are
+measured one by one, and the time to look at the clock is taken off; p90 to max are of all of them, in all rounds. Everything else is
+measured in short batches, and a time is the average of a batch. A typical time, and whatever is no percentile, is the median of the
+rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds.";
 
 /// What was measured where, as a line each.
 pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
