@@ -279,3 +279,18 @@ fn a_machine_without_message_queues_says_so_and_goes_on() {
         .success()
         .stdout(contains("not measured: round-trip parked POSIX mq 8 B: ").and(contains("unix seqpacket")));
 }
+
+/// What the fields mean is told to who reads them, all of them.
+#[test]
+fn the_schema_is_in_the_long_help() {
+    let output = measured("lock contended Semaphore").args(["--json", "-"]).assert().success();
+    let document: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    let help = breezeway().args(["bench", "--help"]).assert().success().get_output().stdout.clone();
+    let help = String::from_utf8(help).unwrap();
+    let fields = [&document, &document["machine"], &document["results"][0]];
+    for field in fields.iter().flat_map(|fields| fields.as_object().unwrap().keys()) {
+        let is_word = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()) == field;
+        assert!(help.split_whitespace().any(is_word), "{field} in {help}");
+    }
+    breezeway().args(["bench", "-h"]).assert().success().stdout(contains("ratio_to_pipe").not());
+}

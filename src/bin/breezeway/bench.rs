@@ -34,7 +34,7 @@ use crate::{Failure, show};
 
 /// What to measure, where, and what to do with it.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES_AND_SCHEMA)]
 pub struct Options {
     /// Only what has all these words in its name, and what that is compared with: "round-trip hot spsc 64 B", "lock", "pipe"
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
@@ -66,6 +66,37 @@ const EXAMPLES: &str = "Examples:
   breezeway bench --quick --json - | jq '.results[] | select(.peer == \"spsc\")'
 
 Run it where nothing else does: hot round trips need two CPUs of their own.";
+
+const EXAMPLES_AND_SCHEMA: &str = "Examples:
+  breezeway bench --quick
+  breezeway bench --cpus 2,4 --plot report --json numbers.json
+  breezeway bench --only 'round-trip 64 B'
+  breezeway bench --quick --json - | jq '.results[] | select(.peer == \"spsc\")'
+
+Run it where nothing else does: hot round trips need two CPUs of their own.
+
+The JSON is one object:
+  schema    1; fields may be added under this number, none is taken away or changes its meaning
+  machine   cpu, cpus (how many this process may use), kernel, architecture, load (average of a minute, before), pinned_to [A, B],
+            clock, clock_cost (ns a look), clock_step (ns), breezeway (version)
+  rounds    how many whole rounds there were
+  left_out  [\"what: why\"], what this machine could not measure
+  warnings  [\"…\"], why the numbers may mean little
+  results   [{…}], one for each thing and metric:
+    case, peer      what was done (round-trip, stream, lock), and with what
+    bytes           how long a message was; 0 for a lock
+    mode            hot, parked; for a lock alone, contended
+    metric, unit    time in ns (of a round trip, a message, a section), or throughput in GB/s
+    median          of the rounds, each the mean of the middle half of what was measured in it
+    min, max        the round with the least, and with the most
+    p50, p90, p99, p999, slowest
+                    so many of all were as good or better: single round trips, or batches on their average; null where there were
+                    too few to say
+    turns           of a contended lock: the share of sections before which it went to the other process, 0 to 1; else null
+    ratio_to_pipe   how many times better than a pipe in blocking calls; null where there is none
+    ratio_to_line   how many times as long as a cache line that goes to and fro; null where that was not measured
+    yardstick, ratio_to_yardstick
+                    what does the same work, and how many times as long as that this takes";
 
 /// Two CPUs.
 #[derive(Clone, Copy, Debug)]
