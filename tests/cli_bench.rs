@@ -192,6 +192,20 @@ fn cpus_that_are_not_there_are_a_usage_error() {
     breezeway().args(["bench", "--cpus", "0,0", "--unpinned"]).assert().code(2);
 }
 
+/// On one CPU, a cache line that goes to and fro is as slow as the scheduler.
+#[test]
+fn two_processes_on_one_cpu_are_warned_of() {
+    let allowed = fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = allowed.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let first = allowed.split(['-', ',']).next().unwrap();
+    measured("stream parked POSIX 8 B")
+        .args(["--cpus", &format!("{first},{first}")])
+        .assert()
+        .success()
+        .stdout(contains("careful: both processes are pinned to CPU").and(contains("0.00 GB/s").not()))
+        .stdout(contains(" MB/s").or(contains(" GB/s")));
+}
+
 #[test]
 fn what_nobody_measures_is_a_usage_error() {
     measured("carrier pigeon").assert().code(2).stderr(contains("nothing that is measured"));

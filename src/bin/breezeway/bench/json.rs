@@ -17,6 +17,7 @@ struct Document<'a> {
     machine: &'a Machine,
     rounds: usize,
     left_out: &'a [String],
+    warnings: Vec<String>,
     results: &'a [Outcome],
 }
 
@@ -26,6 +27,7 @@ pub fn text(report: &Report) -> Result<String, Failure> {
         machine: &report.machine,
         rounds: report.rounds,
         left_out: &report.left_out,
+        warnings: report.machine.warnings(),
         results: &report.outcomes,
     })?)
 }

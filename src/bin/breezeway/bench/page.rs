@@ -31,6 +31,9 @@ pub fn html(report: &Report, plots: &[(&str, String)]) -> String {
     for line in table::about(&report.machine, report.rounds) {
         let _ = writeln!(html, "<p class=\"about\">{}</p>", escaped(&line));
     }
+    for warning in report.machine.warnings() {
+        let _ = writeln!(html, "<p><strong>Careful:</strong> {}</p>", escaped(&warning));
+    }
     for line in headlines(&report.outcomes) {
         let _ = writeln!(html, "<p class=\"headline\">{}</p>", escaped(&line));
     }

@@ -48,6 +48,7 @@ pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
 
 pub fn text(report: &Report) -> String {
     let mut text = about(&report.machine, report.rounds).join("\n") + "\n";
+    report.machine.warnings().iter().for_each(|warning| text += &format!("careful: {warning}\n"));
     for section in sections(&report.outcomes) {
         text += &format!("\n{}\n{}\n", section.title, aligned(&section));
     }
@@ -89,9 +90,9 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
         "× pipe",
         "× futex",
     ];
-    const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "GB/s", "spread", "× pipe"];
+    const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "rate", "spread", "× pipe"];
     const STREAM_PARKED: &[&str] =
-        &["stream, blocking calls", "bytes", "a message", "GB/s", "spread", "× pipe"];
+        &["stream, blocking calls", "bytes", "a message", "rate", "spread", "× pipe"];
     const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "beside", "×"];
     const LOCK_CONTENDED: &[&str] = &["lock, two processes at it", "a section", "spread", "beside", "×"];
 
@@ -134,8 +135,8 @@ fn row(outcome: &Outcome) -> Vec<String> {
             row
         }
         Work::Stream => {
-            let rate = outcome.bytes as f64 / outcome.median;
-            vec![peer, outcome.bytes.to_string(), time(outcome.median), digits(rate), spread, pipe]
+            let rate = rate(outcome.bytes as f64 / outcome.median);
+            vec![peer, outcome.bytes.to_string(), time(outcome.median), rate, spread, pipe]
         }
         Work::Lock => {
             let yardstick = outcome.yardstick.unwrap_or("").to_owned();
@@ -157,6 +158,15 @@ pub fn time(nanos: f64) -> String {
 /// The same for a number that is round: without digits that say nothing.
 pub fn round_time(nanos: f64) -> String {
     time(nanos).replace(".00", "").replace(".0", "")
+}
+
+/// Gigabytes a second, in the unit that leaves digits that count.
+fn rate(rate: f64) -> String {
+    match rate {
+        0.1.. => format!("{} GB/s", digits(rate)),
+        0.000_1.. => format!("{} MB/s", digits(rate * 1e3)),
+        _ => format!("{} kB/s", digits(rate * 1e6)),
+    }
 }
 
 /// Gigabytes a second, a round number of them, in the unit that makes no fraction of it.
