@@ -63,6 +63,21 @@ fn locks_stand_beside_the_c_librarys() {
     measured("lock contended Mutex").assert().success().stdout(contains("lock, two processes at it"));
 }
 
+/// A lock that seldom changes hands looks fast, and nobody could tell.
+#[test]
+fn contended_locks_say_how_often_they_change_hands() {
+    let output = measured("lock contended").args(["--json", "-"]).assert().success();
+    let document: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    for result in document["results"].as_array().unwrap() {
+        let is_reading = result["peer"].as_str().unwrap().ends_with("read");
+        let share = result["turns"].as_f64();
+        assert!(if is_reading { share.is_none() } else { (0.0..=1.0).contains(&share.unwrap()) }, "{result}");
+    }
+    let readers = |result: &&Value| result["peer"] == "RwLock, read";
+    assert_eq!(document["results"].as_array().unwrap().iter().filter(readers).count(), 1);
+    measured("lock contended Mutex").assert().success().stdout(contains("changes hands").and(contains(" %")));
+}
+
 #[test]
 fn the_json_keeps_to_its_schema() {
     let output = measured("64 B").args(["--json", "-"]).assert().success().get_output().stdout.clone();

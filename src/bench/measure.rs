@@ -62,6 +62,8 @@ struct Running {
     has_partner: bool,
     /// How many times make a batch.
     times: u64,
+    /// How often its lock has changed hands so far.
+    turns: u64,
 }
 
 /// Two processes, and where they lay their results.
@@ -112,6 +114,7 @@ impl Bench {
                 job: our_jobs.len(),
                 has_partner: theirs.is_some(),
                 times: 1,
+                turns: 0,
             });
             our_jobs.push(ours);
             their_jobs.push(theirs.unwrap_or_else(|| Box::new(|_| nothing())));
@@ -183,7 +186,7 @@ impl Bench {
         };
         for running in &mut self.running {
             // Whatever else the machine does may make a batch long, but seldom two in a row.
-            let is_brief = |running: &Running| running.batch(&self.crews) < self.settings.lasting;
+            let is_brief = |running: &mut Running| running.batch(&self.crews) < self.settings.lasting;
             while running.times < most(running) && (is_brief(running) || is_brief(running)) {
                 running.times *= 2;
             }
@@ -194,7 +197,11 @@ impl Bench {
 impl Running {
     /// Does a batch, and keeps what it took.
     fn play(&mut self, crews: &[Crew]) {
+        let turns_before = self.turns;
         let elapsed = self.batch(crews);
+        if self.reading == Reading::Race {
+            self.measured.note_turns(self.turns - turns_before, self.times);
+        }
         if self.reading == Reading::Samples {
             let desk = crews[self.crew].desk;
             desk.samples(self.times).for_each(|ticks| self.measured.record(desk.ticks.picos(ticks)));
@@ -204,7 +211,7 @@ impl Running {
     }
 
     /// Does a batch, and says how long it took.
-    fn batch(&self, crews: &[Crew]) -> Duration {
+    fn batch(&mut self, crews: &[Crew]) -> Duration {
         let Crew { ours, theirs, desk } = &crews[self.crew];
         let their_answer = self.has_partner.then(|| theirs.ask(self.job, self.times));
         let our_answer = ours.ask(self.job, self.times).answer_asleep();
@@ -215,7 +222,10 @@ impl Running {
             }
             Reading::Span => their_answer.saturating_sub(our_answer),
             Reading::Elapsed => our_answer,
-            Reading::Race => {
+            Reading::Race | Reading::Together => {
+                if self.reading == Reading::Race {
+                    self.turns = desk.turns();
+                }
                 let all = our_answer + their_answer;
                 assert_eq!(all, self.times, "the lock keeps one out while the other counts");
                 desk.race_took()

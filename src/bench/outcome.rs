@@ -21,6 +21,8 @@ pub struct Measured {
     round: Histogram<u32>,
     /// What is typical of each round, in nanoseconds.
     rounds: Vec<f64>,
+    /// How often a lock changed hands, in how many sections.
+    turns: [u64; 2],
 }
 
 /// Of what is kept of a time.
@@ -32,12 +34,18 @@ impl Measured {
     /// Nothing yet.
     pub(super) fn new(key: Key, yardstick: Option<&'static str>) -> Self {
         let histogram = || Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("sensible bounds");
-        Self { key, yardstick, times: histogram(), round: histogram(), rounds: Vec::new() }
+        Self { key, yardstick, times: histogram(), round: histogram(), rounds: Vec::new(), turns: [0; 2] }
     }
 
     /// Keeps a time, in picoseconds.
     pub(super) fn record(&mut self, picos: u64) {
         self.round.saturating_record(picos.max(1));
+    }
+
+    /// Keeps how often a lock changed hands in so many sections.
+    pub(super) fn note_turns(&mut self, turns: u64, sections: u64) {
+        self.turns[0] += turns;
+        self.turns[1] += sections;
     }
 
     pub(super) fn end_round(&mut self) {
@@ -122,6 +130,8 @@ pub struct Outcome {
     pub min: f64,
     /// The round with the most.
     pub max: f64,
+    /// Of a lock that two want: of how many sections the one before was the other's, as a share. A lock that seldom changes hands looks fast.
+    pub turns: Option<f64>,
     /// How many times better than a pipe with blocking reads and writes, for messages of that length.
     pub ratio_to_pipe: Option<f64>,
     /// How many times as long as the naked line, pausing or not, where both look all the time.
@@ -153,6 +163,7 @@ fn of_one(measured: &Measured, all: &[Measured]) -> Vec<Outcome> {
         slowest: measured.at(1.0),
         min: measured.fastest_round(),
         max: measured.slowest_round(),
+        turns: (measured.turns[1] > 0).then(|| measured.turns[0] as f64 / measured.turns[1] as f64),
         ratio_to_pipe: median_of(all, |key| is_pipe_for(&measured.key, key))
             .map(|pipe| pipe / measured.median()),
         ratio_to_line: median_of(all, |key| is_yardstick(Some(LINE), &measured.key, key))

@@ -22,7 +22,8 @@ pub const LEGEND: &str = "\
 many times as long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are
 measured one by one, and the time to look at the clock is taken off; p90 to max are of all of them, in all rounds. Everything else is
 measured in short batches, and a time is the average of a batch. A typical time, and whatever is no percentile, is the median of the
-rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds.";
+rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds. A lock that
+seldom changes hands looks fast: most of its sections are one process's, as if it were alone. Readers take theirs at the same time.";
 
 /// What was measured where, as a line each.
 pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
@@ -94,7 +95,8 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     const STREAM_PARKED: &[&str] =
         &["stream, blocking calls", "bytes", "a message", "rate", "spread", "× pipe"];
     const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "beside", "×"];
-    const LOCK_CONTENDED: &[&str] = &["lock, two processes at it", "a section", "spread", "beside", "×"];
+    const LOCK_CONTENDED: &[&str] =
+        &["lock, two processes at it", "a section", "changes hands", "spread", "beside", "×"];
 
     let all = [
         (Work::RoundTrip, Mode::Hot, "Round trips, both sides looking all the time", ROUND_TRIP_HOT),
@@ -140,7 +142,12 @@ fn row(outcome: &Outcome) -> Vec<String> {
         }
         Work::Lock => {
             let yardstick = outcome.yardstick.unwrap_or("").to_owned();
-            vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)]
+            let mut row =
+                vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)];
+            if outcome.mode == Mode::Contended {
+                row.insert(2, outcome.turns.map_or_else(|| "-".to_owned(), share));
+            }
+            row
         }
     }
 }
@@ -176,6 +183,10 @@ pub fn round_rate(rate: f64) -> String {
         0.000_99.. => format!("{:.0} MB/s", rate * 1e3),
         _ => format!("{:.0} kB/s", rate * 1e6),
     }
+}
+
+fn share(share: f64) -> String {
+    format!("{} %", digits(share * 100.0))
 }
 
 fn ratio(ratio: Option<f64>) -> String {
