@@ -57,11 +57,12 @@ impl Machine {
     /// Why its numbers may mean little.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        match self.pinned_to {
-            [Some(a), Some(b)] if a == b => warnings.push(format!(
+        if let [Some(a), Some(b)] = self.pinned_to
+            && a == b
+        {
+            warnings.push(format!(
                 "both processes are pinned to CPU {a} and take turns there: what is hot, contended or a stream measures the scheduler"
-            )),
-            _ => {}
+            ));
         }
         if let Some(warning) = self.load.and_then(|load| busy(load, self.cpus)) {
             warnings.push(warning);

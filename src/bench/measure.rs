@@ -159,10 +159,11 @@ impl Bench {
                 shuffle(&mut order, done as u64);
                 order.iter().for_each(|n| self.running[*n].play(&self.crews));
                 let is_over = start.elapsed() > self.settings.at_most;
-                if is_over || (done + 1) % self.settings.batches == 0 {
+                if (done + 1) % self.settings.batches == 0 {
                     self.running.iter_mut().for_each(|running| running.measured.end_round());
                 }
                 if is_over {
+                    self.running.iter_mut().for_each(|running| running.measured.end());
                     break;
                 }
             }

@@ -48,10 +48,21 @@ impl Measured {
         self.turns[1] += sections;
     }
 
+    /// Ends a round that has all its batches.
     pub(super) fn end_round(&mut self) {
         self.rounds.push(middle(&self.round) / 1e3);
         self.times.add(&self.round).expect("histograms of one kind");
         self.round.reset();
+    }
+
+    /// Ends before all rounds are over. The one that is cut off counts as a round only where there is no other; its times count.
+    pub(super) fn end(&mut self) {
+        if self.rounds.is_empty() {
+            self.end_round();
+        } else {
+            self.times.add(&self.round).expect("histograms of one kind");
+            self.round.reset();
+        }
     }
 
     /// The median of the rounds, each the mean of the middle half of its times, in nanoseconds.
@@ -62,6 +73,13 @@ impl Measured {
     /// What so many of all times are at most, in nanoseconds.
     pub fn at(&self, share: f64) -> f64 {
         self.times.value_at_quantile(share) as f64 / 1e3
+    }
+
+    /// The same, where there are enough to say it: at least one in so many is slower.
+    fn at_if_known(&self, share: f64) -> Option<f64> {
+        let few = self.times.len() as f64 * (1.0 - share);
+        // A hundred times less 99 % are a bit less than one.
+        (few > 0.999).then(|| self.at(share))
     }
 
     /// How many times there are.
@@ -118,12 +136,12 @@ pub struct Outcome {
     pub median: f64,
     /// So many of all were as good or better: round trips, or batches of messages or sections.
     pub p50: f64,
-    /// See `p50`.
-    pub p90: f64,
-    /// See `p50`.
-    pub p99: f64,
-    /// See `p50`.
-    pub p999: f64,
+    /// See `p50`. None where there are too few to say.
+    pub p90: Option<f64>,
+    /// See `p90`.
+    pub p99: Option<f64>,
+    /// See `p90`.
+    pub p999: Option<f64>,
     /// The slowest of all.
     pub slowest: f64,
     /// The round with the least.
@@ -157,9 +175,9 @@ fn of_one(measured: &Measured, all: &[Measured]) -> Vec<Outcome> {
         unit: "ns",
         median: measured.median(),
         p50: measured.at(0.5),
-        p90: measured.at(0.9),
-        p99: measured.at(0.99),
-        p999: measured.at(0.999),
+        p90: measured.at_if_known(0.9),
+        p99: measured.at_if_known(0.99),
+        p999: measured.at_if_known(0.999),
         slowest: measured.at(1.0),
         min: measured.fastest_round(),
         max: measured.slowest_round(),
@@ -192,12 +210,52 @@ fn throughput(time: &Outcome) -> Outcome {
         unit: "GB/s",
         median: rate(time.median),
         p50: rate(time.p50),
-        p90: rate(time.p90),
-        p99: rate(time.p99),
-        p999: rate(time.p999),
+        p90: time.p90.map(rate),
+        p99: time.p99.map(rate),
+        p999: time.p999.map(rate),
         slowest: rate(time.slowest),
         min: rate(time.max),
         max: rate(time.min),
         ..time.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Key = Key { work: Work::Stream, peer: "", bytes: 8, mode: Mode::Hot };
+
+    #[test]
+    fn the_middle_half_is_finer_than_the_clock_and_does_not_know_the_slow() {
+        let mut measured = Measured::new(KEY, None);
+        (0..60).for_each(|_| measured.record(100_000));
+        (0..40).for_each(|_| measured.record(110_000));
+        (0..4).for_each(|_| measured.record(1_000_000_000));
+        measured.end_round();
+        assert!((102.5..104.5).contains(&measured.median()), "{}", measured.median());
+    }
+
+    #[test]
+    fn a_round_that_is_cut_off_is_no_round_but_where_there_is_no_other() {
+        let mut measured = Measured::new(KEY, None);
+        measured.record(100_000);
+        measured.end();
+        assert_eq!(measured.rounds(), 1);
+        measured.record(900_000);
+        measured.end();
+        assert_eq!((measured.rounds(), measured.count()), (1, 2));
+        assert!(measured.median() < 101.0);
+    }
+
+    #[test]
+    fn few_times_do_not_say_how_slow_the_slowest_in_a_hundred_is() {
+        let mut measured = Measured::new(KEY, None);
+        (0..99).for_each(|n| measured.record(1000 + n));
+        measured.end_round();
+        assert!(measured.at_if_known(0.9).is_some() && measured.at_if_known(0.99).is_none());
+        measured.record(1);
+        measured.end_round();
+        assert!(measured.at_if_known(0.99).is_some() && measured.at_if_known(0.999).is_none());
     }
 }

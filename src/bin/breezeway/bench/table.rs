@@ -130,10 +130,10 @@ fn row(outcome: &Outcome) -> Vec<String> {
     let pipe = ratio(outcome.ratio_to_pipe);
     match outcome.case {
         Work::RoundTrip => {
-            let times = [outcome.median, outcome.p90, outcome.p99, outcome.p999, outcome.slowest].map(time);
-            let mut row = vec![peer, outcome.bytes.to_string()];
-            row.extend(times);
-            row.extend([spread, pipe, ratio(outcome.ratio_to_yardstick)]);
+            let percentiles = [outcome.p90, outcome.p99, outcome.p999];
+            let mut row = vec![peer, outcome.bytes.to_string(), time(outcome.median)];
+            row.extend(percentiles.map(|nanos| nanos.map_or_else(|| "-".to_owned(), time)));
+            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_yardstick)]);
             row
         }
         Work::Stream => {
