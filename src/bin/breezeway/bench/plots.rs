@@ -116,7 +116,7 @@ fn quantiles(report: &Report, mode: Mode, title: &'static str) -> Option<Panel> 
         let lefts = (0..=5 * STEPS).map(|n| 2.0 * 10_f64.powf(n as f64 / STEPS as f64));
         let points = lefts.filter(|left| *left <= most).map(|left| (left, measured.at(1.0 - 1.0 / left)));
         let ink = match ink(measured.key.peer) {
-            Ink::Bound => Ink::Grey(0),
+            Ink::Bound => Ink::Floor,
             other => other,
         };
         Line { name: measured.key.peer, ink, points: points.collect() }
