@@ -6,6 +6,7 @@ mod cli {
     pub mod child;
     mod counting;
     mod damage;
+    mod huge;
     mod inspecting;
     mod listing;
     mod terminal;
@@ -45,5 +46,11 @@ mod cli {
         let segment = self::segment(segment);
         let objects = segment["objects"].as_array().unwrap();
         objects.iter().find(|object| object["name"] == name).unwrap().clone()
+    }
+
+    /// Some fields of its facts.
+    pub fn facts(segment: &str, object: &str, names: &[&str]) -> Json {
+        let facts = &self::object(segment, object)["facts"];
+        names.iter().map(|name| facts[name].clone()).collect()
     }
 }

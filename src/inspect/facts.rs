@@ -193,7 +193,6 @@ impl Object<'_> {
             return None;
         }
         let geometry = mpmc::Geometry::new(self.entry.element_count, size);
-        // Slots that are not there are passed over.
         let ring = mpmc::Ring::new(state, &copy.words()[size_of::<mpmc::State>() / words::WORD..], &geometry);
         let (mut writing, mut leased, mut returned) = (Vec::new(), Vec::new(), 0);
         for at_work in ring.at_work() {
