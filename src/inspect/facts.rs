@@ -1,7 +1,7 @@
 //! What the state of an object says, by kind.
 
 use super::people::People;
-use super::report::{Fact, Named};
+use super::report::{self, Fact, Named};
 use super::snapshot::Copy;
 use crate::layout::fingerprint::Kind;
 use crate::layout::header::DirectoryEntry;
@@ -16,6 +16,7 @@ use crate::raw::{barrier, condvar, event, mutex, permits, rwlock, semaphore, sps
 pub(super) struct Known {
     pub(super) facts: Named<Fact>,
     pub(super) counters: Named<u64>,
+    pub(super) waiters: Vec<report::Holder>,
 }
 
 /// Where that is looked for.
