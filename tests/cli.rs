@@ -9,6 +9,7 @@ mod cli {
     mod huge;
     mod inspecting;
     mod listing;
+    mod names;
     mod terminal;
     mod tidying;
     mod usage;

@@ -2,12 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 
 use breezeway::queue::Queue;
 use breezeway::{Segment, inspect};
 
 use super::{facts, text};
 use crate::support::Watchdog;
+use crate::support::process::until;
 use crate::support::scratch::{Name, patch, peek};
 
 /// Bytes of a queue's state, and of a slot of eight bytes.
@@ -66,4 +68,45 @@ fn many_dead_in_many_slots_are_found_soon() {
     assert_eq!(holders.len(), 1000);
     assert_eq!(holders.iter().map(|holder| holder.times).sum::<u64>(), SLOTS);
     assert!(holders.iter().all(|holder| !holder.alive && holder.process.is_some()));
+}
+
+/// Whether the command ends well with 64 MiB of address space, which is less than a look into an object of 64 MiB takes.
+fn is_content(arguments: &str) -> bool {
+    let program = assert_cmd::cargo::cargo_bin!("breezeway").display();
+    let line = format!("ulimit -v 65536; exec {program} {arguments}");
+    Command::new("sh").args(["-c", &line]).output().unwrap().status.success()
+}
+
+/// The review's finding: `ls` copied the objects that it only counts, and so did `gc`.
+#[test]
+fn objects_that_are_only_counted_are_not_copied() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-huge-copy");
+    swollen(&name, 4, 1 << 24);
+    for arguments in ["ls", "gc --dry-run", &format!("gc {} --dry-run", &*name)] {
+        assert!(is_content(arguments), "{arguments}");
+    }
+    let report = inspect::outline(&name).unwrap();
+    let jobs = &report.objects[0];
+    assert_eq!((&*jobs.name, &*jobs.kind, jobs.length), ("jobs", "Queue", STATE + (SLOT << 24)));
+    assert!(jobs.facts.is_empty() && jobs.counters.is_empty() && jobs.waiters.is_empty());
+    let inspected = inspect::inspect(&name).unwrap();
+    assert!(!inspected.objects[0].facts.is_empty());
+    assert_eq!((report.stale, report.damage), (inspected.stale, inspected.damage));
+}
+
+/// The review's finding: every readable segment was looked into, and only then those of other users were left out.
+#[test]
+fn segments_of_others_are_not_read() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("only root can give a file away: segments of others were not tested");
+    }
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-huge-foreign");
+    swollen(&name, 4, 1 << 24);
+    std::os::unix::fs::chown(name.path(), Some(65534), None).unwrap();
+    // Other tests may have large segments of this user meanwhile.
+    until(|| is_content("ls --json") && is_content("watch --count 1"));
+    assert!(!text(&["ls"]).contains(&*name));
+    assert_eq!(inspect::inspect(&name).unwrap().owner, 65534);
 }
