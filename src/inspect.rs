@@ -31,10 +31,9 @@ mod snapshot;
 use std::fs;
 
 pub use report::{Fact, Holder, Named, ObjectReport, ParticipantReport, Process, Report};
-use snapshot::Snapshot;
+use snapshot::{Opened, Snapshot};
 
 use crate::error::SegmentError;
-use crate::segment::open;
 use crate::segment::place::{Place, STAGE_PREFIX};
 use crate::sys::{file, process};
 
@@ -55,22 +54,47 @@ use crate::sys::{file, process};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn inspect(name: &str) -> Result<Report, SegmentError> {
-    let place = Place::named(name)?;
-    Snapshot::read(&place, &file::named_path(name)).map(|snapshot| snapshot.report())
+    open(name)?.snapshot().map(Snapshot::report)
 }
 
-/// Looks at all named segments of this user, by name.
+/// The same without a look into the objects: their facts, counters and waiters are left out, and it takes no longer for large ones.
+///
+/// # Errors
+/// Those of [`inspect`].
+pub fn outline(name: &str) -> Result<Report, SegmentError> {
+    open(name)?.snapshot().map(Snapshot::outline)
+}
+
+/// Looks at all named segments of this user, by name. Of those of others, nothing is read.
 ///
 /// # Errors
 /// `Os` where the names cannot be listed. What cannot be read is left out, as is what vanishes meanwhile.
 pub fn list() -> Result<Vec<Report>, SegmentError> {
+    all(Snapshot::report)
+}
+
+/// The same without a look into the objects, as [`outline`].
+///
+/// # Errors
+/// Those of [`list`].
+pub fn outlines() -> Result<Vec<Report>, SegmentError> {
+    all(Snapshot::outline)
+}
+
+fn all(report: fn(Snapshot) -> Report) -> Result<Vec<Report>, SegmentError> {
     let folder = fs::read_dir(file::named_path("")).map_err(SegmentError::os("list the named segments"))?;
     let mut names: Vec<String> =
         folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort_unstable();
-    let own = |report: &Report| report.owner == process::effective_user();
     let names = names.iter().filter(|name| !name.starts_with(STAGE_PREFIX));
-    Ok(names.filter_map(|name| inspect(name).ok()).filter(own).collect())
+    let files = names.filter_map(|name| open(name).ok());
+    let own = files.filter(|file| file.status.owner == process::effective_user());
+    Ok(own.filter_map(|file| file.snapshot().ok()).map(report).collect())
+}
+
+fn open(name: &str) -> Result<Opened, SegmentError> {
+    let place = Place::named(name)?;
+    Opened::open(place, file::named_path(name))
 }
 
 /// Removes the segment of this name if it is stale: nobody alive has it, and it was not made to outlive them. Says whether it did.
@@ -78,5 +102,5 @@ pub fn list() -> Result<Vec<Report>, SegmentError> {
 /// # Errors
 /// Those of [`inspect`], but `NotFound`.
 pub fn remove_stale(name: &str) -> Result<bool, SegmentError> {
-    open::remove_stale(&Place::named(name)?)
+    crate::segment::open::remove_stale(&Place::named(name)?)
 }

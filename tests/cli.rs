@@ -6,8 +6,10 @@ mod cli {
     pub mod child;
     mod counting;
     mod damage;
+    mod huge;
     mod inspecting;
     mod listing;
+    mod names;
     mod terminal;
     mod tidying;
     mod usage;
@@ -45,5 +47,11 @@ mod cli {
         let segment = self::segment(segment);
         let objects = segment["objects"].as_array().unwrap();
         objects.iter().find(|object| object["name"] == name).unwrap().clone()
+    }
+
+    /// Some fields of its facts.
+    pub fn facts(segment: &str, object: &str, names: &[&str]) -> Json {
+        let facts = &self::object(segment, object)["facts"];
+        names.iter().map(|name| facts[name].clone()).collect()
     }
 }

@@ -203,11 +203,12 @@ fn waiter_of_a_killed_holder(whose: &str, place: &str) -> (Role, String) {
 fn a_killed_holder_passes_ours_on_and_hangs_everyone_with_theirs() {
     let _watchdog = Watchdog::start(60);
     let name = unique("raw-sync-killed");
-    let _mutex = Mutex::create(&name).unwrap();
+    let mutex = Mutex::create(&name).unwrap();
     let (mut waiter, _) = waiter_of_a_killed_holder("ours", &name);
     assert_eq!(waiter.hear(), "locked");
     waiter.tell("release");
     assert!(waiter.join().success());
+    assert!(mutex.lock().unwrap().recovered(), "the first who can be told is told");
 
     let (_fd, path) = make_theirs();
     let (waiter, thread) = waiter_of_a_killed_holder("theirs", &path);

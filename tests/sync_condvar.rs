@@ -81,6 +81,13 @@ fn in_a_child() {
             scene.ready.fetch_sub(1, Relaxed);
             say(if guard.unwrap().recovered() { "recovered" } else { "ready" });
         }
+        "wait and tell of each look" => {
+            let never = || {
+                say("looks");
+                true
+            };
+            drop(scene.condvar.wait_while(scene.mutex.lock().unwrap(), never));
+        }
         "wait in threads" => std::thread::scope(|scope| {
             for _ in 0..arguments[2].parse().unwrap() {
                 scope.spawn(|| drop(scene.condvar.wait(scene.mutex.lock().unwrap())));

@@ -94,8 +94,10 @@ pub enum Reading {
     Span,
     /// We answer how long it took.
     Elapsed,
-    /// Both answer how many steps were theirs; when they took them lies on the desk.
+    /// Both answer how many steps were theirs; when they took them lies on the desk, and how often the lock changed hands.
     Race,
+    /// The same where nobody keeps the other out.
+    Together,
 }
 
 /// Makes a job, in the process that is to do it.
@@ -182,6 +184,8 @@ pub struct Desk {
     gate: Gate,
     /// When each of the two was at a race, ours first.
     race: [[&'static AtomicU64; 2]; 2],
+    /// How often a lock has changed hands, in all races for it. Only we write there.
+    turns: &'static AtomicU64,
     /// Whose desk it is: ours, or the partner's.
     side: usize,
     /// The clock they were taken with.
@@ -199,7 +203,14 @@ impl Desk {
     pub fn new(ticks: Ticks) -> Self {
         let page = Page::new();
         let race = [0, 1].map(|side| [&page.words(side)[0], &page.words(side)[1]]);
-        Self { samples: Page::of_words(Self::ROOM), gate: Gate::new(), race, side: 0, ticks }
+        Self {
+            samples: Page::of_words(Self::ROOM),
+            gate: Gate::new(),
+            race,
+            turns: page.word(2),
+            side: 0,
+            ticks,
+        }
     }
 
     /// As the partner sees it.
@@ -256,6 +267,16 @@ impl Desk {
             ended.store(clock::now(), Ordering::Relaxed);
             steps
         })
+    }
+
+    /// To be called by us, behind a race: how often the lock has changed hands so far.
+    pub fn note_turns(&self, turns: u64) {
+        self.turns.store(turns, Ordering::Relaxed);
+    }
+
+    /// As noted last.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Nanoseconds from when the first of the two began that to when the last was done.

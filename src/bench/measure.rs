@@ -62,6 +62,8 @@ struct Running {
     has_partner: bool,
     /// How many times make a batch.
     times: u64,
+    /// How often its lock has changed hands so far.
+    turns: u64,
 }
 
 /// Two processes, and where they lay their results.
@@ -112,6 +114,7 @@ impl Bench {
                 job: our_jobs.len(),
                 has_partner: theirs.is_some(),
                 times: 1,
+                turns: 0,
             });
             our_jobs.push(ours);
             their_jobs.push(theirs.unwrap_or_else(|| Box::new(|_| nothing())));
@@ -156,16 +159,22 @@ impl Bench {
                 shuffle(&mut order, done as u64);
                 order.iter().for_each(|n| self.running[*n].play(&self.crews));
                 let is_over = start.elapsed() > self.settings.at_most;
-                if is_over || (done + 1) % self.settings.batches == 0 {
+                if (done + 1) % self.settings.batches == 0 {
                     self.running.iter_mut().for_each(|running| running.measured.end_round());
                 }
                 if is_over {
+                    self.running.iter_mut().for_each(|running| running.measured.end());
                     break;
                 }
             }
             self.running.into_iter().map(|running| running.measured).collect()
         });
-        panic::catch_unwind(measuring).map_err(|payload| {
+        // A panic here is told by the failure; what the other processes have to say, they have said.
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        let measured = panic::catch_unwind(measuring);
+        panic::set_hook(hook);
+        measured.map_err(|payload| {
             let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
             Failure::Ended(text.unwrap_or_else(|| "a process has panicked".to_owned()))
@@ -178,7 +187,7 @@ impl Bench {
         };
         for running in &mut self.running {
             // Whatever else the machine does may make a batch long, but seldom two in a row.
-            let is_brief = |running: &Running| running.batch(&self.crews) < self.settings.lasting;
+            let is_brief = |running: &mut Running| running.batch(&self.crews) < self.settings.lasting;
             while running.times < most(running) && (is_brief(running) || is_brief(running)) {
                 running.times *= 2;
             }
@@ -189,7 +198,11 @@ impl Bench {
 impl Running {
     /// Does a batch, and keeps what it took.
     fn play(&mut self, crews: &[Crew]) {
+        let turns_before = self.turns;
         let elapsed = self.batch(crews);
+        if self.reading == Reading::Race {
+            self.measured.note_turns(self.turns - turns_before, self.times);
+        }
         if self.reading == Reading::Samples {
             let desk = crews[self.crew].desk;
             desk.samples(self.times).for_each(|ticks| self.measured.record(desk.ticks.picos(ticks)));
@@ -199,7 +212,7 @@ impl Running {
     }
 
     /// Does a batch, and says how long it took.
-    fn batch(&self, crews: &[Crew]) -> Duration {
+    fn batch(&mut self, crews: &[Crew]) -> Duration {
         let Crew { ours, theirs, desk } = &crews[self.crew];
         let their_answer = self.has_partner.then(|| theirs.ask(self.job, self.times));
         let our_answer = ours.ask(self.job, self.times).answer_asleep();
@@ -210,7 +223,10 @@ impl Running {
             }
             Reading::Span => their_answer.saturating_sub(our_answer),
             Reading::Elapsed => our_answer,
-            Reading::Race => {
+            Reading::Race | Reading::Together => {
+                if self.reading == Reading::Race {
+                    self.turns = desk.turns();
+                }
                 let all = our_answer + their_answer;
                 assert_eq!(all, self.times, "the lock keeps one out while the other counts");
                 desk.race_took()

@@ -54,6 +54,11 @@ impl Track {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// How often it was another's step than the one before; to be asked after a [`run`](Self::run), or while nobody takes any.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
     /// Takes steps until there are so many, and says how many of them it has taken.
     pub fn run(&self, lock: &impl Lock, who: u64, goal: u64) -> u64 {
         let mut steps = 0;

@@ -15,8 +15,11 @@ const COMPARED: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug)]
 pub struct Ticks {
     picos_per_tick: f64,
-    /// Ticks that pass between two looks with nothing in between: a part of every time, and no part of what is measured.
-    cost: u64,
+    /// Ticks that pass between two looks with nothing in between: a part of every time, and no part of what is measured. On the average:
+    /// the clock may go in steps that are longer.
+    cost: f64,
+    /// The shortest way between two times that are not the same.
+    step: u64,
 }
 
 impl Ticks {
@@ -37,17 +40,29 @@ impl Ticks {
             })
             .collect();
         costs.sort_unstable();
-        Self { picos_per_tick: elapsed.as_nanos() as f64 * 1e3 / ticks as f64, cost: costs[LOOKS / 2] }
+        // Not the slowest: something came between them.
+        let usual = &costs[LOOKS / 10..LOOKS - LOOKS / 10];
+        let steps = costs.windows(2).map(|pair| pair[1] - pair[0]);
+        Self {
+            picos_per_tick: elapsed.as_nanos() as f64 * 1e3 / ticks as f64,
+            cost: usual.iter().sum::<u64>() as f64 / usual.len() as f64,
+            step: steps.filter(|step| *step > 0).min().unwrap_or(1),
+        }
     }
 
     /// How many picoseconds so many ticks are, without what it costs to look.
     pub fn picos(self, ticks: u64) -> u64 {
-        (ticks.saturating_sub(self.cost) as f64 * self.picos_per_tick) as u64
+        ((ticks as f64 - self.cost).max(0.0) * self.picos_per_tick) as u64
     }
 
     /// What is taken off each, in nanoseconds.
     pub fn cost(self) -> f64 {
-        self.cost as f64 * self.picos_per_tick / 1e3
+        self.cost * self.picos_per_tick / 1e3
+    }
+
+    /// The shortest time that it can tell from none, in nanoseconds, as far as it has shown.
+    pub fn step(self) -> f64 {
+        self.step as f64 * self.picos_per_tick / 1e3
     }
 
     /// Which clock it is.

@@ -62,7 +62,7 @@ fn complain(error: &dyn std::error::Error) {
         }
         source = cause.source();
     }
-    let _ = writeln!(io::stderr(), "breezeway: {text}");
+    let _ = writeln!(io::stderr(), "breezeway: {}", show::harmless(&text));
 }
 
 fn run(command: Command) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! What the state of an object says, by kind.
 
 use super::people::People;
-use super::report::{Fact, Named};
+use super::report::{self, Fact, Named};
 use super::snapshot::Copy;
 use crate::layout::fingerprint::Kind;
 use crate::layout::header::DirectoryEntry;
@@ -16,6 +16,7 @@ use crate::raw::{barrier, condvar, event, mutex, permits, rwlock, semaphore, sps
 pub(super) struct Known {
     pub(super) facts: Named<Fact>,
     pub(super) counters: Named<u64>,
+    pub(super) waiters: Vec<report::Holder>,
 }
 
 /// Where that is looked for.
@@ -193,7 +194,6 @@ impl Object<'_> {
             return None;
         }
         let geometry = mpmc::Geometry::new(self.entry.element_count, size);
-        // Slots that are not there are passed over.
         let ring = mpmc::Ring::new(state, &copy.words()[size_of::<mpmc::State>() / words::WORD..], &geometry);
         let (mut writing, mut leased, mut returned) = (Vec::new(), Vec::new(), 0);
         for at_work in ring.at_work() {

@@ -8,11 +8,14 @@ use crate::sys::file::FileId;
 use crate::sys::process::Identity;
 use crate::sys::watching;
 
-/// The participants of a segment.
+/// The participants of a segment, to be asked for as often as there are slots and objects.
 pub(super) struct People {
+    /// By id.
     all: Vec<ParticipantReport>,
-    /// The futex words that their threads sleep on, each time with a pid and a place in the segment.
-    asleep: Vec<(u32, u64)>,
+    /// Where in `all` the first one of a pid is.
+    by_pid: BTreeMap<u32, usize>,
+    /// The futex words that their threads sleep on, each time with a place in the segment and a pid; by place.
+    asleep: Vec<(u64, u32)>,
 }
 
 impl People {
@@ -33,8 +36,18 @@ impl People {
                 asleep.entry(entry.pid).or_insert_with(|| watching::sleepers(entry.pid, file));
             }
         }
-        let places = |(pid, places): (u32, Vec<u64>)| places.into_iter().map(move |place| (pid, place));
-        Self { all, asleep: asleep.into_iter().flat_map(places).collect() }
+        let places = |(pid, places): (u32, Vec<u64>)| places.into_iter().map(move |place| (place, pid));
+        let mut asleep: Vec<_> = asleep.into_iter().flat_map(places).collect();
+        asleep.sort_unstable();
+        let mut by_pid = BTreeMap::new();
+        for (at, participant) in all.iter().enumerate() {
+            by_pid.entry(participant.process.pid).or_insert(at);
+        }
+        Self { all, by_pid, asleep }
+    }
+
+    fn participant(&self, id: u32) -> Option<&ParticipantReport> {
+        self.all.binary_search_by_key(&id, |participant| participant.id).ok().map(|at| &self.all[at])
     }
 
     pub(super) fn into_reports(self) -> Vec<ParticipantReport> {
@@ -57,14 +70,14 @@ impl People {
     }
 
     fn holder(&self, id: u32, times: u64) -> Holder {
-        let found = self.all.iter().find(|participant| participant.id == id);
+        let found = self.participant(id);
         let process = found.map(|participant| participant.process.clone());
         Holder { participant: Some(id), process, alive: found.is_some_and(|found| found.alive), times }
     }
 
     /// Whether this is a participant that has died.
     pub(super) fn is_dead(&self, id: u32) -> bool {
-        self.all.iter().any(|participant| participant.id == id && !participant.alive)
+        self.participant(id).is_some_and(|participant| !participant.alive)
     }
 
     /// The process of a thread.
@@ -74,7 +87,7 @@ impl People {
     }
 
     fn of_process(&self, pid: u32, alive: bool, times: u64) -> Holder {
-        let found = self.all.iter().find(|participant| participant.process.pid == pid);
+        let found = self.by_pid.get(&pid).map(|at| &self.all[*at]);
         let process = match found {
             Some(found) => found.process.clone(),
             None => Process { pid, command: watching::command(pid) },
@@ -85,7 +98,8 @@ impl People {
     /// Who sleeps on a word of these bytes of the segment.
     pub(super) fn asleep(&self, offset: u64, length: u64) -> Vec<Holder> {
         let mut times = BTreeMap::new();
-        for (pid, _) in self.asleep.iter().filter(|(_, at)| (offset..offset + length).contains(at)) {
+        let before = |end: u64| self.asleep.partition_point(|(place, _)| *place < end);
+        for (_, pid) in &self.asleep[before(offset)..before(offset + length)] {
             *times.entry(*pid).or_default() += 1;
         }
         times.into_iter().map(|(pid, times)| self.of_process(pid, true, times)).collect()

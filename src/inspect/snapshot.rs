@@ -4,11 +4,11 @@
 
 use core::mem::size_of;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::facts;
+use super::facts::{self, Known};
 use super::people::{self, People};
 use super::report::{ObjectReport, Report};
 use crate::error::SegmentError;
@@ -27,47 +27,68 @@ use crate::sys::process::Identity;
 /// Of a longer object than this, only the beginning is looked at.
 const LONGEST: u64 = 64 << 20;
 
-/// A segment's file, open for reading.
-pub(super) struct Snapshot {
-    name: String,
+/// A file that may be a segment's, open for reading. Nothing of it has been read.
+pub(super) struct Opened {
+    place: Place,
     path: PathBuf,
     file: OwnedFd,
-    status: Status,
+    pub(super) status: Status,
+}
+
+/// A segment's file, and its header.
+pub(super) struct Snapshot {
+    opened: Opened,
     header: Header,
     /// What is wrong with the header.
     damage: Option<SegmentError>,
 }
 
-impl Snapshot {
-    pub(super) fn read(place: &Place, path: &Path) -> Result<Self, SegmentError> {
-        let (file, status) = file::open_to_read(path).map_err(|error| refusal(error, place))?;
+impl Opened {
+    pub(super) fn open(place: Place, path: PathBuf) -> Result<Self, SegmentError> {
+        let (file, status) = file::open_to_read(&path).map_err(|error| refusal(error, &place))?;
+        Ok(Self { place, path, file, status })
+    }
+
+    pub(super) fn snapshot(self) -> Result<Snapshot, SegmentError> {
         let mut bytes = vec![0; size_of::<Header>()];
-        let length =
-            file::read_at(&file, 0, &mut bytes).map_err(SegmentError::os("read the segment's header"))?;
-        let damage = Geometry::check(&bytes[..length], status.len).err();
+        let length = file::read_at(&self.file, 0, &mut bytes)
+            .map_err(SegmentError::os("read the segment's header"))?;
+        let damage = Geometry::check(&bytes[..length], self.status.len).err();
         if let Some(error @ SegmentError::NotASegment { .. }) = damage {
             return Err(error);
         }
-        let header = bytemuck::pod_read_unaligned(&bytes);
-        Ok(Self { name: place.to_string(), path: path.to_owned(), file, status, header, damage })
+        Ok(Snapshot { header: bytemuck::pod_read_unaligned(&bytes), damage, opened: self })
+    }
+}
+
+impl Snapshot {
+    /// All there is to be told.
+    pub(super) fn report(self) -> Report {
+        self.tell(Self::known)
     }
 
-    pub(super) fn report(self) -> Report {
+    /// All but what the objects' states say.
+    pub(super) fn outline(self) -> Report {
+        self.tell(|_, _, _| Known::default())
+    }
+
+    fn tell(self, known: impl Fn(&Self, &DirectoryEntry, &People) -> Known) -> Report {
         let mut damage = self.damage.as_ref().map(ToString::to_string);
         let is_readable = damage.is_none();
         let people = self.people(is_readable);
         let mut objects = Vec::new();
         if is_readable {
-            damage = self.objects(&people, &mut objects).err().map(|error| error.to_string());
+            let object = |entry: &DirectoryEntry| object(entry, known(&self, entry, &people));
+            damage = self.objects(object, &mut objects).err().map(|error| error.to_string());
         }
         let header = &self.header;
         let creator =
             Identity { pid: header.creator_pid, start: header.creator_start, pidns: header.creator_pidns };
         let persistent = self.header.flags & FLAG_PERSIST != 0;
         Report {
-            length: self.status.len,
-            mode: self.status.mode,
-            owner: self.status.owner,
+            length: self.opened.status.len,
+            mode: self.opened.status.mode,
+            owner: self.opened.status.owner,
             created_at: self.header.created_at,
             creator: people::process(creator),
             persistent,
@@ -77,8 +98,8 @@ impl Snapshot {
             participants: people.into_reports(),
             objects,
             damage,
-            name: self.name,
-            path: self.path,
+            name: self.opened.place.to_string(),
+            path: self.opened.path,
         }
     }
 
@@ -88,7 +109,7 @@ impl Snapshot {
 
     /// Whom nobody can deny counts as alive.
     fn is_anybody_alive(&self) -> bool {
-        liveness::is_anybody_alive(self.file.as_fd()).unwrap_or(true)
+        liveness::is_anybody_alive(self.opened.file.as_fd()).unwrap_or(true)
     }
 
     /// The participants, if the table can be found.
@@ -96,13 +117,19 @@ impl Snapshot {
         let tables = self.tables();
         let count = if is_readable { tables.participants } else { 0 };
         let all: Vec<ParticipantEntry> = self.table(tables.participants_at, count);
-        let file = self.file.as_fd();
+        let file = self.opened.file.as_fd();
         // Whom nobody can deny counts as alive, here as well.
-        People::new(&all, self.status.id, |id| liveness::is_locked_elsewhere(file, id, 1).unwrap_or(true))
+        People::new(&all, self.opened.status.id, |id| {
+            liveness::is_locked_elsewhere(file, id, 1).unwrap_or(true)
+        })
     }
 
     /// The objects up to the first that makes no sense.
-    fn objects(&self, people: &People, objects: &mut Vec<ObjectReport>) -> Result<(), SegmentError> {
+    fn objects(
+        &self,
+        object: impl Fn(&DirectoryEntry) -> ObjectReport,
+        objects: &mut Vec<ObjectReport>,
+    ) -> Result<(), SegmentError> {
         let tables = self.tables();
         let used = self.header.directory_used.min(u64::from(tables.directory_capacity)) as u32;
         let entries: Vec<DirectoryEntry> = self.table(tables.directory_at, used);
@@ -110,31 +137,22 @@ impl Snapshot {
         for (index, entry) in entries.iter().enumerate() {
             let at = tables.directory_at + (index * size_of::<DirectoryEntry>()) as u64;
             free_from = directory::check(entry, at, free_from, self.header.total_len)?;
-            objects.push(self.object(entry, people));
+            objects.push(object(entry));
         }
         Ok(())
     }
 
-    fn object(&self, entry: &DirectoryEntry, people: &People) -> ObjectReport {
+    /// What the state of an object says, and who sleeps on it.
+    fn known(&self, entry: &DirectoryEntry, people: &People) -> Known {
         let kind = Kind::from_number(entry.kind);
         let known = kind.map(|kind| facts::of(kind, entry, &self.copy(kind, entry), people));
-        let known = known.unwrap_or_default();
-        ObjectReport {
-            name: field_text(&entry.name).unwrap_or("?").to_owned(),
-            kind: kind.map_or_else(|| "?".to_owned(), |kind| kind.to_string()),
-            description: entry_words(entry),
-            offset: entry.offset,
-            length: entry.length,
-            facts: known.facts,
-            waiters: people.asleep(entry.offset, entry.length),
-            counters: known.counters,
-        }
+        Known { waiters: people.asleep(entry.offset, entry.length), ..known.unwrap_or_default() }
     }
 
     /// As many entries of a table as there are; a file that was cut short meanwhile has fewer.
     fn table<E: Pod>(&self, at: u64, count: u32) -> Vec<E> {
         let mut entries = vec![E::zeroed(); count as usize];
-        let read = file::read_at(&self.file, at, bytemuck::cast_slice_mut(&mut entries)).unwrap_or(0);
+        let read = file::read_at(&self.opened.file, at, bytemuck::cast_slice_mut(&mut entries)).unwrap_or(0);
         entries.truncate(read / size_of::<E>());
         entries
     }
@@ -144,8 +162,22 @@ impl Snapshot {
         let length = facts::bytes(kind, entry).min(entry.length).min(LONGEST) as usize;
         let mut lines = vec![Line::zeroed(); length.div_ceil(size_of::<Line>())];
         let bytes = &mut bytemuck::cast_slice_mut(&mut lines)[..length];
-        let read = file::read_at(&self.file, entry.offset, bytes).unwrap_or(0);
+        let read = file::read_at(&self.opened.file, entry.offset, bytes).unwrap_or(0);
         Copy { lines, length: read, is_whole: read as u64 == entry.length }
+    }
+}
+
+/// An object of which so much is known.
+fn object(entry: &DirectoryEntry, known: Known) -> ObjectReport {
+    ObjectReport {
+        name: field_text(&entry.name).unwrap_or("?").to_owned(),
+        kind: Kind::from_number(entry.kind).map_or_else(|| "?".to_owned(), |kind| kind.to_string()),
+        description: entry_words(entry),
+        offset: entry.offset,
+        length: entry.length,
+        facts: known.facts,
+        waiters: known.waiters,
+        counters: known.counters,
     }
 }
 

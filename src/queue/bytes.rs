@@ -82,6 +82,12 @@ fn fingerprint() -> Fingerprint {
     Fingerprint::of::<u8>(Kind::Bytes)
 }
 
+fn shape(capacity: usize) -> Shape {
+    // One that cannot be rounded up is too large for any memory; the number stays such.
+    let capacity = capacity as u64;
+    Shape { count: capacity.checked_next_multiple_of(GRAIN).unwrap_or(capacity), flags: 0 }
+}
+
 /// Bytes of a queue of this shape.
 fn length(shape: Shape) -> Option<u64> {
     let is_sound = shape.flags == 0 && shape.count > 0 && shape.count.is_multiple_of(GRAIN);

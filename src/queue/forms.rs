@@ -83,7 +83,7 @@ pub(super) use end_forms;
 
 /// What makes an end of such a queue an object: an endpoint, and where the messages lie.
 macro_rules! end_object {
-    ([$($generics:tt)*] $object:ty, $messages:ident, $fingerprint:path, $length:path) => {
+    ([$($generics:tt)*] $object:ty, $messages:ident, $fingerprint:path, $shape:path, $length:path) => {
         impl<$($generics)*> $crate::segment::object::sealed::Sealed for $object {}
 
         impl<$($generics)*> $crate::segment::object::Object for $object {
@@ -98,7 +98,7 @@ macro_rules! end_object {
             }
 
             fn shape(capacity: &usize) -> $crate::segment::object::Shape {
-                $crate::queue::forms::shape(*capacity)
+                $shape(*capacity)
             }
 
             fn length(shape: $crate::segment::object::Shape) -> Option<u64> {

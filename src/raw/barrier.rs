@@ -118,12 +118,13 @@ impl View {
         Self(generation << GENERATION_AT | u64::from(history) << HISTORY_AT)
     }
 
-    /// What has become of a generation; `None` while it goes on. One that nobody remembers was passed, or so it is taken.
+    /// What has become of a generation; `None` while it goes on. One that nobody remembers may have been broken, and is taken so: only
+    /// where there are more processes than parties can they leave one of them so far behind.
     fn outcome(self, generation: Generation) -> Option<Outcome> {
         match self.generation().wrapping_sub(generation) & GENERATIONS {
             0 => self.is_broken().then_some(Outcome::Broken),
-            behind @ 1..=32 if self.history() >> (behind - 1) & 1 != 0 => Some(Outcome::Broken),
-            _ => Some(Outcome::Passed),
+            behind @ 1..=32 if self.history() >> (behind - 1) & 1 == 0 => Some(Outcome::Passed),
+            _ => Some(Outcome::Broken),
         }
     }
 }

@@ -75,8 +75,20 @@ impl ObjectLock {
     pub(crate) fn lock(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
         self.be_attached()?;
         let mut hold = self.acquire(patience)?;
-        hold.recovered |= self.state().tell();
+        hold.recovered |= self.tell();
         Ok(hold)
+    }
+
+    /// Keeps the news of a death for the next guard. This thread holds the lock.
+    #[cold]
+    pub(crate) fn remember(&self) {
+        self.state().remember();
+    }
+
+    /// Whether there is a death to be told, which then counts as told. This thread holds the lock.
+    #[inline(always)]
+    pub(crate) fn tell(&self) -> bool {
+        self.state().tell()
     }
 
     /// Takes the lock for something that has nobody to tell.
@@ -89,9 +101,13 @@ impl ObjectLock {
     /// Takes the lock to read something: for that, nobody need be a participant.
     #[inline(always)]
     pub(crate) fn lock_to_read(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
+        // A forked child may be one that the lock cannot know: of another pid namespace.
+        if self.attached != fork::generation() && self.region.segment().mapping().is_foreign() {
+            return Err(LockError::NotAttached);
+        }
         let hold = self.acquire(patience)?;
         if hold.recovered {
-            self.state().remember();
+            self.remember();
         }
         Ok(hold)
     }
@@ -199,8 +215,14 @@ impl<'a> Hold<'a> {
         self.recovered
     }
 
+    /// Keeps the news of a death for the next guard.
+    pub(crate) fn remember(&self) {
+        self.lock.remember();
+    }
+
     /// Tells of a death that was met before.
-    pub(crate) fn set_recovered(&mut self) {
+    pub(crate) fn tell(&mut self) {
+        self.lock.tell();
         self.recovered = true;
     }
 
@@ -208,7 +230,7 @@ impl<'a> Hold<'a> {
     #[cold]
     pub(crate) fn corrupt(&self, what: &'static str) -> LockError {
         if self.recovered {
-            self.lock.state().remember();
+            self.remember();
         }
         LockError::Corrupt { what }
     }

@@ -282,7 +282,16 @@ impl Mapping {
 
     #[cold]
     fn attach_again(&self) -> Result<u32, SegmentError> {
-        self.attach(&self.gate()?)
+        let gate = self.gate()?;
+        // A forked child may be the first of another pid namespace.
+        participants::check_namespace(self, &gate)?;
+        self.attach(&gate)
+    }
+
+    /// Whether this process is known to count processes otherwise than those that use the segment.
+    #[cold]
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.participant(), Err(SegmentError::ForeignNamespace { .. }))
     }
 
     /// Becomes a participant, inside the gate.

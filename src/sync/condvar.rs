@@ -162,18 +162,24 @@ impl Condvar {
         mut condition: impl FnMut() -> bool,
     ) -> Result<(G, WaitTimeoutResult), LockError> {
         let mut recovered = guard.recovered();
+        let mut is_over = false;
         while condition() {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok((guard, WaitTimeoutResult(true)));
+            is_over = left.is_some_and(|left| left.is_zero());
+            if is_over {
+                break;
             }
             guard = self.wait_within(guard, left.map_or(Patience::Forever, Patience::For))?.0;
-            recovered |= guard.recovered();
-            if recovered {
-                guard.set_recovered();
+            if guard.recovered() {
+                // Until the caller is told, others are to be, and so they are where the caller never is.
+                guard.remember();
+                recovered = true;
             }
         }
-        Ok((guard, WaitTimeoutResult(false)))
+        if recovered {
+            guard.tell();
+        }
+        Ok((guard, WaitTimeoutResult(is_over)))
     }
 
     fn wait_within<G: WaitGuard>(

@@ -82,6 +82,12 @@ impl Mutex {
         Ok(MutexGuard { hold: self.lock.lock(patience)? })
     }
 
+    /// The same for who cannot be told of a death: the next guard is.
+    #[cfg(feature = "raw_sync")]
+    pub(super) fn lock_quietly(&self, patience: Patience) -> Result<MutexGuard<'_>, LockError> {
+        Ok(MutexGuard { hold: self.lock.lock_quietly(patience)? })
+    }
+
     /// The guard that this thread forgot, if it did.
     #[cfg(feature = "raw_sync")]
     pub(super) fn forgotten_guard(&self) -> Option<MutexGuard<'_>> {

@@ -11,6 +11,7 @@ use raw_sync::locks::{LockGuard, LockImpl};
 
 use super::{Event, Mutex, MutexGuard};
 use crate::primitive::{AtomicU32, Ordering};
+use crate::raw::patience::Patience;
 use crate::sys::fork;
 
 type Answer<T> = Result<T, Box<dyn std::error::Error>>;
@@ -18,8 +19,7 @@ type Answer<T> = Result<T, Box<dyn std::error::Error>>;
 /// A [`Mutex`] as `raw_sync`'s [`LockImpl`].
 ///
 /// `raw_sync`'s own mutex is not robust: a killed owner hangs every waiter for good. Handed this instead, its users get a lock
-/// that passes on. They cannot be told that it did (their guard has no place for it): use the mutex itself where
-/// that matters. Timed waits are exact, on the monotonic clock.
+/// that passes on. They cannot be told that it did (their guard has no place for it); whoever locks the mutex itself next is. Timed waits are exact, on the monotonic clock.
 #[derive(Debug)]
 pub struct RawSyncMutex {
     mutex: Mutex,
@@ -53,13 +53,13 @@ impl LockImpl for RawSyncMutex {
     }
 
     fn lock(&self) -> Answer<LockGuard<'_>> {
-        Ok(self.hand_over(self.mutex.lock()?))
+        Ok(self.hand_over(self.mutex.lock_quietly(Patience::Forever)?))
     }
 
     fn try_lock(&self, timeout: Timeout) -> Answer<LockGuard<'_>> {
         match timeout {
             Timeout::Infinite => self.lock(),
-            Timeout::Val(duration) => Ok(self.hand_over(self.mutex.lock_timeout(duration)?)),
+            Timeout::Val(duration) => Ok(self.hand_over(self.mutex.lock_quietly(Patience::For(duration))?)),
         }
     }
 

@@ -57,7 +57,7 @@ pub struct ReentrantMutex {
 /// A locked [`ReentrantMutex`]; dropping the last one of them unlocks. It stays in the thread that locked.
 #[must_use = "dropping the last guard unlocks the mutex at once"]
 pub struct ReentrantMutexGuard<'a> {
-    lock: &'a ObjectLock,
+    pub(super) lock: &'a ObjectLock,
     pub(super) recovered: bool,
     /// Whether it was this one's handle by which the thread came to the lock.
     is_first: bool,

@@ -3,8 +3,11 @@
 //! A forked child shares its parent's open file descriptions and with them the locks that prove the parent alive: were
 //! they left alone, the parent would look alive for as long as the child runs. So a handler in the child replaces each
 //! such description by one of its own, at the same descriptor, and locks it as a guest, before the child's first own
-//! instruction. It runs after
-//! every `fork()` of the C library; a process made by the bare system call is outside of this crate's promises.
+//! instruction. It runs after every `fork()` of the C library; a process made by the bare system call is outside of this crate's
+//! promises.
+//!
+//! A descriptor that another thread's fork copied before the handler knew of it stands for the old description in that child. So who
+//! takes charge of one gives it a new description first, which no fork has seen.
 
 #![allow(unsafe_code)]
 
@@ -21,6 +24,14 @@ static GENERATION: AtomicU32 = AtomicU32::new(1);
 
 /// The list of descriptors to replace: nodes are never freed, only reused, so that a handler may walk it at any instant.
 static DESCRIPTORS: AtomicPtr<Node> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Forks that have begun, and those of them that are over. Where as many were over before something as had begun behind it, it fell
+/// into none.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+static OVER: AtomicU32 = AtomicU32::new(0);
+
+/// How often to try for a description that no fork has seen. A process that forks all the time gets one that some child may share.
+const ATTEMPTS: usize = 1000;
 
 struct Node {
     /// A descriptor, or [`EMPTY`].
@@ -54,9 +65,23 @@ impl UnsharedFile {
         HANDLER.call_once(|| {
             let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
             SPARE.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
-            // SAFETY: `in_child` does what a handler may: system calls, and atomic reads of nodes that are never freed.
-            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+            // SAFETY: they do what handlers may: system calls, and atomic accesses, also of nodes that are never freed.
+            unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
         });
+        let file = Self::enlist(fd);
+        for _ in 0..ATTEMPTS {
+            // ORDER: SeqCst, here and where they are counted: a fork whose copy of this process has the new descriptor of `renew` has
+            // begun before the second look, and is not over at the first.
+            let over = OVER.load(Ordering::SeqCst);
+            if !renew(file.fd.as_raw_fd()) || BEGUN.load(Ordering::SeqCst) == over {
+                break;
+            }
+        }
+        file
+    }
+
+    /// Lets the children to come have descriptions of their own.
+    fn enlist(fd: OwnedFd) -> Self {
         let number = fd.as_raw_fd();
         for node in nodes() {
             // ORDER: relaxed; the descriptor carries no other data.
@@ -103,8 +128,18 @@ fn nodes() -> impl Iterator<Item = &'static Node> {
     })
 }
 
+extern "C" fn before_fork() {
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+}
+
+extern "C" fn in_parent() {
+    OVER.fetch_add(1, Ordering::SeqCst);
+}
+
 /// Runs in the child, with one thread and possibly any lock of the parent held for ever: no allocation, no locks.
 extern "C" fn in_child() {
+    // Those of other threads do not go on here.
+    OVER.store(BEGUN.load(Ordering::Relaxed), Ordering::Relaxed);
     GENERATION.store(generation().wrapping_add(1), Ordering::Relaxed);
     for node in nodes() {
         let fd = node.fd.load(Ordering::Relaxed);
@@ -115,23 +150,32 @@ extern "C" fn in_child() {
 }
 
 fn replace_description(fd: i32) {
-    let path = descriptor_path(fd);
-    // SAFETY: a NUL-terminated path on the stack.
-    let fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
-    if fresh < 0 {
-        // No /proc, no right to open the file again, or no descriptor left. Not even the parent's description may stay.
+    if !renew(fd) {
+        // Not even the parent's description may stay.
         // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
         unsafe { libc::dup3(SPARE.load(Ordering::Relaxed), fd, libc::O_CLOEXEC) };
         return;
     }
-    // SAFETY: as above.
-    unsafe { libc::dup3(fresh, fd, libc::O_CLOEXEC) };
-    // SAFETY: opened above, and nobody else knows it.
-    unsafe { libc::close(fresh) };
-    // SAFETY: opened by the dup above.
+    // SAFETY: open, and the property of its `UnsharedFile`.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     // A child that has no place among the participants yet is alive all the same.
     let _ = liveness::lock_as_guest(fd);
+}
+
+/// Opens the file of a descriptor anew, in the descriptor's place. `false` where that cannot be: there is no /proc, no right to open the
+/// file again, or no descriptor left.
+fn renew(fd: i32) -> bool {
+    let path = descriptor_path(fd);
+    // SAFETY: a NUL-terminated path on the stack.
+    let fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
+    if fresh < 0 {
+        return false;
+    }
+    // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
+    let placed = unsafe { libc::dup3(fresh, fd, libc::O_CLOEXEC) } == fd;
+    // SAFETY: opened above, and nobody else knows it.
+    unsafe { libc::close(fresh) };
+    placed
 }
 
 /// `/proc/self/fd/N` without an allocation.
@@ -151,6 +195,16 @@ fn descriptor_path(fd: i32) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_takes_charge_gets_a_description_that_no_fork_has_seen() {
+        let file = rustix::fs::memfd_create("fork-test", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        // What a child would have that was forked too early.
+        let copy = file.try_clone().unwrap();
+        let file = UnsharedFile::new(file);
+        assert!(liveness::try_lock(copy.as_fd(), 0).unwrap());
+        assert!(!liveness::try_lock(file.as_fd(), 0).unwrap(), "the lock is another's");
+    }
 
     #[test]
     fn paths_of_descriptors() {

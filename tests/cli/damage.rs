@@ -138,12 +138,3 @@ fn damage_is_told_with_what_is_sound() {
     assert!(segment(&name)["objects"].as_array().unwrap().is_empty());
     std::mem::forget(made); // Its pages are gone.
 }
-
-#[test]
-fn names_do_not_move_the_cursor() {
-    let name = Name::new("cli-cursor");
-    let made = Segment::create(&name, LENGTH).unwrap();
-    made.add::<Value<u64>>("red \x1b[31m", 1).unwrap();
-    let text = text(&["inspect", &name]);
-    assert!(text.contains("red \u{fffd}[31m: ") && !text.contains('\x1b'), "{text:?}");
-}

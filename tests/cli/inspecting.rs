@@ -10,17 +10,11 @@ use breezeway::{Array, Atomic, Segment, Value};
 use serde_json::{Value as Json, json};
 
 use super::child::{child, furnish};
-use super::{object, segment, text};
+use super::{facts, object, segment, text};
 use crate::support::Watchdog;
 use crate::support::process::until;
 use crate::support::scratch::Name;
 use crate::support::waiting::asleep;
-
-/// Some fields of an object's facts.
-fn facts(segment: &str, object: &str, names: &[&str]) -> Json {
-    let facts = &self::object(segment, object)["facts"];
-    names.iter().map(|name| facts[name].clone()).collect()
-}
 
 #[test]
 fn the_header_and_who_is_there() {

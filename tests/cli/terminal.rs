@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use breezeway::Segment;
+use breezeway::sync::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::child::child;
@@ -12,8 +13,11 @@ use crate::support::process::until;
 use crate::support::scratch::Name;
 
 /// The command under `script`, with this typed in, and what it printed.
-fn at_a_terminal(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
-    let mut script = script(arguments);
+pub fn at_a_terminal(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
+    heard(script(arguments), typed)
+}
+
+fn heard(mut script: Child, typed: &str) -> (String, Option<i32>) {
     script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     let mut printed = String::new();
     script.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
@@ -21,11 +25,18 @@ fn at_a_terminal(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
 }
 
 fn script(arguments: &[&str]) -> Child {
+    script_of(&line(arguments))
+}
+
+/// The command as a shell reads it; nothing in these words is anything to a shell.
+fn line(arguments: &[&str]) -> String {
     let program = assert_cmd::cargo::cargo_bin!("breezeway").display().to_string();
-    // Nothing in these words is anything to a shell.
-    let line = [&[&*program], arguments].concat().join(" ");
+    [&[&*program], arguments].concat().join(" ")
+}
+
+fn script_of(line: &str) -> Child {
     let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
+    script.args(["--quiet", "--return", "--flush", "--command", line, "/dev/null"]);
     let script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     script.expect("`script` of util-linux is needed to test the command at a terminal")
 }
@@ -84,6 +95,36 @@ fn watch_draws_over_its_last_picture_until_it_is_interrupted() {
     kill_process(Pid::from_raw(watch as i32).unwrap(), Signal::INT).unwrap();
     std::io::copy(&mut out, &mut std::io::sink()).unwrap();
     assert_eq!(script.wait().unwrap().code(), Some(130));
+}
+
+/// The review's finding: what was taller than the screen scrolled past, and only its end was to be seen.
+#[test]
+fn watch_shows_what_the_screen_has_room_for() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-terminal-tall");
+    let made = Segment::options().objects(64).create(&name, 1 << 16).unwrap();
+    for n in 0..60 {
+        made.add::<Mutex>(&format!("mutex-{n}"), ()).unwrap();
+    }
+    let watch = line(&["watch", &name, "--every", "0.01", "--count", "2"]);
+    let total = super::text(&["inspect", &name]).lines().count();
+    for (rows, columns) in [(24, 1000), (24, 30), (3, 1000), (1, 10)] {
+        let (printed, code) = heard(script_of(&format!("stty rows {rows} cols {columns}; {watch}")), "");
+        assert_eq!(code, Some(0));
+        let last = printed.rsplit("\x1b[H").next().unwrap().replace("\x1b[J", "");
+        let lines: Vec<String> = last.lines().map(|line| line.replace("\x1b[K", "")).collect();
+        let taken = lines.iter().map(|line| line.chars().count().div_ceil(columns).max(1)).sum::<usize>();
+        assert!(taken < rows.max(3), "{taken} of {rows} rows: {last}");
+        let (more, shown) = lines.split_last().unwrap();
+        if columns == 1000 {
+            assert_eq!(shown.len(), rows - 2);
+            assert!(shown[0].starts_with(&*name), "{shown:?}");
+        }
+        assert_eq!(*more, format!("… {} more lines", total - shown.len()));
+    }
+    // All of it, where there is room.
+    let (printed, _) = heard(script_of(&format!("stty rows 1000 cols 1000; {watch}")), "");
+    assert_eq!(printed.matches("mutex-59").count(), 2, "{printed}");
 }
 
 /// The process that `script` runs; the shell has given its place to it, or it is the shell's child.

@@ -69,6 +69,29 @@ fn gc_does_not_ask_where_there_is_no_terminal() {
     assert!(!name.is_taken());
 }
 
+/// The review's finding: where one name was nobody's, nothing was done about the others.
+#[test]
+fn gc_removes_all_it_can() {
+    let _watchdog = Watchdog::start(120);
+    let missing = Name::new("cli-gc-missing");
+    for as_json in [false, true] {
+        let name = Name::new("cli-gc-found");
+        child("create", &name).kill();
+        let arguments = ["gc", &missing, &name, "--yes", "--json"];
+        let failed = breezeway(&arguments[..if as_json { 5 } else { 4 }]).assert().code(1);
+        let failed = failed.stderr(predicates::str::contains(&*missing));
+        assert!(!name.is_taken());
+        let output = failed.get_output().stdout.clone();
+        if as_json {
+            let done: serde_json::Value = serde_json::from_slice(&output).unwrap();
+            assert_eq!((&done["stale"], &done["removed"]), (&json!([&*name]), &json!([&*name])));
+            assert_eq!(done["failed"][0]["name"], *missing);
+        } else {
+            assert_eq!(String::from_utf8(output).unwrap(), format!("removed: {}\n", &*name));
+        }
+    }
+}
+
 #[test]
 fn rm_removes_all_it_can() {
     let _watchdog = Watchdog::start(120);

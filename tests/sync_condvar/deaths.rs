@@ -6,7 +6,7 @@ use std::time::Duration;
 use breezeway::Segment;
 
 use crate::Scene;
-use crate::support::process::{resume, stop};
+use crate::support::process::{resume, stop, until};
 use crate::support::{Role, Watchdog};
 
 /// The dead one is before the living one, whom the notification reaches: at once, or when somebody has noticed.
@@ -151,4 +151,24 @@ fn a_holder_that_is_killed_is_told_of() {
     }
     assert_eq!(waiter.hear(), "recovered");
     scene.until_waiting(0);
+}
+
+/// A waiter finds out that the holder died, waits again, and dies, too: whoever locks the mutex next is told.
+#[test]
+fn what_a_waiter_was_told_in_vain_is_told_again() {
+    let _watchdog = Watchdog::start(60);
+    let (name, scene) = Scene::create("condvar-killed-news");
+    let mut waiter = Role::spawn("in_a_child", &["wait and tell of each look", &name]);
+    assert_eq!(waiter.hear(), "looks");
+    scene.until_waiting(1);
+    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    assert_eq!(holder.hear(), "holding");
+    assert_eq!(scene.condvar.notify_one(), 1);
+    holder.kill();
+    assert_eq!(waiter.hear(), "looks");
+    // Without a look at the mutex, which would be told.
+    until(|| scene.waiters() == 1);
+    waiter.kill();
+    assert!(scene.mutex.lock().unwrap().recovered(), "nobody has been told so far");
+    assert!(!scene.mutex.lock().unwrap().recovered(), "and somebody has now");
 }

@@ -49,7 +49,7 @@ pub fn side(
     side.lasting(BATCH)
 }
 
-fn asking(mut asker: impl Ask + 'static) -> Job {
+pub fn asking(mut asker: impl Ask + 'static) -> Job {
     Box::new(move |times, _| asker.time(times).as_nanos() as u64)
 }
 

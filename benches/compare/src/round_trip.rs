@@ -35,7 +35,7 @@ pub fn ends<M: Message>(tx: impl Sender<M> + 'static, rx: impl Receiver<M> + 'st
 }
 
 /// We ask, and the partner answers.
-fn side(name: &'static str, mut asker: impl Ask + 'static, partner: Partner) -> Side<'static> {
+pub fn side(name: &'static str, mut asker: impl Ask + 'static, partner: Partner) -> Side<'static> {
     Side::new(name, move |times| {
         let echo = partner.begin(0, times);
         let elapsed = asker.time(times);

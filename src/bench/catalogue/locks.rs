@@ -39,7 +39,9 @@ pub fn add(cases: &mut Vec<Case>) {
     both(cases, "Semaphore", Some(SEM_T), || Semaphore::new(1));
     both(cases, SEM_T, None, || Ok(c::Semaphore::new(Page::new(), 0)));
     alone(cases, "RwLock, read", Some(READ), || RwLock::new().map(|lock| taking(locks::Reading(lock))));
+    two_readers(cases, "RwLock, read", Some(READ), RwLock::new);
     alone(cases, READ, None, || Ok(taking(locks::Reading(c::RwLock::new(Page::new(), 0)))));
+    two_readers(cases, READ, None, || Ok(c::RwLock::new(Page::new(), 0)));
     both(cases, "RwLock, write", Some(WRITE), RwLock::new);
     both(cases, WRITE, None, || Ok(c::RwLock::new(Page::new(), 0)));
 }
@@ -90,7 +92,9 @@ fn both<L: Lock + 'static>(
                 ours: Box::new(move |desk| {
                     desk.racing(move |times| {
                         our_goal += times;
-                        track.run(&*lock, US, our_goal)
+                        let steps = track.run(&*lock, US, our_goal);
+                        desk.note_turns(track.turns());
+                        steps
                     })
                 }),
                 theirs: Some(Box::new(move |desk| {
@@ -102,4 +106,34 @@ fn both<L: Lock + 'static>(
             })
         }),
     });
+}
+
+/// Two who read at the same time, each half of the sections.
+fn two_readers<L: 'static>(
+    cases: &mut Vec<Case>,
+    peer: &'static str,
+    yardstick: Option<&'static str>,
+    make: impl Fn() -> Result<L, SegmentError> + 'static,
+) where
+    locks::Reading<L>: Lock,
+{
+    cases.push(Case {
+        key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Contended },
+        yardstick,
+        reading: Reading::Together,
+        make: Box::new(move || {
+            let ours = Rc::new(locks::Reading(make()?));
+            let theirs = Rc::clone(&ours);
+            Ok(Pair {
+                ours: Box::new(move |desk| desk.racing(move |times| sections(&*ours, times - times / 2))),
+                theirs: Some(Box::new(move |desk| desk.racing(move |times| sections(&*theirs, times / 2)))),
+            })
+        }),
+    });
+}
+
+/// So many.
+fn sections(lock: &impl Lock, times: u64) -> u64 {
+    (0..times).for_each(|_| black_box(lock).locked(|| ()));
+    times
 }

@@ -17,7 +17,8 @@ mod plots;
 #[path = "bench/table.rs"]
 mod table;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ use crate::{Failure, show};
 
 /// What to measure, where, and what to do with it.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES_AND_SCHEMA)]
 pub struct Options {
     /// Only what has all these words in its name, and what that is compared with: "round-trip hot spsc 64 B", "lock", "pipe"
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
@@ -66,6 +67,37 @@ const EXAMPLES: &str = "Examples:
 
 Run it where nothing else does: hot round trips need two CPUs of their own.";
 
+const EXAMPLES_AND_SCHEMA: &str = "Examples:
+  breezeway bench --quick
+  breezeway bench --cpus 2,4 --plot report --json numbers.json
+  breezeway bench --only 'round-trip 64 B'
+  breezeway bench --quick --json - | jq '.results[] | select(.peer == \"spsc\")'
+
+Run it where nothing else does: hot round trips need two CPUs of their own.
+
+The JSON is one object:
+  schema    1; fields may be added under this number, none is taken away or changes its meaning
+  machine   cpu, cpus (how many this process may use), kernel, architecture, load (average of a minute, before), pinned_to [A, B],
+            clock, clock_cost (ns a look), clock_step (ns), breezeway (version)
+  rounds    how many whole rounds there were
+  left_out  [\"what: why\"], what this machine could not measure
+  warnings  [\"…\"], why the numbers may mean little
+  results   [{…}], one for each thing and metric:
+    case, peer      what was done (round-trip, stream, lock), and with what
+    bytes           how long a message was; 0 for a lock
+    mode            hot, parked; for a lock alone, contended
+    metric, unit    time in ns (of a round trip, a message, a section), or throughput in GB/s
+    median          of the rounds, each the mean of the middle half of what was measured in it
+    min, max        the round with the least, and with the most
+    p50, p90, p99, p999, slowest
+                    so many of all were as good or better: single round trips, or batches on their average; null where there were
+                    too few to say
+    turns           of a contended lock: the share of sections before which it went to the other process, 0 to 1; else null
+    ratio_to_pipe   how many times better than a pipe in blocking calls; null where there is none
+    ratio_to_line   how many times as long as a cache line that goes to and fro; null where that was not measured
+    yardstick, ratio_to_yardstick
+                    what does the same work, and how many times as long as that this takes";
+
 /// Two CPUs.
 #[derive(Clone, Copy, Debug)]
 struct Two([usize; 2]);
@@ -81,16 +113,38 @@ struct Report {
 }
 
 pub fn bench(options: &Options) -> Result<(), Failure> {
+    // What cannot be written is to be known before minutes are spent on it.
+    let json = options.json.as_deref().map(Numbers::open).transpose()?;
+    options.plot.as_deref().map_or(Ok(()), made)?;
     let report = measure(options)?;
-    match &options.json {
-        Some(path) if path == Path::new("-") => show::print(&json::text(&report)?)?,
-        Some(path) => {
-            writing(path, json::text(&report)? + "\n")?;
-            show::print(&table::text(&report))?;
+    // Everything is tried, whatever fails; and a reader who has had enough takes nothing from the others.
+    let printed = match json {
+        Some(Numbers::Printed) => show::print(&json::text(&report)?),
+        _ => show::print(&table::text(&report)),
+    };
+    let written = match json {
+        Some(Numbers::File(path, file)) => json::text(&report).and_then(|text| keep(path, file, &text)),
+        _ => Ok(()),
+    };
+    let drawn = options.plot.as_ref().map_or(Ok(()), |folder| draw(&report, folder));
+    written.and(drawn).and(printed)
+}
+
+/// Where the numbers for programs go.
+enum Numbers<'a> {
+    Printed,
+    /// Open already, and still as it was.
+    File(&'a Path, File),
+}
+
+impl<'a> Numbers<'a> {
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Printed);
         }
-        None => show::print(&table::text(&report))?,
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        Ok(Self::File(path, file.map_err(|error| at(path, &error))?))
     }
-    options.plot.as_ref().map_or(Ok(()), |folder| draw(&report, folder))
 }
 
 fn measure(options: &Options) -> Result<Report, Failure> {
@@ -119,8 +173,14 @@ fn measure(options: &Options) -> Result<Report, Failure> {
     Ok(Report { machine, rounds, measured, outcomes, left_out })
 }
 
+/// Instead of what was in the file.
+fn keep(path: &Path, mut file: File, text: &str) -> Result<(), Failure> {
+    // What is no file, as a pipe, has no length.
+    let cut = if file.metadata().is_ok_and(|metadata| metadata.is_file()) { file.set_len(0) } else { Ok(()) };
+    cut.and_then(|()| writeln!(file, "{text}")).map_err(|error| at(path, &error))
+}
+
 fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let plots = plots::all(report);
     for (name, svg) in &plots {
         writing(&folder.join(format!("{name}.svg")), svg)?;
@@ -128,8 +188,26 @@ fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {
     writing(&folder.join("report.html"), page::html(report, &plots))
 }
 
+/// A folder that can be written into.
+fn made(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    let trial = folder.join("report.html");
+    // It is left as it is where it is there, and goes where it was not.
+    let is_new = !trial.exists();
+    File::options().append(true).create(true).open(&trial).map_err(|error| at(&trial, &error))?;
+    if is_new {
+        fs::remove_file(&trial).map_err(|error| at(&trial, &error))?;
+    }
+    Ok(())
+}
+
 fn writing(path: &Path, text: impl AsRef<str>) -> Result<(), Failure> {
-    fs::write(path, text.as_ref()).map_err(|error| format!("{}: {error}", path.display()).into())
+    fs::write(path, text.as_ref()).map_err(|error| at(path, &error))
+}
+
+/// Not as an `io::Error`: a pipe that breaks there is a failure.
+fn at(path: &Path, error: &io::Error) -> Failure {
+    format!("{}: {error}", path.display()).into()
 }
 
 fn pattern(text: &str) -> Result<String, String> {

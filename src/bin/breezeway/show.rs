@@ -21,11 +21,10 @@ struct One {
 }
 
 pub fn list(as_json: bool) -> Result<(), Failure> {
-    let reports = inspect::list()?;
     if as_json {
-        return json::print(Segments { segments: reports });
+        return json::print(Segments { segments: inspect::list()? });
     }
-    print(&summary(&reports))
+    print(&summary(&inspect::outlines()?))
 }
 
 pub fn one(name: &str, as_json: bool) -> Result<(), Failure> {
@@ -37,12 +36,19 @@ pub fn one(name: &str, as_json: bool) -> Result<(), Failure> {
 }
 
 pub fn print(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout(), "{}", harmless(text.trim_end()))?)
+    let text = text.trim_end().replace(|c| c != '\n' && is_harmful(c), "\u{fffd}");
+    Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-/// Names are others' to choose: none of them is to move a terminal's cursor.
+/// Names are others' to choose: none of them is to move a terminal's cursor, to begin a line, or to turn one around.
 pub fn harmless(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    text.replace(is_harmful, "\u{fffd}")
+}
+
+/// Control characters, ends of lines, and what changes the direction of text.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A line for each segment.
@@ -54,11 +60,11 @@ pub fn summary(reports: &[Report]) -> String {
     for report in reports {
         let (living, dead) = report.living_and_dead();
         table.add_row([
-            report.name.clone(),
+            harmless(&report.name),
             report.length.to_string(),
             format!("{:03o}", report.mode),
             age(report.created_at),
-            report.creator.to_string(),
+            harmless(&report.creator.to_string()),
             living.to_string(),
             dead.to_string(),
             report.objects.len().to_string(),
@@ -77,16 +83,16 @@ pub fn summary(reports: &[Report]) -> String {
 pub fn full(report: &Report) -> String {
     let mut text = format!(
         "{}: {} bytes at {}, mode {:03o}, made {} ago by {}: {}\n",
-        report.name,
+        harmless(&report.name),
         report.length,
-        report.path.display(),
+        harmless(&report.path.display().to_string()),
         report.mode,
         age(report.created_at),
-        report.creator,
+        harmless(&report.creator.to_string()),
         state(report),
     );
     if let Some(damage) = &report.damage {
-        text += &format!("damaged: {damage}\n");
+        text += &format!("damaged: {}\n", harmless(damage));
     }
     text += &format!(
         "{} of {} places taken, {} of {} objects made\n",
@@ -107,7 +113,7 @@ fn participants(all: &[ParticipantReport]) -> String {
     for participant in all {
         table.add_row([
             format!("#{}", participant.id),
-            participant.process.to_string(),
+            harmless(&participant.process.to_string()),
             format!("{} ago", age(participant.attached_at)),
             (if participant.alive { "alive" } else { "dead" }).to_owned(),
         ]);
@@ -116,7 +122,7 @@ fn participants(all: &[ParticipantReport]) -> String {
 }
 
 fn object_lines(object: &ObjectReport) -> String {
-    let mut text = format!("{}: {}\n", object.name, object.description);
+    let mut text = format!("{}: {}\n", harmless(&object.name), harmless(&object.description));
     for (name, fact) in &object.facts {
         text += &line(name, fact);
     }
@@ -132,7 +138,7 @@ fn object_lines(object: &ObjectReport) -> String {
 }
 
 fn line(name: &str, what: &impl fmt::Display) -> String {
-    format!("    {:<18} {what}\n", words(name))
+    format!("    {:<18} {}\n", words(name), harmless(&what.to_string()))
 }
 
 /// A name as words.

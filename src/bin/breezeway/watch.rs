@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use breezeway::SegmentError;
 use breezeway::inspect::{self, Report};
+use console::Term;
 use serde::Serialize;
 
 use crate::Failure;
@@ -72,6 +73,7 @@ fn picture(name: Option<&str>, reports: &[Report], rates: &[Rate<'_>]) -> String
     };
     let busy = rates.iter().filter(|rate| rate.per_second > 0.0).map(|rate| {
         let Rate { segment, object, counter, per_second } = rate;
+        let (segment, object) = (show::harmless(segment), show::harmless(object));
         format!("{segment}/{object}: {per_second:.0} {counter} a second\n")
     });
     format!("{}\n\n{}", text.trim_end(), busy.collect::<String>())
@@ -82,11 +84,41 @@ fn draw(picture: &str, is_live: bool, is_first: bool) -> Result<(), Failure> {
     if !is_live {
         return show::print(picture);
     }
-    let lines = show::harmless(picture.trim_end()).replace('\n', &format!("{TO_THE_LINES_END}\n"));
+    let picture = match Term::stdout().size_checked() {
+        Some((rows, columns)) => fitted(picture.trim_end(), rows.into(), columns.into()),
+        None => picture.trim_end().to_owned(),
+    };
+    let lines = picture.replace('\n', &format!("{TO_THE_LINES_END}\n"));
     let clear = if is_first { CLEAR } else { "" };
     let mut out = io::stdout();
     write!(out, "{clear}{TOP}{lines}{TO_THE_LINES_END}\n{TO_THE_END}")?;
     Ok(out.flush()?)
+}
+
+/// As many lines as a screen has room for, of which the cursor takes the last row, and how many more there are.
+fn fitted(picture: &str, rows: usize, columns: usize) -> String {
+    let lines: Vec<&str> = picture.lines().collect();
+    let room = rows.saturating_sub(1);
+    let fit = |room: usize| {
+        let mut taken = 0;
+        let fits = |line: &&&str| {
+            taken += height(line, columns);
+            taken <= room
+        };
+        lines.iter().take_while(fits).count()
+    };
+    if fit(room) == lines.len() {
+        return picture.to_owned();
+    }
+    let shown = fit(room.saturating_sub(1));
+    let (top, rest) = lines.split_at(shown);
+    [top, &[&*format!("… {} more lines", rest.len())]].concat().join("\n")
+}
+
+/// Rows that a line takes. What is not ASCII may be wide: too few lines are better than one too many.
+fn height(line: &str, columns: usize) -> usize {
+    let width: usize = line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    width.div_ceil(columns).max(1)
 }
 
 /// Of everything that is counted, in objects that were there the last time as well.

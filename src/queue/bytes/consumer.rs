@@ -6,7 +6,7 @@ use core::fmt;
 use core::ops::Deref;
 use std::time::Duration;
 
-use super::{Words, fingerprint, length, take};
+use super::{Words, fingerprint, length, shape, take};
 use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
 use crate::queue::forms::{end_forms, end_object};
@@ -124,7 +124,7 @@ impl Drop for Message<'_> {
 }
 
 end_forms!([] Consumer, "producer", "Bytes, headers included,");
-end_object!([] Consumer, words, fingerprint, length);
+end_object!([] Consumer, words, fingerprint, shape, length);
 short_forms!([] Consumer);
 
 impl fmt::Debug for Consumer {

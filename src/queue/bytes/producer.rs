@@ -6,7 +6,7 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::{Words, fingerprint, length, take};
+use super::{Words, fingerprint, length, shape, take};
 use crate::error::PushError;
 use crate::queue::endpoint::Endpoint;
 use crate::queue::forms::{end_forms, end_object};
@@ -170,7 +170,7 @@ impl DerefMut for Reservation<'_> {
 }
 
 end_forms!([] Producer, "consumer", "Bytes, headers included,");
-end_object!([] Producer, words, fingerprint, length);
+end_object!([] Producer, words, fingerprint, shape, length);
 short_forms!([] Producer);
 
 impl fmt::Debug for Producer {

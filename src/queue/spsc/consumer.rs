@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{fingerprint, length, take};
 use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{NOT_A_VALUE, end_forms, end_object};
+use crate::queue::forms::{NOT_A_VALUE, end_forms, end_object, shape};
 use crate::queue::slots::Slots;
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
@@ -124,7 +124,7 @@ impl<T: Shareable> Consumer<T> {
 }
 
 end_forms!([T: Shareable] Consumer<T>, "producer", "Values");
-end_object!([T: Shareable] Consumer<T>, slots, fingerprint::<T>, length::<T>);
+end_object!([T: Shareable] Consumer<T>, slots, fingerprint::<T>, shape, length::<T>);
 short_forms!([T: Shareable] Consumer<T>);
 
 impl<T: Shareable> fmt::Debug for Consumer<T> {

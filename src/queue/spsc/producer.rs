@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{fingerprint, length, take};
 use crate::error::{PushError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{end_forms, end_object};
+use crate::queue::forms::{end_forms, end_object, shape};
 use crate::queue::slots::Slots;
 use crate::raw::patience::Patience;
 use crate::segment::forms::short_forms;
@@ -126,7 +126,7 @@ impl<T: Shareable> Producer<T> {
 }
 
 end_forms!([T: Shareable] Producer<T>, "consumer", "Values");
-end_object!([T: Shareable] Producer<T>, slots, fingerprint::<T>, length::<T>);
+end_object!([T: Shareable] Producer<T>, slots, fingerprint::<T>, shape, length::<T>);
 short_forms!([T: Shareable] Producer<T>);
 
 impl<T: Shareable> fmt::Debug for Producer<T> {

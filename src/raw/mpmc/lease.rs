@@ -161,9 +161,11 @@ impl<'a> Ring<'a> {
         })
     }
 
+    /// The slots that are there: of a damaged ring, or of its beginning only, fewer than its capacity.
     pub(super) fn all_slots(&self) -> impl Iterator<Item = Found<'a>> {
         let ring = *self;
-        (0..self.geometry.capacity).filter_map(move |index| ring.slot(index))
+        let there = (self.slots.len() / self.geometry.slot_words) as u64;
+        (0..self.geometry.capacity.min(there)).filter_map(move |index| ring.slot(index))
     }
 
     /// Whether a producer that skips what lies at `position` comes to a slot that it can use.

@@ -25,8 +25,10 @@ pub(super) mod sealed {
         fn unlock(self) -> Self::Unlocked;
         fn lock(unlocked: Self::Unlocked) -> Result<Self, LockError>;
         fn recovered(&self) -> bool;
-        /// Tells whoever gets the guard of a death that was met before.
-        fn set_recovered(&mut self);
+        /// Keeps the news of a death for the next guard.
+        fn remember(&self);
+        /// Tells whoever gets this guard of a death that was met before, and is told by it.
+        fn tell(&mut self);
     }
 }
 
@@ -53,8 +55,12 @@ impl<'a> sealed::Sealed for MutexGuard<'a> {
         self.hold.recovered()
     }
 
-    fn set_recovered(&mut self) {
-        self.hold.set_recovered();
+    fn remember(&self) {
+        self.hold.remember();
+    }
+
+    fn tell(&mut self) {
+        self.hold.tell();
     }
 }
 
@@ -77,7 +83,12 @@ impl<'a> sealed::Sealed for ReentrantMutexGuard<'a> {
         self.recovered()
     }
 
-    fn set_recovered(&mut self) {
+    fn remember(&self) {
+        self.lock.remember();
+    }
+
+    fn tell(&mut self) {
+        self.lock.tell();
         self.recovered = true;
     }
 }

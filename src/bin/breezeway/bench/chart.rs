@@ -40,17 +40,19 @@ pub enum Ink {
     Colour(usize),
     /// Grey, and thinner, in one of so many patterns of dashes.
     Grey(usize),
-    /// What nothing is better than: from one side to the other, dotted.
+    /// What hardly anything is better than: dotted.
+    Floor,
+    /// The same, from one side to the other.
     Bound,
 }
 
-/// Each in light and in dark. Neighbours differ for the colour-blind, too.
+/// Each in light and in dark, with a contrast of 3 to 1 at least. Neighbours differ for the colour-blind, too.
 const COLOURS: [(&str, &str); 5] = [
     ("#2a78d6", "#3987e5"),
     ("#eb6834", "#d95926"),
-    ("#1baf7a", "#199e70"),
+    ("#14936a", "#199e70"),
     ("#4a3aa7", "#9085e9"),
-    ("#e87ba4", "#d55181"),
+    ("#d8588c", "#d55181"),
 ];
 const PIPE: (&str, &str) = ("#c42f2e", "#e66767");
 const GREY: (&str, &str) = ("#8a8983", "#87867f");
@@ -114,12 +116,12 @@ impl Panel {
         }
         text(svg, "faint", (LEFT + right) / 2.0, bottom + 42.0, "middle", self.x.title);
         text(svg, "faint", LEFT - 8.0, TOP - 18.0, "end", self.y.title);
-        // The greys lie below.
+        // The leads of the names lie below all lines, and the greys below the others.
+        self.draw_names(svg);
         for is_grey in [true, false] {
             let lines = self.lines.iter().filter(|line| matches!(line.ink, Ink::Colour(_)) != is_grey);
             lines.for_each(|line| self.draw_line(svg, line));
         }
-        self.draw_names(svg);
     }
 
     fn draw_line(&self, svg: &mut String, line: &Line) {
@@ -183,7 +185,7 @@ impl Panel {
 }
 
 impl Axis {
-    /// The powers of ten around these, as `mark` writes them.
+    /// From one, two or five times a power of ten to another, around these, with the powers of ten between; as `mark` writes them.
     pub fn of_tens(
         title: &'static str,
         values: impl Iterator<Item = f64> + Clone,
@@ -191,8 +193,15 @@ impl Axis {
     ) -> Self {
         let (least, most) = (values.clone().fold(f64::MAX, f64::min), values.fold(0.0, f64::max));
         let (first, last) = (least.log10().floor() as i32, most.log10().ceil() as i32);
-        let tens = (first..=last.max(first + 1)).map(|power| 10_f64.powi(power));
-        Self { title, marks: tens.map(|ten| (ten, mark(ten))).collect() }
+        let round = (first..=last.max(first + 1))
+            .flat_map(|power| [1.0, 2.0, 5.0].map(|digit| (digit, digit * 10_f64.powi(power))));
+        let round: Vec<(f64, f64)> = round.collect();
+        let below = round.iter().rposition(|(_, value)| *value <= least).unwrap_or(0);
+        let above = round.iter().position(|(_, value)| *value >= most).unwrap_or(round.len() - 1);
+        let ends = [below, above.max(below + 1)];
+        let marked = round.iter().enumerate().filter(|(n, (digit, _))| *digit == 1.0 || ends.contains(n));
+        let within = marked.filter(|(n, _)| (ends[0]..=ends[1]).contains(n));
+        Self { title, marks: within.map(|(_, (_, value))| (*value, mark(*value))).collect() }
     }
 
     /// How far along it a value lies, from 0 to 1.
@@ -208,7 +217,7 @@ impl Ink {
         match self {
             Self::Colour(n) => format!("c{n}"),
             Self::Grey(n) => format!("g{n}"),
-            Self::Bound => "bound".to_owned(),
+            Self::Floor | Self::Bound => "bound".to_owned(),
         }
     }
 }
@@ -232,7 +241,7 @@ fn style() -> String {
         ".breezeway text{font:13px system-ui,sans-serif}.breezeway .title{font-size:18px;font-weight:600}\
          .breezeway .panel{font-weight:600}\n\
          .breezeway .line,.breezeway .lead{fill:none;stroke-width:2;stroke-linejoin:round}\
-         .breezeway .lead{stroke-width:1}.breezeway .grid{fill:none;stroke-width:1}.breezeway .point{stroke-width:2}\n\
+         .breezeway .lead{stroke-width:1;stroke-opacity:.45}.breezeway .grid{fill:none;stroke-width:1}.breezeway .point{stroke-width:2}\n\
          .breezeway .line.bound{stroke-width:1.5;stroke-dasharray:1 4;stroke-linecap:round}\n",
     );
     for (n, dashes) in DASHES.iter().enumerate() {
@@ -261,4 +270,20 @@ fn colours(of: impl Fn((&'static str, &'static str)) -> &'static str) -> String 
         let _ = writeln!(rules, ".breezeway .line.{grey},.breezeway .lead.{grey}{{stroke:{}}}", of(GREY));
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_ends_close_to_what_is_on_it() {
+        let ends = |values: [f64; 2]| {
+            let axis = Axis::of_tens("", values.into_iter(), |mark| mark.to_string());
+            (axis.marks[0].0, axis.marks[axis.marks.len() - 1].0)
+        };
+        assert_eq!(ends([93.0, 1100.0]), (50.0, 2000.0));
+        assert_eq!(ends([100.0, 1000.0]), (100.0, 1000.0));
+        assert_eq!(ends([7.0, 7.0]), (5.0, 10.0));
+    }
 }

@@ -1,18 +1,5 @@
-//! The numbers for programs.
-//!
-//! ```text
-//! {
-//!   "schema": 1,
-//!   "machine": {"cpu", "cpus", "kernel", "architecture", "load", "pinned_to": [A, B], "clock", "clock_cost", "breezeway"},
-//!   "rounds": N,
-//!   "left_out": ["what: why", ...],
-//!   "results": [{"case", "peer", "bytes", "mode", "metric", "unit", "median", "p50", "p90", "p99", "p999", "slowest", "min",
-//!                "max", "ratio_to_pipe", "ratio_to_line", "yardstick", "ratio_to_yardstick"}, ...]
-//! }
-//! ```
-//!
-//! What each means is written at the fields of [`Outcome`] and [`Machine`]. A ratio is null where what it is to was not measured,
-//! or does other work. Fields may be added to schema 1; none changes its meaning.
+//! The numbers for programs. What each field means is told by `breezeway bench --help`, and written at those of [`Outcome`] and
+//! [`Machine`].
 
 use breezeway::bench::machine::Machine;
 use breezeway::bench::outcome::Outcome;
@@ -30,6 +17,7 @@ struct Document<'a> {
     machine: &'a Machine,
     rounds: usize,
     left_out: &'a [String],
+    warnings: Vec<String>,
     results: &'a [Outcome],
 }
 
@@ -39,6 +27,7 @@ pub fn text(report: &Report) -> Result<String, Failure> {
         machine: &report.machine,
         rounds: report.rounds,
         left_out: &report.left_out,
+        warnings: report.machine.warnings(),
         results: &report.outcomes,
     })?)
 }

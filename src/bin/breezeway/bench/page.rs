@@ -31,6 +31,9 @@ pub fn html(report: &Report, plots: &[(&str, String)]) -> String {
     for line in table::about(&report.machine, report.rounds) {
         let _ = writeln!(html, "<p class=\"about\">{}</p>", escaped(&line));
     }
+    for warning in report.machine.warnings() {
+        let _ = writeln!(html, "<p><strong>Careful:</strong> {}</p>", escaped(&warning));
+    }
     for line in headlines(&report.outcomes) {
         let _ = writeln!(html, "<p class=\"headline\">{}</p>", escaped(&line));
     }
@@ -66,7 +69,9 @@ fn headlines(outcomes: &[Outcome]) -> Vec<String> {
     let sentence = |work, what: &str, peer, bytes, mode, how: &str| {
         let (ours, pipe) = (find(work, peer, mode, bytes)?, find(work, PIPE, Mode::Parked, bytes)?);
         let (ours, pipe, ratio) = (table::time(ours.median), table::time(pipe.median), ours.ratio_to_pipe?);
-        Some(format!("{what} takes {ours} by {peer} {how}, {pipe} by a pipe: {ratio:.1} times as long."))
+        Some(format!(
+            "{what} takes {ours} by {peer} {how}, {pipe} by a pipe in blocking calls: {ratio:.1} times as long."
+        ))
     };
     let (hot, parked) = ("where both sides look all the time", "where both sides sleep");
     [
@@ -78,7 +83,7 @@ fn headlines(outcomes: &[Outcome]) -> Vec<String> {
             "bytes",
             65_536,
             Mode::Parked,
-            "in blocking calls",
+            "in calls that wait",
         ),
     ]
     .into_iter()

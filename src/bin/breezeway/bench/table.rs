@@ -18,10 +18,12 @@ pub struct Section {
 
 /// How to read the tables.
 pub const LEGEND: &str = "\
-× pipe: how many times faster than a pipe whose ends read and write as usual, messages being as long. × line, × futex: how many times as
-long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are measured one by
-one, and the time to look at the clock is taken off; p50 to max are of all of them, in all rounds. Everything else is measured in short
-batches, and a time is the average of a batch. The spread is that of the rounds' medians.";
+× pipe: how many times faster than a pipe in blocking calls, in whatever way the others wait, messages being as long. × line, × futex: how
+many times as long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are
+measured one by one, and the time to look at the clock is taken off; p90 to max are of all of them, in all rounds. Everything else is
+measured in short batches, and a time is the average of a batch. A typical time, and whatever is no percentile, is the median of the
+rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds. A lock that
+seldom changes hands looks fast: most of its sections are one process's, as if it were alone. Readers take theirs at the same time.";
 
 /// What was measured where, as a line each.
 pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
@@ -36,12 +38,18 @@ pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
             machine.breezeway, machine.cpu, machine.architecture, machine.kernel
         ),
         format!("{cpus}, of {} CPUs{load}", machine.cpus),
-        format!("median of {rounds} rounds; clock {}, {:.1} ns a look", machine.clock, machine.clock_cost),
+        format!(
+            "median of {rounds} rounds; clock {}, in steps of {} ns, {:.1} ns a look",
+            machine.clock,
+            digits(machine.clock_step),
+            machine.clock_cost
+        ),
     ]
 }
 
 pub fn text(report: &Report) -> String {
     let mut text = about(&report.machine, report.rounds).join("\n") + "\n";
+    report.machine.warnings().iter().for_each(|warning| text += &format!("careful: {warning}\n"));
     for section in sections(&report.outcomes) {
         text += &format!("\n{}\n{}\n", section.title, aligned(&section));
     }
@@ -70,14 +78,25 @@ fn aligned(section: &Section) -> String {
 /// The tables that have something in them.
 pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     const ROUND_TRIP_HOT: &[&str] =
-        &["round trip, hot", "bytes", "p50", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× line"];
-    const ROUND_TRIP_PARKED: &[&str] =
-        &["round trip, parked", "bytes", "p50", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× futex"];
-    const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "GB/s", "spread", "× pipe"];
+        &["round trip, hot", "bytes", "typical", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× line"];
+    const ROUND_TRIP_PARKED: &[&str] = &[
+        "round trip, parked",
+        "bytes",
+        "typical",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+        "spread",
+        "× pipe",
+        "× futex",
+    ];
+    const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "rate", "spread", "× pipe"];
     const STREAM_PARKED: &[&str] =
-        &["stream, blocking calls", "bytes", "a message", "GB/s", "spread", "× pipe"];
+        &["stream, blocking calls", "bytes", "a message", "rate", "spread", "× pipe"];
     const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "beside", "×"];
-    const LOCK_CONTENDED: &[&str] = &["lock, two processes at it", "a section", "spread", "beside", "×"];
+    const LOCK_CONTENDED: &[&str] =
+        &["lock, two processes at it", "a section", "changes hands", "spread", "beside", "×"];
 
     let all = [
         (Work::RoundTrip, Mode::Hot, "Round trips, both sides looking all the time", ROUND_TRIP_HOT),
@@ -111,19 +130,24 @@ fn row(outcome: &Outcome) -> Vec<String> {
     let pipe = ratio(outcome.ratio_to_pipe);
     match outcome.case {
         Work::RoundTrip => {
-            let times = [outcome.median, outcome.p90, outcome.p99, outcome.p999, outcome.slowest].map(time);
-            let mut row = vec![peer, outcome.bytes.to_string()];
-            row.extend(times);
-            row.extend([spread, pipe, ratio(outcome.ratio_to_yardstick)]);
+            let percentiles = [outcome.p90, outcome.p99, outcome.p999];
+            let mut row = vec![peer, outcome.bytes.to_string(), time(outcome.median)];
+            row.extend(percentiles.map(|nanos| nanos.map_or_else(|| "-".to_owned(), time)));
+            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_yardstick)]);
             row
         }
         Work::Stream => {
-            let rate = outcome.bytes as f64 / outcome.median;
-            vec![peer, outcome.bytes.to_string(), time(outcome.median), digits(rate), spread, pipe]
+            let rate = rate(outcome.bytes as f64 / outcome.median);
+            vec![peer, outcome.bytes.to_string(), time(outcome.median), rate, spread, pipe]
         }
         Work::Lock => {
             let yardstick = outcome.yardstick.unwrap_or("").to_owned();
-            vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)]
+            let mut row =
+                vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)];
+            if outcome.mode == Mode::Contended {
+                row.insert(2, outcome.turns.map_or_else(|| "-".to_owned(), share));
+            }
+            row
         }
     }
 }
@@ -143,6 +167,15 @@ pub fn round_time(nanos: f64) -> String {
     time(nanos).replace(".00", "").replace(".0", "")
 }
 
+/// Gigabytes a second, in the unit that leaves digits that count.
+fn rate(rate: f64) -> String {
+    match rate {
+        0.1.. => format!("{} GB/s", digits(rate)),
+        0.000_1.. => format!("{} MB/s", digits(rate * 1e3)),
+        _ => format!("{} kB/s", digits(rate * 1e6)),
+    }
+}
+
 /// Gigabytes a second, a round number of them, in the unit that makes no fraction of it.
 pub fn round_rate(rate: f64) -> String {
     match rate {
@@ -150,6 +183,10 @@ pub fn round_rate(rate: f64) -> String {
         0.000_99.. => format!("{:.0} MB/s", rate * 1e3),
         _ => format!("{:.0} kB/s", rate * 1e6),
     }
+}
+
+fn share(share: f64) -> String {
+    format!("{} %", digits(share * 100.0))
 }
 
 fn ratio(ratio: Option<f64>) -> String {

@@ -1,0 +1,206 @@
+//! The same work by breezeway and by those one might take in its place, each between two pinned processes.
+//!
+//! A side is called `peers, WORK: PEER`; [`table`] has a line for each of the [`WORKS`] and a column for each of the [`PEERS`].
+//!
+//! - [`iceoryx`], [`channel`], [`raw`]: iceoryx2, ipc-channel and raw_sync behind the traits of breezeway's own benches
+//! - [`locks`]: what is done under a lock
+//! - [`outside`]: programs in other languages, which do their batches when told to
+//! - [`table`]: what it all comes to
+
+pub mod channel;
+pub mod iceoryx;
+pub mod locks;
+pub mod outside;
+pub mod raw;
+pub mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use breezeway::bench::catalogue::link::{Hot, Link, Shared};
+use breezeway::bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
+use breezeway::bench::kernel::clock;
+use breezeway::bench::message::{Message, Receiver, Sender};
+use breezeway::bench::ours::{ByteRing, Ring};
+use breezeway::bench::partner::{Job, Partner};
+use breezeway::bench::round_trip::{FEW, echo};
+use breezeway::bench::sides::Side;
+use breezeway::bench::stream::{CAPACITY, receive, send};
+use crossbeam_queue::ArrayQueue;
+
+use crate::program::Program;
+use crate::round_trip::ends;
+use crate::threads::{Many, One};
+use crate::{parked, round_trip, stream};
+use channel::Channel;
+use iceoryx::Topic;
+use raw::Posts;
+
+pub const ROUND_TRIP: &str = "round trip 64 B, hot";
+pub const PARKED: &str = "round trip 64 B, parked";
+pub const PARKED_MANY: &str = "round trip 64 B, parked, many to many";
+pub const STREAM_8: &str = "stream 8 B, tried";
+pub const STREAM_64: &str = "stream 64 B, tried";
+pub const STREAM_8_WAITING: &str = "stream 8 B, waiting";
+pub const STREAM_64_WAITING: &str = "stream 64 B, waiting";
+pub const MANY_8: &str = "stream 8 B, many to many, tried";
+pub const MANY_64_WAITING: &str = "stream 64 B, many to many, waiting";
+pub const BULK: &str = "bulk 64 KiB";
+pub const LOCK: &str = "mutex, alone";
+pub const RACE: &str = "mutex, two at it";
+pub const ADD: &str = "value += 1, alone";
+pub const READ: &str = "value read, alone";
+pub const TASK: &str = "pool, a trivial task";
+
+pub const WORKS: [&str; 15] = [
+    ROUND_TRIP,
+    PARKED,
+    PARKED_MANY,
+    STREAM_8,
+    STREAM_64,
+    STREAM_8_WAITING,
+    STREAM_64_WAITING,
+    MANY_8,
+    MANY_64_WAITING,
+    BULK,
+    LOCK,
+    RACE,
+    ADD,
+    READ,
+    TASK,
+];
+
+pub const OURS: &str = "breezeway";
+pub const ICEORYX: &str = "iceoryx2";
+pub const CHANNEL: &str = "ipc-channel";
+pub const RAW_SYNC: &str = "raw_sync";
+pub const RTRB: &str = "rtrb (threads)";
+pub const ARRAY_QUEUE: &str = "ArrayQueue (threads)";
+pub const BOOST: &str = "Boost";
+pub const PYTHON: &str = "Python";
+
+pub const PEERS: [&str; 8] = [OURS, ICEORYX, CHANNEL, RAW_SYNC, RTRB, ARRAY_QUEUE, BOOST, PYTHON];
+
+/// 64 bytes.
+type Line = [u64; 8];
+/// 64 KiB.
+type Bulk = [u64; 8 << 10];
+
+/// As many of them as go into twice the cache that is a core's own, as in [`crate::bulk`].
+const BULKS: usize = 32;
+/// Two processes are woken for each batch.
+const BATCH: Duration = Duration::from_millis(2);
+
+/// What a side is called.
+pub fn name_of(work: &str, peer: &str) -> String {
+    format!("peers, {work}: {peer}")
+}
+
+/// Makes a side, if it is to be measured.
+pub fn add(program: &mut Program, work: &str, peer: &str, side: impl FnOnce(&'static str) -> Side<'static>) {
+    // Leaked: a side borrows its name, there are a few dozen of them, and they last until the program ends.
+    program.add(name_of(work, peer).leak(), side);
+}
+
+/// Of those who sleep; see [`parked::add_processes`].
+pub fn add_parked(program: &mut Program) {
+    add(program, PARKED, OURS, there_and_back::<Line, Ring>);
+    add(program, PARKED, ICEORYX, there_and_back::<Line, Topic<Line, true>>);
+    add(program, PARKED, CHANNEL, there_and_back::<Line, Channel<false>>);
+    add(program, PARKED, RAW_SYNC, there_and_back::<Line, Posts<false>>);
+    add(program, PARKED_MANY, OURS, there_and_back::<Line, Shared<Line>>);
+}
+
+/// The others, and why some of them are not there.
+pub fn add_processes(program: &mut Program) -> Vec<String> {
+    add(program, ROUND_TRIP, OURS, there_and_back::<Line, Hot<Ring>>);
+    add(program, ROUND_TRIP, ICEORYX, there_and_back::<Line, Topic<Line, false>>);
+    add(program, ROUND_TRIP, CHANNEL, there_and_back::<Line, Channel<true>>);
+    add(program, ROUND_TRIP, RAW_SYNC, there_and_back::<Line, Posts<true>>);
+    add(program, STREAM_8, OURS, one_way::<u64, Hot<Ring>>);
+    add(program, STREAM_8, ICEORYX, one_way::<u64, Topic<u64, false>>);
+    add(program, STREAM_64, OURS, one_way::<Line, Hot<Ring>>);
+    add(program, STREAM_64, ICEORYX, one_way::<Line, Topic<Line, false>>);
+    add(program, STREAM_8_WAITING, OURS, one_way::<u64, Ring>);
+    add(program, STREAM_8_WAITING, CHANNEL, one_way::<u64, Channel<false>>);
+    add(program, STREAM_64_WAITING, OURS, one_way::<Line, Ring>);
+    add(program, STREAM_64_WAITING, CHANNEL, one_way::<Line, Channel<false>>);
+    add(program, MANY_8, OURS, one_way::<u64, Hot<Shared<u64>>>);
+    add(program, MANY_64_WAITING, OURS, one_way::<Line, Shared<Line>>);
+    add(program, BULK, OURS, one_way::<Bulk, ByteRing>);
+    add(program, BULK, ICEORYX, one_way::<Bulk, Topic<Bulk, false>>);
+    add(program, BULK, CHANNEL, one_way::<Bulk, Channel<false>>);
+    locks::add_processes(program);
+    outside::add_processes(program)
+}
+
+pub fn add_threads(program: &mut Program) {
+    add(program, ROUND_TRIP, RTRB, |name| {
+        let [(tx, their_rx), (their_tx, rx)] = [(); 2].map(|()| rtrb::RingBuffer::<Line>::new(FEW));
+        let partner = Partner::thread(PARTNER_CPU, || vec![echo::<Line>(One(their_rx), One(their_tx))]);
+        round_trip::side(name, ends::<Line>(One(tx), One(rx)), partner)
+    });
+    add(program, ROUND_TRIP, ARRAY_QUEUE, |name| {
+        let [there, back] = [(); 2].map(|()| Many(Arc::new(ArrayQueue::<Line>::new(FEW))));
+        let (their_rx, their_tx) = (there.clone(), back.clone());
+        let partner = Partner::thread(PARTNER_CPU, || vec![echo::<Line>(their_rx, their_tx)]);
+        round_trip::side(name, ends::<Line>(there, back), partner)
+    });
+    add(program, STREAM_8, RTRB, through_rtrb::<u64>);
+    add(program, STREAM_64, RTRB, through_rtrb::<Line>);
+    add(program, MANY_8, ARRAY_QUEUE, |name| {
+        let queue = Many(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
+        let theirs = queue.clone();
+        let partner = Partner::thread(PARTNER_CPU, || vec![stream::receive_all::<u64>(theirs)]);
+        stream::side(name, queue, partner)
+    });
+}
+
+fn through_rtrb<M: Message + Send>(name: &'static str) -> Side<'static> {
+    let (tx, rx) = rtrb::RingBuffer::<M>::new(CAPACITY);
+    stream::side(name, One(tx), Partner::thread(PARTNER_CPU, || vec![stream::receive_all::<M>(One(rx))]))
+}
+
+/// Two links between two processes. Each process opens its own ends: not everybody's survive a fork.
+fn there_and_back<M: Message, L: Link<M>>(name: &'static str) -> Side<'static> {
+    let [there, back] = [(); 2].map(|()| L::new(FEW).expect("a link"));
+    let (our_tx, our_rx, their_tx, their_rx) = (there.tx(), back.rx(), back.tx(), there.rx());
+    parked::side(
+        name,
+        PARTNER_CPU,
+        || parked::asking(ends::<M>(our_tx(), our_rx())),
+        || echo::<M>(their_rx(), their_tx()),
+    )
+}
+
+/// A link from one process to another: from when the first message is sent to when the last was received.
+fn one_way<M: Message, L: Link<M>>(name: &'static str) -> Side<'static> {
+    let capacity = if size_of::<M>() < size_of::<Bulk>() { CAPACITY } else { BULKS };
+    let link = L::new(capacity).expect("a link");
+    let (open_tx, open_rx) = (link.tx(), link.rx());
+    let sender = Partner::fork_to(OUR_CPU, || vec![sending(open_tx())]);
+    let receiver = Partner::fork(|| vec![receiving(open_rx())]);
+    let side = Side::new(name, move |times| {
+        let receiving = receiver.begin(0, times);
+        let start = sender.begin(0, times).answer_asleep();
+        Duration::from_nanos(receiving.answer_asleep() - start)
+    });
+    side.lasting(BATCH)
+}
+
+/// It answers when it began.
+fn sending<M: Message>(mut tx: impl Sender<M> + 'static) -> Job {
+    Box::new(move |times, _| {
+        let start = clock::now();
+        send(&mut tx, times);
+        start
+    })
+}
+
+/// It answers when it was done.
+fn receiving<M: Message>(mut rx: impl Receiver<M> + 'static) -> Job {
+    Box::new(move |times, _| {
+        receive(&mut rx, times);
+        clock::now()
+    })
+}

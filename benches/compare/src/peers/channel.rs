@@ -1,0 +1,62 @@
+//! ipc-channel: its channels of bytes, which spare it the encoding of a message.
+
+use std::rc::Rc;
+
+use breezeway::bench::case::Failure;
+use breezeway::bench::catalogue::link::{Link, Open};
+use breezeway::bench::message::{Message, Receiver, Sender, persist};
+use bytemuck::{bytes_of, bytes_of_mut};
+use ipc_channel::TryRecvError;
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
+
+/// A channel whose receiver may try until something has come. Its sender knows only how to wait.
+pub struct Channel<const POLLED: bool> {
+    tx: IpcBytesSender,
+    /// Of one receiver, which cannot be cloned.
+    rx: Rc<IpcBytesReceiver>,
+}
+
+pub struct Tx(IpcBytesSender);
+
+pub struct Rx<const POLLED: bool>(Rc<IpcBytesReceiver>);
+
+impl<M: Message, const POLLED: bool> Link<M> for Channel<POLLED> {
+    type Tx = Tx;
+    type Rx = Rx<POLLED>;
+
+    /// How much it holds is the kernel's choice.
+    fn new(_: usize) -> Result<Self, Failure> {
+        let (tx, rx) = bytes_channel()?;
+        Ok(Self { tx, rx: Rc::new(rx) })
+    }
+
+    fn tx(&self) -> Open<Tx> {
+        let tx = self.tx.clone();
+        Box::new(|| Tx(tx))
+    }
+
+    fn rx(&self) -> Open<Rx<POLLED>> {
+        let rx = self.rx.clone();
+        Box::new(|| Rx(rx))
+    }
+}
+
+impl<M: Message> Sender<M> for Tx {
+    fn send(&mut self, message: &M) {
+        self.0.send(bytes_of(message)).expect("a living receiver");
+    }
+}
+
+impl<M: Message, const POLLED: bool> Receiver<M> for Rx<POLLED> {
+    fn receive(&mut self, message: &mut M) {
+        let bytes = if POLLED {
+            persist(|| match self.0.try_recv() {
+                Err(TryRecvError::Empty) => None,
+                other => Some(other.expect("a living sender")),
+            })
+        } else {
+            self.0.recv().expect("a living sender")
+        };
+        bytes_of_mut(message).copy_from_slice(&bytes);
+    }
+}

@@ -1,0 +1,186 @@
+//! iceoryx2: a topic that one publishes to and one subscribes to; and where they are to sleep, an event beside it.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::path::{Path as StdPath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use std::{env, fs, process};
+
+use breezeway::bench::case::Failure;
+use breezeway::bench::catalogue::link::{Link, Open};
+use breezeway::bench::message::{Message, Receiver, Sender, persist};
+use iceoryx2::port::listener::Listener;
+use iceoryx2::port::notifier::Notifier;
+use iceoryx2::port::publisher::Publisher;
+use iceoryx2::port::subscriber::Subscriber;
+use iceoryx2::prelude::*;
+
+/// What our files are called, before the number of the process that made them.
+const PREFIX: &str = "breezeway-compare-";
+/// Two processes open a service at once, maybe on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A message that iceoryx2 takes.
+pub trait Payload: Message + ZeroCopySend + Debug {}
+
+impl<M: Message + ZeroCopySend + Debug> Payload for M {}
+
+/// A topic, and whether who waits for it sleeps. The ends lie in nodes of their own, made by who opens them.
+pub struct Topic<M, const PARKED: bool> {
+    number: u64,
+    capacity: usize,
+    /// The process whose end is the end of everything.
+    owner: u32,
+    messages: PhantomData<M>,
+}
+
+pub struct Tx<M: Payload> {
+    publisher: Publisher<ipc::Service, M, ()>,
+    notifier: Option<Notifier<ipc::Service>>,
+    /// Kept for as long as the ports are.
+    _node: Node<ipc::Service>,
+}
+
+pub struct Rx<M: Payload> {
+    subscriber: Subscriber<ipc::Service, M, ()>,
+    listener: Option<Listener<ipc::Service>>,
+    /// Kept for as long as the ports are.
+    _node: Node<ipc::Service>,
+}
+
+impl<M: Payload, const PARKED: bool> Link<M> for Topic<M, PARKED> {
+    type Tx = Tx<M>;
+    type Rx = Rx<M>;
+
+    fn new(capacity: usize) -> Result<Self, Failure> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { number, capacity, owner: process::id(), messages: PhantomData })
+    }
+
+    fn tx(&self) -> Open<Tx<M>> {
+        let (owner, number, capacity) = (self.owner, self.number, self.capacity);
+        Box::new(move || {
+            let node = node(owner);
+            let builder = node.service_builder(&name(number)).publish_subscribe::<M>();
+            let service = builder
+                .enable_safe_overflow(false)
+                .subscriber_max_buffer_size(capacity)
+                .open_or_create()
+                .expect("a topic");
+            // Who finds it full is told so, and tries again as everybody does.
+            let publisher = service
+                .publisher_builder()
+                .backpressure_strategy(BackpressureStrategy::DiscardData)
+                .create()
+                .expect("a publisher");
+            let notifier = PARKED.then(|| {
+                let event = node.service_builder(&name(number)).event();
+                let event = event.open_or_create().expect("an event");
+                event.notifier_builder().create().expect("a notifier")
+            });
+            Tx { publisher, notifier, _node: node }
+        })
+    }
+
+    fn rx(&self) -> Open<Rx<M>> {
+        let (owner, number, capacity) = (self.owner, self.number, self.capacity);
+        Box::new(move || {
+            let node = node(owner);
+            let builder = node.service_builder(&name(number)).publish_subscribe::<M>();
+            let service = builder
+                .enable_safe_overflow(false)
+                .subscriber_max_buffer_size(capacity)
+                .open_or_create()
+                .expect("a topic");
+            let subscriber =
+                service.subscriber_builder().buffer_size(capacity).create().expect("a subscriber");
+            let listener = PARKED.then(|| {
+                let event = node.service_builder(&name(number)).event();
+                let event = event.open_or_create().expect("an event");
+                event.listener_builder().create().expect("a listener")
+            });
+            Rx { subscriber, listener, _node: node }
+        })
+    }
+}
+
+impl<M: Payload> Sender<M> for Tx<M> {
+    fn send(&mut self, message: &M) {
+        persist(|| {
+            let sample = self.publisher.loan_uninit().expect("a sample").write_payload(*message);
+            (sample.send().expect("a subscriber") == 1).then_some(())
+        });
+        if let Some(notifier) = &self.notifier {
+            notifier.notify().expect("a listener");
+        }
+    }
+}
+
+impl<M: Payload> Receiver<M> for Rx<M> {
+    fn receive(&mut self, message: &mut M) {
+        let receive = || self.subscriber.receive().expect("a publisher").map(|sample| *sample);
+        *message = match &self.listener {
+            None => persist(receive),
+            Some(listener) => loop {
+                if let Some(message) = receive() {
+                    break message;
+                }
+                listener.blocking_wait(|_| ()).expect("an event");
+            },
+        };
+    }
+}
+
+fn name(number: u64) -> ServiceName {
+    format!("breezeway/compare/{number}").as_str().try_into().expect("a name")
+}
+
+/// A node whose files are ours alone: not among those of other users of iceoryx2, and easily told from them.
+fn node(owner: u32) -> Node<ipc::Service> {
+    set_log_level(LogLevel::Error);
+    let mut config = Config::default();
+    let directory = directory(owner);
+    let directory = directory.to_str().expect("a temporary directory in UTF-8");
+    config.global.set_root_path(&Path::new(directory.as_bytes()).expect("a path"));
+    config.global.prefix = FileName::new(format!("{PREFIX}{owner}-").as_bytes()).expect("a prefix");
+    config.global.creation_timeout = PATIENCE;
+    NodeBuilder::new().config(&config).create().expect("a node")
+}
+
+fn directory(owner: u32) -> PathBuf {
+    env::temp_dir().join(format!("{PREFIX}{owner}"))
+}
+
+/// What iceoryx2 leaves behind of processes that are killed, as partners are. Dropped, it is removed.
+pub struct Files(());
+
+impl Files {
+    /// Removes also what is left of runs that were killed.
+    pub fn new() -> Self {
+        remove(|owner| !StdPath::new("/proc").join(owner).exists());
+        Self(())
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        remove(|owner| owner == process::id().to_string());
+    }
+}
+
+/// Removes everything of such processes, by their numbers.
+fn remove(is_theirs: impl Fn(&str) -> bool) {
+    for directory in [StdPath::new("/dev/shm"), &env::temp_dir()] {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let (name, path) = (entry.file_name(), entry.path());
+            let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let Some(owner) = rest.and_then(|rest| rest.split(['-', '_', '.']).next()) else { continue };
+            if is_theirs(owner) {
+                // Nothing depends on it: what cannot be removed now is tried again by the next run.
+                let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            }
+        }
+    }
+}

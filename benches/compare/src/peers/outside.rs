@@ -1,0 +1,149 @@
+//! Programs in other languages: Boost's message queue in C++, and Python's multiprocessing.
+//!
+//! Each is started with what it is to do and the two CPUs to do it on. It forks its own partner, and for each line with a number
+//! does so many of it, checks what came, and answers with the nanoseconds it took. When there is nothing more to read, it ends.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use breezeway::bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
+use breezeway::bench::sides::Side;
+
+use super::{
+    ADD, BATCH, BOOST, BULK, LOCK, MANY_8, MANY_64_WAITING, PARKED, PARKED_MANY, PYTHON, READ, ROUND_TRIP,
+    STREAM_8, STREAM_8_WAITING, STREAM_64, STREAM_64_WAITING, TASK, add, name_of,
+};
+use crate::program::Program;
+
+/// What Boost does, as its program calls it. Its one queue is from many to many, and so it is held against both of ours.
+const OF_BOOST: [(&str, &str); 11] = [
+    (ROUND_TRIP, "round-trip-64-tried"),
+    (PARKED, "round-trip-64"),
+    (PARKED_MANY, "round-trip-64"),
+    (STREAM_8, "stream-8-tried"),
+    (STREAM_64, "stream-64-tried"),
+    (STREAM_8_WAITING, "stream-8"),
+    (STREAM_64_WAITING, "stream-64"),
+    (MANY_8, "stream-8-tried"),
+    (MANY_64_WAITING, "stream-64"),
+    (BULK, "stream-65536"),
+    (LOCK, "mutex"),
+];
+
+/// And Python.
+const OF_PYTHON: [(&str, &str); 10] = [
+    (PARKED, "pipe-round-trip-64"),
+    (PARKED_MANY, "queue-round-trip-64"),
+    (STREAM_8_WAITING, "pipe-stream-8"),
+    (STREAM_64_WAITING, "pipe-stream-64"),
+    (MANY_64_WAITING, "queue-stream-64"),
+    (BULK, "pipe-stream-65536"),
+    (LOCK, "lock"),
+    (ADD, "value-add"),
+    (READ, "value-read"),
+    (TASK, "pool-map"),
+];
+
+/// Adds what is installed, and says why the rest is not there.
+pub fn add_processes(program: &mut Program) -> Vec<String> {
+    let mut missing = Vec::new();
+    if is_wanted(program, BOOST, &OF_BOOST) {
+        match compile() {
+            Ok(binary) => add_all(program, BOOST, &OF_BOOST, || Command::new(&binary)),
+            Err(why) => missing.push(format!("Boost: {why}")),
+        }
+    }
+    if !is_wanted(program, PYTHON, &OF_PYTHON) {
+        return missing;
+    }
+    if !env::args().any(|argument| argument == "--python") {
+        missing.push("Python: only with --python".to_owned());
+    } else if Command::new("python3").arg("--version").output().is_ok_and(|version| version.status.success())
+    {
+        add_all(program, PYTHON, &OF_PYTHON, || {
+            let mut python = Command::new("python3");
+            python.arg(source("multiprocessing_figures.py"));
+            python
+        });
+    } else {
+        missing.push("Python: there is no python3".to_owned());
+    }
+    missing
+}
+
+fn is_wanted(program: &Program, peer: &str, works: &[(&str, &str)]) -> bool {
+    works.iter().any(|(work, _)| program.has(&name_of(work, peer)))
+}
+
+fn add_all(program: &mut Program, peer: &str, works: &[(&str, &'static str)], command: impl Fn() -> Command) {
+    for (work, argument) in works {
+        add(program, work, peer, |name| {
+            let mut outsider = Outsider::start(command().arg(argument));
+            Side::new(name, move |times| outsider.time(times)).lasting(BATCH)
+        });
+    }
+}
+
+/// One of the files beside this package's manifest.
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Compiles Boost's program beside this one, unless that was done already. The compiler finds out whether Boost is there: where
+/// its headers are is the compiler's business, and `CPLUS_INCLUDE_PATH` another place to look.
+fn compile() -> Result<PathBuf, String> {
+    let source = source("boost_mq.cpp");
+    let binary = env::current_exe().map_err(|error| error.to_string())?.with_file_name("boost_mq");
+    let changed = |path: &Path| fs::metadata(path).and_then(|facts| facts.modified()).ok();
+    if changed(&binary).is_some_and(|compiled| changed(&source).is_some_and(|written| written < compiled)) {
+        return Ok(binary);
+    }
+    let mut compiler = Command::new("g++");
+    compiler.args(["-std=c++17", "-O3", "-DNDEBUG", "-Wall", "-pthread", "-o"]).arg(&binary).arg(&source);
+    let output = compiler.arg("-lrt").output().map_err(|error| format!("no g++: {error}"))?;
+    if output.status.success() {
+        return Ok(binary);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let why = said.lines().find(|line| line.contains("error")).unwrap_or("for a reason it does not tell");
+    Err(format!("g++ does not compile it: {why}"))
+}
+
+/// A program at our command.
+struct Outsider {
+    process: Child,
+    /// Until it is to end.
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Outsider {
+    fn start(command: &mut Command) -> Self {
+        let cpus = [OUR_CPU, PARTNER_CPU].map(|cpu| cpu.map_or(String::new(), |cpu| cpu.to_string()));
+        command.args(cpus).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("a program");
+        let orders = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().expect("its answers"));
+        Self { process, orders, answers }
+    }
+
+    fn time(&mut self, times: u64) -> Duration {
+        let mut orders = self.orders.as_ref().expect("a program that has not ended");
+        writeln!(orders, "{times}").expect("a program that listens");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("an answer");
+        Duration::from_nanos(answer.trim().parse().expect("a number: it has failed if there is none"))
+    }
+}
+
+impl Drop for Outsider {
+    fn drop(&mut self) {
+        // It reads the end of its orders, and ends.
+        self.orders = None;
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,100 @@
+//! raw_sync: its events, beside a place for one message; its mutex.
+
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use breezeway::bench::case::Failure;
+use breezeway::bench::catalogue::link::{Link, Open};
+use breezeway::bench::kernel::page::Page;
+use breezeway::bench::locks::Lock;
+use breezeway::bench::message::{Receiver, Sender};
+use raw_sync::Timeout;
+use raw_sync::events::{BusyEvent, Event, EventImpl, EventInit, EventState};
+use raw_sync::locks::{LockImpl, LockInit, Mutex};
+
+use super::Line;
+
+/// Where a message lies, and the event that tells of it: one that sleeps, or one that looks all the time. It holds one message,
+/// which is enough there and back.
+pub struct Posts<const BUSY: bool>(Page);
+
+/// An end.
+pub struct Post {
+    event: Box<dyn EventImpl>,
+    words: &'static [AtomicU64],
+}
+
+impl<const BUSY: bool> Link<Line> for Posts<BUSY> {
+    type Tx = Post;
+    type Rx = Post;
+
+    fn new(_: usize) -> Result<Self, Failure> {
+        let page = Page::new();
+        let start = page.line(0).as_ptr();
+        let new = if BUSY { BusyEvent::new } else { Event::new };
+        // SAFETY: a line of a page that is never unmapped, long and aligned enough, zeroed, and nobody else's yet.
+        let event = unsafe { new(start, true) };
+        event.map_err(|error| Failure::Ended(error.to_string()))?;
+        Ok(Self(page))
+    }
+
+    fn tx(&self) -> Open<Post> {
+        let page = self.0;
+        Box::new(move || Post::open::<BUSY>(page))
+    }
+
+    fn rx(&self) -> Open<Post> {
+        let page = self.0;
+        Box::new(move || Post::open::<BUSY>(page))
+    }
+}
+
+impl Post {
+    fn open<const BUSY: bool>(page: Page) -> Self {
+        let start = page.line(0).as_ptr();
+        let from_existing = if BUSY { BusyEvent::from_existing } else { Event::from_existing };
+        // SAFETY: `new` made one of this kind there, and the page is never unmapped.
+        let event = unsafe { from_existing(start) };
+        Self { event: event.expect("an event").0, words: page.words(1) }
+    }
+}
+
+impl Sender<Line> for Post {
+    fn send(&mut self, message: &Line) {
+        self.words.iter().zip(message).for_each(|(word, value)| word.store(*value, Ordering::Relaxed));
+        // ORDER: pairs with the fence below. The busy event's own accesses are relaxed and order nothing.
+        fence(Ordering::Release);
+        self.event.set(EventState::Signaled).expect("an event");
+    }
+}
+
+impl Receiver<Line> for Post {
+    fn receive(&mut self, message: &mut Line) {
+        self.event.wait(Timeout::Infinite).expect("an event");
+        // ORDER: pairs with the fence above.
+        fence(Ordering::Acquire);
+        self.words.iter().zip(message).for_each(|(word, value)| *value = word.load(Ordering::Relaxed));
+    }
+}
+
+/// A mutex.
+pub struct Raw(Box<dyn LockImpl>);
+
+impl Raw {
+    pub fn new() -> Self {
+        // SAFETY: a line of a page that is never unmapped, long and aligned enough, and nobody else's. What it says it protects is
+        // never looked at.
+        let mutex = unsafe { Mutex::new(Page::new().line(0).as_ptr(), ptr::null_mut()) };
+        Self(mutex.expect("a mutex").0)
+    }
+}
+
+impl Lock for Raw {
+    #[inline(always)]
+    fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _guard = self.0.lock().expect("the lock");
+        section()
+    }
+}

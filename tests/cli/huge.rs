@@ -1,0 +1,112 @@
+//! Segments with far more in them than fits into memory, or into a second: looking at them ends, and soon.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+
+use breezeway::queue::Queue;
+use breezeway::{Segment, inspect};
+
+use super::{facts, text};
+use crate::support::Watchdog;
+use crate::support::process::until;
+use crate::support::scratch::{Name, patch, peek};
+
+/// Bytes of a queue's state, and of a slot of eight bytes.
+const STATE: u64 = 384;
+const SLOT: u64 = 16;
+
+/// A segment that nobody has, with a queue that claims so many slots, in a file that is as long but takes no room. Gives where the
+/// slots begin.
+fn swollen(name: &Name, participants: u32, capacity: u64) -> u64 {
+    let entry = 256 + u64::from(participants) * 64;
+    let options = Segment::options().participants(participants).objects(1).persist(true);
+    drop(options.create(name, entry + (1 << 16)).unwrap().add::<Queue<u64>>("jobs", 4).unwrap());
+    let offset = u64::from_ne_bytes(peek(&name.path(), entry + 72));
+    let length = STATE + SLOT * capacity;
+    for (at, field) in [(24, offset + length), (entry + 80, length), (entry + 96, capacity)] {
+        patch(&name.path(), at, &field.to_ne_bytes());
+    }
+    OpenOptions::new().write(true).open(name.path()).unwrap().set_len(offset + length).unwrap();
+    offset + STATE
+}
+
+/// The review's finding: all slots that the queue claimed were walked, whether they were there or not.
+#[test]
+fn slots_that_are_not_there_are_not_walked() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("cli-huge-slots");
+    swollen(&name, 4, 1 << 36);
+    assert_eq!(facts(&name, "jobs", &["capacity", "stuck"]), serde_json::json!([1_u64 << 36, 0]));
+    for command in [&["ls"][..], &["ls", "--json"], &["watch", "--count", "1"], &["gc", "--dry-run"]] {
+        text(command);
+    }
+}
+
+/// The review's finding: for each slot, all participants were asked whether they are its owner.
+#[test]
+fn many_dead_in_many_slots_are_found_soon() {
+    const DEAD: u32 = 0xffff;
+    const SLOTS: u64 = 3 << 20;
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("cli-huge-dead");
+    let slots = swollen(&name, DEAD, SLOTS);
+    let file = OpenOptions::new().write(true).open(name.path()).unwrap();
+    // A state, then a pid that no process has.
+    let entry = [1_u32.to_ne_bytes(), u32::MAX.to_ne_bytes()].concat();
+    let entries = [entry, vec![0; 56]].concat().repeat(DEAD as usize);
+    file.write_all_at(&entries, 256).unwrap();
+    // The last ones write.
+    let slot = |n: u64| [(u64::from(DEAD) - n % 1000) << 4 | 1, 0].map(u64::to_ne_bytes).concat();
+    let words: Vec<u8> = (0..SLOTS).flat_map(slot).collect();
+    file.write_all_at(&words, slots).unwrap();
+
+    let jobs = &inspect::inspect(&name).unwrap().objects[0];
+    let fact = |name: &str| jobs.facts.iter().find(|(fact, _)| *fact == name).unwrap().1.clone();
+    assert_eq!(fact("stuck"), inspect::Fact::Count(SLOTS));
+    let inspect::Fact::Holders(holders) = fact("written_by") else { panic!("{jobs:?}") };
+    assert_eq!(holders.len(), 1000);
+    assert_eq!(holders.iter().map(|holder| holder.times).sum::<u64>(), SLOTS);
+    assert!(holders.iter().all(|holder| !holder.alive && holder.process.is_some()));
+}
+
+/// Whether the command ends well with 64 MiB of address space, which is less than a look into an object of 64 MiB takes.
+fn is_content(arguments: &str) -> bool {
+    let program = assert_cmd::cargo::cargo_bin!("breezeway").display();
+    let line = format!("ulimit -v 65536; exec {program} {arguments}");
+    Command::new("sh").args(["-c", &line]).output().unwrap().status.success()
+}
+
+/// The review's finding: `ls` copied the objects that it only counts, and so did `gc`.
+#[test]
+fn objects_that_are_only_counted_are_not_copied() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-huge-copy");
+    swollen(&name, 4, 1 << 24);
+    for arguments in ["ls", "gc --dry-run", &format!("gc {} --dry-run", &*name)] {
+        assert!(is_content(arguments), "{arguments}");
+    }
+    let report = inspect::outline(&name).unwrap();
+    let jobs = &report.objects[0];
+    assert_eq!((&*jobs.name, &*jobs.kind, jobs.length), ("jobs", "Queue", STATE + (SLOT << 24)));
+    assert!(jobs.facts.is_empty() && jobs.counters.is_empty() && jobs.waiters.is_empty());
+    let inspected = inspect::inspect(&name).unwrap();
+    assert!(!inspected.objects[0].facts.is_empty());
+    assert_eq!((report.stale, report.damage), (inspected.stale, inspected.damage));
+}
+
+/// The review's finding: every readable segment was looked into, and only then those of other users were left out.
+#[test]
+fn segments_of_others_are_not_read() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("only root can give a file away: segments of others were not tested");
+    }
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("cli-huge-foreign");
+    swollen(&name, 4, 1 << 24);
+    std::os::unix::fs::chown(name.path(), Some(65534), None).unwrap();
+    // Other tests may have large segments of this user meanwhile.
+    until(|| is_content("ls --json") && is_content("watch --count 1"));
+    assert!(!text(&["ls"]).contains(&*name));
+    assert_eq!(inspect::inspect(&name).unwrap().owner, 65534);
+}
