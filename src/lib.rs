@@ -43,6 +43,8 @@
 //! | [`sync::Event`] | it is set or it is not; a killed setter delays a waiter by at most 100 ms |
 //! | [`sync::Barrier`] | it breaks for all, instead of waiting for the dead |
 //! | [`sync::Once`] | it is not done; the next caller does it, and is told |
+//! | `pipe` | every message whose `send` returned arrives whole; a peer's death is the end of file, or a broken pipe |
+//! | `process::Process`, `process::Pool` | a killed worker fails (or reruns) exactly its task; a killed parent leaves no daemon behind |
 //!
 //! A process is repaired after when its death is *proven* (the kernel holds a lock for each participant and drops it with the
 //! process), never on a timeout: a stopped process is alive.
@@ -64,7 +66,7 @@
 //!
 //! # Features
 //!
-//! - `process` (default): `pipe`; implies `serde`.
+//! - `process` (default): `process`, with `Process` and `Pool`, and `pipe`; implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 //! - `bench`: the machinery that measures.
