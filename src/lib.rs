@@ -67,7 +67,7 @@
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 //! - `bench`: the machinery that measures.
-//! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`bench`] and
+//! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`mod@bench`] and
 //!   [`inspect`].
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
