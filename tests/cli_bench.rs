@@ -1,10 +1,13 @@
 //! `breezeway bench`, as a user calls it.
 
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::FromRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use std::{fs, io, process, thread};
+use std::{fs, io, process, ptr, thread};
 
 use assert_cmd::Command;
 use assert_cmd::assert::OutputAssertExt;
@@ -327,4 +330,35 @@ fn the_schema_is_in_the_long_help() {
         assert!(help.split_whitespace().any(is_word), "{field} in {help}");
     }
     breezeway().args(["bench", "-h"]).assert().success().stdout(contains("ratio_to_pipe").not());
+}
+
+/// At a terminal there is a bar while it measures, and nothing of it stays.
+#[test]
+#[allow(unsafe_code)]
+fn a_bar_is_drawn_at_a_terminal_and_wiped_away() {
+    let (mut outer, mut inner) = (-1, -1);
+    let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the numbers and the size are locals; a name and settings are not asked for.
+    let failed = unsafe {
+        libc::openpty(&raw mut outer, &raw mut inner, ptr::null_mut(), ptr::null(), &raw const size)
+    };
+    assert_eq!(failed, 0, "a terminal");
+    // SAFETY: both are open, and nobody else's.
+    let [outer, inner] = [outer, inner].map(|end| unsafe { File::from_raw_fd(end) });
+    let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
+    command.args(BRIEF).arg("lock").env("TERM", "xterm").stderr(inner).stdout(Stdio::piped());
+    let bench = command.spawn().unwrap();
+    // The command has the other end open as well.
+    drop(command);
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        // Where nobody has the other end any more, reading fails.
+        let _ = (&outer).read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    bench.wait_with_output().unwrap().assert().success().stdout(contains("measuring").not());
+    let drawn = reader.join().unwrap();
+    assert!(drawn.contains("measuring") && drawn.contains('%'), "{drawn:?}");
+    let last = drawn.rfind("measuring").unwrap();
+    assert!(drawn[last..].contains("\u{1b}[2K"), "wiped away: {drawn:?}");
 }

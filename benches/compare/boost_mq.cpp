@@ -31,8 +31,8 @@
 namespace ipc = boost::interprocess;
 using Clock = std::chrono::steady_clock;
 
-// As in breezeway's own benches: a queue for few there and back, for 1024 one way, and for 2 MiB in bulk.
-constexpr std::size_t few = 64, capacity = 1024, bulks = 32, bulk = 64 << 10;
+// As in breezeway's own benches: a queue for few there and back, for 1024 one way, and for what 2 MiB hold in bulk.
+constexpr std::size_t few = 64, capacity = 1024, bulks = 31, bulk = 64 << 10;
 // Attempts in a row before the first that gives the CPU away.
 constexpr int eager_attempts = 100;
 

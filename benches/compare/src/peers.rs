@@ -86,8 +86,8 @@ type Line = [u64; 8];
 /// 64 KiB.
 type Bulk = [u64; 8 << 10];
 
-/// As many of them as go into twice the cache that is a core's own, as in [`crate::bulk`].
-const BULKS: usize = 32;
+/// As many of them as go into 2 MiB, with what a queue needs besides; see [`crate::bulk`].
+const BULKS: usize = 31;
 /// Two processes are woken for each batch.
 const BATCH: Duration = Duration::from_millis(2);
 

@@ -60,7 +60,7 @@ const SURFACE: (&str, &str) = ("#fcfcfb", "#1a1a19");
 const TEXT: (&str, &str) = ("#1a1a19", "#f2f1ee");
 const FAINT_TEXT: (&str, &str) = ("#66655f", "#a9a8a1");
 const GRID: (&str, &str) = ("#e5e4df", "#343330");
-const DASHES: [&str; 3] = ["6 3", "2 3", "8 3 2 3"];
+const DASHES: [&str; 3] = ["6 3", "3 2", "8 3 2 3"];
 
 /// Which colour is the pipe's.
 pub const PIPES_COLOUR: usize = COLOURS.len();
@@ -242,7 +242,7 @@ fn style() -> String {
          .breezeway .panel{font-weight:600}\n\
          .breezeway .line,.breezeway .lead{fill:none;stroke-width:2;stroke-linejoin:round}\
          .breezeway .lead{stroke-width:1;stroke-opacity:.45}.breezeway .grid{fill:none;stroke-width:1}.breezeway .point{stroke-width:2}\n\
-         .breezeway .line.bound{stroke-width:1.5;stroke-dasharray:1 4;stroke-linecap:round}\n",
+         .breezeway .line.bound{stroke-width:1.5;stroke-dasharray:1 6;stroke-linecap:round}\n",
     );
     for (n, dashes) in DASHES.iter().enumerate() {
         let _ = writeln!(style, ".breezeway .line.g{n}{{stroke-width:1.5;stroke-dasharray:{dashes}}}");

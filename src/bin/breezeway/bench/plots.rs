@@ -85,7 +85,7 @@ fn by_size(
     let mut lines: Vec<Line> = Vec::new();
     for measured in &chosen {
         let point = (measured.key.bytes as f64, value(measured));
-        match lines.iter_mut().find(|line| line.name == measured.key.peer) {
+        match lines.iter_mut().find(|line| line.name == name(measured.key.peer)) {
             Some(line) => line.points.push(point),
             None => lines.push(line(measured.key.peer, vec![point])),
         }
@@ -119,7 +119,7 @@ fn quantiles(report: &Report, mode: Mode, title: &'static str) -> Option<Panel> 
             Ink::Bound => Ink::Floor,
             other => other,
         };
-        Line { name: measured.key.peer, ink, points: points.collect() }
+        Line { name: name(measured.key.peer), ink, points: points.collect() }
     });
     panel(
         title,
@@ -154,8 +154,13 @@ fn of(report: &Report, is_meant: impl Fn(&Key) -> bool) -> Vec<&Measured> {
     meant.filter(|measured| !is_slower(&measured.key)).collect()
 }
 
-fn line(name: &'static str, points: Vec<(f64, f64)>) -> Line {
-    Line { name, ink: ink(name), points }
+fn line(peer: &'static str, points: Vec<(f64, f64)>) -> Line {
+    Line { name: name(peer), ink: ink(peer), points }
+}
+
+/// The line is the line, however it is looked at.
+fn name(peer: &'static str) -> &'static str {
+    if peer == LINE_PAUSING { LINE } else { peer }
 }
 
 /// Everybody looks the same in each picture.
