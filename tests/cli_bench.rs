@@ -101,7 +101,9 @@ fn the_json_keeps_to_its_schema() {
         };
         results.iter().find(is_it).unwrap_or_else(|| panic!("{wanted:?} in {document}"))
     };
-    for peer in ["spsc", "Queue", "bytes", "MessageQueue", "pipe", "unix stream", "unix seqpacket"] {
+    for peer in
+        ["spsc", "Queue", "bytes", "MessageQueue", "breezeway pipe", "pipe", "unix stream", "unix seqpacket"]
+    {
         for mode in ["hot", "parked"] {
             for (case, metric) in [("round-trip", "time"), ("stream", "time"), ("stream", "throughput")] {
                 assert!(find(case, peer, mode, metric)["ratio_to_pipe"].as_f64().unwrap() > 0.0);

@@ -11,13 +11,15 @@ use link::{Hot, Link, Mailbox, Pipe, Posted, Shared, Sockets};
 use super::case::{Case, Failure, Key, Mode, Pair, Reading, Work};
 use super::kernel::wire::Socket;
 use super::message::Message;
-use super::ours::{ByteRing, Ring, Trying};
+use super::ours::{self, ByteRing, Ring, Trying};
 use super::round_trip::yardstick::{Flags, Line};
 use super::round_trip::{Ends, FEW, echo};
 use super::stream::{self, BATCH, BatchReceiver, BatchSender};
 
 /// The kernel's pipe, which everything is compared with that carries messages.
 pub const PIPE: &str = "pipe";
+/// The crate's own.
+pub const OUR_PIPE: &str = "breezeway pipe";
 /// What hardly any round trip is faster than where both look all the time.
 pub const LINE: &str = "naked line";
 /// The same with a pause between two looks. Which of the two is faster depends on the processor; the faster one counts.
@@ -77,6 +79,7 @@ fn of_size<M: Message>(cases: &mut Vec<Case>) {
         cases.push(hot::<M, Hot<Shared<M>>>(work, "Queue"));
         cases.push(hot::<M, Hot<ByteRing>>(work, "bytes"));
         cases.push(hot::<M, Hot<Posted>>(work, "MessageQueue"));
+        cases.push(hot::<M, Hot<ours::pipe::Pipe>>(work, OUR_PIPE));
         cases.push(hot::<M, Pipe<true>>(work, PIPE));
         cases.push(hot::<M, Sockets<STREAM, true>>(work, "unix stream"));
         cases.push(hot::<M, Sockets<SEQPACKET, true>>(work, "unix seqpacket"));
@@ -85,6 +88,7 @@ fn of_size<M: Message>(cases: &mut Vec<Case>) {
         cases.push(parked::<M, Shared<M>>(work, "Queue"));
         cases.push(parked::<M, ByteRing>(work, "bytes"));
         cases.push(parked::<M, Posted>(work, "MessageQueue"));
+        cases.push(parked::<M, ours::pipe::Pipe>(work, OUR_PIPE));
         cases.push(parked::<M, Pipe<false>>(work, PIPE));
         cases.push(parked::<M, Sockets<STREAM, false>>(work, "unix stream"));
         cases.push(parked::<M, Sockets<SEQPACKET, false>>(work, "unix seqpacket"));

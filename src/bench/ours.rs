@@ -3,8 +3,10 @@
 //! They lie in segments without a name, which forked children inherit; each process opens its end.
 //!
 //! - [`mail`]: those of a queue of messages of any type
+//! - [`mod@pipe`]: those of a pipe
 
 pub mod mail;
+pub mod pipe;
 
 use bytemuck::{bytes_of, bytes_of_mut};
 

@@ -6,7 +6,7 @@ use crate::bench::kernel::mail::{self, Mail};
 use crate::bench::kernel::wire::{self, Wire};
 use crate::bench::message::{Message, Receiver, Sender};
 use crate::bench::ours::mail::{Letters, letters};
-use crate::bench::ours::{ByteRing, Ring, Trying};
+use crate::bench::ours::{self, ByteRing, Ring, Trying};
 use crate::queue::{Queue, bytes, spsc};
 
 /// Opens an end, in the process that is to have it.
@@ -56,9 +56,7 @@ impl<M: Message> Link<M> for ByteRing {
     type Rx = bytes::Consumer;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
-        /// What a message takes besides its bytes, and more.
-        const OVERHEAD: usize = 16;
-        Ok(ByteRing::new((capacity * (size_of::<M>() + OVERHEAD)).next_power_of_two())?)
+        Ok(ByteRing::new(ring_for::<M>(capacity))?)
     }
 
     fn tx(&self) -> Open<Self::Tx> {
@@ -70,6 +68,32 @@ impl<M: Message> Link<M> for ByteRing {
         let ring = self.clone();
         Box::new(move || ring.rx())
     }
+}
+
+impl<M: Message> Link<M> for ours::pipe::Pipe {
+    type Tx = ours::pipe::Tx;
+    type Rx = ours::pipe::Rx;
+
+    fn new(capacity: usize) -> Result<Self, Failure> {
+        Ok(ours::pipe::Pipe::new(ring_for::<M>(capacity))?)
+    }
+
+    fn tx(&self) -> Open<Self::Tx> {
+        let pipe = self.clone();
+        Box::new(move || pipe.tx())
+    }
+
+    fn rx(&self) -> Open<Self::Rx> {
+        let pipe = self.clone();
+        Box::new(move || pipe.rx())
+    }
+}
+
+/// Bytes of a ring for so many messages.
+fn ring_for<M>(capacity: usize) -> usize {
+    /// What a message takes besides its bytes, and more.
+    const OVERHEAD: usize = 32;
+    (capacity * (size_of::<M>() + OVERHEAD)).next_power_of_two()
 }
 
 /// A link of which both ends are the same handle.

@@ -47,12 +47,13 @@ pub enum Ink {
 }
 
 /// Each in light and in dark, with a contrast of 3 to 1 at least. Neighbours differ for the colour-blind, too.
-const COLOURS: [(&str, &str); 5] = [
+const COLOURS: [(&str, &str); 6] = [
     ("#2a78d6", "#3987e5"),
     ("#eb6834", "#d95926"),
     ("#14936a", "#199e70"),
     ("#4a3aa7", "#9085e9"),
     ("#d8588c", "#d55181"),
+    ("#8f6b12", "#a9842a"),
 ];
 const PIPE: (&str, &str) = ("#c42f2e", "#e66767");
 const GREY: (&str, &str) = ("#8a8983", "#87867f");

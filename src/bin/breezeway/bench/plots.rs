@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use breezeway::bench::case::{Key, Mode, Work};
-use breezeway::bench::catalogue::{FUTEX, LINE, LINE_PAUSING, PIPE};
+use breezeway::bench::catalogue::{FUTEX, LINE, LINE_PAUSING, OUR_PIPE, PIPE};
 use breezeway::bench::outcome::Measured;
 
 use super::Report;
@@ -171,6 +171,7 @@ fn ink(peer: &str) -> Ink {
         "bytes" => Ink::Colour(2),
         "MessageQueue" => Ink::Colour(3),
         "spsc, batches" => Ink::Colour(4),
+        OUR_PIPE => Ink::Colour(5),
         PIPE => Ink::Colour(PIPES_COLOUR),
         "unix stream" => Ink::Grey(0),
         "unix seqpacket" => Ink::Grey(1),
