@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (tell, hear) = channel();
     for x in [1, 2, 3] {
         let tell = tell.clone();
-        let callback = move |result: &Result<u64, TaskError>| drop(tell.send(*result.as_ref().unwrap_or(&0)));
+        let callback =
+            move |result: &Result<u64, TaskError>| tell.send(*result.as_ref().unwrap_or(&0)).unwrap();
         drop(pool.apply_async_with(power, x, callback)?);
     }
     drop(tell);

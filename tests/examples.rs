@@ -81,3 +81,20 @@ fn clock_that_is_a_daemon() {
     // It would never end: it is as much as open, and its output with it, for as long as there is a clock.
     assert!(lines_with("clock", &["daemon"]).iter().any(|line| line == "the end of main"));
 }
+
+#[test]
+fn pool() {
+    let results = "[1, 65536, 43046721]";
+    assert_eq!(lines("pool"), ["map", "callbacks", "tuples"].map(|what| format!("{what}: {results}")));
+}
+
+#[test]
+fn sleepy_pool() {
+    let lines = lines("sleepy_pool");
+    let at = |line: &str| lines.iter().position(|other| other == line).unwrap();
+    let first_end = at("task 0 is done");
+    assert!((0..4).all(|task| at(&format!("task {task} starts")) < first_end), "{lines:?}");
+    assert!(at("task 4 starts") > first_end, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.ends_with("is done")).count(), 5);
+    assert_eq!(lines.last().unwrap(), "All subprocesses done!");
+}
