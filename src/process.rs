@@ -14,7 +14,7 @@
 //!     (value.clone(), array.clone()),
 //! )?;
 //! child.join()?;
-//! assert_eq!((value.get(), array.get(9)?), (50.0, 19));
+//! assert_eq!((value.get(), array.get(9)), (50.0, Some(19)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

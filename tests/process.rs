@@ -8,6 +8,8 @@ mod support;
 mod arguments;
 #[path = "process/builder.rs"]
 mod builder;
+#[path = "process/constructors.rs"]
+mod constructors;
 #[path = "process/daemons.rs"]
 mod daemons;
 #[path = "process/ends.rs"]

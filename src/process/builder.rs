@@ -161,13 +161,12 @@ impl Builder {
         };
         self.command.env(start::VARIABLE, origin.to_string());
         let mut started = self.command.spawn().map_err(SpawnError::os("start a child process"))?;
-        // Nobody has waited for it, so that its id is still its own.
-        let pidfd = pidfd::open(started.id()).map_err(|error| {
+        // Nobody is to have waited for it, so that its id is still its own.
+        let child = Child::open(started.id(), head.name, head.is_daemon).map_err(|error| {
             let _ = started.kill();
             let _ = started.wait();
             SpawnError::os("open a child process")(error)
         })?;
-        let child = Child::new(started.id(), pidfd, head.name, head.is_daemon);
         register::add(child.clone());
         Ok(Launched { child, control, ready, _is_ready: is_ready })
     }

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(run(half, &[3]), (Some(Answer::Panicked("3 is odd".to_owned())), true));
         assert!(matches!(run(half, &[]), (Some(Answer::Undecodable(_)), false)));
         assert!(matches!(run(half, &[1, 2]), (Some(Answer::Undecodable(_)), false)));
-        let boxed = Call::of(|()| std::panic::panic_any(7)).unwrap();
+        let boxed = Call::of(|()| -> () { std::panic::panic_any(7) }).unwrap();
         assert_eq!(run(boxed, &[]), (Some(Answer::Panicked("the panic has no message".to_owned())), true));
     }
 

@@ -1,6 +1,7 @@
 //! [`Child`]: a process that this one has started, whatever its result; and all of them.
 
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,9 +30,15 @@ struct Inner {
 }
 
 impl Child {
-    pub(super) fn new(pid: u32, pidfd: OwnedFd, name: String, is_daemon: bool) -> Self {
-        let parent = std::process::id();
-        Self { inner: Arc::new(Inner { pid, pidfd, name, is_daemon, parent, exit: Mutex::new(None) }) }
+    /// A child that was just started.
+    pub(super) fn open(pid: u32, name: String, is_daemon: bool) -> io::Result<Self> {
+        let (pidfd, exit) = match pidfd::open(pid)? {
+            Some(pidfd) => (pidfd, None),
+            // It has ended, and the id is free: it was collected, because SIGCHLD is ignored or by another thread.
+            None => (pidfd::ended()?, Some(Exit::Unknown)),
+        };
+        let (parent, exit) = (std::process::id(), Mutex::new(exit));
+        Ok(Self { inner: Arc::new(Inner { pid, pidfd, name, is_daemon, parent, exit }) })
     }
 
     /// Its process id. When it has ended and was waited for, the id may come to mean another process.
@@ -116,8 +123,7 @@ impl Child {
     /// # Errors
     /// `NotOurs`, `Os`.
     pub fn terminate(&self) -> Result<(), TaskError> {
-        self.is_ours()?;
-        pidfd::terminate(&self.inner.pidfd).map_err(TaskError::os(SIGNAL))
+        self.signal(pidfd::terminate)
     }
 
     /// Sends it SIGKILL. One that has ended takes no notice.
@@ -125,8 +131,14 @@ impl Child {
     /// # Errors
     /// `NotOurs`, `Os`.
     pub fn kill(&self) -> Result<(), TaskError> {
-        self.is_ours()?;
-        pidfd::kill(&self.inner.pidfd).map_err(TaskError::os(SIGNAL))
+        self.signal(pidfd::kill)
+    }
+
+    fn signal(&self, send: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>) -> Result<(), TaskError> {
+        if self.collect()?.is_some() {
+            return Ok(());
+        }
+        send(self.sentinel()).map_err(TaskError::os("send a signal to a child process"))
     }
 
     /// A descriptor that can be read, as `poll` has it, once the process has ended: a pidfd.
@@ -138,8 +150,6 @@ impl Child {
         if self.inner.parent == std::process::id() { Ok(()) } else { Err(TaskError::NotOurs) }
     }
 }
-
-const SIGNAL: &str = "send a signal to a child process";
 
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -109,7 +109,7 @@ impl Control {
     }
 
     pub(super) fn arguments(&self) -> io::Result<Vec<u8>> {
-        self.read(HEAD + self.get(HEAD_LEN)?, self.get(ARGUMENTS_LEN)?)
+        self.read(self.arguments_place()?, self.get(ARGUMENTS_LEN)?)
     }
 
     /// At the child: the arguments are there.
@@ -155,10 +155,13 @@ impl Control {
         })
     }
 
+    fn arguments_place(&self) -> io::Result<u64> {
+        HEAD.checked_add(self.get(HEAD_LEN)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
     fn answer_place(&self) -> io::Result<u64> {
-        let place = HEAD.checked_add(self.get(HEAD_LEN)?);
-        let len = self.get(ARGUMENTS_LEN)?;
-        place.and_then(|place| place.checked_add(len)).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        let place = self.arguments_place()?.checked_add(self.get(ARGUMENTS_LEN)?);
+        place.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     fn get(&self, at: u64) -> io::Result<u64> {

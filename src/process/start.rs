@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use super::call::Answer;
 use super::control::{Control, Head};
 use super::current::{self, Me, ParentProcess};
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::image::{Constructor, Image};
 use crate::sys::{child, pidfd};
 
@@ -63,18 +63,18 @@ impl Origin {
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: Constructor = construct;
 
-/// Whether the constructor has run: it will in a child, too.
-static HAS_RUN: AtomicBool = AtomicBool::new(false);
+/// Not 0 when the constructor has run: it will in a child, too.
+static HAS_RUN: AtomicU32 = AtomicU32::new(0);
 
 /// Whether a child would find its beginning. One that did not would run `main`, start the same child again, and so on.
 pub(super) fn is_ready() -> bool {
     // A process that still has the word is one that did not.
-    HAS_RUN.load(Ordering::Relaxed) && std::env::var_os(VARIABLE).is_none()
+    HAS_RUN.load(Ordering::Relaxed) != 0 && std::env::var_os(VARIABLE).is_none()
 }
 
 extern "C" fn construct(count: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
     // ORDER: relaxed; the process has one thread.
-    HAS_RUN.store(true, Ordering::Relaxed);
+    HAS_RUN.store(1, Ordering::Relaxed);
     let Some(origin) = std::env::var_os(VARIABLE).and_then(|word| Origin::parse(&word)) else { return };
     if child::is_privileged() {
         // Nor is it `main`'s turn: the parent, if there is one, waits for a child.
@@ -146,7 +146,7 @@ fn become_child(origin: &Origin, head: Head) -> Result<(), &'static str> {
         return Err("it runs another build of the program than its parent");
     }
     let gone = "its parent is gone";
-    let parent = pidfd::open(origin.parent).map_err(|_| gone)?;
+    let parent = pidfd::open(origin.parent).map_err(|_| "it could not open its parent")?.ok_or(gone)?;
     // Behind the opening: what was opened is the parent, and no later process of that id.
     if child::parent_id() != origin.parent {
         return Err(gone);

@@ -66,9 +66,12 @@ impl Image {
     pub(crate) unsafe fn constructors_behind(&self, own: Constructor) -> Vec<Constructor> {
         let (array, count) = self.constructors;
         let array: *const usize = core::ptr::with_exposed_provenance(array);
-        // SAFETY: the dynamic section says that these are so many addresses, and they stay for as long as the program runs.
-        let all = (0..count).map(|index| unsafe { *array.add(index) });
-        let behind = all.skip_while(|address| *address != own as usize).skip(1);
+        let all: &[usize] = match count {
+            0 => &[],
+            // SAFETY: the dynamic section says that these are so many addresses, and they stay for as long as the program runs.
+            _ => unsafe { core::slice::from_raw_parts(array, count) },
+        };
+        let behind = all.iter().copied().skip_while(|address| *address != own as usize).skip(1);
         // Historical fillers.
         let real = behind.filter(|address| *address != 0 && *address != usize::MAX);
         // SAFETY: what `.init_array` holds are constructors.
@@ -176,7 +179,7 @@ mod tests {
         let here = code_has_an_offset_and_data_has_none as fn() as usize;
         let offset = image.offset_of(here).unwrap();
         assert_eq!(image.address_of(offset), Some(here));
-        assert_eq!(image.offset_of((&raw const EXECUTABLE).addr()), None);
+        assert_eq!(image.offset_of(EXECUTABLE.as_ptr().addr()), None);
         assert_eq!(image.offset_of(libc::getpid as *const () as usize), None, "a shared library's");
         assert_eq!(image.address_of(u64::MAX), None);
         assert_eq!(image.address_of(0), None, "the file's header");

@@ -11,10 +11,20 @@ use rustix::process::{
 
 use super::clock::Deadline;
 
-/// Opens the process that has this id now.
-pub(crate) fn open(pid: u32) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+/// Opens the process that has this id now; `None` where none has.
+pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What can be read at once and for ever, as the descriptor of a process that has ended.
+pub(crate) fn ended() -> io::Result<OwnedFd> {
+    // Nobody has the other end.
+    io::pipe().map(|(reader, _)| reader.into())
 }
 
 /// How a child has ended.
@@ -66,16 +76,16 @@ pub(crate) fn has_ended(process: impl AsFd) -> io::Result<bool> {
 }
 
 /// Sends SIGTERM. Who has ended already takes no notice.
-pub(crate) fn terminate(process: impl AsFd) -> io::Result<()> {
+pub(crate) fn terminate(process: BorrowedFd<'_>) -> io::Result<()> {
     send(process, Signal::TERM)
 }
 
 /// Sends SIGKILL. Who has ended already takes no notice.
-pub(crate) fn kill(process: impl AsFd) -> io::Result<()> {
+pub(crate) fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
     send(process, Signal::KILL)
 }
 
-fn send(process: impl AsFd, signal: Signal) -> io::Result<()> {
+fn send(process: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
     match pidfd_send_signal(process, signal) {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),

@@ -35,7 +35,8 @@ fn a_panic_is_its_message() {
 #[test]
 fn the_table_of_exit_codes() {
     let _watchdog = Watchdog::start(60);
-    let exits: [(fn(i32), i32, i32); 5] = [
+    type Case = (fn(i32), i32, i32);
+    let exits: [Case; 5] = [
         (|_| (), 0, 0),
         (|_| panic!("on purpose"), 0, 1),
         (|code| exit(code), 0, 0),
@@ -148,10 +149,15 @@ fn what_others_have_waited_for() {
         unsafe {
             libc::signal(libc::SIGCHLD, libc::SIG_IGN)
         };
+        // Collected at its end, which may come before `spawn` is back.
+        for _ in 0..20 {
+            let _ = Process::spawn(|x: u8| x, 9).unwrap();
+        }
         let child = Process::spawn(|x: u8| x, 9).unwrap();
         assert!(matches!(child.join(), Err(TaskError::Unknown)));
         assert_eq!(child.exit_code(), None);
         assert!(!child.is_alive());
+        child.kill().unwrap();
         // It has answered all the same.
         assert_eq!(child.result().unwrap(), 9);
         let child = Process::spawn(|code| -> () { exit(code) }, 3).unwrap();
