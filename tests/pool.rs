@@ -12,6 +12,8 @@ mod deaths;
 mod ends;
 #[path = "pool/imap.rs"]
 mod imap;
+#[path = "pool/steps.rs"]
+mod steps;
 #[path = "pool/tasks.rs"]
 mod tasks;
 #[path = "pool/workers.rs"]

@@ -9,7 +9,7 @@ use super::desk::{Batch, Fate, Phase};
 use super::inner::Inner;
 use super::worker::{self, Orders, Stage};
 use crate::error::SpawnError;
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::process::builder::{Builder, Launched};
 use crate::process::call::Call;
 use crate::process::child::{Child, lock};
@@ -24,11 +24,11 @@ const BEGINNERS: usize = 32;
 /// How long to wait before trying again what the system has refused.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Set when this process exits: its daemons are ended then, and are not to be replaced.
-static ENDING: AtomicBool = AtomicBool::new(false);
+/// Not 0 when this process exits: its daemons are ended then, and are not to be replaced.
+static ENDING: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn this_process_ends() {
-    ENDING.store(true, Ordering::Relaxed);
+    ENDING.store(1, Ordering::Relaxed);
 }
 
 /// A worker, in its place.
@@ -68,7 +68,7 @@ impl Crew {
     pub(super) fn fill(&mut self, inner: &Inner) -> Result<(), SpawnError> {
         let mut beginners = self.workers().filter(|worker| worker.launched.is_some()).count();
         for place in 0..self.places.len() {
-            if beginners >= BEGINNERS || ENDING.load(Ordering::Relaxed) {
+            if beginners >= BEGINNERS || ENDING.load(Ordering::Relaxed) != 0 {
                 break;
             }
             if self.places[place].is_none() {
@@ -197,7 +197,7 @@ pub(super) fn watch(inner: &Arc<Inner>, mut crew: Crew) {
             crew.complaint = Some(error.to_string());
             // Those that are there do the work, until there are more.
             until = Some(Deadline::after(PAUSE));
-        } else if ENDING.load(Ordering::Relaxed) {
+        } else if ENDING.load(Ordering::Relaxed) != 0 {
             until = Some(Deadline::after(PAUSE));
         }
         crew.wait(inner, until);

@@ -7,7 +7,7 @@ use super::board::Board;
 use super::callbacks::Callbacks;
 use super::desk::{Batch, Desk, Fate, Phase, Task};
 use crate::error::TaskError;
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::process::child::lock;
 use crate::sys::bell::Bell;
 
@@ -16,8 +16,8 @@ pub(super) struct Inner {
     pub(super) owner: u32,
     pub(super) board: Board,
     pub(super) desk: Mutex<Desk>,
-    /// The workers have ended.
-    pub(super) is_over: AtomicBool,
+    /// Not 0 when the workers have ended.
+    pub(super) is_over: AtomicU32,
     /// It has become so, under the desk's lock.
     over: Condvar,
     /// Rung when the crew's thread is to look at the desk.
@@ -34,7 +34,7 @@ impl Inner {
             owner: std::process::id(),
             board,
             desk: Mutex::new(desk),
-            is_over: AtomicBool::new(false),
+            is_over: AtomicU32::new(0),
             over: Condvar::new(),
             bell,
             callbacks: Arc::default(),
@@ -93,7 +93,7 @@ impl Inner {
     /// Takes results from the board, for as long as any may come.
     pub(super) fn collect(&self) {
         let mut batch = Batch::default();
-        let is_over = || self.is_over.load(Ordering::Relaxed);
+        let is_over = || self.is_over.load(Ordering::Relaxed) != 0;
         while !is_over() {
             self.board.wait_for_results(is_over);
             let mut desk = lock(&self.desk);
@@ -128,10 +128,10 @@ impl Inner {
         self.deliver(&mut batch);
     }
 
-    /// The workers have ended.
+    /// Not 0 when the workers have ended.
     pub(super) fn end(&self) {
         let desk = lock(&self.desk);
-        self.is_over.store(true, Ordering::Relaxed);
+        self.is_over.store(1, Ordering::Relaxed);
         drop(desk);
         self.over.notify_all();
         self.board.call_pool();
@@ -142,7 +142,7 @@ impl Inner {
         let mut desk: MutexGuard<'_, Desk> = lock(&self.desk);
         desk.joiners += 1;
         self.bell.ring();
-        while !self.is_over.load(Ordering::Relaxed) {
+        while self.is_over.load(Ordering::Relaxed) == 0 {
             desk = self.over.wait(desk).unwrap_or_else(PoisonError::into_inner);
         }
         desk.joiners -= 1;
