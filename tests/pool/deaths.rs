@@ -120,7 +120,7 @@ fn idle_workers_that_are_killed() {
     let pool = Pool::builder().workers(2).initializer(begin, pids.clone()).build().unwrap();
     for _ in 0..5 {
         kill(pids.pop().unwrap());
-        assert!(pool.map_chunked(square, 0..20, 1).is_ok_and(|squares| squares.len() == 20) || true);
+        let _ = pool.map_chunked(square, 0..20, 1);
     }
     // Whoever is killed at that may fail a task of the map; afterwards none does.
     let all = || pool.map_chunked(square, 0..100, 1);

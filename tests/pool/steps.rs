@@ -2,16 +2,23 @@
 
 #![allow(unsafe_code)]
 
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use breezeway::process::{Pool, Rerun};
+use breezeway::process::{Pool, Process, Rerun};
+use breezeway::queue::{MessageQueue, Queue};
+use breezeway::sync::Event;
 use breezeway::{Atomic, TaskError};
 use rustix::process::{Pid, Signal, kill_process};
+
+use serde::{Deserialize, Serialize};
 
 use crate::support::Watchdog;
 use crate::support::process::until_parked;
 
 /// A worker's main thread, stopped, which goes on instruction by instruction. Of the thread that made it.
+///
+/// Its pool is another process's: a pool of this one would be told, in the tracer's place, that the worker has stopped.
 struct Stepped {
     pid: libc::pid_t,
 }
@@ -46,15 +53,22 @@ impl Stepped {
 
     fn kill(self) {
         kill_process(Pid::from_raw(self.pid).unwrap(), Signal::KILL).unwrap();
-    }
-
-    fn release(self) {
-        self.request(libc::PTRACE_DETACH);
+        let mut status = 0;
+        // Its parent learns of its end behind its tracer.
+        // SAFETY: `status` is a local.
+        while unsafe { libc::waitpid(self.pid, &mut status, libc::__WALL) } == self.pid
+            && libc::WIFSTOPPED(status)
+        {}
     }
 }
 
-fn work((runs, len): (Atomic<u32>, usize)) -> (u32, Vec<u8>) {
-    runs.fetch_add(1, Ordering::Relaxed);
+/// Where a worker counts its runs. It has come by it before, so that a task is no longer than it must be.
+static RUNS: OnceLock<Atomic<u32>> = OnceLock::new();
+
+fn work(len: usize) -> (u32, Vec<u8>) {
+    if let Some(runs) = RUNS.get() {
+        runs.fetch_add(1, Ordering::Relaxed);
+    }
     (std::process::id(), vec![7; len])
 }
 
@@ -69,37 +83,96 @@ struct Ends {
     counted: usize,
 }
 
-fn killed_after_steps(rerun: Rerun, len: usize, kills: usize) -> Ends {
-    let runs = Atomic::<u32>::new(0).unwrap();
-    let pool = Pool::builder().workers(1).rerun(rerun).build().unwrap();
-    let pid = |()| std::process::id();
-    // How long the way is.
-    let mut worker = pool.apply(pid, ()).unwrap();
-    let mut longest = 0;
-    for _ in 0..3 {
-        until_parked(&worker.to_string());
-        let stepped = Stepped::stop(worker);
-        let task = pool.apply_async(work, (runs.clone(), len)).unwrap();
-        let mut steps = 0;
-        while !task.ready() {
-            stepped.step();
-            steps += 1;
+/// The process that has the pool.
+#[derive(Clone, Serialize, Deserialize)]
+struct Boss {
+    len: usize,
+    reruns: u32,
+    runs: Atomic<u32>,
+    /// A task is to be handed in: a plain one, or (`true`) that which is stepped through.
+    tasks: Queue<bool>,
+    /// That one is handed in.
+    submitted: Event,
+    is_done: Atomic<bool>,
+    /// Who has done it, and its bytes; or the signal its worker died of.
+    results: MessageQueue<Result<(u32, Vec<u8>), i32>>,
+}
+
+fn boss(boss: Boss) {
+    let rerun = if boss.reruns == 0 { Rerun::Never } else { Rerun::Times(boss.reruns) };
+    let begin = |runs: Atomic<u32>| drop(RUNS.set(runs));
+    let pool = Pool::builder().workers(1).rerun(rerun).initializer(begin, boss.runs.clone()).build().unwrap();
+    for is_stepped in &boss.tasks {
+        let task = pool.apply_async(work, boss.len).unwrap();
+        if is_stepped {
+            boss.submitted.set();
         }
-        stepped.release();
-        task.get().unwrap();
-        longest = longest.max(steps);
+        let result = task.get();
+        boss.is_done.store(true, Ordering::Relaxed);
+        let result = result.map_err(|error| match error {
+            TaskError::WorkerDied { signal } => signal,
+            other => panic!("{other}"),
+        });
+        boss.results.push(result).unwrap();
     }
+}
+
+impl Boss {
+    /// A fresh worker, which knows the way, and sleeps.
+    fn warm_up(&self) -> u32 {
+        let pids = [(); 2].map(|()| {
+            self.tasks.push(false).unwrap();
+            self.results.pop().unwrap().unwrap().0
+        });
+        until_parked(&pids[1].to_string());
+        pids[1]
+    }
+
+    /// Hands the task in that a stopped worker is to find.
+    fn submit(&self) {
+        self.is_done.store(false, Ordering::Relaxed);
+        self.runs.store(0, Ordering::Relaxed);
+        self.submitted.clear();
+        self.tasks.push(true).unwrap();
+        self.submitted.wait().unwrap();
+    }
+}
+
+fn killed_after_steps(rerun: Rerun, len: usize, kills: usize) -> Ends {
+    let reruns = if let Rerun::Times(count) = rerun { count } else { 0 };
+    let ours = Boss {
+        len,
+        reruns,
+        runs: Atomic::new(0).unwrap(),
+        tasks: Queue::new(4).unwrap(),
+        submitted: Event::new().unwrap(),
+        is_done: Atomic::new(false).unwrap(),
+        results: MessageQueue::new(4).unwrap(),
+    };
+    let child = Process::spawn(boss, ours.clone()).unwrap();
+    let mut worker = ours.warm_up();
+    // How long the way is.
+    let stepped = Stepped::stop(worker);
+    ours.submit();
+    let mut longest = 0;
+    while !ours.is_done.load(Ordering::Relaxed) {
+        stepped.step();
+        longest += 1;
+    }
+    stepped.kill();
+    ours.results.pop().unwrap().unwrap();
+    worker = ours.warm_up();
     let mut ends = Ends::default();
     for kill in 0..=kills {
-        runs.store(0, Ordering::Relaxed);
-        until_parked(&worker.to_string());
         let stepped = Stepped::stop(worker);
-        let task = pool.apply_async(work, (runs.clone(), len)).unwrap();
-        for _ in 0..longest * kill / kills {
+        ours.submit();
+        // And a little beyond the end.
+        for _ in 0..(longest + longest / 8) * kill / kills {
             stepped.step();
         }
         stepped.kill();
-        let result = task.get();
+        let result = ours.results.pop().unwrap();
+        let runs = &ours.runs;
         let runs = runs.load(Ordering::Relaxed);
         match result {
             Ok((by, bytes)) => {
@@ -115,17 +188,19 @@ fn killed_after_steps(rerun: Rerun, len: usize, kills: usize) -> Ends {
                     *(if runs == 2 { &mut ends.cut_short } else { &mut ends.not_taken }) += 1;
                 }
             }
-            Err(TaskError::WorkerDied { signal: 9 }) => {
+            Err(9) => {
                 assert!(rerun == Rerun::Never && runs <= 1);
                 ends.cut_short += 1;
             }
-            Err(error) => panic!("{error}"),
+            Err(signal) => panic!("signal {signal}"),
         }
         // Its place is taken.
-        let next = pool.apply(pid, ()).unwrap();
+        let next = ours.warm_up();
         assert_ne!(next, worker);
         worker = next;
     }
+    ours.tasks.close();
+    child.result().unwrap();
     println!("{kills} kills in {longest} instructions, {len} bytes: {ends:?}");
     ends
 }
@@ -133,7 +208,7 @@ fn killed_after_steps(rerun: Rerun, len: usize, kills: usize) -> Ends {
 #[test]
 fn its_task_fails_alone() {
     let _watchdog = Watchdog::start(600);
-    for (len, kills) in [(1, 200), (5000, 100)] {
+    for (len, kills) in [(1, 80), (600, 40)] {
         let ends = killed_after_steps(Rerun::Never, len, kills);
         assert!(ends.not_taken > 0 && ends.cut_short > 0 && ends.counted > 0, "{ends:?}");
     }
@@ -142,6 +217,6 @@ fn its_task_fails_alone() {
 #[test]
 fn its_task_runs_again() {
     let _watchdog = Watchdog::start(600);
-    let ends = killed_after_steps(Rerun::Times(1), 1, 100);
+    let ends = killed_after_steps(Rerun::Times(1), 1, 40);
     assert!(ends.not_taken > 0 && ends.cut_short > 0 && ends.counted > 0, "{ends:?}");
 }
