@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Pool;
 use super::desk::Task;
 use super::inner::Inner;
 use super::promise::Sink;
@@ -252,12 +253,96 @@ macro_rules! results {
 }
 
 results!(
-    /// The results of a [`Pool`](super::Pool)'s tasks, in the order of their arguments; see [`Pool::imap`](super::Pool::imap).
+    /// The results of a [`Pool`]'s tasks, in the order of their arguments; see [`Pool::imap`].
     Imap,
     true
 );
 results!(
-    /// The results of a [`Pool`](super::Pool)'s tasks, as they come; see [`Pool::imap_unordered`](super::Pool::imap_unordered).
+    /// The results of a [`Pool`]'s tasks, as they come; see [`Pool::imap_unordered`].
     ImapUnordered,
     false
 );
+
+impl Pool {
+    /// Has the workers call `f` with each of the arguments, and gives the results one by one, in the order of their arguments.
+    ///
+    /// The arguments are pulled as results are taken: never more than the [window](super::PoolBuilder::window) ahead.
+    ///
+    /// ```
+    /// use breezeway::process::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let squares = pool.imap(|x: u64| x * x, 1..)?; // without an end
+    /// let sum: u64 = squares.take(10).sum::<Result<_, _>>()?;
+    /// assert_eq!(sum, 385);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Closed`, `Terminated`, `Broken`, `NotInExecutable`, `NotOurs`. Others are items.
+    pub fn imap<I, R>(&self, f: fn(I::Item) -> R, args: I) -> Result<Imap<I::IntoIter, R>, TaskError>
+    where
+        I: IntoIterator,
+        I::Item: Serialize + DeserializeOwned + Send + 'static,
+        R: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.imap_chunked(f, args, 1)
+    }
+
+    /// [`imap`](Self::imap) in chunks of so many arguments, at least 1. The window counts chunks.
+    ///
+    /// # Errors
+    /// Those of [`imap`](Self::imap), and `InvalidOption`.
+    pub fn imap_chunked<I, R>(
+        &self,
+        f: fn(I::Item) -> R,
+        args: I,
+        chunk: usize,
+    ) -> Result<Imap<I::IntoIter, R>, TaskError>
+    where
+        I: IntoIterator,
+        I::Item: Serialize + DeserializeOwned + Send + 'static,
+        R: Serialize + DeserializeOwned + Send + 'static,
+    {
+        super::check_chunk(chunk)?;
+        let call = Call::of(f).ok_or(TaskError::NotInExecutable)?;
+        Imap::start(&self.inner, call, args.into_iter(), chunk)
+    }
+
+    /// As [`imap`](Self::imap), with the results in the order in which they come.
+    ///
+    /// # Errors
+    /// Those of [`imap`](Self::imap).
+    pub fn imap_unordered<I, R>(
+        &self,
+        f: fn(I::Item) -> R,
+        args: I,
+    ) -> Result<ImapUnordered<I::IntoIter, R>, TaskError>
+    where
+        I: IntoIterator,
+        I::Item: Serialize + DeserializeOwned + Send + 'static,
+        R: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.imap_unordered_chunked(f, args, 1)
+    }
+
+    /// [`imap_unordered`](Self::imap_unordered) in chunks of so many arguments, at least 1. The window counts chunks.
+    ///
+    /// # Errors
+    /// Those of [`imap_chunked`](Self::imap_chunked).
+    pub fn imap_unordered_chunked<I, R>(
+        &self,
+        f: fn(I::Item) -> R,
+        args: I,
+        chunk: usize,
+    ) -> Result<ImapUnordered<I::IntoIter, R>, TaskError>
+    where
+        I: IntoIterator,
+        I::Item: Serialize + DeserializeOwned + Send + 'static,
+        R: Serialize + DeserializeOwned + Send + 'static,
+    {
+        super::check_chunk(chunk)?;
+        let call = Call::of(f).ok_or(TaskError::NotInExecutable)?;
+        ImapUnordered::start(&self.inner, call, args.into_iter(), chunk)
+    }
+}
