@@ -256,3 +256,20 @@ fn tasks_are_begun_when_a_worker_is_free() {
     event.set();
     long.get().unwrap();
 }
+
+static RUNS: std::sync::OnceLock<breezeway::Atomic<u64>> = std::sync::OnceLock::new();
+
+#[test]
+fn each_task_runs_once() {
+    let _watchdog = Watchdog::start(120);
+    let runs = breezeway::Atomic::<u64>::new(0).unwrap();
+    let begin = |runs| drop(RUNS.set(runs));
+    let pool = Pool::builder().workers(4).initializer(begin, runs.clone()).build().unwrap();
+    let count = |()| {
+        if let Some(runs) = RUNS.get() {
+            runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    };
+    pool.map_chunked(count, std::iter::repeat_n((), 50_000), 1).unwrap();
+    assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 50_000);
+}

@@ -77,3 +77,77 @@ impl Board {
         self.state().results.word.notify(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::View;
+    use super::*;
+
+    /// Threads stand for workers: the board does not care.
+    #[test]
+    fn each_task_is_claimed_once() {
+        const TASKS: u64 = 200_000;
+        const WORKERS: u32 = 3;
+        let board = Board::create(64, WORKERS as usize).unwrap();
+        let work = |worker| {
+            let mut claims = 0;
+            while let Some(claim) = board.claim(worker) {
+                let [number, ..] = board.note(claim.slot);
+                board.finish(worker, claim, &[number + 1, 0, 0, 0], &[]);
+                claims += 1;
+            }
+            claims
+        };
+        let claims = std::thread::scope(|scope| {
+            let work = &work;
+            let workers = [0, 1, 2].map(|worker| scope.spawn(move || work(worker)));
+            let (mut next, mut done, mut sum) = (0, 0, 0);
+            let mut free: Vec<usize> = (0..board.slots()).collect();
+            while done < TASKS {
+                while next < TASKS
+                    && let Some(slot) = free.pop()
+                {
+                    board.put(slot, next, &[next, 0, 0, 0], &[]);
+                    board.call_workers(1);
+                    next += 1;
+                }
+                board.wait_for_results(|| false);
+                board.take_done(|slot| {
+                    assert!(matches!(board.look(slot), View::Done { .. }));
+                    sum += board.note(slot)[0];
+                    board.free(slot);
+                    free.push(slot);
+                    done += 1;
+                });
+            }
+            assert_eq!(sum, TASKS * (TASKS + 1) / 2);
+            board.stop();
+            workers.map(|worker| worker.join().unwrap())
+        });
+        assert_eq!(claims.iter().sum::<u64>(), TASKS);
+    }
+
+    /// Killed behind its claim, a worker has not moved `head` on.
+    #[test]
+    fn the_hints_may_lie_behind() {
+        let board = Board::create(64, 2).unwrap();
+        for ticket in 0..64 {
+            board.put(ticket as usize, ticket, &[ticket, 0, 0, 0], &[]);
+        }
+        for _ in 0..64 {
+            let head = board.state().head.word.load(Ordering::Relaxed);
+            let claim = board.try_claim(0).unwrap();
+            board.finish(0, claim, &Note::default(), &[]);
+            board.free(claim.slot);
+            board.state().head.word.store(head / 8 * 8, Ordering::Relaxed);
+        }
+        assert!(board.try_claim(0).is_none());
+        board.state().head.word.store(0, Ordering::Relaxed);
+        for ticket in 64..128 {
+            board.put(5, ticket, &[ticket, 0, 0, 0], &[]);
+            let claim = board.try_claim(1).unwrap();
+            assert_eq!((claim.slot, board.note(5)[0]), (5, ticket));
+            board.free(5);
+        }
+    }
+}
