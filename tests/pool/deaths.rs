@@ -127,31 +127,41 @@ fn idle_workers_that_are_killed() {
     until(|| all().is_ok());
 }
 
+/// Where a worker counts how often each task was begun.
+static BEGUN: std::sync::OnceLock<Array<u32>> = std::sync::OnceLock::new();
+
 /// Kills a worker after each of many delays, from before its task begins until behind its end.
 fn killed_at_any_time(rerun: Rerun, rounds: u64, mut dice: Dice) {
     let tasks = 24;
     let (mut failed, mut again) = (0, 0);
     for round in 0..rounds {
         let pids = Queue::<u32>::new(1024).unwrap();
-        let begin = |pids: Queue<u32>| pids.push(std::process::id()).unwrap();
-        let pool = Pool::builder().workers(2).rerun(rerun).initializer(begin, pids.clone()).build().unwrap();
+        let begin = |(pids, begun): (Queue<u32>, Array<u32>)| {
+            drop(BEGUN.set(begun));
+            pids.push(std::process::id()).unwrap();
+        };
+        let begun = Array::<u32>::new(tasks).unwrap();
+        let pool = Pool::builder()
+            .workers(2)
+            .rerun(rerun)
+            .initializer(begin, (pids.clone(), begun.clone()))
+            .build()
+            .unwrap();
         let victim = pids.pop().unwrap();
         let fd =
             pidfd_open(Pid::from_raw(victim as i32).unwrap(), rustix::process::PidfdFlags::empty()).unwrap();
-        let begun = Array::<u32>::new(tasks).unwrap();
-        let work = |(index, begun, len): (usize, Array<u32>, usize)| {
-            begun.update(index, |count| *count += 1).unwrap();
+        let work = |(index, len): (usize, usize)| {
+            BEGUN.get().unwrap().update(index, |count| *count += 1).unwrap();
             let mut sum = index as u64;
-            for n in 0..2000 {
+            for n in 0..40_000 {
                 sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(n));
             }
             (std::process::id(), vec![sum; len])
         };
         let delay = Duration::from_nanos(dice.below(600_000));
         let lens: Vec<usize> = (0..tasks).map(|_| if dice.below(4) == 0 { 500 } else { 1 }).collect();
-        let handles: Vec<_> = (0..tasks)
-            .map(|index| pool.apply_async(work, (index, begun.clone(), lens[index])).unwrap())
-            .collect();
+        let handles: Vec<_> =
+            (0..tasks).map(|index| pool.apply_async(work, (index, lens[index])).unwrap()).collect();
         let start = std::time::Instant::now();
         while start.elapsed() < delay {
             std::hint::spin_loop();
