@@ -2,6 +2,8 @@
 
 mod done;
 mod lock;
+#[cfg(feature = "process")]
+mod pool;
 mod queue;
 mod segment;
 #[cfg(feature = "process")]
@@ -11,6 +13,8 @@ mod task;
 
 pub use done::DoneError;
 pub use lock::LockError;
+#[cfg(feature = "process")]
+pub use pool::PoolError;
 pub(crate) use queue::Stop;
 pub use queue::{PopError, PushError};
 pub use segment::SegmentError;

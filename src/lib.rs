@@ -130,7 +130,7 @@ pub use crate::{
 };
 
 #[cfg(all(feature = "process", not(loom)))]
-pub use crate::error::{SpawnError, TaskError};
+pub use crate::error::{PoolError, SpawnError, TaskError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

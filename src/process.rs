@@ -20,6 +20,7 @@
 //!
 //! - [`Process`]: a child and its result; [`Builder`]: how to start one
 //! - [`Child`]: a child, whatever its result; [`active_children`]: all of them
+//! - [`Pool`]: processes that are handed tasks; [`PoolBuilder`], [`TaskHandle`], [`Imap`]
 //! - [`Parent`], from [`parent_process`]: the process that started this one
 //! - [`current_name`]: what this process is called; [`cpu_count`]: how many it can make use of
 //!
@@ -59,6 +60,7 @@ mod call;
 mod child;
 mod control;
 mod current;
+mod pool;
 mod register;
 mod start;
 
@@ -72,6 +74,7 @@ use serde::de::DeserializeOwned;
 pub use self::builder::Builder;
 pub use self::child::Child;
 pub use self::current::{Parent, cpu_count, current_name, parent_process};
+pub use self::pool::{Imap, ImapUnordered, Pool, PoolBuilder, Rerun, TaskHandle};
 
 use self::call::Answer;
 use self::control::{Control, State};

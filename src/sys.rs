@@ -2,6 +2,7 @@
 //!
 //! - [`barrier`]: a pair of memory barriers, one of which costs nothing
 //! - `child`: what a process does to itself when it begins as a child, and when it ends
+//! - `bell`: a descriptor that one thread rings for another
 //! - [`clock`]: monotonic deadlines, the time of day
 //! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
 //! - [`fork`]: noticing a fork without exec, and giving the child open files of its own
@@ -15,6 +16,8 @@
 //! - [`watching`]: what other processes are, and where they sleep
 
 pub(crate) mod barrier;
+#[cfg(feature = "process")]
+pub(crate) mod bell;
 #[cfg(feature = "process")]
 pub(crate) mod child;
 pub(crate) mod clock;

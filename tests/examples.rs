@@ -99,3 +99,20 @@ fn pipe_adder() {
 fn greeters() {
     assert_eq!(lines("greeters"), ["put_1: nice to meet you", "put_2: hello"]);
 }
+
+#[test]
+fn pool() {
+    let results = "[1, 65536, 43046721]";
+    assert_eq!(lines("pool"), ["map", "callbacks", "tuples"].map(|what| format!("{what}: {results}")));
+}
+
+#[test]
+fn sleepy_pool() {
+    let lines = lines("sleepy_pool");
+    let at = |line: &str| lines.iter().position(|other| other == line).unwrap();
+    let first_end = at("task 0 is done");
+    assert!((0..4).all(|task| at(&format!("task {task} starts")) < first_end), "{lines:?}");
+    assert!(at("task 4 starts") > first_end, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.ends_with("is done")).count(), 5);
+    assert_eq!(lines.last().unwrap(), "All subprocesses done!");
+}

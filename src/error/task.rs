@@ -23,6 +23,32 @@ pub enum TaskError {
         /// Its exit code.
         code: i32,
     },
+    /// The arguments could not be encoded.
+    Encode {
+        /// What the encoder says.
+        source: Source,
+    },
+    /// The worker could not decode the arguments.
+    Arguments(String),
+    /// The iterator of the arguments panicked with this message.
+    InputPanicked(String),
+    /// The function does not lie in this process's executable but in a shared library, which workers would not have.
+    NotInExecutable,
+    /// It cannot be done like that.
+    InvalidOption {
+        /// Which of the options.
+        option: &'static str,
+        /// What may be.
+        allowed: &'static str,
+    },
+    /// The pool is closed, and takes no more tasks.
+    Closed,
+    /// The pool was terminated before there was a result.
+    Terminated,
+    /// The pool has ended because its workers cannot begin; why.
+    Broken(String),
+    /// The result was there, and has been given.
+    AlreadyTaken,
     /// The function returned something that could not be encoded.
     Unencodable(String),
     /// What the function returned could not be decoded here.
@@ -59,6 +85,17 @@ impl fmt::Display for TaskError {
             Self::Exited { code } => {
                 write!(f, "the process ended with exit code {code} before the function returned")
             }
+            Self::Encode { .. } => f.write_str("the arguments could not be encoded"),
+            Self::Arguments(message) => write!(f, "the worker could not decode the arguments: {message}"),
+            Self::InputPanicked(message) => write!(f, "the iterator of the arguments panicked: {message}"),
+            Self::NotInExecutable => f.write_str(
+                "the function lies in a shared library, and workers start from the executable: link it statically",
+            ),
+            Self::InvalidOption { option, allowed } => write!(f, "{option}: {allowed}"),
+            Self::Closed => f.write_str("the pool is closed"),
+            Self::Terminated => f.write_str("the pool was terminated"),
+            Self::Broken(why) => write!(f, "the pool's workers cannot begin: {why}"),
+            Self::AlreadyTaken => f.write_str("the result has been given already"),
             Self::Unencodable(message) => write!(f, "what the function returned could not be encoded: {message}"),
             Self::Undecodable { .. } => f.write_str("what the function returned could not be decoded"),
             Self::Unknown => f.write_str(
@@ -73,7 +110,7 @@ impl fmt::Display for TaskError {
 impl core::error::Error for TaskError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Undecodable { source } => Some(&**source),
+            Self::Undecodable { source } | Self::Encode { source } => Some(&**source),
             Self::Os { source, .. } => Some(source),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -185,6 +185,21 @@ pub(super) struct Launched {
 }
 
 impl Launched {
+    /// The process.
+    pub(super) fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Can be read when the child has its arguments, and need not be waited for.
+    pub(super) fn ready(&self) -> BorrowedFd<'_> {
+        self.ready.as_fd()
+    }
+
+    /// Whether it can.
+    pub(super) fn is_ready(&self) -> bool {
+        pidfd::has_ended(&self.ready).unwrap_or(false)
+    }
+
     /// Waits until the child has its arguments.
     pub(super) fn wait(self) -> Result<(Child, Control), SpawnError> {
         match self.has_begun() {

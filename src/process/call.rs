@@ -49,6 +49,16 @@ impl Call {
         })
     }
 
+    /// As words, for who has no encoder.
+    pub(super) fn to_words(self) -> [u64; 2] {
+        [self.invoke, self.function]
+    }
+
+    /// The call that these are the words of.
+    pub(super) fn from_words([invoke, function]: [u64; 2]) -> Self {
+        Self { invoke, function }
+    }
+
     /// Makes the call. `begun` is called when the arguments are there, and not if they never are. `None`: these are no places in
     /// this executable's code.
     ///

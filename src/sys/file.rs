@@ -144,6 +144,14 @@ fn available_memory() -> u64 {
     text.lines().filter_map(field).reduce(u64::saturating_add).unwrap_or(u64::MAX)
 }
 
+/// Gives back the memory of a part of a file, which reads as zeros from then on.
+#[cfg(feature = "process")]
+pub(crate) fn punch(file: impl AsFd, at: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::FallocateFlags;
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(rustix::fs::fallocate(file, flags, at, len)?)
+}
+
 /// Sets the permission bits, whatever the umask.
 pub(crate) fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
     Ok(fchmod(file, Mode::from_raw_mode(mode))?)

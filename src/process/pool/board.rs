@@ -1,0 +1,374 @@
+//! The board between a pool and its workers: tasks go up in slots, workers take them there and leave the results in their place.
+//!
+//! A slot's word is `{ticket:44 | worker:16 | state:4}`:
+//!
+//! | word | meaning | who moves it |
+//! |---|---|---|
+//! | FREE | nothing | the pool, which fills the slot, to `t`, READY |
+//! | `t`, READY | a task that nobody has | a worker, by a CAS to `t`, `w`, CLAIMED: **from here on the task is its** |
+//! | `t`, `w`, CLAIMED | worker `w` is at it | the worker, when its result lies there, to `t`, `w`, DONE: **the commit of the result**. The pool, when the worker has ended, to FREE: the task has failed, or goes up once more |
+//! | `t`, `w`, DONE | its result | the pool, which has copied it, to FREE |
+//!
+//! So a worker that is killed at any instruction leaves READY (the task was not its), CLAIMED (this task, and no other, was
+//! cut short) or DONE (the result counts). The pool looks through all slots when a worker has ended; what else a worker leaves are
+//! hints:
+//!
+//! - `order` is a ring of the READY slots, in the pool's order, `{ticket:44 | slot:20}`; `tail` is where the pool goes on. `head` is not
+//!   beyond the first that is READY; it may lie behind, when its mover was killed, and then whoever comes next moves it on.
+//! - `done` has a bit for each slot that became DONE. One that a killed worker has not set, the pool's look finds.
+//!
+//! The pool never takes a slot from a worker that lives, and is itself one process: its death ends the workers.
+
+#![allow(unsafe_code)]
+
+mod claim;
+
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use crate::cell::Array;
+use crate::error::SegmentError;
+use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::Cells;
+use crate::raw::event_word::{EVERYBODY, EventWord};
+use crate::raw::line::Line;
+use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::raw::words::{self, WORD};
+use crate::segment::Segment;
+use crate::segment::object::Object;
+use crate::sys::barrier;
+
+/// An event on cache lines of its own.
+#[repr(C)]
+struct Bell {
+    word: EventWord,
+    _unused: [u32; 31],
+}
+
+/// What lies in front of the hints and the slots.
+#[repr(C)]
+struct State {
+    tail: Line,
+    head: Line,
+    /// Not 0 when no more tasks come.
+    stop: Line,
+    /// Workers sleep on it.
+    tasks: Bell,
+    /// The pool sleeps on it.
+    results: Bell,
+}
+
+const _: () = assert!(size_of::<State>() == 5 * LINE);
+
+// SAFETY: atomics, and bytes that nobody looks at.
+unsafe impl Cells for State {}
+
+/// Bytes of two cache lines, which processors fetch together.
+const LINE: usize = 128;
+const LINE_WORDS: usize = LINE / WORD;
+
+/// Words of a slot: its word, the note in front of the contents, the contents.
+const SLOT_WORDS: usize = 4 * LINE_WORDS;
+const NOTE_WORDS: usize = 4;
+const BODY_AT: usize = 1 + NOTE_WORDS;
+
+/// So many bytes of contents have room in a slot.
+pub(super) const BODY: usize = (SLOT_WORDS - BODY_AT) * WORD;
+
+/// What a task or a result says of itself, and how long it is.
+pub(super) type Note = [u64; NOTE_WORDS];
+
+const STATE_BITS: u32 = 4;
+const WORKER_BITS: u32 = 16;
+const SLOT_BITS: u32 = STATE_BITS + WORKER_BITS;
+const TICKETS: u64 = 1 << (64 - SLOT_BITS);
+
+/// As many slots as a board may have.
+const MOST_SLOTS: usize = 1 << SLOT_BITS;
+
+const READY: u64 = 1;
+const CLAIMED: u64 = 2;
+const DONE: u64 = 3;
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    Claimed {
+        ticket: u64,
+        worker: u32,
+    },
+    Done {
+        ticket: u64,
+        worker: u32,
+    },
+    /// A task that nobody has, nothing, or nonsense.
+    Other,
+}
+
+/// A task in a worker's hands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) slot: usize,
+    ticket: u64,
+}
+
+fn word(ticket: u64, worker: u32, state: u64) -> u64 {
+    ticket << SLOT_BITS | u64::from(worker) << STATE_BITS | state
+}
+
+/// One process's way to the board.
+pub(super) struct Board {
+    array: Array<u64>,
+    state: NonNull<State>,
+    /// Of the results, one bit for each slot.
+    done: NonNull<[AtomicU64]>,
+    order: NonNull<[AtomicU64]>,
+    /// How far each worker is.
+    stages: NonNull<[AtomicU64]>,
+    slots: NonNull<[AtomicU64]>,
+    spin: Spin,
+}
+
+// SAFETY: the pointers are to atomics in the mapping that `array` keeps alive.
+unsafe impl Send for Board {}
+// SAFETY: as above.
+unsafe impl Sync for Board {}
+
+/// Where the parts lie, in words.
+#[derive(Clone, Copy)]
+struct Layout {
+    done: usize,
+    order: usize,
+    stages: usize,
+    slots: usize,
+    end: usize,
+}
+
+impl Layout {
+    fn new(slots: usize, workers: usize) -> Self {
+        let lines = |words: usize| words.next_multiple_of(LINE_WORDS);
+        let done = size_of::<State>() / WORD;
+        let order = done + lines(slots / 64);
+        let stages = order + lines(slots);
+        let slots_at = stages + lines(workers);
+        Self { done, order, stages, slots: slots_at, end: slots_at + slots * SLOT_WORDS }
+    }
+}
+
+impl Board {
+    /// Makes one, of so many slots: a power of two from 64 on.
+    pub(super) fn create(slots: usize, workers: usize) -> Result<Self, SegmentError> {
+        // Some words for the way to the first full line.
+        let words = Layout::new(slots, workers).end + LINE_WORDS;
+        // Those that have ended hold their places until somebody needs them.
+        let participants = (workers as u32 + 8).min(u32::from(u16::MAX));
+        let tables = u64::from(participants) * 256 + (16 << 10);
+        let segment = Segment::options()
+            .participants(participants)
+            .objects(1)
+            .create_anonymous(tables + (words * WORD) as u64)?;
+        let array = segment.add::<Array<u64>>("board", words)?;
+        Self::attach(array, slots, workers).ok_or(SegmentError::NoSpace { needed: words as u64 })
+    }
+
+    /// The handle that a worker's begins with.
+    pub(super) fn array(&self) -> Array<u64> {
+        self.array.clone()
+    }
+
+    /// Finds the parts of a board; `None` where this is none of that size.
+    pub(super) fn attach(array: Array<u64>, slots: usize, workers: usize) -> Option<Self> {
+        if !slots.is_power_of_two() || !(64..=MOST_SLOTS).contains(&slots) || workers >= 1 << WORKER_BITS {
+            return None;
+        }
+        barrier::register();
+        let layout = Layout::new(slots, workers);
+        // Behind the array's lock. It begins on a page in every process, so a line of one is a line of all.
+        let lock = size_of::<crate::raw::mutex::State>();
+        let all = array.region().words_from(lock as u64);
+        let to_line = all.as_ptr().align_offset(LINE);
+        let words = all.get(to_line..to_line + layout.end)?;
+        let state = array.region().state_at::<State>((lock + to_line * WORD) as u64);
+        let part = |from: usize, len: usize| Some(NonNull::from(words.get(from..from + len)?));
+        Some(Self {
+            state: NonNull::from(state),
+            done: part(layout.done, slots / 64)?,
+            order: part(layout.order, slots)?,
+            stages: part(layout.stages, workers)?,
+            slots: part(layout.slots, slots * SLOT_WORDS)?,
+            spin: Spin::default(),
+            array,
+        })
+    }
+
+    fn state(&self) -> &State {
+        // SAFETY: taken from a reference into the mapping, which `self.array` keeps mapped.
+        unsafe { self.state.as_ref() }
+    }
+
+    fn done(&self) -> &[AtomicU64] {
+        // SAFETY: as in `state`.
+        unsafe { self.done.as_ref() }
+    }
+
+    fn order(&self) -> &[AtomicU64] {
+        // SAFETY: as in `state`.
+        unsafe { self.order.as_ref() }
+    }
+
+    /// A slot's word, and what is behind it.
+    fn slot(&self, slot: usize) -> Option<(&AtomicU64, &[AtomicU64])> {
+        // SAFETY: as in `state`.
+        let slots = unsafe { self.slots.as_ref() };
+        slots.get(slot * SLOT_WORDS..(slot + 1) * SLOT_WORDS)?.split_first()
+    }
+
+    fn stage(&self, worker: u32) -> Option<&AtomicU64> {
+        // SAFETY: as in `state`.
+        unsafe { self.stages.as_ref() }.get(worker as usize)
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        self.order().len()
+    }
+
+    fn write(&self, slot: usize, note: &Note, body: &[u8]) {
+        if let Some((_, rest)) = self.slot(slot) {
+            let (head, contents) = rest.split_at(NOTE_WORDS);
+            for (word, value) in head.iter().zip(note) {
+                word.store(*value, Ordering::Relaxed);
+            }
+            words::store(contents, &body[..body.len().min(BODY)]);
+        }
+    }
+
+    /// The note of a slot.
+    pub(super) fn note(&self, slot: usize) -> Note {
+        let mut note = Note::default();
+        if let Some((_, rest)) = self.slot(slot) {
+            for (value, word) in note.iter_mut().zip(rest) {
+                *value = word.load(Ordering::Relaxed);
+            }
+        }
+        note
+    }
+
+    /// Appends so many bytes of a slot's contents, as far as there are any.
+    pub(super) fn read(&self, slot: usize, len: usize, into: &mut Vec<u8>) {
+        let len = len.min(BODY);
+        let Some((_, rest)) = self.slot(slot) else { return };
+        into.reserve(len);
+        let space: &mut [MaybeUninit<u8>] = &mut into.spare_capacity_mut()[..len];
+        words::load(&rest[NOTE_WORDS..], space);
+        // SAFETY: `load` has filled so many bytes of the spare capacity.
+        unsafe { into.set_len(into.len() + len) };
+    }
+}
+
+/// The pool's side. One thread at a time.
+impl Board {
+    /// The ticket that follows.
+    pub(super) fn ticket_behind(ticket: u64) -> u64 {
+        (ticket + 1) % TICKETS
+    }
+
+    /// Puts a task up, in a slot that is free, as the `ticket`-th. Tickets follow each other without gaps.
+    pub(super) fn put(&self, slot: usize, ticket: u64, note: &Note, body: &[u8]) {
+        self.make_room(ticket);
+        self.write(slot, note, body);
+        let Some((task, _)) = self.slot(slot) else { return };
+        // ORDER: Release pairs with the Acquire in `try_claim`: who finds the task finds its contents.
+        task.store(word(ticket, 0, READY), Ordering::Release);
+        let place = ticket as usize & (self.slots() - 1);
+        self.order()[place].store(ticket << SLOT_BITS | slot as u64, Ordering::Relaxed);
+        // ORDER: Release pairs with the Acquire in `try_claim`: the entry of `order` and the slot's word are there.
+        self.state().tail.word.store(Self::ticket_behind(ticket), Ordering::Release);
+    }
+
+    /// Moves `head` on until the ring of hints has room for one more. A slot is free, so not all in the ring are READY.
+    fn make_room(&self, ticket: u64) {
+        for _ in 0..=self.slots() {
+            let head = self.state().head.word.load(Ordering::Acquire);
+            if ticket.wrapping_sub(head) % TICKETS < self.slots() as u64 {
+                return;
+            }
+            self.pass(head);
+        }
+    }
+
+    /// Wakes workers for so many new tasks.
+    pub(super) fn call_workers(&self, count: usize) {
+        self.state().tasks.word.notify(u32::try_from(count).unwrap_or(EVERYBODY));
+    }
+
+    /// What a slot holds.
+    pub(super) fn look(&self, slot: usize) -> View {
+        // ORDER: Acquire pairs with the Release in `finish`: the result is there.
+        let word = self.slot(slot).map_or(0, |(word, _)| word.load(Ordering::Acquire));
+        let (ticket, worker) = (word >> SLOT_BITS, (word >> STATE_BITS) as u32 & ((1 << WORKER_BITS) - 1));
+        match word & ((1 << STATE_BITS) - 1) {
+            CLAIMED => View::Claimed { ticket, worker },
+            DONE => View::Done { ticket, worker },
+            _ => View::Other,
+        }
+    }
+
+    /// Frees a slot whose result has been copied, or whose worker has ended.
+    pub(super) fn free(&self, slot: usize) {
+        if let Some((word, _)) = self.slot(slot) {
+            // ORDER: relaxed; only the pool fills it again.
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until there are results, or `is_over`.
+    pub(super) fn wait_for_results(&self, is_over: impl Fn() -> bool) {
+        let look = || {
+            let some = self.done().iter().any(|bits| bits.load(Ordering::Relaxed) != 0);
+            (some || is_over()).then_some(())
+        };
+        let event = &self.state().results.word;
+        wait_for(event, Sleepers::One, Patience::Forever, &self.spin, look, || {});
+    }
+
+    /// Wakes who waits for results.
+    pub(super) fn call_pool(&self) {
+        self.state().results.word.notify(EVERYBODY);
+    }
+
+    /// The slots that became DONE, each once.
+    pub(super) fn take_done(&self, mut with: impl FnMut(usize)) {
+        for (index, bits) in self.done().iter().enumerate() {
+            if bits.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            // ORDER: Acquire pairs with the Release in `finish`: the slots' words are there.
+            let mut rest = bits.swap(0, Ordering::Acquire);
+            while rest != 0 {
+                with(index * 64 + rest.trailing_zeros() as usize);
+                rest &= rest - 1;
+            }
+        }
+    }
+
+    /// No more tasks come: workers that find none end.
+    pub(super) fn stop(&self) {
+        // ORDER: Release pairs with the Acquire in `claim`.
+        self.state().stop.word.store(1, Ordering::Release);
+        self.state().tasks.word.notify(EVERYBODY);
+    }
+
+    /// How far a worker is; 0 before it has said anything.
+    pub(super) fn stage_of(&self, worker: u32) -> u64 {
+        // ORDER: Acquire pairs with the Release in `set_stage`.
+        self.stage(worker).map_or(0, |stage| stage.load(Ordering::Acquire))
+    }
+
+    /// Says how far a worker is.
+    pub(super) fn set_stage(&self, worker: u32, to: u64) {
+        if let Some(stage) = self.stage(worker) {
+            // ORDER: Release pairs with the Acquire in `stage_of`.
+            stage.store(to, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Tasks and results as bytes: what lies in a slot of the board, or behind it in the overflow file.
+//!
+//! A task is a chunk of items for one function: `{length:32 | encoding}` of each. Its result is `{what:8 | length:32 | bytes}` of each,
+//! in the same order.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::board::Note;
+use crate::error::TaskError;
+use crate::process::call::{self, Answer, Call};
+
+const RETURNED: u8 = 0;
+const PANICKED: u8 = 1;
+const UNDECODABLE: u8 = 2;
+const UNENCODABLE: u8 = 3;
+
+/// In the last word of a note: the contents lie in the overflow file.
+const IS_OVERFLOW: u64 = 1 << 63;
+
+/// Where contents lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the slot.
+    Here,
+    /// In the overflow file, from there on.
+    Overflow(u64),
+}
+
+/// The note of contents that are so long. A task says which function it is for, where it fits into the slot; see `Note`.
+pub(super) fn note(call: Option<Call>, len: usize, place: Place) -> Note {
+    let [invoke, function] = call.map_or([0; 2], Call::to_words);
+    match place {
+        Place::Here => [invoke, function, len as u64, 0],
+        Place::Overflow(offset) => [invoke, function, len as u64, offset | IS_OVERFLOW],
+    }
+}
+
+/// What a note says: the function, how long the contents are, and where.
+pub(super) fn read_note(note: Note) -> (Call, u64, Place) {
+    let [invoke, function, len, place] = note;
+    let place = if place & IS_OVERFLOW == 0 { Place::Here } else { Place::Overflow(place & !IS_OVERFLOW) };
+    (Call::from_words([invoke, function]), len, place)
+}
+
+/// Appends an item to a task.
+pub(super) fn add_item<A: Serialize>(task: &mut Vec<u8>, item: &A) -> Result<(), TaskError> {
+    let error = |source| TaskError::Encode { source };
+    let start = task.len();
+    let mut bytes = core::mem::take(task);
+    bytes.extend([0; 4]);
+    *task = postcard::to_extend(item, bytes).map_err(|source| error(source.into()))?;
+    let len = u32::try_from(task.len() - start - 4).map_err(|source| error(source.into()))?;
+    task[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    Ok(())
+}
+
+fn split_length(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(u32::from_le_bytes(*len) as usize)
+}
+
+/// In a worker: calls the function with each item of a task, and writes the results down.
+///
+/// # Safety
+/// The call is what [`Call::of`] has made in a process of this same build.
+#[allow(unsafe_code)]
+pub(super) unsafe fn work(call: Call, mut items: &[u8], results: &mut Vec<u8>) {
+    while let Some((item, rest)) = split_length(items) {
+        items = rest;
+        // SAFETY: the caller's word.
+        match unsafe { call.run(item, &mut || {}) } {
+            Some(Answer::Returned(bytes)) => add_result(results, RETURNED, &bytes),
+            Some(Answer::Panicked(message)) => add_result(results, PANICKED, message.as_bytes()),
+            Some(Answer::Undecodable(message)) => add_result(results, UNDECODABLE, message.as_bytes()),
+            Some(Answer::Unencodable(message)) => add_result(results, UNENCODABLE, message.as_bytes()),
+            None => add_result(results, UNDECODABLE, b"the function lies outside of the executable"),
+        }
+    }
+}
+
+fn add_result(results: &mut Vec<u8>, what: u8, bytes: &[u8]) {
+    match u32::try_from(bytes.len()) {
+        Ok(len) => {
+            results.push(what);
+            results.extend(len.to_le_bytes());
+            results.extend(bytes);
+        }
+        Err(_) => add_result(results, UNENCODABLE, b"4 GiB and more"),
+    }
+}
+
+/// What a worker sends in place of results that it cannot hand over.
+pub(super) fn refuse(items: usize, message: &str) -> Vec<u8> {
+    let mut results = Vec::new();
+    (0..items).for_each(|_| add_result(&mut results, UNENCODABLE, message.as_bytes()));
+    results
+}
+
+/// How many items a task has.
+pub(super) fn count(mut items: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some((_, rest)) = split_length(items) {
+        items = rest;
+        count += 1;
+    }
+    count
+}
+
+/// In the pool: the next result; `None` where the bytes make none.
+pub(super) fn next_result<'a>(results: &mut &'a [u8]) -> Option<Result<&'a [u8], TaskError>> {
+    let (what, rest) = results.split_first()?;
+    let (bytes, rest) = split_length(rest)?;
+    *results = rest;
+    let text = || String::from_utf8_lossy(bytes).into_owned();
+    Some(match *what {
+        RETURNED => Ok(bytes),
+        PANICKED => Err(TaskError::TaskPanicked(text())),
+        UNDECODABLE => Err(TaskError::Arguments(text())),
+        UNENCODABLE => Err(TaskError::Unencodable(text())),
+        _ => return None,
+    })
+}
+
+/// A result as its type. A panic of its decoder is an error as well.
+pub(super) fn decode<R: DeserializeOwned>(outcome: Result<&[u8], TaskError>) -> Result<R, TaskError> {
+    let bytes = outcome?;
+    match catch_unwind(AssertUnwindSafe(|| call::decode(bytes))) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(message)) => Err(TaskError::Undecodable { source: message.into() }),
+        Err(panic) => Err(TaskError::Undecodable { source: call::message(panic).into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_and_its_results() {
+        let mut task = Vec::new();
+        for item in ["a", "bb", ""] {
+            add_item(&mut task, &item).unwrap();
+        }
+        assert_eq!(count(&task), 3);
+        let call =
+            Call::of(|text: String| if text.is_empty() { panic!("empty") } else { text.len() }).unwrap();
+        let mut results = Vec::new();
+        // SAFETY: made in this very process.
+        #[allow(unsafe_code)]
+        unsafe {
+            work(call, &task, &mut results)
+        };
+        let mut rest = &*results;
+        let mut next = || decode::<usize>(next_result(&mut rest).unwrap());
+        assert_eq!((next().unwrap(), next().unwrap()), (1, 2));
+        assert!(matches!(next(), Err(TaskError::TaskPanicked(message)) if message == "empty"));
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn damaged_bytes_end_without_a_panic() {
+        let mut results = Vec::new();
+        add_result(&mut results, RETURNED, &[7; 20]);
+        for len in 0..results.len() {
+            assert!(next_result(&mut &results[..len]).is_none());
+            let _ = count(&results[..len]);
+        }
+        results[0] = 9;
+        assert!(next_result(&mut &*results).is_none());
+    }
+
+    #[test]
+    fn notes() {
+        let call = Call::of(|x: u8| x).unwrap();
+        for place in [Place::Here, Place::Overflow(0), Place::Overflow(1 << 62)] {
+            assert_eq!(read_note(note(Some(call), 12, place)), (call, 12, place));
+        }
+    }
+}
