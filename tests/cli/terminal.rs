@@ -35,8 +35,18 @@ fn line(arguments: &[&str]) -> String {
 }
 
 fn script_of(line: &str) -> Child {
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--flush", "--command", line, "/dev/null"]);
+    // Who runs the tests in the background may have Ctrl-C ignored, and so would the command.
+    let mut script = Command::new("env");
+    script.args([
+        "--default-signal=INT",
+        "script",
+        "--quiet",
+        "--return",
+        "--flush",
+        "--command",
+        line,
+        "/dev/null",
+    ]);
     let script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     script.expect("`script` of util-linux is needed to test the command at a terminal")
 }
