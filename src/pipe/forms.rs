@@ -190,7 +190,7 @@ macro_rules! receiving_forms {
                 self.reader().is_ready($crate::raw::patience::Patience::None)
             }
 
-            /// The same, waiting for it no longer than `timeout`. See [`wait`](crate::pipe::wait) for several at once.
+            /// The same, waiting for it no longer than `timeout`. See [`wait`](crate::pipe::wait()) for several at once.
             pub fn poll_timeout(&mut self, timeout: core::time::Duration) -> bool {
                 self.reader().is_ready($crate::raw::patience::Patience::For(timeout))
             }

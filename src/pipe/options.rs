@@ -8,7 +8,7 @@ use crate::layout::header::Tables;
 use crate::queue::bytes::{self, Consumer, Producer};
 use crate::segment::Segment;
 
-/// How to make a pipe; see [`options`](super::options).
+/// How to make a pipe; see [`options`](super::options()).
 ///
 /// ```
 /// use breezeway::pipe;

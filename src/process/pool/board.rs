@@ -33,6 +33,7 @@ use crate::raw::Cells;
 use crate::raw::event_word::{EVERYBODY, EventWord};
 use crate::raw::line::Line;
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
+use crate::raw::tally::Tally;
 use crate::raw::words::{self, WORD};
 use crate::segment::Segment;
 use crate::segment::object::Object;
@@ -42,7 +43,9 @@ use crate::sys::barrier;
 #[repr(C)]
 struct Bell {
     word: EventWord,
-    _unused: [u32; 31],
+    _unused: u32,
+    tally: Tally,
+    _unused_too: [u64; 12],
 }
 
 /// What lies in front of the hints and the slots.
@@ -327,8 +330,8 @@ impl Board {
             let some = self.done().iter().any(|bits| bits.load(Ordering::Relaxed) != 0);
             (some || is_over()).then_some(())
         };
-        let event = &self.state().results.word;
-        wait_for(event, Sleepers::One, Patience::Forever, &self.spin, look, || {});
+        let Bell { word, tally, .. } = &self.state().results;
+        wait_for((word, tally), Sleepers::One, Patience::Forever, &self.spin, look, || {});
     }
 
     /// Wakes who waits for results.

@@ -1,6 +1,6 @@
 //! The workers' side of the board: claiming tasks, and leaving results.
 
-use super::{Board, CLAIMED, Claim, DONE, MOST_SLOTS, Note, READY, SLOT_BITS, word};
+use super::{Bell, Board, CLAIMED, Claim, DONE, MOST_SLOTS, Note, READY, SLOT_BITS, word};
 use crate::primitive::Ordering;
 use crate::raw::patience::{Patience, Sleepers, wait_for};
 
@@ -11,8 +11,8 @@ impl Board {
         // ORDER: Acquire pairs with the Release in `stop`.
         let is_over = || self.state().stop.word.load(Ordering::Acquire) != 0;
         let look = || self.try_claim(worker).map(Some).or_else(|| is_over().then_some(None));
-        let event = &self.state().tasks.word;
-        wait_for(event, Sleepers::Many, Patience::Forever, &self.spin, look, || {}).flatten()
+        let Bell { word, tally, .. } = &self.state().tasks;
+        wait_for((word, tally), Sleepers::Many, Patience::Forever, &self.spin, look, || {}).flatten()
     }
 
     fn try_claim(&self, worker: u32) -> Option<Claim> {
