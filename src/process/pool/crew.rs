@@ -153,7 +153,7 @@ impl Crew {
         let mut desk = lock(&inner.desk);
         match stage {
             Stage::Working => self.stillborn = 0,
-            Stage::Beginning => self.stillborn += 1,
+            Stage::Beginning => self.stillborn = self.stillborn.saturating_add(1),
             Stage::Failed { len } => {
                 self.complaint = Some(desk.last_words(number, len));
                 self.stillborn = usize::MAX;
