@@ -106,7 +106,8 @@ impl Condvar {
 
     /// Waits while the condition is true; it is looked at with the mutex locked, before the first wait too.
     ///
-    /// The guard's `recovered()` says whether a holder of the mutex died while this waited.
+    /// The guard's `recovered()` says whether a holder of the mutex died while this waited, unless another locker was told of it
+    /// meanwhile.
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait).
@@ -161,7 +162,7 @@ impl Condvar {
         end: Option<Instant>,
         mut condition: impl FnMut() -> bool,
     ) -> Result<(G, WaitTimeoutResult), LockError> {
-        let mut recovered = guard.recovered();
+        let is_known = guard.recovered();
         let mut is_over = false;
         while condition() {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
@@ -171,12 +172,11 @@ impl Condvar {
             }
             guard = self.wait_within(guard, left.map_or(Patience::Forever, Patience::For))?.0;
             if guard.recovered() {
-                // Until the caller is told, others are to be, and so they are where the caller never is.
+                // The caller is told in the end, or who locks the mutex before that is: also where this comes to no end.
                 guard.remember();
-                recovered = true;
             }
         }
-        if recovered {
+        if is_known || guard.recovered() {
             guard.tell();
         }
         Ok((guard, WaitTimeoutResult(is_over)))
