@@ -22,6 +22,7 @@
 //! - [`Child`]: a child, whatever its result; [`active_children`]: all of them
 //! - [`Pool`]: processes that are handed tasks; [`PoolBuilder`], [`TaskHandle`], [`Imap`]
 //! - [`Parent`], from [`parent_process`]: the process that started this one
+//! - [`wait()`]: for several processes and receiving ends at once
 //! - [`current_name`]: what this process is called; [`cpu_count`]: how many it can make use of
 //!
 //! # How a child begins
@@ -67,6 +68,7 @@ mod start;
 use core::marker::PhantomData;
 use std::fmt;
 use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,6 +77,7 @@ pub use self::builder::Builder;
 pub use self::child::Child;
 pub use self::current::{Parent, cpu_count, current_name, parent_process};
 pub use self::pool::{Imap, ImapUnordered, Pool, PoolBuilder, Rerun, TaskHandle};
+pub use crate::pipe::{Waitable, wait};
 
 use self::call::Answer;
 use self::control::{Control, State};
@@ -162,6 +165,13 @@ impl<R> Deref for Process<R> {
 
     fn deref(&self) -> &Child {
         &self.child
+    }
+}
+
+/// Its [sentinel](Child::sentinel): so it can be [waited for](wait()) among others.
+impl<R> AsFd for Process<R> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.sentinel()
     }
 }
 

@@ -10,7 +10,8 @@ const FLOORS: &[&[&str]] = &[
     &["raw"],
     &["segment"],
     &["cell", "queue", "sync"],
-    &["pipe", "process"],
+    &["pipe"],
+    &["process"],
     &["inspect"],
     &["bench"],
 ];

@@ -18,3 +18,5 @@ mod ends;
 mod family;
 #[path = "process/results.rs"]
 mod results;
+#[path = "process/waiting.rs"]
+mod waiting;

@@ -13,8 +13,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::poll;
 use crate::sys::process::has_many_cpus;
 
-/// What can be waited for by [`wait`]: the receiving ends of pipes, and whatever has a file: sockets, a process's sentinel. A file is
-/// ready when it has something to read or is at its end; a pidfd, when its process has ended.
+/// What can be waited for by [`wait`]: the receiving ends of pipes, and whatever has a file: processes, by their
+/// sentinels; sockets. A file is ready when it has something to read or is at its end; a process, when it has ended.
 pub trait Waitable: sealed::Sealed {}
 
 impl<W: sealed::Sealed + ?Sized> Waitable for W {}
@@ -80,13 +80,32 @@ const LONGEST: Duration = Duration::from_millis(16);
 ///
 /// use breezeway::pipe;
 ///
-/// let (mut a_tx, mut a) = pipe::simplex::<u32>()?;
+/// let (a_tx, mut a) = pipe::simplex::<u32>()?;
 /// let (mut b_tx, mut b) = pipe::simplex::<String>()?;
 /// assert!(pipe::wait(&mut [&mut a, &mut b], Duration::from_millis(1)).is_empty());
 /// b_tx.send("breeze".to_owned())?;
 /// assert_eq!(pipe::wait(&mut [&mut a, &mut b], None), [1]);
 /// drop(a_tx);
 /// assert_eq!(pipe::wait(&mut [&mut a, &mut b], None), [0, 1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A [`Process`](crate::process::Process) is ready when it has ended:
+///
+/// ```
+/// use breezeway::pipe;
+/// use breezeway::process::{self, Process};
+///
+/// let (tx, mut rx) = pipe::simplex::<u32>()?;
+/// let work = |mut tx: pipe::Sender<u32>| {
+///     tx.send(7).unwrap();
+///     std::thread::sleep(std::time::Duration::from_secs(3600));
+/// };
+/// let mut child = Process::spawn(work, tx)?;
+/// assert_eq!(process::wait(&mut [&mut rx, &mut child], None), [0]);
+/// assert_eq!(rx.recv()?, 7);
+/// child.kill()?;
+/// assert_eq!(process::wait(&mut [&mut child], None), [0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -155,6 +174,18 @@ fn sleep(many: &mut [&mut dyn Waitable], slice: Duration, deadline: Option<Deadl
 
 /// Which are ready.
 fn look(many: &mut [&mut dyn Waitable]) -> Vec<usize> {
+    let ready = look_once(many);
+    let is_file = |place: &usize| matches!(many[*place].source(), Source::File(_));
+    if ready.len() < many.len() && ready.iter().any(is_file) {
+        // Perhaps the sentinel of who has died: nobody who comes again and again finds it ready, and never sleeps, is to wait
+        // longer for what that means to the pipes.
+        many.iter().for_each(|one| one.care());
+        return look_once(many);
+    }
+    ready
+}
+
+fn look_once(many: &mut [&mut dyn Waitable]) -> Vec<usize> {
     let all = many.iter_mut().enumerate();
     all.filter_map(|(place, one)| one.is_ready().then_some(place)).collect()
 }

@@ -151,6 +151,7 @@ impl Child {
     }
 }
 
+/// Its [sentinel](Child::sentinel): so it can be [waited for](super::wait()) among others.
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sentinel()
