@@ -24,7 +24,7 @@ use std::time::Duration;
 /// A time that passes in a test.
 const SOON: Duration = Duration::from_millis(30);
 
-/// What a child does that somebody has to end.
+/// What a child does that somebody has to end: a daemon, so that a test that fails ends, too.
 fn for_ever() {
     loop {
         sleep(Duration::from_secs(3600));

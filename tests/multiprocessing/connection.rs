@@ -171,7 +171,7 @@ fn wait_socket() {
 #[test]
 fn wait_integer() {
     let _watchdog = Watchdog::start(120);
-    let mut sleeper = Process::spawn(|()| for_ever(), ()).unwrap();
+    let mut sleeper = Process::builder().daemon(true).spawn(|()| for_ever(), ()).unwrap();
     let (mut a_tx, mut a) = pipe::simplex::<u8>().unwrap();
     let (mut b_tx, mut b) = pipe::simplex::<u8>().unwrap();
     let start = Instant::now();

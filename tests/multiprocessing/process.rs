@@ -73,7 +73,7 @@ fn terminate() {
 #[test]
 fn kill() {
     let _watchdog = Watchdog::start(120);
-    let child = Process::spawn(|()| for_ever(), ()).unwrap();
+    let child = Process::builder().daemon(true).spawn(|()| for_ever(), ()).unwrap();
     child.kill().unwrap();
     assert_eq!(child.join().unwrap(), -9);
     assert!(matches!(child.result(), Err(TaskError::WorkerDied { signal: 9 })));
@@ -128,7 +128,8 @@ fn close() {
 #[test]
 fn many_processes() {
     let _watchdog = Watchdog::start(300);
-    let children: Vec<_> = (0..100).map(|_| Process::spawn(|()| for_ever(), ()).unwrap()).collect();
+    let children: Vec<_> =
+        (0..100).map(|_| Process::builder().daemon(true).spawn(|()| for_ever(), ()).unwrap()).collect();
     children.iter().for_each(|child| child.terminate().unwrap());
     assert!(children.iter().all(|child| child.join().unwrap() == -15));
 }

@@ -34,7 +34,7 @@ fn put() {
     };
     for round in 0..ROUNDS {
         let queue = MessageQueue::<(u64, String)>::new(1000).unwrap();
-        let child = Process::spawn(put, queue.clone()).unwrap();
+        let child = Process::builder().daemon(true).spawn(put, queue.clone()).unwrap();
         let first = queue.pop().unwrap();
         kill_at_it(&child, round);
         // Whole ones, each once and in order.
@@ -59,7 +59,7 @@ fn get() {
     for round in 0..ROUNDS {
         let (queue, taken) = (MessageQueue::<u64>::new(4000).unwrap(), Atomic::<u64>::new(0).unwrap());
         (0..4000).for_each(|n| queue.push(n).unwrap());
-        let child = Process::spawn(get, (queue.clone(), taken.clone())).unwrap();
+        let child = Process::builder().daemon(true).spawn(get, (queue.clone(), taken.clone())).unwrap();
         until(|| taken.load(Relaxed) > 0);
         kill_at_it(&child, round);
         queue.close();
@@ -81,7 +81,7 @@ fn lock() {
         is_locked.set();
         for_ever();
     };
-    let child = Process::spawn(hold, (mutex.clone(), is_locked.clone())).unwrap();
+    let child = Process::builder().daemon(true).spawn(hold, (mutex.clone(), is_locked.clone())).unwrap();
     is_locked.wait().unwrap();
     assert!(matches!(mutex.try_lock(), Err(LockError::WouldBlock)));
     child.kill().unwrap();
@@ -95,7 +95,7 @@ fn lock() {
     let turns = Atomic::<u64>::new(0).unwrap();
     for round in 0..ROUNDS {
         let before = turns.load(Relaxed);
-        let child = Process::spawn(turn, (mutex.clone(), turns.clone())).unwrap();
+        let child = Process::builder().daemon(true).spawn(turn, (mutex.clone(), turns.clone())).unwrap();
         until(|| turns.load(Relaxed) > before);
         kill_at_it(&child, round);
         drop(mutex.lock().unwrap());
@@ -127,13 +127,13 @@ fn notify() {
         }
     };
     // One sleeper dies, one lives; and notifiers die in the middle of it.
-    let sleepers = [(); 2].map(|()| Process::spawn(wait, handles.clone()).unwrap());
+    let sleepers = [(); 2].map(|()| Process::builder().daemon(true).spawn(wait, handles.clone()).unwrap());
     until(|| count.load(Relaxed) == 2);
     sleepers[0].kill().unwrap();
     assert_eq!(sleepers[0].join().unwrap(), -9);
     for round in 0..ROUNDS {
         let before = count.load(Relaxed);
-        let notifier = Process::spawn(notify, handles.clone()).unwrap();
+        let notifier = Process::builder().daemon(true).spawn(notify, handles.clone()).unwrap();
         until(|| count.load(Relaxed) > before);
         kill_at_it(&notifier, round);
     }

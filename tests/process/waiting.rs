@@ -19,9 +19,10 @@ fn for_two_pipes_and_two_processes() {
     };
     let (a_tx, mut a) = pipe::simplex::<u8>().unwrap();
     let (b_tx, mut b) = pipe::simplex::<u8>().unwrap();
-    let mut first = Process::spawn(work, (a_tx, 1, event.clone())).unwrap();
+    let mut first = Process::builder().daemon(true).spawn(work, (a_tx, 1, event.clone())).unwrap();
     // Without its result it can be waited for as well.
-    let mut second: Child = Process::spawn(work, (b_tx, 2, event.clone())).unwrap().clone();
+    let mut second: Child =
+        Process::builder().daemon(true).spawn(work, (b_tx, 2, event.clone())).unwrap().clone();
     until(|| wait(&mut [&mut a, &mut b, &mut first, &mut second], None) == [0, 1]);
     assert_eq!((a.recv().unwrap(), b.recv().unwrap()), (1, 2));
     let soon = Duration::from_millis(20);
