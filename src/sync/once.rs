@@ -43,7 +43,7 @@ const BEGUN: u64 = 2;
 ///     let mut table = table.lock().unwrap();
 ///     table.iter_mut().zip(0..).for_each(|(square, n)| *square = n * n);
 /// })?;
-/// assert_eq!(table.get(9)?, 81);
+/// assert_eq!(table.get(9), Some(81));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "OnceLock")]
