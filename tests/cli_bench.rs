@@ -6,7 +6,7 @@ use std::os::fd::FromRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, io, process, ptr, thread};
 
 use assert_cmd::Command;
@@ -240,16 +240,16 @@ fn what_nobody_measures_is_a_usage_error() {
 /// It is known before anything is measured: a full run takes minutes, which were lost.
 #[test]
 fn what_cannot_be_written_is_a_failure_at_once() {
-    let start = Instant::now();
     for option in ["--json", "--plot"] {
         breezeway()
             .args(["bench", option, "/proc/no/such/folder/x"])
+            // Half of what a full run takes.
+            .timeout(Duration::from_secs(120))
             .assert()
             .code(1)
             .stdout(is_empty())
             .stderr(contains("/proc/no/such/folder/x").and(contains("panicked").not()));
     }
-    assert!(start.elapsed() < Duration::from_secs(10), "nothing is measured");
 }
 
 /// `bench --plot DIR --json FILE | head`
