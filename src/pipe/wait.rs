@@ -141,7 +141,8 @@ pub fn wait(many: &mut [&mut dyn Waitable], timeout: impl Into<Option<Duration>>
             _ => SLICE,
         };
         let ready = if events == 0 {
-            poll::wait_for_any(self::files(many), deadline);
+            // Where the system refuses, as for too many files, this looks again.
+            let _ = poll::wait_any(self::files(many), deadline);
             look(many)
         } else {
             sleep(many, slice, deadline)

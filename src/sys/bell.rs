@@ -3,10 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::io::Errno;
-
-use super::clock::Deadline;
+use rustix::event::{EventfdFlags, eventfd};
 
 /// An eventfd: it can be read from when it is rung until it is silenced.
 #[derive(Debug)]
@@ -35,36 +32,25 @@ impl AsFd for Bell {
     }
 }
 
-/// Waits until one of many can be read, no longer than to the deadline.
-pub(crate) fn wait_any(fds: &[BorrowedFd<'_>], until: Option<Deadline>) -> io::Result<()> {
-    let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-    loop {
-        let time = until.map(Deadline::remaining).and_then(|time| Timespec::try_from(time).ok());
-        match poll(&mut polled, time.as_ref()) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-            Ok(_) => return Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
 
     use super::*;
+    use crate::sys::clock::Deadline;
+    use crate::sys::poll::wait_any;
 
     #[test]
     fn rung_and_silenced() {
         let bells = [Bell::new().unwrap(), Bell::new().unwrap()];
         let fds = bells.each_ref().map(AsFd::as_fd);
-        wait_any(&fds, Some(Deadline::after(Duration::ZERO))).unwrap();
+        wait_any(fds, Some(Deadline::after(Duration::ZERO))).unwrap();
         bells[1].ring();
         bells[1].ring();
-        wait_any(&fds, None).unwrap();
+        wait_any(fds, None).unwrap();
         bells[1].silence();
         bells[1].silence();
         bells[1].ring();
-        wait_any(&fds, None).unwrap();
+        wait_any(fds, None).unwrap();
     }
 }

@@ -3,13 +3,14 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
 
 use super::clock::Deadline;
+use super::poll;
 
 /// Opens the process that has this id now; `None` where none has.
 pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
@@ -57,16 +58,9 @@ pub(crate) fn wait<const N: usize>(
     fds: [BorrowedFd<'_>; N],
     until: Option<Deadline>,
 ) -> io::Result<[bool; N]> {
-    loop {
-        let mut polled = fds.each_ref().map(|fd| PollFd::new(fd, PollFlags::IN));
-        // A time beyond what the kernel can count is as good as none.
-        let time = until.map(Deadline::remaining).and_then(|time| Timespec::try_from(time).ok());
-        match poll(&mut polled, time.as_ref()) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-            Ok(_) => return Ok(polled.map(|fd| !fd.revents().is_empty())),
-        }
-    }
+    let mut polled = fds.each_ref().map(|fd| PollFd::new(fd, PollFlags::IN));
+    poll::wait(&mut polled, until)?;
+    Ok(polled.map(|fd| !fd.revents().is_empty()))
 }
 
 /// Whether the process has ended.

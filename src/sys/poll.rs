@@ -1,24 +1,35 @@
 //! Files that have something to read, or have come to their end: a process's sentinel, a socket, an OS pipe.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use super::clock::Deadline;
 
-/// Sleeps until one of the files has something to read or the deadline is over; for ever without one. It may also return for no
-/// reason.
-pub(crate) fn wait_for_any<'a>(files: impl Iterator<Item = BorrowedFd<'a>>, until: Option<Deadline>) {
+/// Sleeps until one of the files has something to read or the deadline is over; for ever without one.
+pub(crate) fn wait_any<'a>(
+    files: impl IntoIterator<Item = BorrowedFd<'a>>,
+    until: Option<Deadline>,
+) -> io::Result<()> {
     let mut files: Vec<PollFd<'a>> =
-        files.map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
-    let timeout = until.map(|until| {
-        let remaining = until.remaining();
-        let seconds = i64::try_from(remaining.as_secs()).unwrap_or(i64::MAX);
-        Timespec { tv_sec: seconds, tv_nsec: remaining.subsec_nanos().into() }
-    });
-    // Whoever called looks for itself.
-    let _ = poll(&mut files, timeout.as_ref());
+        files.into_iter().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
+    wait(&mut files, until)
+}
+
+/// The same, and leaves in them what each of them has.
+pub(super) fn wait(files: &mut [PollFd<'_>], until: Option<Deadline>) -> io::Result<()> {
+    loop {
+        // A time beyond what the kernel can count is as good as none.
+        let time = until.map(Deadline::remaining).and_then(|time| Timespec::try_from(time).ok());
+        match poll(files, time.as_ref()) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
 }
 
 /// Whether a file has something to read, is at its end, or is none.

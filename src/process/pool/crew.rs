@@ -13,10 +13,10 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::process::builder::{Builder, Launched};
 use crate::process::call::Call;
 use crate::process::child::{Child, lock};
-use crate::sys::bell;
 use crate::sys::child::at_exit;
 use crate::sys::clock::Deadline;
 use crate::sys::pidfd::Exit;
+use crate::sys::poll;
 
 /// So many at most begin at a time: until then, each takes some of the pool's descriptors.
 const BEGINNERS: usize = 32;
@@ -122,7 +122,7 @@ impl Crew {
             watched.push(worker.child.sentinel());
             watched.extend(worker.launched.as_ref().map(Launched::ready));
         }
-        if bell::wait_any(&watched, until).is_err() {
+        if poll::wait_any(watched, until).is_err() {
             // Too many for the system to watch. They are looked at one by one.
             std::thread::sleep(PAUSE);
         }
