@@ -6,6 +6,8 @@
 
 mod array;
 mod atomic;
+#[cfg(feature = "async")]
+mod futures;
 mod value;
 
 pub use array::{Array, ArrayGuard, Journaled};

@@ -105,6 +105,8 @@ pub mod process;
 #[cfg(not(loom))]
 pub mod queue;
 mod raw;
+#[cfg(all(feature = "async", not(loom)))]
+mod reactor;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
@@ -128,6 +130,9 @@ pub use crate::{
     segment::{ObjectInfo, Segment, Tagged},
     shareable::Shareable,
 };
+
+#[cfg(all(feature = "async", not(loom)))]
+pub use crate::reactor::Items;
 
 #[cfg(all(feature = "process", not(loom)))]
 pub use crate::error::{PoolError, SpawnError, TaskError};

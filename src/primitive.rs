@@ -15,6 +15,18 @@ pub(crate) use core::{
     sync::atomic::{Ordering, compiler_fence, fence},
 };
 
+#[cfg(all(feature = "async", not(loom)))]
+pub(crate) use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread::{ThreadId, current},
+};
+
+#[cfg(all(feature = "async", loom))]
+pub(crate) use loom::{
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread::{ThreadId, current},
+};
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 

@@ -17,8 +17,11 @@
 //! - [`rwlock`]: readers that count themselves, and a writer that looks at all counts
 //! - [`semaphore`]: a count of permits
 //! - [`seqlock`]: a value that readers copy without a lock and no death tears
+//! - `slot`: where a task leaves its waker
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`tally`]: what has happened, for who looks from outside
+//! - [`turn`]: waiting without a thread to sleep
+//! - `watch`: words that tasks wait on
 //! - [`words`]: copies through shared words
 
 pub(crate) mod barrier;
@@ -46,8 +49,13 @@ pub(crate) mod permits;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 pub(crate) mod seqlock;
+#[cfg(feature = "async")]
+pub(crate) mod slot;
 pub(crate) mod spsc;
 pub(crate) mod tally;
+pub(crate) mod turn;
+#[cfg(feature = "async")]
+pub(crate) mod watch;
 #[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.
 pub(crate) mod words;
 

@@ -15,6 +15,8 @@ mod barrier;
 mod bounded_semaphore;
 mod condvar;
 mod event;
+#[cfg(feature = "async")]
+mod futures;
 mod mutex;
 mod once;
 #[cfg(feature = "raw_sync")]

@@ -9,6 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["sys"],
     &["raw"],
     &["segment"],
+    &["reactor"],
     &["cell", "queue", "sync"],
     &["pipe"],
     &["process"],

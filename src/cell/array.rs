@@ -193,7 +193,11 @@ impl<T: Shareable> Array<T> {
         Ok(start..end)
     }
 
-    fn section(&self, range: Range<usize>, patience: Patience) -> Result<ArrayGuard<'_, T>, LockError> {
+    pub(super) fn section(
+        &self,
+        range: Range<usize>,
+        patience: Patience,
+    ) -> Result<ArrayGuard<'_, T>, LockError> {
         let hold = self.store.settled(self.store.lock.lock(patience)?)?;
         let start = range.start;
         let copy = self.store.read_range(range).ok_or_else(|| hold.corrupt("an element of an array"))?;

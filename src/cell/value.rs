@@ -212,7 +212,7 @@ impl<T: Shareable> Value<T> {
     /// Those of [`set`](Self::set).
     #[inline]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.guard(self.lock.lock(Patience::Forever)?)
+        self.section(Patience::Forever)
     }
 
     /// Begins a locked section if nobody is in one.
@@ -221,7 +221,7 @@ impl<T: Shareable> Value<T> {
     /// `WouldBlock`, and those of [`set`](Self::set).
     #[inline]
     pub fn try_lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.guard(self.lock.lock(Patience::None)?)
+        self.section(Patience::None)
     }
 
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
@@ -230,7 +230,12 @@ impl<T: Shareable> Value<T> {
     /// `Timeout`, and those of [`set`](Self::set).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
-        self.guard(self.lock.lock(Patience::For(timeout))?)
+        self.section(Patience::For(timeout))
+    }
+
+    #[inline]
+    pub(super) fn section(&self, patience: Patience) -> Result<ValueGuard<'_, T>, LockError> {
+        self.guard(self.lock.lock(patience)?)
     }
 
     #[inline]

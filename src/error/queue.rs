@@ -161,6 +161,25 @@ pub enum PopError {
     },
 }
 
+impl PopError {
+    /// Whether it is no use to try again: unlike that one message is not what it should be.
+    #[cfg(any(feature = "serde", feature = "async"))]
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Decode { .. } => false,
+            #[cfg(feature = "process")]
+            Self::Truncated => false,
+            _ => true,
+        }
+    }
+
+    /// Whether it is the end that everything comes to.
+    #[cfg(any(feature = "serde", feature = "async"))]
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Closed | Self::Disconnected)
+    }
+}
+
 impl fmt::Display for PopError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

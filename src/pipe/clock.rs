@@ -5,24 +5,24 @@ use crate::sys::clock::Deadline;
 
 /// What is left of a patience.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Clock {
+pub(super) enum Clock<'a> {
     /// Each step may wait as the whole may.
-    Stopped(Patience),
+    Stopped(Patience<'a>),
     Until(Deadline),
 }
 
-impl Clock {
+impl<'a> Clock<'a> {
     #[inline]
-    pub(super) fn start(patience: Patience) -> Self {
+    pub(super) fn start(patience: Patience<'a>) -> Self {
         match patience {
             Patience::For(duration) => Self::Until(Deadline::after(duration)),
-            Patience::None | Patience::Forever => Self::Stopped(patience),
+            Patience::None | Patience::Forever | Patience::Later(_) => Self::Stopped(patience),
         }
     }
 
     /// How long the next step may wait.
     #[inline]
-    pub(super) fn left(self) -> Patience {
+    pub(super) fn left(self) -> Patience<'a> {
         match self {
             Self::Stopped(patience) => patience,
             Self::Until(deadline) => Patience::For(deadline.remaining()),

@@ -27,6 +27,8 @@
 //! ```
 
 mod consumer;
+#[cfg(feature = "async")]
+mod futures;
 mod producer;
 
 use core::ptr::NonNull;

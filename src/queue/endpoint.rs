@@ -174,7 +174,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         let care = || look_after_the_other::<PRODUCER>(state, region);
         wait_for(event, Sleepers::One, patience, spin, look, care).unwrap_or(Err(match patience {
             Patience::None => Stop::WouldBlock,
-            Patience::For(_) | Patience::Forever => Stop::Timeout,
+            Patience::For(_) | Patience::Forever | Patience::Later(_) => Stop::Timeout,
         }))
     }
 

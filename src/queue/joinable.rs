@@ -2,6 +2,8 @@
 //!
 //! - [`job`]: a job, and the claim to it
 
+#[cfg(feature = "async")]
+mod futures;
 mod job;
 
 use core::fmt;

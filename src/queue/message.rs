@@ -5,6 +5,8 @@
 //! - [`store`]: the depot of messages, its lock and its sleepers
 
 pub(crate) mod codec;
+#[cfg(feature = "async")]
+mod futures;
 pub(super) mod limits;
 pub(super) mod store;
 

@@ -3,6 +3,8 @@
 #![allow(unsafe_code)]
 
 mod attempt;
+#[cfg(feature = "async")]
+mod futures;
 mod lease;
 
 use core::fmt;
@@ -161,7 +163,11 @@ impl<T: Shareable> Queue<T> {
         self.push_all(values, || Patience::For(timeout.saturating_sub(start.elapsed())))
     }
 
-    fn push_all(&self, values: &[T], patience: impl Fn() -> Patience) -> Result<(), PushError<usize>> {
+    fn push_all(
+        &self,
+        values: &[T],
+        patience: impl Fn() -> Patience<'static>,
+    ) -> Result<(), PushError<usize>> {
         let mut pushed = 0;
         while pushed < values.len() {
             match self.push_some(&values[pushed..], patience()) {

@@ -31,6 +31,8 @@
 //! ```
 
 mod consumer;
+#[cfg(feature = "async")]
+mod futures;
 mod producer;
 
 use super::endpoint::Endpoint;

@@ -3,11 +3,14 @@
 //! | word | meaning | who moves it |
 //! |---|---|---|
 //! | `{n, 0}` | nobody sleeps | a sleeper that announces itself, to `{n + 1, 1}` |
-//! | `{n, 1}` | somebody sleeps, or is about to, or did | a waker that found fewer asleep than it would have woken, to `{n, 0}` |
+//! | `{n, 1}` | somebody sleeps, or is about to, or did | each waker, to `{n + 1, 1}`; one that finds fewer asleep than it would have woken, to `{n, 0}` then |
 //!
 //! A sleeper announces itself, looks once more for what it waits for, and sleeps while the word is what it made of it. Whoever
 //! publishes looks at the word afterwards. The barriers between each one's write and its look make sure that one of them sees
 //! the other. So nothing is spent where nobody sleeps, and one load is spent to find that out.
+//!
+//! A waker moves the count before it wakes, so that the word alone tells that there was news: who sleeps on many words at a time
+//! (the reactor) is told of one of them only, when several had news.
 //!
 //! A mark that is too many (its sleeper was killed, or woke by itself) costs a waker some system calls, and the waker clears the
 //! mark. It then wakes everybody once more: somebody may have fallen asleep between its first wake and the clearing. Behind that,
@@ -51,12 +54,14 @@ impl EventWord {
         // ORDER: relaxed; the barrier orders it behind the publication.
         let word = self.0.load(Ordering::Relaxed);
         if word & SLEEPERS != 0 {
-            self.wake(word, count);
+            self.wake(count);
         }
     }
 
     #[cold]
-    fn wake(&self, word: u32, count: u32) {
+    fn wake(&self, count: u32) {
+        // ORDER: Release pairs with the Acquire in `word`: who sees that there was news sees the news.
+        let word = self.0.fetch_add(ANNOUNCED, Ordering::Release).wrapping_add(ANNOUNCED);
         let count = count.min(EVERYBODY);
         if futex::wake(&self.0, count) >= count {
             return;
@@ -91,12 +96,26 @@ impl EventWord {
     /// Sleeps until somebody wakes it at one of the words, or a mark was cleared since, or the deadline is over.
     #[cfg(all(feature = "process", not(loom)))]
     pub(crate) fn sleep_at_any<'a>(words: impl Iterator<Item = (&'a Self, Announced)>, until: Deadline) {
-        let words: Vec<(&AtomicU32, u32)> =
-            words.map(|(event, announced)| (&event.0, announced.word)).collect();
-        futex::wait_for_any(&words, until);
+        let mut all = futex::Words::default();
+        let mut first = None;
+        for (event, announced) in words {
+            all.push(event.0.as_ptr(), announced.word);
+            first.get_or_insert((&event.0, announced.word));
+        }
+        if let Some(first) = first {
+            all.sleep(first, until);
+        }
     }
 
-    fn mark(&self) -> u32 {
+    /// What it is. It is another after each wake-up.
+    #[cfg(any(feature = "async", loom))]
+    pub(crate) fn word(&self) -> u32 {
+        // ORDER: Acquire pairs with the Release in `wake`.
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Marks the word, and says what it is then.
+    pub(crate) fn mark(&self) -> u32 {
         let mut before = self.0.load(Ordering::Relaxed);
         // A mark that is there does for this sleeper, too: were the word changed, others would not fall asleep on it.
         while before & SLEEPERS == 0 {

@@ -10,7 +10,8 @@
 //! The word is the C library's; see `sys::robust`. No sleep is longer than a slice: glibc can lose a wake-up when the
 //! woken process is killed before it runs, and then the next slice finds the lock free.
 
-use super::patience::{Patience, SLICE};
+use super::patience::{Patience, SLICE, Sleepers};
+use super::turn::{Bed, Turn};
 use crate::error::LockError;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
@@ -120,6 +121,8 @@ impl State {
         let locked = match (attempt, patience) {
             (Attempt::Held, Patience::For(duration)) => self.wait(Some(Deadline::after(duration))),
             (Attempt::Held, Patience::Forever) => self.wait(None),
+            // Another task of this thread's may hold it.
+            (Attempt::Held | Attempt::HeldByUs, Patience::Later(turn)) => self.wait_later(turn),
             _ => verdict(attempt, LockError::WouldBlock),
         };
         if locked == Ok(Locked::AfterDeath) {
@@ -155,6 +158,24 @@ impl State {
                 // The last chance; and glibc's timed wait leaves the mutex noted as about to be locked by this thread, which
                 // an attempt that does not wait clears.
                 return verdict(self.robust.try_lock(), LockError::Timeout);
+            }
+        }
+    }
+
+    #[cold]
+    fn wait_later(&self, turn: &dyn Turn) -> Result<Locked, LockError> {
+        if turn.is_round() {
+            self.robust.abandon_if_ownerless();
+        }
+        loop {
+            turn.wait_at(Bed::Lock(&self.robust), Sleepers::Any);
+            match self.robust.try_lock() {
+                // Who has it now will tell; that it was free when it was to be marked is why this looks.
+                Attempt::Held | Attempt::HeldByUs if self.robust.seen().has_waiters() => {
+                    return Err(LockError::Timeout);
+                }
+                Attempt::Held | Attempt::HeldByUs => {}
+                other => return verdict(other, LockError::Timeout),
             }
         }
     }

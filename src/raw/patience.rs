@@ -5,19 +5,23 @@ use std::time::Duration;
 
 use super::event_word::EventWord;
 use super::tally::Tally;
+use super::turn::{Bed, Turn};
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
 
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
+pub(crate) enum Patience<'a> {
     /// Not at all.
     None,
     /// So long.
     For(Duration),
     /// As long as it takes.
     Forever,
+    /// Not in this call, which comes to the end of its time; but when there is news the task is called, and tries again.
+    #[cfg_attr(not(feature = "async"), expect(dead_code))]
+    Later(&'a dyn Turn),
 }
 
 /// The longest sleep before looking again.
@@ -152,11 +156,15 @@ impl Spin {
     }
 }
 
-/// How many may sleep on an event word.
+/// Who may sleep on an event word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleepers {
+    /// One.
     One,
-    Many,
+    /// Many, all for the same: what one does not find there is not for the others either.
+    Any,
+    /// Many, each for something of its own, or for what is there for all at once.
+    Each,
 }
 
 /// Waits until `look` finds something, and says what; `None` where it found nothing in time.
@@ -168,7 +176,7 @@ pub(crate) enum Sleepers {
 pub(crate) fn wait_for<R>(
     (event, tally): (&EventWord, &Tally),
     sleepers: Sleepers,
-    patience: Patience,
+    patience: Patience<'_>,
     spin: &Spin,
     mut look: impl FnMut() -> Option<R>,
     care: impl FnMut(),
@@ -180,6 +188,7 @@ pub(crate) fn wait_for<R>(
         Patience::None => return None,
         Patience::For(duration) => Some(Deadline::after(duration)),
         Patience::Forever => None,
+        Patience::Later(turn) => return wait_later((event, tally), sleepers, turn, look, care),
     };
     wait_on((event, tally), sleepers, deadline, spin, look, care)
 }
@@ -216,7 +225,7 @@ fn wait_on<R>(
         event.sleep(announced, deadline.map_or(slice, |deadline| deadline.min(slice)));
         if let Some(found) = look() {
             tally.wakes.add(1);
-            if sleepers == Sleepers::Many {
+            if sleepers != Sleepers::One {
                 // One wake-up may have been for two, or found its way to who could not use it: it is passed on.
                 event.notify(1);
             }
@@ -224,4 +233,26 @@ fn wait_on<R>(
         }
     }
     None
+}
+
+#[cold]
+fn wait_later<R>(
+    (event, tally): (&EventWord, &Tally),
+    sleepers: Sleepers,
+    turn: &dyn Turn,
+    mut look: impl FnMut() -> Option<R>,
+    mut care: impl FnMut(),
+) -> Option<R> {
+    if turn.is_round() {
+        care();
+        if let Some(found) = look() {
+            return Some(found);
+        }
+    }
+    turn.wait_at(Bed::Event(event), sleepers);
+    let found = look();
+    if found.is_none() {
+        tally.parks.add(1);
+    }
+    found
 }

@@ -116,6 +116,13 @@ impl Mapping {
         unsafe { self.backing.start().add(offset as usize) }
     }
 
+    /// Whether this address is in the mapping.
+    #[cfg(feature = "async")]
+    pub(crate) fn holds(&self, address: *const u32) -> bool {
+        let start = self.at(0, self.geometry.total_len).addr() as u64;
+        (start..start + self.geometry.total_len).contains(&(address.addr() as u64))
+    }
+
     /// `count` words at `offset`, as everybody may change them.
     pub(crate) fn words(&self, offset: u64, count: usize) -> &[AtomicU64] {
         let start = self.at(offset, count as u64 * 8).cast::<AtomicU64>();

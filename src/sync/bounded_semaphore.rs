@@ -146,7 +146,7 @@ impl BoundedSemaphore {
     }
 
     #[inline(always)]
-    fn take(&self, patience: Patience) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub(super) fn take(&self, patience: Patience) -> Result<BoundedSemaphorePermit<'_>, LockError> {
         let me = self.me()?;
         let at = match self.try_take(me) {
             Some(taken) => taken?,
@@ -188,7 +188,7 @@ impl BoundedSemaphore {
         };
         let found = wait_for(
             (&self.state().freed, &self.state().empty),
-            Sleepers::Many,
+            Sleepers::Any,
             patience,
             &self.spin,
             look,

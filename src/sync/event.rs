@@ -115,8 +115,14 @@ impl Event {
         }
     }
 
+    /// Begins to wait; nothing where the event is set.
+    #[cfg(feature = "async")]
+    pub(super) fn begin(&self) -> Option<Unset> {
+        self.state().begin()
+    }
+
     #[cold]
-    fn wait_on(&self, unset: Unset, patience: Patience) -> Result<(), LockError> {
+    pub(super) fn wait_on(&self, unset: Unset, patience: Patience) -> Result<(), LockError> {
         if matches!(patience, Patience::None) {
             return Err(LockError::WouldBlock);
         }
@@ -127,7 +133,7 @@ impl Event {
         let care = || mapping.care_for_the_dead();
         let found = wait_for(
             (&self.state().sets, &self.state().unset),
-            Sleepers::Many,
+            Sleepers::Each,
             patience,
             &self.spin,
             look,

@@ -78,7 +78,7 @@ impl Mutex {
     }
 
     #[inline]
-    fn take(&self, patience: Patience) -> Result<MutexGuard<'_>, LockError> {
+    pub(super) fn take(&self, patience: Patience) -> Result<MutexGuard<'_>, LockError> {
         Ok(MutexGuard { hold: self.lock.lock(patience)? })
     }
 

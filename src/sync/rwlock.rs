@@ -192,7 +192,7 @@ impl RwLock {
         };
         let state = self.state();
         let event = (&state.readers, &state.shut);
-        let found = wait_for(event, Sleepers::Many, patience, &self.spin_to_read, look, care);
+        let found = wait_for(event, Sleepers::Any, patience, &self.spin_to_read, look, care);
         found.unwrap_or(Err(in_vain(patience)))
     }
 
@@ -281,7 +281,7 @@ impl RwLock {
 fn in_vain(patience: Patience) -> LockError {
     match patience {
         Patience::None => LockError::WouldBlock,
-        Patience::For(_) | Patience::Forever => LockError::Timeout,
+        Patience::For(_) | Patience::Forever | Patience::Later(_) => LockError::Timeout,
     }
 }
 

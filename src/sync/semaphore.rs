@@ -103,7 +103,7 @@ impl Semaphore {
     }
 
     #[inline(always)]
-    fn acquire_within(&self, patience: Patience) -> Result<SemaphorePermit<'_>, LockError> {
+    pub(super) fn acquire_within(&self, patience: Patience) -> Result<SemaphorePermit<'_>, LockError> {
         self.be_attached()?;
         match self.state().try_acquire() {
             Ok(()) => {}
@@ -138,7 +138,7 @@ impl Semaphore {
         let care = || self.region.segment().mapping().care_for_the_dead();
         let found = wait_for(
             (&self.state().permits, &self.state().empty),
-            Sleepers::Many,
+            Sleepers::Any,
             patience,
             &self.spin,
             look,

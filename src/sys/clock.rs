@@ -24,6 +24,12 @@ impl Deadline {
         Self { seconds, nanos: nanos % 1_000_000_000 }
     }
 
+    /// So many nanoseconds from the clock's start, as [`monotonic_nanos`] counts them.
+    #[cfg(feature = "async")]
+    pub(crate) fn at_nanos(nanos: u64) -> Self {
+        Self { seconds: (nanos / 1_000_000_000) as i64, nanos: (nanos % 1_000_000_000) as i64 }
+    }
+
     /// Whether it lies behind.
     pub(crate) fn has_passed(self) -> bool {
         Self::after(Duration::ZERO) >= self

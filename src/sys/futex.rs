@@ -2,10 +2,10 @@
 //!
 //! Never a private futex: those of two processes have nothing to do with each other.
 
-#[cfg(feature = "process")]
+#[cfg(any(feature = "process", feature = "async"))]
 use std::time::Duration;
 
-#[cfg(feature = "process")]
+#[cfg(any(feature = "process", feature = "async"))]
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags};
 
@@ -24,39 +24,45 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
 }
 
 /// The kernel takes no more words at a time.
-#[cfg(feature = "process")]
-const MOST_WORDS: usize = 128;
+#[cfg(any(feature = "process", feature = "async"))]
+pub(crate) const MOST_WORDS: usize = 128;
 
 /// How long to sleep at most where not all words can be slept on.
-#[cfg(feature = "process")]
+#[cfg(any(feature = "process", feature = "async"))]
 const NAP: Duration = Duration::from_millis(5);
 
-/// Sleeps while each word is what is expected of it, until somebody wakes it at one of them or the deadline is over. It may also
-/// return for no reason.
-#[cfg(feature = "process")]
-pub(crate) fn wait_for_any(words: &[(&AtomicU32, u32)], until: Deadline) {
-    let waits: Vec<futex::Wait> = words
-        .iter()
-        .take(MOST_WORDS)
-        .map(|(word, expected)| {
-            let mut wait = futex::Wait::new();
-            wait.val = u64::from(*expected);
-            wait.uaddr = futex::WaitPtr::new(core::ptr::from_ref::<AtomicU32>(word).cast_mut().cast());
-            wait.flags = futex::WaitFlags::SIZE_U32;
-            wait
-        })
-        .collect();
-    let all = words.len() <= MOST_WORDS;
-    let until = if all { until } else { until.min(Deadline::after(NAP)) };
-    let timeout = until.timespec();
-    let slept = futex::waitv(&waits, futex::WaitvFlags::empty(), Some(&timeout), futex::ClockId::Monotonic);
-    match slept {
-        Ok(_) | Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => {}
-        // A kernel before 5.16, or a sandbox that knows no such call.
-        Err(_) => {
-            if let Some((word, expected)) = words.first() {
-                wait(word, *expected, until.min(Deadline::after(NAP)));
-            }
+/// Words to sleep on at the same time, each with what is expected of it.
+#[cfg(any(feature = "process", feature = "async"))]
+#[derive(Default)]
+pub(crate) struct Words(Vec<futex::Wait>);
+
+#[cfg(any(feature = "process", feature = "async"))]
+impl Words {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// A word that is gone when it comes to sleeping does no harm: only the kernel looks at it.
+    pub(crate) fn push(&mut self, word: *const u32, expected: u32) {
+        let mut wait = futex::Wait::new();
+        wait.val = u64::from(expected);
+        wait.uaddr = futex::WaitPtr::new(word.cast_mut().cast());
+        wait.flags = futex::WaitFlags::SIZE_U32;
+        self.0.push(wait);
+    }
+
+    /// Sleeps while each word is what is expected of it, until somebody wakes it at one of them or the deadline is over. It may also
+    /// return for no reason. Where the kernel cannot do that it sleeps on the one that is given besides, briefly.
+    pub(crate) fn sleep(&self, (word, expected): (&AtomicU32, u32), until: Deadline) {
+        let waits = &self.0[..self.0.len().min(MOST_WORDS)];
+        let until = if waits.len() == self.0.len() { until } else { until.min(Deadline::after(NAP)) };
+        let timeout = until.timespec();
+        let slept =
+            futex::waitv(waits, futex::WaitvFlags::empty(), Some(&timeout), futex::ClockId::Monotonic);
+        match slept {
+            Ok(_) | Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR | Errno::FAULT) => {}
+            // A kernel before 5.16, or a sandbox that knows no such call.
+            Err(_) => wait(word, expected, until.min(Deadline::after(NAP))),
         }
     }
 }

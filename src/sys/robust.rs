@@ -126,6 +126,36 @@ impl RobustMutex {
         unsafe { libc::pthread_mutex_unlock(self.0.get()) == 0 }
     }
 
+    /// Marks the mutex, so that whoever gives it back wakes somebody who sleeps on its word, and says what the word is then. A free
+    /// one is left as it is.
+    #[cfg(feature = "async")]
+    pub(crate) fn mark(&self) -> u32 {
+        // ORDER: relaxed, as everywhere here: the word orders nothing but itself, and the attempt that follows is the C library's.
+        let mut word = self.word().load(Ordering::Relaxed);
+        while word & OWNER != 0 && word & WAITERS == 0 {
+            let marked = word | WAITERS;
+            match self.word().compare_exchange(word, marked, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => word = marked,
+                Err(found) => word = found,
+            }
+        }
+        word
+    }
+
+    /// The word as it is.
+    #[cfg(feature = "async")]
+    pub(crate) fn word_now(&self) -> u32 {
+        self.word().load(Ordering::Relaxed)
+    }
+
+    /// Makes sure that another sleeper is woken for this one, which was: by who holds the mutex and gives it back, or now.
+    #[cfg(feature = "async")]
+    pub(crate) fn pass_on(&self) {
+        if self.mark() & OWNER == 0 {
+            super::futex::wake(self.word(), 1);
+        }
+    }
+
     /// The thread id of who holds the mutex right now, or held it when it died; 0 for nobody.
     #[inline]
     pub(crate) fn owner(&self) -> u32 {

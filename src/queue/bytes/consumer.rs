@@ -69,6 +69,13 @@ impl Consumer {
         }
     }
 
+    /// Waits until there is a message.
+    #[cfg(feature = "async")]
+    pub(super) fn be_ready(&mut self, patience: Patience) -> Result<(), PopError> {
+        let next = self.words.byte(self.end.at());
+        self.end.room(HEADER, next, patience).map(drop).map_err(Stop::of_pop)
+    }
+
     /// Whether this end is this process's.
     #[cfg(feature = "process")]
     #[inline]

@@ -136,7 +136,7 @@ impl Reservation<'_> {
         end.commit(taken);
     }
 
-    fn fill(mut self, message: &[u8]) {
+    pub(super) fn fill(mut self, message: &[u8]) {
         self.copy_from_slice(message);
         self.commit(message.len());
     }

@@ -13,6 +13,23 @@ pub(in crate::queue) fn push<T: Serialize>(
     value: T,
     patience: Patience,
 ) -> Result<(), PushError<T>> {
+    let (value, message) = encode(store, value)?;
+    store.push(&message, patience).map_err(|stop| stop.of_push(value))
+}
+
+/// The same for a task.
+#[cfg(feature = "async")]
+pub(in crate::queue) async fn push_async<T: Serialize>(store: &Store, value: T) -> Result<(), PushError<T>> {
+    let (value, message) = encode(store, value)?;
+    let pushed = crate::reactor::later(
+        store,
+        |store| store.region().segment(),
+        |store, patience| store.push(&message, patience),
+    );
+    pushed.await.map_err(|stop| stop.of_push(value))
+}
+
+fn encode<T: Serialize>(store: &Store, value: T) -> Result<(T, Vec<u8>), PushError<T>> {
     let message = match postcard::to_allocvec(&value) {
         Ok(message) => message,
         Err(error) => return Err(PushError::Encode { value, source: error.into() }),
@@ -21,7 +38,7 @@ pub(in crate::queue) fn push<T: Serialize>(
     if len > max {
         return Err(PushError::TooLarge { value, len, max });
     }
-    store.push(&message, patience).map_err(|stop| stop.of_push(value))
+    Ok((value, message))
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {

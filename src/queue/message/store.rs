@@ -29,6 +29,9 @@ struct Spins {
     idle: Spin,
 }
 
+/// How long to wait for the lock at most, which is held for less than that, where there are other things to do meanwhile.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// Where a depot begins behind its lock.
 const DEPOT_AT: u64 = size_of::<State>() as u64;
 
@@ -78,7 +81,7 @@ impl Store {
     pub(in crate::queue) fn push(&self, message: &[u8], patience: Patience) -> Result<(), Stop> {
         let head = self.depot().head();
         let may_succeed = |depot: &Depot<'_>| depot.has_room(message.len()) || depot.is_closed();
-        self.wait(&head.space, &self.spins.space, patience, may_succeed, |depot| {
+        self.wait(&head.space, &self.spins.space, Sleepers::Each, patience, may_succeed, |depot| {
             if depot.is_closed() {
                 return Err(Stop::Closed);
             }
@@ -93,7 +96,7 @@ impl Store {
         let head = self.depot().head();
         let may_succeed = |depot: &Depot<'_>| depot.ready() > 0 || depot.is_closed();
         let message =
-            self.wait(&head.items, &self.spins.items, patience, may_succeed, |depot| {
+            self.wait(&head.items, &self.spins.items, Sleepers::Any, patience, may_succeed, |depot| {
                 match depot.take()? {
                     None if depot.is_closed() => Err(Stop::Closed),
                     found => Ok(found),
@@ -115,9 +118,11 @@ impl Store {
             None if depot.is_closed() && !depot.may_have_more(me) => Err(Stop::Closed),
             found => Ok(found),
         };
-        match self.wait(&head.items, &self.spins.items, patience, may_succeed, attempt) {
+        match self.wait(&head.items, &self.spins.items, Sleepers::Any, patience, may_succeed, attempt) {
             // Somebody who asks again and again instead of waiting cares for the dead as well.
-            Err(stop @ (Stop::WouldBlock | Stop::Timeout)) if self.depot().unfinished() > 0 => {
+            Err(stop @ (Stop::WouldBlock | Stop::Timeout))
+                if self.depot().unfinished() > 0 && !matches!(patience, Patience::Later(_)) =>
+            {
                 self.region().segment().mapping().care_for_the_dead();
                 match self.locked_within(Patience::For(SLICE), attempt) {
                     Ok(found) => found.ok_or(stop),
@@ -162,7 +167,9 @@ impl Store {
     pub(in crate::queue) fn wait_until_idle(&self, patience: Patience) -> Result<(), Stop> {
         let is_idle = |depot: &Depot<'_>| depot.unfinished() == 0;
         let idle = &self.depot().head().idle;
-        self.wait(idle, &self.spins.idle, patience, is_idle, |depot| Ok(is_idle(depot).then_some(())))
+        self.wait(idle, &self.spins.idle, Sleepers::Each, patience, is_idle, |depot| {
+            Ok(is_idle(depot).then_some(()))
+        })
     }
 
     /// Closes the queue; `false` where it was closed. Without the lock: whoever has it next sees this, and who has it now comes before.
@@ -192,6 +199,7 @@ impl Store {
         &self,
         bed: &Bed,
         spin: &Spin,
+        sleepers: Sleepers,
         patience: Patience,
         may_succeed: impl Fn(&Depot<'_>) -> bool,
         attempt: impl Fn(&Depot<'_>) -> Result<Option<R>, Stop>,
@@ -200,8 +208,11 @@ impl Store {
         let (deadline, late) = match patience {
             Patience::None => (Some(Deadline::after(Duration::ZERO)), Stop::WouldBlock),
             Patience::For(duration) => (Some(Deadline::after(duration)), Stop::Timeout),
-            Patience::Forever => (None, Stop::Timeout),
+            Patience::Forever | Patience::Later(_) => (None, Stop::Timeout),
         };
+        // An executor's thread has others to see to, and comes back.
+        let is_later = matches!(patience, Patience::Later(_));
+        let in_the_lock = Patience::For(if is_later { MOMENT } else { SLICE });
         let is_over = || deadline.is_some_and(Deadline::has_passed);
         let in_any_case = Cell::new(true);
         let look = || {
@@ -210,8 +221,9 @@ impl Store {
             }
             // The lock is held only for moments, unless its holder is stopped.
             loop {
-                match self.locked_within(Patience::For(SLICE), &attempt) {
+                match self.locked_within(in_the_lock, &attempt) {
                     Err(Stop::Timeout) if is_over() => return Some(Err(late)),
+                    Err(Stop::Timeout) if is_later => return None,
                     Err(Stop::Timeout) => self.region().segment().mapping().care_for_the_dead(),
                     result => return result.transpose(),
                 }
@@ -221,7 +233,7 @@ impl Store {
             in_any_case.set(true);
             self.region().segment().mapping().care_for_the_dead();
         };
-        wait_for((bed, &bed.tally), Sleepers::Many, patience, spin, look, care).unwrap_or(Err(late))
+        wait_for((bed, &bed.tally), sleepers, patience, spin, look, care).unwrap_or(Err(late))
     }
 
     /// Does something under the lock, the index being right.

@@ -54,7 +54,7 @@ struct Waiting<'a> {
     tally: &'a Tally,
     spin: &'a Spin,
     position: u64,
-    patience: Patience,
+    patience: Patience<'a>,
 }
 
 impl<T: Shareable> Queue<T> {
@@ -225,7 +225,7 @@ impl<T: Shareable> Queue<T> {
             }
             self.region.segment().mapping().care_for_the_dead();
         };
-        wait_for((event, tally), Sleepers::Many, patience, spin, look, care).unwrap_or(Err(Stop::Timeout))
+        wait_for((event, tally), Sleepers::Any, patience, spin, look, care).unwrap_or(Err(Stop::Timeout))
     }
 
     /// Goes on where somebody is at work in the way: for a moment, and past the dead.

@@ -72,7 +72,7 @@ impl<T: Shareable> Queue<T> {
         self.lease_for(Patience::For(timeout))
     }
 
-    fn lease_for(&self, patience: Patience) -> Result<Lease<'_, T>, PopError> {
+    pub(super) fn lease_for(&self, patience: Patience) -> Result<Lease<'_, T>, PopError> {
         let (value, leased, me) = self.lease_within(patience).map_err(Stop::of_pop)?;
         match value {
             Some(value) => Ok(Lease { queue: self, value, leased, me, generation: fork::generation() }),

@@ -59,7 +59,7 @@ impl<T: Shareable> Consumer<T> {
     }
 
     #[inline(always)]
-    fn pop_within(&mut self, patience: Patience) -> Result<T, PopError> {
+    pub(super) fn pop_within(&mut self, patience: Patience) -> Result<T, PopError> {
         self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
         // SAFETY: the side is below its capacity, and the slot is the consumer's until it commits; there is one consumer.
         let value = unsafe { self.slots.read(self.end.at() as usize) };
@@ -96,7 +96,7 @@ impl<T: Shareable> Consumer<T> {
     }
 
     #[inline(always)]
-    fn pop_some(&mut self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
+    pub(super) fn pop_some(&mut self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
         if values.is_empty() {
             return Ok(0);
         }

@@ -58,7 +58,7 @@ impl<T: Shareable> Producer<T> {
     }
 
     #[inline(always)]
-    fn push_within(&mut self, value: T, patience: Patience) -> Result<(), PushError<T>> {
+    pub(super) fn push_within(&mut self, value: T, patience: Patience) -> Result<(), PushError<T>> {
         match self.end.room(1, self.slots.slot(self.end.at() as usize), patience) {
             Ok(_) => {
                 // SAFETY: the side is below its capacity, and the slot is the producer's until it commits; there is one producer.
@@ -97,7 +97,11 @@ impl<T: Shareable> Producer<T> {
         self.push_all(values, || Patience::For(timeout.saturating_sub(start.elapsed())))
     }
 
-    fn push_all(&mut self, values: &[T], patience: impl Fn() -> Patience) -> Result<(), PushError<usize>> {
+    fn push_all(
+        &mut self,
+        values: &[T],
+        patience: impl Fn() -> Patience<'static>,
+    ) -> Result<(), PushError<usize>> {
         let mut pushed = 0;
         while pushed < values.len() {
             match self.push_some(&values[pushed..], patience()) {

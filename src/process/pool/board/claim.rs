@@ -12,7 +12,7 @@ impl Board {
         let is_over = || self.state().stop.word.load(Ordering::Acquire) != 0;
         let look = || self.try_claim(worker).map(Some).or_else(|| is_over().then_some(None));
         let Bell { word, tally, .. } = &self.state().tasks;
-        wait_for((word, tally), Sleepers::Many, Patience::Forever, &self.spin, look, || {}).flatten()
+        wait_for((word, tally), Sleepers::Any, Patience::Forever, &self.spin, look, || {}).flatten()
     }
 
     fn try_claim(&self, worker: u32) -> Option<Claim> {

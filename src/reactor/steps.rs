@@ -1,0 +1,98 @@
+//! One operation after the other, as a stream.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use futures_core::stream::{FusedStream, Stream};
+
+use super::later::Wait;
+use crate::error::PopError;
+use crate::raw::patience::Patience;
+use crate::segment::Segment;
+
+/// How long to wait for an item, for the eyes of this crate only.
+#[derive(Debug)]
+pub struct Moment<'a>(pub(crate) Patience<'a>);
+
+/// Where what a stream yields comes from.
+pub trait Source: Unpin {
+    /// What the stream yields.
+    type Item;
+    #[doc(hidden)]
+    fn segment(&self) -> &Segment;
+    /// The next item, if it comes in time.
+    #[doc(hidden)]
+    fn next(&mut self, moment: Moment<'_>) -> Result<Self::Item, PopError>;
+    /// What the stream yields for an error; none where that is its end.
+    #[doc(hidden)]
+    fn failed(error: PopError) -> Option<Self::Item>;
+}
+
+impl<S: Source> Source for &mut S {
+    type Item = S::Item;
+
+    fn segment(&self) -> &Segment {
+        (**self).segment()
+    }
+
+    fn next(&mut self, moment: Moment<'_>) -> Result<S::Item, PopError> {
+        (**self).next(moment)
+    }
+
+    fn failed(error: PopError) -> Option<S::Item> {
+        S::failed(error)
+    }
+}
+
+/// What comes out of a queue or a pipe, item by item: a [`Stream`]. Made by their `stream` and `into_stream`.
+///
+/// Between two items it takes nothing out: dropped, it loses none.
+#[must_use = "streams do nothing unless they are polled"]
+pub struct Items<S> {
+    /// Dropped first.
+    wait: Wait,
+    source: S,
+    is_over: bool,
+}
+
+impl<S: Source> Items<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Self { wait: Wait::default(), source, is_over: false }
+    }
+
+    /// Where they come from.
+    pub fn into_inner(self) -> S {
+        self.source
+    }
+}
+
+impl<S: Source> Stream for Items<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let Self { wait, source, is_over } = &mut *self;
+        if *is_over {
+            return Poll::Ready(None);
+        }
+        let next = wait.poll(context, source, S::segment, |source, patience| source.next(Moment(patience)));
+        next.map(|next| {
+            next.map(Some).unwrap_or_else(|error| {
+                *is_over = error.is_final();
+                S::failed(error)
+            })
+        })
+    }
+}
+
+impl<S: Source> FusedStream for Items<S> {
+    fn is_terminated(&self) -> bool {
+        self.is_over
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Items<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("source", &self.source).finish_non_exhaustive()
+    }
+}
