@@ -17,7 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lane::Lane;
 pub(crate) use later::later;
-pub use steps::{Items, Moment, Source};
+pub use steps::Items;
+pub(crate) use steps::{Moment, Source};
 
 use crate::primitive::{Arc, AtomicPtr, Ordering};
 use crate::raw::patience::Sleepers;
@@ -97,7 +98,7 @@ impl Reactor {
         let alarm = lane.alarm(is_news);
         drop(lanes);
         alarm.ring();
-        Some(Ticket { reactor: self, lane: index, ticket, slot: Arc::clone(slot) })
+        Some(Ticket { reactor: self, lane: index, ticket, slot: Arc::clone(slot), is_served: false })
     }
 }
 
@@ -108,9 +109,16 @@ struct Ticket {
     lane: usize,
     ticket: watch::Ticket,
     slot: Arc<Slot>,
+    /// Whether the task has what it waited for.
+    is_served: bool,
 }
 
 impl Ticket {
+    /// Gives it up for a task that has what it waited for.
+    fn end(mut self) {
+        self.is_served = true;
+    }
+
     /// Has the task called again: one that `was_called` came to nothing by that.
     fn renew(&self, was_called: bool) {
         let mut lanes = self.reactor.lock();
@@ -136,6 +144,10 @@ impl Drop for Ticket {
         }
         // What keeps the memory is dropped under the lock, while the task has it as well: the last to let go is its owner.
         self.reactor.lock()[self.lane].watch.remove(self.ticket);
-        self.slot.leave();
+        if self.is_served {
+            self.slot.end();
+        } else {
+            self.slot.leave();
+        }
     }
 }

@@ -100,7 +100,9 @@ impl Wait {
                 Poll::Pending
             }
             result => {
-                self.ticket = None;
+                if let Some(ticket) = self.ticket.take() {
+                    ticket.end();
+                }
                 Poll::Ready(result)
             }
         }
