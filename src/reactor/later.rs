@@ -40,13 +40,18 @@ impl<T> Late for PushError<T> {
 
 /// Makes an attempt, and again whenever there is news, until it is not [late](Late). Nothing of a late attempt may be left; so nothing is
 /// lost when this is dropped. All that it waits on lies in the `segment` of its source.
+#[inline]
 pub(crate) async fn later<S, R, E: Late>(
     mut source: S,
-    segment: impl Fn(&S) -> &Segment,
+    segment: impl FnOnce(&S) -> &Segment,
     mut attempt: impl FnMut(&mut S, Patience<'_>) -> Result<R, E>,
 ) -> Result<R, E> {
-    let mut wait = Wait::default();
-    poll_fn(move |context| wait.poll(context, &mut source, &segment, &mut attempt)).await
+    let first = attempt(&mut source, Patience::Later(&Glance));
+    if !matches!(&first, Err(error) if error.is_late()) {
+        return first;
+    }
+    let mut wait = Wait { ticket: None, segment: Some(segment(&source).clone()) };
+    poll_fn(move |context| wait.poll_on(context, &mut source, &mut attempt)).await
 }
 
 /// A task's waiting, from one poll to the next.
@@ -67,10 +72,11 @@ impl Wait {
         mut attempt: impl FnMut(&mut S, Patience<'_>) -> Result<R, E>,
     ) -> Poll<Result<R, E>> {
         if self.segment.is_none() {
-            match attempt(source, Patience::Later(&Glance)) {
-                Err(error) if error.is_late() => self.segment = Some(segment(source).clone()),
-                result => return Poll::Ready(result),
+            let result = attempt(source, Patience::Later(&Glance));
+            if !matches!(&result, Err(error) if error.is_late()) {
+                return Poll::Ready(result);
             }
+            self.segment = Some(segment(source).clone());
         }
         self.poll_on(context, source, attempt)
     }
