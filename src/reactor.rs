@@ -1,5 +1,6 @@
 //! What makes a future of each blocking wait: a thread that sleeps for all tasks of the process.
 //!
+//! - [`mod@block_on`]: a future that has a thread to itself, which sleeps for it
 //! - [`lane`]: the thread, and what it sleeps on
 //! - [`later`]: an operation that is tried again when there is news
 //! - [`steps`]: one operation after the other, as a stream
@@ -9,13 +10,15 @@
 
 #![allow(unsafe_code)]
 
+mod block_on;
 mod lane;
 mod later;
 mod steps;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lane::Lane;
+pub use block_on::block_on;
+use lane::{Lane, Server};
 pub(crate) use later::later;
 pub use steps::Items;
 pub(crate) use steps::{Moment, Source};
@@ -71,9 +74,11 @@ impl Reactor {
         self.generation == fork::generation()
     }
 
-    /// Has a task called when there is news at the bed, which lies in the segment. `None` where the system gives no thread for it.
+    /// Has a task called when there is news at the bed, which lies in the segment: by the thread of this lane, or of any. `None` where the
+    /// system gives no thread for it.
     fn add(
         &'static self,
+        lane: Option<usize>,
         bed: Bed<'_>,
         sleepers: Sleepers,
         segment: &Segment,
@@ -81,15 +86,17 @@ impl Reactor {
     ) -> Option<Ticket> {
         assert!(segment.mapping().holds(bed.place()), "what is waited on lies in the segment");
         let mut lanes = self.lock();
-        let known = lanes.iter().position(|lane| lane.watch.has(bed));
-        let index = known.or_else(|| lanes.iter().position(Lane::has_room)).unwrap_or(lanes.len());
+        let has_it = |lane: &Lane| lane.is_shared() && lane.watch.has(bed);
+        let has_room = |lane: &Lane| lane.is_shared() && lane.has_room();
+        let known = lane.or_else(|| lanes.iter().position(has_it));
+        let index = known.or_else(|| lanes.iter().position(has_room)).unwrap_or(lanes.len());
         if index == lanes.len() {
             lanes.push(Lane::default());
         }
         let lane = &mut lanes[index];
-        if !lane.is_running {
+        if lane.served_by == Server::Nobody {
             lane::start(self, index).ok()?;
-            lane.is_running = true;
+            lane.served_by = Server::Thread;
         }
         let keep = || segment.clone();
         // SAFETY: found above to be in the segment's mapping, which the clone keeps.

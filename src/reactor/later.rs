@@ -5,7 +5,7 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use super::{Reactor, Ticket};
+use super::{Reactor, Ticket, block_on};
 use crate::error::{DoneError, LockError, PopError, PushError, Stop};
 use crate::primitive::Arc;
 use crate::raw::patience::{Patience, Sleepers};
@@ -162,7 +162,7 @@ impl Turn for Task<'_> {
             // Of another word, if any.
             **ticket = None;
             let slot = Arc::new(Slot::new(self.waker.clone()));
-            **ticket = Reactor::ours().add(bed, sleepers, segment, &slot);
+            **ticket = Reactor::ours().add(block_on::lane_of(self.waker), bed, sleepers, segment, &slot);
         }
         self.waits.set(ticket.is_some());
     }

@@ -1,14 +1,11 @@
 //! What it costs to wait in a task instead of a thread, and to find something without waiting.
-//!
-//! The executor is one that does next to nothing: a thread that sleeps until its one task is woken.
-
 use std::time::Instant;
 
-use breezeway::Shareable;
 use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway::bench::message::{Receiver, Sender};
+use breezeway::bench::message::Receiver;
 use breezeway::bench::ours::Ring;
-use breezeway::bench::round_trip::echo;
+use breezeway::bench::partner::Job;
+use breezeway::bench::round_trip::Ask;
 use breezeway::bench::sides::Side;
 use breezeway::bench::stream::CAPACITY;
 use breezeway::queue::{Queue, spsc};
@@ -16,44 +13,73 @@ use futures_lite::future::block_on;
 
 use crate::parked::{asking, side};
 use crate::program::Program;
-use crate::round_trip::ends;
 
-pub const SPSC_ONE: &str = "parked, one CPU, 64 B: breezeway spsc, tasks";
-pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: breezeway spsc, tasks";
+pub const SPSC_ONE: &str = "parked, one CPU, 64 B: tasks, block_on";
+pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: tasks, block_on";
+pub const ELSEWHERE_ONE: &str = "parked, one CPU, 64 B: tasks, futures-lite";
+pub const ELSEWHERE_TWO: &str = "parked, two CPUs, 64 B: tasks, futures-lite";
 const TRY_POP: &str = "ready: push and try_pop";
 const POP_ASYNC: &str = "ready: push and pop_async";
 const TRY_POP_SPSC: &str = "ready: push and try_pop, spsc";
 const POP_ASYNC_SPSC: &str = "ready: push and pop_async, spsc";
 
-/// An end that is used by a task.
-struct Awaited<E>(E);
+type Message = [u64; 8];
 
-impl<M: Shareable> Sender<M> for Awaited<spsc::Producer<M>> {
-    fn send(&mut self, message: &M) {
-        block_on(self.0.push_async(*message)).expect("room");
+/// The ends that a task uses. It has a thread to itself, which [`breezeway::block_on`] makes sleep on what the task waits for; or another
+/// executor, which sleeps until breezeway's thread wakes it.
+struct Ends<const OURS: bool> {
+    tx: spsc::Producer<Message>,
+    rx: spsc::Consumer<Message>,
+}
+
+fn run<const OURS: bool, F: Future>(task: F) -> F::Output {
+    if OURS { breezeway::block_on(task) } else { block_on(task) }
+}
+
+impl<const OURS: bool> Ask for Ends<OURS> {
+    fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
+        let Self { tx, rx } = self;
+        run::<OURS, _>(async {
+            for n in 0..=times {
+                tx.push_async([n; 8]).await.expect("room");
+                let answer = rx.pop_async().await.expect("an answer");
+                assert_eq!(answer, [n + 1; 8], "the answer to this message");
+                after(n);
+            }
+        });
     }
 }
 
-impl<M: Shareable> Receiver<M> for Awaited<spsc::Consumer<M>> {
-    fn receive(&mut self, message: &mut M) {
-        *message = block_on(self.0.pop_async()).expect("a message");
+impl<const OURS: bool> Ends<OURS> {
+    /// Answers as many as the other asks.
+    fn echo(mut self) -> Job {
+        Box::new(move |times, _| {
+            let Self { tx, rx } = &mut self;
+            run::<OURS, _>(async {
+                for n in 0..=times {
+                    let question = rx.pop_async().await.expect("a question");
+                    assert_eq!(question, [n; 8], "the next message");
+                    tx.push_async([n + 1; 8]).await.expect("room");
+                }
+            });
+            times
+        })
     }
 }
 
 /// To be called where [`parked::add_processes`](crate::parked::add_processes) is.
 pub fn add_parked(program: &mut Program) {
-    program.add(SPSC_ONE, |name| parked(name, OUR_CPU));
-    program.add(SPSC_TWO, |name| parked(name, PARTNER_CPU));
+    program.add(SPSC_ONE, |name| parked::<true>(name, OUR_CPU));
+    program.add(SPSC_TWO, |name| parked::<true>(name, PARTNER_CPU));
+    program.add(ELSEWHERE_ONE, |name| parked::<false>(name, OUR_CPU));
+    program.add(ELSEWHERE_TWO, |name| parked::<false>(name, PARTNER_CPU));
 }
 
-fn parked(name: &'static str, cpu: Cpu) -> Side<'static> {
-    let [there, back] = [(); 2].map(|()| Ring::new::<[u64; 8]>(CAPACITY).expect("a queue"));
-    side(
-        name,
-        cpu,
-        || asking(ends::<[u64; 8]>(Awaited(there.tx()), Awaited(back.rx()))),
-        || echo::<[u64; 8]>(Awaited(there.rx()), Awaited(back.tx())),
-    )
+fn parked<const OURS: bool>(name: &'static str, cpu: Cpu) -> Side<'static> {
+    let [there, back] = [(); 2].map(|()| Ring::new::<Message>(CAPACITY).expect("a queue"));
+    let ours = || Ends::<OURS> { tx: there.tx(), rx: back.rx() };
+    let theirs = || Ends::<OURS> { tx: back.tx(), rx: there.rx() };
+    side(name, cpu, || asking(ours()), || theirs().echo())
 }
 
 /// In this thread, which has both ends.
@@ -126,6 +152,6 @@ pub struct Task(pub Queue<u64>);
 
 impl Receiver<u64> for Task {
     fn receive(&mut self, message: &mut u64) {
-        *message = block_on(self.0.pop_async()).expect("a message");
+        *message = breezeway::block_on(self.0.pop_async()).expect("a message");
     }
 }

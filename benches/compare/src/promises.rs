@@ -5,7 +5,7 @@ use breezeway::bench::sides::Promise;
 
 use crate::{bulk, crowd, futures, parked, round_trip, stream, sync};
 
-pub const PROMISES: [Promise; 19] = [
+pub const PROMISES: [Promise; 20] = [
     Promise {
         what: "round trip 64 B, to the naked line",
         of: round_trip::SPSC,
@@ -39,6 +39,12 @@ pub const PROMISES: [Promise; 19] = [
     Promise {
         what: "parked tasks, two CPUs, to parked threads",
         of: futures::SPSC_TWO,
+        to: &[parked::SPSC_TWO],
+        bound: AtMost(1.3),
+    },
+    Promise {
+        what: "the same, of another executor",
+        of: futures::ELSEWHERE_TWO,
         to: &[parked::SPSC_TWO],
         bound: AtMost(1.3),
     },
