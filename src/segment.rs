@@ -78,11 +78,6 @@ pub struct Segment {
     mapping: Arc<Mapping>,
 }
 
-/// What is left of a segment's mapping, and does not keep it.
-#[cfg(feature = "async")]
-#[derive(Debug)]
-pub(crate) struct Trace(std::sync::Weak<Mapping>);
-
 /// An object of a segment, as [`Segment::objects`] lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -174,18 +169,6 @@ impl Segment {
 
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
-    }
-
-    /// By which this mapping is known again.
-    #[cfg(feature = "async")]
-    pub(crate) fn trace(&self) -> Trace {
-        Trace(Arc::downgrade(&self.mapping))
-    }
-
-    /// Whether the trace is this mapping's.
-    #[cfg(feature = "async")]
-    pub(crate) fn has_left(&self, trace: &Trace) -> bool {
-        core::ptr::eq(trace.0.as_ptr(), Arc::as_ptr(&self.mapping))
     }
 
     /// Adds an object of kind `O` under a name of 1 to 63 bytes.

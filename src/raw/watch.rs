@@ -15,9 +15,6 @@
 //! the changed word. (Marks are weak at first: a publisher may overlook one that is on its way, for nanoseconds. So the watcher
 //! makes up for that some milliseconds later, with one barrier for all words, and has them looked at once more.)
 //!
-//! Where a word has one task, that waits again and again, the watcher goes on sleeping on the word while the task is busy, and knows
-//! it by its trace when the task comes back: so it need not be woken to be told.
-//!
 //! Where one task is as good as another the watcher calls one only. It passes the news on if it finds something, or goes away
 //! without looking; if it finds nothing there is nothing for the others either. The tickets are in the order in which they came, and one
 //! that looked in vain keeps its place.
@@ -27,7 +24,6 @@
 #[cfg(all(test, loom))]
 mod model;
 
-use core::fmt;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
 
@@ -46,20 +42,10 @@ const SLICE: u64 = 100_000_000;
 /// Whose time comes so soon is seen to with the others: the fewer wake-ups.
 const LEEWAY: u64 = SLICE / 8;
 
-/// What keeps the memory of words mapped.
-pub(crate) trait Keep {
-    /// What is left of it, and keeps nothing.
-    type Trace: fmt::Debug;
-    fn trace(&self) -> Self::Trace;
-    fn has_left(&self, trace: &Self::Trace) -> bool;
-}
-
 /// The words, each with what keeps its memory mapped.
 #[derive(Debug)]
-pub(crate) struct Watch<K: Keep> {
+pub(crate) struct Watch<K> {
     words: BTreeMap<usize, Word<K>>,
-    /// Of words that have no tasks any more: what the watcher sleeps on there, if it sleeps.
-    traces: BTreeMap<usize, (u32, K::Trace)>,
     tickets: u64,
 }
 
@@ -90,11 +76,9 @@ struct Word<K> {
     look_at: u64,
     /// What the watcher sleeps on, if it sleeps.
     covered: Option<u32>,
-    /// Whether it sleeps on it also while no task waits.
-    is_watched: bool,
     waiting: BTreeMap<u64, Arc<Slot>>,
     called: usize,
-    keep: K,
+    _keep: K,
 }
 
 #[derive(Debug)]
@@ -121,13 +105,13 @@ impl Due {
     }
 }
 
-impl<K: Keep> Default for Watch<K> {
+impl<K> Default for Watch<K> {
     fn default() -> Self {
-        Self { words: BTreeMap::new(), traces: BTreeMap::new(), tickets: 0 }
+        Self { words: BTreeMap::new(), tickets: 0 }
     }
 }
 
-impl<K: Keep> Watch<K> {
+impl<K> Watch<K> {
     /// How many words there are.
     pub(crate) fn len(&self) -> usize {
         self.words.len()
@@ -150,12 +134,7 @@ impl<K: Keep> Watch<K> {
         now: u64,
     ) -> (Ticket, bool) {
         let place = bed.place().addr();
-        let word = self.words.entry(place).or_insert_with(|| {
-            let keep = keep();
-            let trace = self.traces.remove(&place);
-            let covered = trace.and_then(|(value, trace)| keep.has_left(&trace).then_some(value));
-            Word::new(bed, sleepers, keep, covered)
-        });
+        let word = self.words.entry(place).or_insert_with(|| Word::new(bed, sleepers, keep()));
         let ticket = Ticket { word: place, number: self.tickets };
         self.tickets += 1;
         (ticket, word.wait(ticket, slot, now))
@@ -186,23 +165,17 @@ impl<K: Keep> Watch<K> {
             }
         }
         if word.waiting.is_empty() && word.called == 0 {
-            if let Some(covered) = word.covered {
-                self.traces.insert(ticket.word, (covered, word.keep.trace()));
-            }
             self.words.remove(&ticket.word);
         }
     }
 
     /// Has the tasks called that there is news for. To be called when the watcher has slept.
     pub(crate) fn news(&mut self, now: u64, due: &mut Vec<Due>) {
-        self.traces.clear();
         for word in self.words.values_mut() {
             word.covered = None;
-            if word.bed().word() != word.value {
-                // News that nobody waits for ends the watch: the next would be in vain as well.
-                word.is_watched = word.sleepers == Sleepers::One && !word.waiting.is_empty();
+            if !word.waiting.is_empty() && word.bed().word() != word.value {
                 word.call(Call::News, due);
-                if word.is_watched() {
+                if !word.waiting.is_empty() {
                     word.mark_anew(now);
                 }
             }
@@ -233,7 +206,7 @@ impl<K: Keep> Watch<K> {
     pub(crate) fn prepare(&mut self, mut sleep_on: impl FnMut(*const u32, u32)) -> Option<u64> {
         let mut until = None;
         for word in self.words.values_mut() {
-            if word.is_watched() {
+            if !word.waiting.is_empty() {
                 word.covered = Some(word.value);
                 sleep_on(word.bed().place(), word.value);
                 until = Some(until.map_or(word.look_at, |until: u64| until.min(word.look_at)));
@@ -244,7 +217,7 @@ impl<K: Keep> Watch<K> {
 }
 
 impl<K> Word<K> {
-    fn new(bed: Bed<'_>, sleepers: Sleepers, keep: K, covered: Option<u32>) -> Self {
+    fn new(bed: Bed<'_>, sleepers: Sleepers, keep: K) -> Self {
         let place = match bed {
             Bed::Event(event) => Place::Event(NonNull::from(event)),
             #[cfg(not(loom))]
@@ -257,26 +230,21 @@ impl<K> Word<K> {
             is_marked: false,
             is_seen: false,
             look_at: 0,
-            covered,
-            is_watched: false,
+            covered: None,
             waiting: BTreeMap::new(),
             called: 0,
-            keep,
+            _keep: keep,
         }
     }
 
     fn bed(&self) -> Bed<'_> {
         match &self.place {
-            // SAFETY: taken from a reference to what `keep` keeps, by the contract of `add`.
+            // SAFETY: taken from a reference to what `_keep` keeps, by the contract of `add`.
             Place::Event(event) => Bed::Event(unsafe { event.as_ref() }),
             #[cfg(not(loom))]
             // SAFETY: as above.
             Place::Lock(mutex) => Bed::Lock(unsafe { mutex.as_ref() }),
         }
-    }
-
-    fn is_watched(&self) -> bool {
-        self.is_watched || !self.waiting.is_empty()
     }
 
     /// Lets a task wait. Says whether the watcher has to be told.

@@ -6,8 +6,8 @@ use std::thread;
 
 use super::Reactor;
 use crate::primitive::{AtomicU32, Ordering};
-use crate::raw::watch::{Due, Keep, Watch};
-use crate::segment::{Segment, Trace};
+use crate::raw::watch::{Due, Watch};
+use crate::segment::Segment;
 use crate::sys::clock::{Deadline, monotonic_nanos};
 use crate::sys::{barrier, futex};
 
@@ -198,17 +198,5 @@ impl fmt::Debug for Lane {
             .field("watch", &self.watch)
             .field("served_by", &self.served_by)
             .finish_non_exhaustive()
-    }
-}
-
-impl Keep for Segment {
-    type Trace = Trace;
-
-    fn trace(&self) -> Trace {
-        Self::trace(self)
-    }
-
-    fn has_left(&self, trace: &Trace) -> bool {
-        Self::has_left(self, trace)
     }
 }
