@@ -94,7 +94,8 @@ impl Wait {
         match attempt(source, Patience::Later(&task)) {
             Err(error) if error.is_late() => {
                 if !task.waits.get() {
-                    // The system gave no thread that would do it.
+                    // There is more to do at once, or the system gave no thread that would call it.
+                    self.ticket = None;
                     context.waker().wake_by_ref();
                 }
                 Poll::Pending
@@ -128,6 +129,8 @@ impl Turn for Glance {
     }
 
     fn wait_at(&self, _: Bed<'_>, _: Sleepers) {}
+
+    fn call_again(&self) {}
 }
 
 struct Task<'a> {
@@ -157,6 +160,10 @@ impl Turn for Task<'_> {
             **ticket = Reactor::ours().add(bed, sleepers, segment, &slot);
         }
         self.waits.set(ticket.is_some());
+    }
+
+    fn call_again(&self) {
+        self.waits.set(false);
     }
 }
 
