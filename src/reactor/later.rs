@@ -5,11 +5,10 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use super::{Reactor, Ticket};
+use super::{REACTOR, Seat, Ticket};
 use crate::error::{DoneError, LockError, PopError, PushError, Stop};
-use crate::primitive::Arc;
 use crate::raw::patience::{Patience, Sleepers};
-use crate::raw::slot::{Call, Slot};
+use crate::raw::slot::Call;
 use crate::raw::turn::{Bed, Turn};
 use crate::segment::Segment;
 
@@ -111,11 +110,11 @@ impl Wait {
     #[inline]
     fn call(&mut self) -> Option<Call> {
         let ticket = self.ticket.as_ref()?;
-        if !ticket.reactor.is_ours() {
+        if !ticket.seat.is_ours() {
             self.ticket = None;
             return None;
         }
-        ticket.slot.take_call()
+        ticket.seat.take_call()
     }
 }
 
@@ -151,13 +150,12 @@ impl Turn for Task<'_> {
     fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) {
         let mut ticket = self.ticket.borrow_mut();
         if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.ticket.is_at(bed)) {
-            let called_since = ticket.slot.wait(self.waker);
+            let called_since = ticket.seat.wait(self.waker);
             ticket.renew(self.call.take().or(called_since).is_some());
         } else if let Some(segment) = self.segment {
             // Of another word, if any.
             **ticket = None;
-            let slot = Arc::new(Slot::new(self.waker.clone()));
-            **ticket = Reactor::ours().add(bed, sleepers, segment, &slot);
+            **ticket = REACTOR.get().add(bed, sleepers, segment, Seat::new(self.waker));
         }
         self.waits.set(ticket.is_some());
     }
