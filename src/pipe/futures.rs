@@ -169,3 +169,80 @@ sending_futures!([T] Sender<T>, T);
 receiving_futures!([T] Receiver<T>, T);
 sending_futures!([S, R] Connection<S, R>, S);
 receiving_futures!([S, R] Connection<S, R>, R);
+
+#[cfg(test)]
+mod tests {
+    use core::cell::{Cell, RefCell};
+
+    use super::super::frame::Frame;
+    use super::*;
+    use crate::queue::bytes::{self, Producer};
+    use crate::raw::patience::Sleepers;
+    use crate::raw::turn::{Bed, Turn};
+
+    const CAPACITY: usize = 1024;
+
+    /// A task whose peer is at work whenever it is about to wait.
+    #[derive(Debug)]
+    struct Busy<P> {
+        peer: RefCell<P>,
+        works: fn(&mut P),
+        waits: Cell<usize>,
+        is_called: Cell<bool>,
+    }
+
+    impl<P> Busy<P> {
+        fn new(peer: P, works: fn(&mut P)) -> Self {
+            Self { peer: RefCell::new(peer), works, waits: Cell::default(), is_called: Cell::default() }
+        }
+    }
+
+    impl<P: core::fmt::Debug> Turn for Busy<P> {
+        fn is_round(&self) -> bool {
+            false
+        }
+
+        fn wait_at(&self, _: Bed<'_>, _: Sleepers) {
+            self.waits.set(self.waits.get() + 1);
+            assert!(self.waits.get() < CAPACITY, "one attempt goes on and on");
+            (self.works)(&mut self.peer.borrow_mut());
+        }
+
+        fn call_again(&self) {
+            self.is_called.set(true);
+        }
+    }
+
+    fn more(tx: &mut Producer) {
+        let frame = Frame::More(&[7; 100]);
+        let mut room = tx.try_reserve(frame.len()).unwrap();
+        frame.write(&mut room);
+        room.commit(frame.len());
+    }
+
+    #[test]
+    fn a_receiver_makes_way_in_between() {
+        let (tx, rx) = bytes::new(CAPACITY).unwrap();
+        let (mut reader, turn) = (Reader::new(rx, u64::MAX), Busy::new(tx, more));
+        for _ in 0..3 {
+            assert!(matches!(reader.read(Patience::Later(&turn)), Err(PopError::Timeout)));
+            assert!(turn.is_called.replace(false) && turn.waits.replace(0) > 3);
+        }
+    }
+
+    #[test]
+    fn a_sender_makes_way_in_between_and_goes_on() {
+        let (tx, rx) = bytes::new(CAPACITY).unwrap();
+        let take = |rx: &mut Reader| assert!(!rx.is_ready(Patience::None));
+        let (mut writer, turn) = (Writer::new(tx, u64::MAX), Busy::new(Reader::new(rx, u64::MAX), take));
+        let message: Vec<u8> = (0..20 * CAPACITY).map(|at| (at / 3) as u8).collect();
+        let (mut sent, mut attempts) = (0, 0);
+        while let Err(error) = writer.go_on(&message, &mut sent, Clock::start(Patience::Later(&turn))) {
+            assert!(matches!(error, PushError::Timeout(())));
+            assert!(turn.is_called.replace(false) && turn.waits.replace(0) > 0);
+            attempts += 1;
+        }
+        assert!((10..20).contains(&attempts), "{attempts} attempts");
+        assert!(turn.peer.into_inner().read(Patience::None).unwrap() == message);
+    }
+}
