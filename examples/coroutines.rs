@@ -16,10 +16,8 @@ const TASKS: u32 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let queues: Queues = (Queue::new(4)?, MessageQueue::new(16)?);
-    let processes = [
-        Process::spawn(with_tokio, queues.clone())?,
-        Process::spawn(with_async_executor, queues.clone())?,
-    ];
+    let processes =
+        [Process::spawn(with_tokio, queues.clone())?, Process::spawn(with_async_executor, queues.clone())?];
     let (numbers, squares) = queues;
     let mut results = breezeway::block_on(async {
         for number in 1..=8 {
@@ -30,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         while results.len() < 8 {
             results.push(squares.pop_async().await?);
         }
-        for mut process in processes {
+        for process in processes {
             process.join_async().await?;
         }
         Ok::<_, Box<dyn Error>>(results)

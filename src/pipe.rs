@@ -38,6 +38,7 @@
 //! - `draft`: a value encoded where it will be read
 //! - `forms`: what ends of all kinds can
 //! - `frame`: how messages lie in a ring
+//! - `futures`: the ends for tasks
 //! - `options`: how large a pipe is
 //! - `reader`, `writer`: frames into messages, messages into frames
 //! - `wait`: waiting for many at once
@@ -51,6 +52,8 @@ mod connection;
 mod draft;
 mod forms;
 mod frame;
+#[cfg(feature = "async")]
+mod futures;
 mod options;
 mod reader;
 mod receiver;

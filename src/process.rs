@@ -61,6 +61,8 @@ mod call;
 mod child;
 mod control;
 mod current;
+#[cfg(feature = "async")]
+mod futures;
 mod pool;
 mod register;
 mod start;
@@ -76,6 +78,8 @@ use serde::de::DeserializeOwned;
 pub use self::builder::Builder;
 pub use self::child::Child;
 pub use self::current::{Parent, cpu_count, current_name, parent_process};
+#[cfg(feature = "async")]
+pub use self::pool::Results;
 pub use self::pool::{Imap, ImapUnordered, Pool, PoolBuilder, Rerun, TaskHandle};
 pub use crate::pipe::{Waitable, wait};
 
@@ -136,6 +140,11 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
     /// `TaskPanicked`, `WorkerDied`, `Exited`, `Undecodable`, `Unencodable`, `Unknown`, `NotOurs`, `Os`.
     pub fn result(self) -> Result<R, TaskError> {
         let exit = self.child.wait_for_exit(None)?;
+        self.result_of(exit)
+    }
+
+    /// The result of one that has ended so.
+    fn result_of(&self, exit: Option<Exit>) -> Result<R, TaskError> {
         match self.control.state().map_err(TaskError::os("read what a child has answered"))? {
             State::Answered(Answer::Returned(result)) => {
                 call::decode(&result).map_err(|message| TaskError::Undecodable { source: message.into() })

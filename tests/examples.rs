@@ -46,11 +46,14 @@ fn coroutines() {
     let mut lines = lines("coroutines");
     let squares = lines.split_off(6);
     lines.sort();
-    let tasks = ["async-executor", "tokio"].into_iter().flat_map(|executor| {
-        (1..=3).map(move |task| format!("{executor} {task}"))
-    });
+    let tasks = ["async-executor", "tokio"]
+        .into_iter()
+        .flat_map(|executor| (1..=3).map(move |task| format!("{executor} {task}")));
     assert!(lines.iter().eq(&tasks.collect::<Vec<_>>()), "{lines:?}");
-    assert!(squares.iter().eq(&(1..=8).map(|n| format!("{n} squared is {}", n * n)).collect::<Vec<_>>()), "{squares:?}");
+    assert!(
+        squares.iter().eq(&(1..=8).map(|n| format!("{n} squared is {}", n * n)).collect::<Vec<_>>()),
+        "{squares:?}"
+    );
 }
 
 #[test]

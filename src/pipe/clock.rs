@@ -33,6 +33,18 @@ impl<'a> Clock<'a> {
         matches!(self, Self::Until(deadline) if deadline.has_passed())
     }
 
+    /// Whether a task that has moved so many bytes leaves the rest to its next call, which comes at once: a peer that goes on and on
+    /// must not keep it from others of its thread.
+    pub(super) fn makes_way(self, moved: usize, capacity: usize) -> bool {
+        match self {
+            Self::Stopped(Patience::Later(turn)) if moved > capacity => {
+                turn.call_again();
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether there is no waiting at all.
     pub(super) fn is_impatient(self) -> bool {
         matches!(self, Self::Stopped(Patience::None))

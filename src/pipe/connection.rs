@@ -28,15 +28,15 @@ impl<S, R> Connection<S, R> {
         Self { rx, tx }
     }
 
-    fn writer(&mut self) -> &mut Writer {
+    pub(super) fn writer(&mut self) -> &mut Writer {
         self.tx.writer()
     }
 
-    fn reader(&mut self) -> &mut Reader {
+    pub(super) fn reader(&mut self) -> &mut Reader {
         self.rx.reader()
     }
 
-    fn consumer(&self) -> &Consumer {
+    pub(super) fn consumer(&self) -> &Consumer {
         self.rx.consumer()
     }
 

@@ -33,6 +33,26 @@ pub(super) enum Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// What of a message comes behind its first bytes, `sent` of them, in frames of `longest` bytes at most.
+    #[inline]
+    pub(super) fn of(message: &'a [u8], sent: usize, longest: usize) -> Self {
+        let rest = &message[sent..];
+        if sent > 0 {
+            return Self::More(&rest[..rest.len().min(longest - EXTRA)]);
+        }
+        if message.len() + EXTRA <= longest {
+            return Self::Whole(message);
+        }
+        Self::First { total: message.len() as u64, bytes: &message[..longest - EXTRA_OF_FIRST] }
+    }
+
+    /// What of a message is in it.
+    #[inline]
+    pub(super) fn bytes(self) -> &'a [u8] {
+        let (Self::Whole(bytes) | Self::More(bytes) | Self::First { bytes, .. }) = self;
+        bytes
+    }
+
     /// What the bytes are; `None` where they are no frame.
     #[inline]
     pub(super) fn parse(frame: &'a [u8]) -> Option<Self> {
@@ -50,18 +70,18 @@ impl<'a> Frame<'a> {
 
     /// Bytes that it takes.
     pub(super) fn len(self) -> usize {
-        match self {
-            Self::Whole(bytes) | Self::More(bytes) => bytes.len() + EXTRA,
-            Self::First { bytes, .. } => bytes.len() + EXTRA_OF_FIRST,
-        }
+        let extra = match self {
+            Self::Whole(_) | Self::More(_) => EXTRA,
+            Self::First { .. } => EXTRA_OF_FIRST,
+        };
+        self.bytes().len() + extra
     }
 
     /// Writes it into as many bytes.
     #[inline]
     pub(super) fn write(self, place: &mut [u8]) {
-        let (Self::Whole(bytes) | Self::More(bytes) | Self::First { bytes, .. }) = self;
-        let (body, extra) = place.split_at_mut(bytes.len());
-        body.copy_from_slice(bytes);
+        let (body, extra) = place.split_at_mut(self.bytes().len());
+        body.copy_from_slice(self.bytes());
         match self {
             Self::Whole(_) => end_whole(extra),
             Self::More(_) => extra.copy_from_slice(&[MORE]),
@@ -93,6 +113,26 @@ mod tests {
                 let mut place = vec![0; frame.len()];
                 frame.write(&mut place);
                 assert_eq!(Frame::parse(&place), Some(frame));
+            }
+        }
+    }
+
+    #[test]
+    fn the_frames_of_a_message_are_the_message() {
+        let message: Vec<u8> = (0..100).collect();
+        for len in 0..=message.len() {
+            for longest in EXTRA_OF_FIRST + 1..len + 20 {
+                let (message, mut came) = (&message[..len], Vec::new());
+                loop {
+                    let frame = Frame::of(message, came.len(), longest);
+                    assert!(frame.len() <= longest);
+                    assert_eq!(matches!(frame, Frame::More(_)), !came.is_empty());
+                    came.extend_from_slice(frame.bytes());
+                    if came.len() == len {
+                        break;
+                    }
+                }
+                assert_eq!(came, message);
             }
         }
     }

@@ -124,7 +124,7 @@ impl Reader {
         let mut taken = 0;
         loop {
             // A sender that goes on and on must not keep one who has no time.
-            if taken > 0 && clock.is_over() {
+            if taken > 0 && clock.is_over() || clock.makes_way(taken, self.rx.capacity()) {
                 return Err(PopError::Timeout);
             }
             if taken > self.rx.capacity() && clock.is_impatient() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::draft::{Encoded, encode};
-use super::frame::{self, EXTRA, EXTRA_OF_FIRST, Frame};
+use super::frame::{self, EXTRA, Frame};
 use crate::error::PushError;
 use crate::queue::bytes::Producer;
 use crate::raw::patience::Patience;
@@ -45,7 +45,7 @@ impl Writer {
         self.tx.capacity() / 4
     }
 
-    /// Sends a value. It is encoded once there is room for it, and once only.
+    /// Sends a value.
     #[inline]
     pub(super) fn send<T: Serialize + ?Sized>(
         &mut self,
@@ -54,6 +54,20 @@ impl Writer {
     ) -> Result<(), PushError<()>> {
         self.care();
         let clock = Clock::start(patience);
+        match self.begin(value, patience)? {
+            None => Ok(()),
+            Some(message) => self.go_on(&message, &mut 0, clock),
+        }
+    }
+
+    /// Encodes a value once there is room for one, and once only. A short one is sent by that. A long one is given out, to
+    /// [go on](Self::go_on) with.
+    #[inline]
+    pub(super) fn begin<T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+        patience: Patience,
+    ) -> Result<Option<Vec<u8>>, PushError<()>> {
         let likely = (2 * self.last).max(LIKELY).min(self.part());
         let mut room = self.tx.reserve_within(likely, patience)?;
         let place: &mut [u8] = &mut room;
@@ -62,13 +76,13 @@ impl Writer {
                 frame::end_whole(&mut place[len..len + EXTRA]);
                 room.commit(len + EXTRA);
                 self.last = len;
-                Ok(())
+                Ok(None)
             }
             Ok(Encoded::InPlace(len)) => Err(too_large(len, self.max)),
             Ok(Encoded::Apart(message)) => {
                 drop(room);
                 self.last = message.len();
-                self.write_by(&message, clock)
+                Ok(Some(message))
             }
             Err(error) => Err(PushError::Encode { value: (), source: error.into() }),
         }
@@ -79,13 +93,14 @@ impl Writer {
     pub(super) fn write(&mut self, message: &[u8], patience: Patience) -> Result<(), PushError<()>> {
         self.care();
         if message.len() + EXTRA > self.part() || message.len() as u64 > self.max {
-            return self.write_by(message, Clock::start(patience));
+            return self.go_on(message, &mut 0, Clock::start(patience));
         }
         self.put(Frame::Whole(message), patience)
     }
 
+    /// Sees whether the receiver lives, if that was not seen lately.
     #[inline]
-    fn care(&mut self) {
+    pub(super) fn care(&mut self) {
         let now = coarse_nanos();
         if now.wrapping_sub(self.cared_at) >= CARE_INTERVAL {
             self.cared_at = now;
@@ -93,33 +108,40 @@ impl Writer {
         }
     }
 
-    fn write_by(&mut self, message: &[u8], clock: Clock) -> Result<(), PushError<()>> {
-        let len = message.len();
+    /// Sends a message of which so much was sent before: a long one goes bit by bit. Where the time is up in the middle, it can be gone
+    /// on with; another message gives it up.
+    pub(super) fn go_on(
+        &mut self,
+        message: &[u8],
+        sent: &mut usize,
+        clock: Clock,
+    ) -> Result<(), PushError<()>> {
+        let longest = self.longest_frame(message.len(), clock)?;
+        let before = *sent;
+        loop {
+            let frame = Frame::of(message, *sent, longest);
+            self.put(frame, clock.left())?;
+            *sent += frame.bytes().len();
+            if *sent == message.len() {
+                return Ok(());
+            }
+            if clock.makes_way(*sent - before, self.tx.capacity()) {
+                return Err(PushError::Timeout(()));
+            }
+        }
+    }
+
+    /// In frames of how many bytes to send a message of this length.
+    fn longest_frame(&self, len: usize, clock: Clock) -> Result<usize, PushError<()>> {
         if len as u64 > self.max {
             return Err(too_large(len, self.max));
         }
-        if len + EXTRA <= self.part() {
-            return self.put(Frame::Whole(message), clock.left());
+        if !clock.is_impatient() {
+            return Ok(self.part());
         }
-        if clock.is_impatient() {
-            // In several frames it would have to wait; but the ring holds a longer frame than those.
-            let max = self.tx.max_message() - EXTRA;
-            if len > max {
-                return Err(too_large(len, max as u64));
-            }
-            return self.put(Frame::Whole(message), clock.left());
-        }
-        self.stream(message, clock)
-    }
-
-    /// Sends a long message, bit by bit.
-    fn stream(&mut self, message: &[u8], clock: Clock) -> Result<(), PushError<()>> {
-        let (first, rest) = message.split_at(self.part() - EXTRA_OF_FIRST);
-        self.put(Frame::First { total: message.len() as u64, bytes: first }, clock.left())?;
-        for more in rest.chunks(self.part() - EXTRA) {
-            self.put(Frame::More(more), clock.left())?;
-        }
-        Ok(())
+        // In several frames it would have to wait; but the ring holds a longer frame than those.
+        let longest = self.tx.max_message();
+        if len + EXTRA > longest { Err(too_large(len, (longest - EXTRA) as u64)) } else { Ok(longest) }
     }
 
     #[inline]

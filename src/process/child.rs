@@ -16,10 +16,10 @@ use crate::sys::pidfd::{self, Exit};
 /// Clones mean the same process. Dropping them neither ends the process nor waits for it.
 #[derive(Clone)]
 pub struct Child {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     pid: u32,
     pidfd: OwnedFd,
     name: String,
@@ -75,11 +75,7 @@ impl Child {
     }
 
     fn wait(&self, until: Option<Deadline>) -> Result<i32, TaskError> {
-        match self.wait_for_exit(until)? {
-            Some(Exit::Code(code)) => Ok(code),
-            Some(Exit::Unknown) => Err(TaskError::Unknown),
-            None => Err(TaskError::Timeout),
-        }
+        self.wait_for_exit(until)?.ok_or(TaskError::Timeout).and_then(code_of)
     }
 
     pub(super) fn wait_for_exit(&self, until: Option<Deadline>) -> Result<Option<Exit>, TaskError> {
@@ -143,7 +139,7 @@ impl Child {
 
     /// A descriptor that can be read, as `poll` has it, once the process has ended: a pidfd.
     pub fn sentinel(&self) -> BorrowedFd<'_> {
-        self.inner.pidfd.as_fd()
+        self.inner.as_fd()
     }
 
     fn is_ours(&self) -> Result<(), TaskError> {
@@ -158,6 +154,12 @@ impl AsFd for Child {
     }
 }
 
+impl AsFd for Inner {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
@@ -166,6 +168,14 @@ impl fmt::Debug for Child {
             .field("is_daemon", &self.is_daemon())
             .field("exit_code", &self.exit_code())
             .finish_non_exhaustive()
+    }
+}
+
+/// The code of one that has ended so.
+pub(super) fn code_of(exit: Exit) -> Result<i32, TaskError> {
+    match exit {
+        Exit::Code(code) => Ok(code),
+        Exit::Unknown => Err(TaskError::Unknown),
     }
 }
 

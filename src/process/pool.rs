@@ -5,6 +5,7 @@
 //! - [`callbacks`]: the thread that callbacks run on
 //! - [`crew`]: starting workers, and putting others in the place of those that have ended
 //! - [`desk`]: the pool's books
+//! - `futures`: results for tasks of an executor
 //! - [`imap`]: results one by one
 //! - [`inner`]: what the pool's threads have in common
 //! - [`overflow`]: the file for what is too long for the board
@@ -17,6 +18,8 @@ mod builder;
 mod callbacks;
 mod crew;
 mod desk;
+#[cfg(feature = "async")]
+mod futures;
 mod imap;
 mod inner;
 mod overflow;
@@ -32,6 +35,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::builder::{PoolBuilder, Rerun};
+#[cfg(feature = "async")]
+pub use self::futures::Results;
 pub use self::imap::{Imap, ImapUnordered};
 pub use self::promise::TaskHandle;
 

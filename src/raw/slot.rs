@@ -41,6 +41,7 @@ struct State {
     caller: Option<ThreadId>,
     /// Whether the task waits for that to be over.
     is_awaited: bool,
+    is_served: bool,
 }
 
 impl Slot {
@@ -93,19 +94,22 @@ impl Slot {
         }
     }
 
-    /// The task has what it waited for: who has not begun to call it does not.
+    /// The task has what it waited for: who has not begun to call it does not, and it need not wait for who has.
     pub(crate) fn end(&self) {
-        let waker = self.lock().waker.take();
+        let mut state = self.lock();
+        let waker = state.waker.take();
+        state.is_served = true;
+        drop(state);
         drop(waker);
     }
 
     /// The task does not wait any more, and may be gone: when this returns its waker is not called, nor being called, but by this very
-    /// thread.
+    /// thread, or for a task that was served.
     pub(crate) fn leave(&self) {
         let mut state = self.lock();
         let waker = state.waker.take();
         state.is_awaited = true;
-        while state.caller.is_some_and(|caller| caller != current().id()) {
+        while !state.is_served && state.caller.is_some_and(|caller| caller != current().id()) {
             state = self.has_called.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);

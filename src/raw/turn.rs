@@ -15,6 +15,10 @@ pub(crate) trait Turn: fmt::Debug {
 
     /// Has the task called when there is news at the bed. What it waits for is to be looked for once more behind this.
     fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers);
+
+    /// Has the task called at once: there is more for it to do than one attempt is to.
+    #[cfg_attr(not(feature = "process"), expect(dead_code))]
+    fn call_again(&self);
 }
 
 /// A word that somebody can sleep on.

@@ -6,7 +6,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 use std::task::Wake;
 
-use super::Reactor;
+use super::REACTOR;
 use super::lane::{Next, Sleeper};
 use crate::primitive::{Arc, AtomicU32, Ordering};
 use crate::sys::{fork, futex};
@@ -76,7 +76,7 @@ struct Thread {
 
 impl Thread {
     fn enter() -> Self {
-        let sleeper = Sleeper::of_a_free_lane(Reactor::ours());
+        let sleeper = Sleeper::of_a_free_lane(REACTOR.get());
         let bell = Arc::new(Bell { state: AtomicU32::new(AWAKE), control: sleeper.control() });
         let generation = fork::generation();
         let outside = HERE.replace(Some(Here { generation, lane: sleeper.lane, bell: Arc::as_ptr(&bell) }));

@@ -5,11 +5,10 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use super::{Reactor, Ticket, block_on};
+use super::{REACTOR, Seat, Ticket, block_on};
 use crate::error::{DoneError, LockError, PopError, PushError, Stop};
-use crate::primitive::Arc;
 use crate::raw::patience::{Patience, Sleepers};
-use crate::raw::slot::{Call, Slot};
+use crate::raw::slot::Call;
 use crate::raw::turn::{Bed, Turn};
 use crate::segment::Segment;
 
@@ -100,7 +99,8 @@ impl Wait {
         match attempt(source, Patience::Later(&task)) {
             Err(error) if error.is_late() => {
                 if !task.waits.get() {
-                    // The system gave no thread that would do it.
+                    // There is more to do at once, or the system gave no thread that would call it.
+                    self.ticket = None;
                     context.waker().wake_by_ref();
                 }
                 Poll::Pending
@@ -118,11 +118,11 @@ impl Wait {
     #[inline]
     fn call(&mut self) -> Option<Call> {
         let ticket = self.ticket.as_ref()?;
-        if !ticket.reactor.is_ours() {
+        if !ticket.seat.is_ours() {
             self.ticket = None;
             return None;
         }
-        ticket.slot.take_call()
+        ticket.seat.take_call()
     }
 }
 
@@ -136,6 +136,8 @@ impl Turn for Glance {
     }
 
     fn wait_at(&self, _: Bed<'_>, _: Sleepers) {}
+
+    fn call_again(&self) {}
 }
 
 struct Task<'a> {
@@ -155,16 +157,20 @@ impl Turn for Task<'_> {
 
     fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) {
         let mut ticket = self.ticket.borrow_mut();
-        if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.ticket.is_at(bed)) {
-            let called_since = ticket.slot.wait(self.waker);
+        let home = block_on::lane_of(self.waker);
+        if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.is_at(bed, home)) {
+            let called_since = ticket.seat.wait(self.waker);
             ticket.renew(self.call.take().or(called_since).is_some());
         } else if let Some(segment) = self.segment {
-            // Of another word, if any.
+            // Of another word, or another executor, if any.
             **ticket = None;
-            let slot = Arc::new(Slot::new(self.waker.clone()));
-            **ticket = Reactor::ours().add(block_on::lane_of(self.waker), bed, sleepers, segment, &slot);
+            **ticket = REACTOR.get().add(home, bed, sleepers, segment, Seat::new(self.waker));
         }
         self.waits.set(ticket.is_some());
+    }
+
+    fn call_again(&self) {
+        self.waits.set(false);
     }
 }
 

@@ -19,6 +19,18 @@ pub(crate) fn wait_any<'a>(
     wait(&mut files, until)
 }
 
+/// The same, and says of each whether it has.
+#[cfg(feature = "async")]
+pub(crate) fn wait_for_some<'a>(
+    files: impl IntoIterator<Item = BorrowedFd<'a>>,
+    until: Option<Deadline>,
+) -> io::Result<Vec<bool>> {
+    let mut files: Vec<PollFd<'a>> =
+        files.into_iter().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
+    wait(&mut files, until)?;
+    Ok(files.iter().map(|file| !file.revents().is_empty()).collect())
+}
+
 /// The same, and leaves in them what each of them has.
 pub(super) fn wait(files: &mut [PollFd<'_>], until: Option<Deadline>) -> io::Result<()> {
     loop {

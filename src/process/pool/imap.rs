@@ -1,6 +1,8 @@
 //! [`Imap`] and [`ImapUnordered`]: results one by one, of tasks whose arguments are pulled as room comes.
 
 use core::fmt;
+#[cfg(feature = "async")]
+use core::task::{Poll, Waker};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,18 +12,24 @@ use serde::de::DeserializeOwned;
 
 use super::Pool;
 use super::desk::Task;
+#[cfg(feature = "async")]
+use super::futures::Waiting;
 use super::inner::Inner;
 use super::promise::Sink;
 use super::wire;
 use crate::error::TaskError;
 use crate::process::call::{self, Call};
 use crate::process::child::lock;
+#[cfg(feature = "async")]
+use crate::reactor::Seat;
 
 /// What has come back, and what it was made from.
 struct Stream<A, R> {
     state: Mutex<State<A, R>>,
     has_come: Condvar,
     is_ordered: bool,
+    #[cfg(feature = "async")]
+    task: Waiting,
 }
 
 struct State<A, R> {
@@ -65,6 +73,8 @@ impl<A, R> Stream<A, R> {
         }
         drop(state);
         self.has_come.notify_all();
+        #[cfg(feature = "async")]
+        self.task.call();
         drop(args);
     }
 
@@ -72,22 +82,35 @@ impl<A, R> Stream<A, R> {
     fn take(&self) -> Result<R, TaskError> {
         let mut state = lock(&self.state);
         loop {
-            if let Some(result) = state.ready.pop_front() {
+            if let Some(result) = state.take(self.is_ordered) {
                 return result;
-            }
-            if self.is_ordered && matches!(state.items.front(), Some(Item::There(_))) {
-                state.first += 1;
-                if let Some(Item::There(result)) = state.items.pop_front() {
-                    return result;
-                }
             }
             state = self.has_come.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
+
+    /// The next result, or the task is called when it is there.
+    #[cfg(feature = "async")]
+    fn poll(&self, seat: &mut Option<Seat>, waker: &Waker) -> Poll<Result<R, TaskError>> {
+        self.task.poll(seat, waker, || lock(&self.state).take(self.is_ordered))
+    }
+}
+
+impl<A, R> State<A, R> {
+    /// The next result, if it is there.
+    fn take(&mut self, is_ordered: bool) -> Option<Result<R, TaskError>> {
+        if is_ordered && matches!(self.items.front(), Some(Item::There(_))) {
+            self.first += 1;
+            if let Some(Item::There(result)) = self.items.pop_front() {
+                return Some(result);
+            }
+        }
+        self.ready.pop_front()
+    }
 }
 
 /// The part that both kinds of iterators are.
-struct Feed<I: Iterator, R> {
+pub(super) struct Feed<I: Iterator, R> {
     inner: Arc<Inner>,
     stream: Arc<Stream<I::Item, R>>,
     call: Call,
@@ -114,7 +137,13 @@ where
     ) -> Result<Self, TaskError> {
         inner.accepts()?;
         let state = State { items: VecDeque::new(), first: 0, ready: VecDeque::new() };
-        let stream = Arc::new(Stream { state: Mutex::new(state), has_come: Condvar::new(), is_ordered });
+        let stream = Arc::new(Stream {
+            state: Mutex::new(state),
+            has_come: Condvar::new(),
+            is_ordered,
+            #[cfg(feature = "async")]
+            task: Waiting::default(),
+        });
         inner.count_source(true);
         let inner = Arc::clone(inner);
         let mut feed = Self { inner, stream, call, input: Some(input), chunk, pulled: 0, taken: 0 };
@@ -185,6 +214,24 @@ where
         self.pull();
         Some(result)
     }
+
+    /// The same, or the task is called when it is there.
+    #[cfg(feature = "async")]
+    pub(super) fn poll_next(
+        &mut self,
+        seat: &mut Option<Seat>,
+        waker: &Waker,
+    ) -> Poll<Option<Result<R, TaskError>>> {
+        self.pull();
+        if self.taken == self.pulled {
+            return Poll::Ready(None);
+        }
+        self.stream.poll(seat, waker).map(|result| {
+            self.taken += 1;
+            self.pull();
+            Some(result)
+        })
+    }
 }
 
 impl<I: Iterator, R> Feed<I, R> {
@@ -194,7 +241,7 @@ impl<I: Iterator, R> Feed<I, R> {
         }
     }
 
-    fn debug(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    pub(super) fn debug(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         f.debug_struct(name).field("pulled", &self.pulled).field("taken", &self.taken).finish_non_exhaustive()
     }
 }
@@ -213,7 +260,7 @@ macro_rules! results {
         /// result is taken. An error is that of one item, and others follow; but a panic of the input, or the end of the pool, is
         /// the last. Dropping it leaves the tasks that were handed in to be done.
         #[must_use = "the input is pulled as results are taken"]
-        pub struct $name<I: Iterator, R>(Feed<I, R>);
+        pub struct $name<I: Iterator, R>(pub(super) Feed<I, R>);
 
         impl<I, R> $name<I, R>
         where

@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::callbacks::Callbacks;
+#[cfg(feature = "async")]
+use super::futures::Waiting;
 use super::wire;
 use crate::error::TaskError;
 use crate::process::child::lock;
+#[cfg(feature = "async")]
+use crate::reactor::Seat;
 
 /// Where the results of tasks arrive.
 pub(super) trait Sink: Send + Sync {
@@ -31,28 +35,63 @@ enum Outcome<T> {
 pub(super) struct Promise<T> {
     result: Mutex<Outcome<T>>,
     is_there: Condvar,
+    #[cfg(feature = "async")]
+    pub(super) task: Waiting,
 }
 
 impl<T> Promise<T> {
     fn new() -> Arc<Self> {
-        Arc::new(Self { result: Mutex::new(Outcome::Pending), is_there: Condvar::new() })
+        Arc::new(Self {
+            result: Mutex::new(Outcome::Pending),
+            is_there: Condvar::new(),
+            #[cfg(feature = "async")]
+            task: Waiting::default(),
+        })
     }
 
     fn keep(&self, result: Result<T, TaskError>) {
         *lock(&self.result) = Outcome::There(result);
         self.is_there.notify_all();
+        #[cfg(feature = "async")]
+        self.task.call();
+    }
+
+    /// The result, which is given once, if it is there.
+    pub(super) fn take(&self) -> Option<Result<T, TaskError>> {
+        let mut result = lock(&self.result);
+        let successful = match &*result {
+            Outcome::Pending => return None,
+            Outcome::There(result) => result.is_ok(),
+            Outcome::Taken { successful } => *successful,
+        };
+        match core::mem::replace(&mut *result, Outcome::Taken { successful }) {
+            Outcome::There(result) => Some(result),
+            Outcome::Pending | Outcome::Taken { .. } => Some(Err(TaskError::AlreadyTaken)),
+        }
     }
 }
 
 /// A task that was handed to a pool: its result, once it is there.
 ///
 /// Dropping it takes nothing back: the task is done all the same.
+///
+/// With the feature `async` it is a future of the result as well.
 #[must_use = "whether the task has succeeded, its handle knows"]
 pub struct TaskHandle<R> {
-    promise: Arc<Promise<R>>,
+    pub(super) promise: Arc<Promise<R>>,
+    #[cfg(feature = "async")]
+    pub(super) seat: Option<Seat>,
 }
 
 impl<R> TaskHandle<R> {
+    fn new(promise: Arc<Promise<R>>) -> Self {
+        Self {
+            promise,
+            #[cfg(feature = "async")]
+            seat: None,
+        }
+    }
+
     /// Waits for the result, as long as it takes.
     ///
     /// # Errors
@@ -86,18 +125,13 @@ impl<R> TaskHandle<R> {
             let slice = deadline.map_or(Duration::from_secs(3600), |deadline| {
                 deadline.saturating_duration_since(Instant::now())
             });
-            if self.wait_timeout(slice) {
-                break;
+            self.wait_timeout(slice);
+            if let Some(result) = self.promise.take() {
+                return result;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(TaskError::Timeout);
             }
-        }
-        let mut result = lock(&self.promise.result);
-        let successful = matches!(&*result, Outcome::There(Ok(_)) | Outcome::Taken { successful: true });
-        match core::mem::replace(&mut *result, Outcome::Taken { successful }) {
-            Outcome::There(result) => result,
-            Outcome::Pending | Outcome::Taken { .. } => Err(TaskError::AlreadyTaken),
         }
     }
 
@@ -136,7 +170,7 @@ struct Completion<T> {
 impl<T: Send + 'static> Completion<T> {
     fn new(callback: Option<Callback<T>>) -> (Self, TaskHandle<T>) {
         let promise = Promise::new();
-        (Self { promise: Arc::clone(&promise), callback }, TaskHandle { promise })
+        (Self { promise: Arc::clone(&promise), callback }, TaskHandle::new(promise))
     }
 
     fn complete(self, result: Result<T, TaskError>, callbacks: &Callbacks) {

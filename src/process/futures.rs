@@ -1,0 +1,61 @@
+//! Processes for tasks.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::child::code_of;
+use super::{Child, Process, WAIT};
+use crate::error::TaskError;
+use crate::reactor::readable;
+use crate::sys::pidfd::Exit;
+
+/// For tasks, with the feature `async`.
+impl Child {
+    /// Waits until it has ended, without holding up the task's thread, and gives its exit code as [`join`](Self::join) does. Any number of
+    /// tasks may wait, any number of times.
+    ///
+    /// Dropped before it is done, it changes nothing.
+    ///
+    /// ```
+    /// use breezeway::process::Process;
+    /// # use futures_lite::future::{block_on, zip}; // any executor
+    ///
+    /// let [a, b] = [3, 4].map(|code| Process::spawn(|code| std::process::exit(code), code));
+    /// let (a, b) = (a?, b?);
+    /// let (a, b) = block_on(zip(a.join_async(), b.join_async()));
+    /// assert_eq!((a?, b?), (3, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`join`](Self::join).
+    pub async fn join_async(&self) -> Result<i32, TaskError> {
+        self.exit_async().await.and_then(code_of)
+    }
+
+    async fn exit_async(&self) -> Result<Exit, TaskError> {
+        loop {
+            if let Some(exit) = self.collect()? {
+                return Ok(exit);
+            }
+            readable(Arc::clone(&self.inner)).await.map_err(TaskError::os(WAIT))?;
+        }
+    }
+}
+
+/// For tasks, with the feature `async`.
+impl<R: Serialize + DeserializeOwned> Process<R> {
+    /// Waits until the process has ended, without holding up the task's thread, and gives what its function returned.
+    ///
+    /// Dropped before it is done, it drops the handle, which neither ends the process nor waits for it.
+    /// [`join_async`](Child::join_async) before this one leaves the handle where it is.
+    ///
+    /// # Errors
+    /// Those of [`result`](Self::result).
+    pub async fn result_async(self) -> Result<R, TaskError> {
+        let exit = self.child.exit_async().await?;
+        self.result_of(Some(exit))
+    }
+}
