@@ -68,6 +68,8 @@
 //!
 //! - `process` (default): `process`, with `Process` and `Pool`, and `pipe`; implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
+//! - `async`: every blocking wait as a future (`pop_async`, `lock_async`, …), queues and pipes as streams, for any executor. One thread
+//!   sleeps for all tasks of a process, from the first that waits until a second after the last; `block_on` does without it.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 //! - `bench`: the machinery that measures.
 //! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`mod@bench`] and
@@ -137,6 +139,6 @@ pub use crate::reactor::{Items, block_on};
 #[cfg(all(feature = "process", not(loom)))]
 pub use crate::error::{PoolError, SpawnError, TaskError};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "async"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
