@@ -132,7 +132,7 @@ pub use crate::{
 };
 
 #[cfg(all(feature = "async", not(loom)))]
-pub use crate::reactor::Items;
+pub use crate::reactor::{Items, block_on};
 
 #[cfg(all(feature = "process", not(loom)))]
 pub use crate::error::{PoolError, SpawnError, TaskError};

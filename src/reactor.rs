@@ -1,5 +1,6 @@
 //! What makes a future of each blocking wait: a thread that sleeps for all tasks of the process.
 //!
+//! - [`mod@block_on`]: a future that has a thread to itself, which sleeps for it
 //! - `files`: the same for files
 //! - [`lane`]: the thread, and what it sleeps on
 //! - [`later`]: an operation that is tried again when there is news
@@ -11,6 +12,7 @@
 
 #![allow(unsafe_code)]
 
+mod block_on;
 #[cfg(feature = "process")]
 mod files;
 mod lane;
@@ -20,9 +22,10 @@ mod steps;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use block_on::block_on;
 #[cfg(feature = "process")]
 pub(crate) use files::readable;
-use lane::Lane;
+use lane::{Lane, Server};
 pub(crate) use later::later;
 use own::Own;
 pub(crate) use own::Seat;
@@ -49,19 +52,29 @@ impl Reactor {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a task called when there is news at the bed, which lies in the segment. `None` where the system gives no thread for it.
-    fn add(&'static self, bed: Bed<'_>, sleepers: Sleepers, segment: &Segment, seat: Seat) -> Option<Ticket> {
+    /// Has a task called when there is news at the bed, which lies in the segment: by the thread of this lane, or of any. `None` where the
+    /// system gives no thread for it.
+    fn add(
+        &'static self,
+        home: Option<usize>,
+        bed: Bed<'_>,
+        sleepers: Sleepers,
+        segment: &Segment,
+        seat: Seat,
+    ) -> Option<Ticket> {
         assert!(segment.mapping().holds(bed.place()), "what is waited on lies in the segment");
         let mut lanes = self.lock();
-        let known = lanes.iter().position(|lane| lane.watch.has(bed));
-        let index = known.or_else(|| lanes.iter().position(Lane::has_room)).unwrap_or(lanes.len());
+        let has_it = |lane: &Lane| lane.is_shared() && lane.watch.has(bed);
+        let has_room = |lane: &Lane| lane.is_shared() && lane.has_room();
+        let known = home.or_else(|| lanes.iter().position(has_it));
+        let index = known.or_else(|| lanes.iter().position(has_room)).unwrap_or(lanes.len());
         if index == lanes.len() {
             lanes.push(Lane::default());
         }
         let lane = &mut lanes[index];
-        if !lane.is_running {
+        if lane.served_by == Server::Nobody {
             lane::start(self, index).ok()?;
-            lane.is_running = true;
+            lane.served_by = Server::Thread;
         }
         let keep = || segment.clone();
         // SAFETY: found above to be in the segment's mapping, which the clone keeps.
@@ -70,7 +83,7 @@ impl Reactor {
         let alarm = lane.alarm(is_news);
         drop(lanes);
         alarm.ring();
-        Some(Ticket { reactor: self, lane: index, ticket, seat })
+        Some(Ticket { reactor: self, home, lane: index, ticket, seat })
     }
 }
 
@@ -78,12 +91,24 @@ impl Reactor {
 #[derive(Debug)]
 struct Ticket {
     reactor: &'static Reactor,
+    /// The lane of the thread that has the task for itself, if one had when it took the ticket.
+    home: Option<usize>,
     lane: usize,
     ticket: watch::Ticket,
     seat: Seat,
 }
 
 impl Ticket {
+    /// Whether it is good for a task that waits there.
+    fn is_at(&self, bed: Bed<'_>, home: Option<usize>) -> bool {
+        self.ticket.is_at(bed) && self.home == home
+    }
+
+    /// Gives it up for a task that has what it waited for.
+    fn end(self) {
+        self.seat.end();
+    }
+
     /// Has the task called again: one that `was_called` came to nothing by that.
     fn renew(&self, was_called: bool) {
         let mut lanes = self.reactor.lock();

@@ -40,6 +40,22 @@ fn producer_consumer() {
     assert_eq!(lines("producer_consumer"), ["1", "2", "3", "4"]);
 }
 
+#[cfg(feature = "async")]
+#[test]
+fn coroutines() {
+    let mut lines = lines("coroutines");
+    let squares = lines.split_off(6);
+    lines.sort();
+    let tasks = ["async-executor", "tokio"]
+        .into_iter()
+        .flat_map(|executor| (1..=3).map(move |task| format!("{executor} {task}")));
+    assert!(lines.iter().eq(&tasks.collect::<Vec<_>>()), "{lines:?}");
+    assert!(
+        squares.iter().eq(&(1..=8).map(|n| format!("{n} squared is {}", n * n)).collect::<Vec<_>>()),
+        "{squares:?}"
+    );
+}
+
 #[test]
 fn two_workers() {
     let numbers: Vec<i64> = lines("two_workers").iter().map(|line| line.parse().unwrap()).collect();

@@ -43,6 +43,7 @@ use std::process::ExitCode;
 mod kill {
     pub(crate) mod arguments;
     pub(crate) mod child;
+    pub(crate) mod cpu;
     pub(crate) mod drive;
     pub(crate) mod machine;
     pub(crate) mod process;
@@ -113,20 +114,25 @@ use kill::supervisor::Case;
 use kill::tally::Tally;
 
 const fn case(name: &'static str, run: fn(&str) -> Tally) -> Case {
-    Case { name, run }
+    Case { name, run, is_sleepy: false }
+}
+
+/// One that sleeps most of the time.
+const fn sleepy(name: &'static str, run: fn(&str) -> Tally) -> Case {
+    Case { name, run, is_sleepy: true }
 }
 
 const CASES: &[Case] = &[
     case("mutex_lock_unlock", mutex::lock_unlock),
     case("mutex_recoverer", mutex::recoverer),
-    case("mutex_wait", waiter::wait),
+    sleepy("mutex_wait", waiter::wait),
     case("mutex_unlock_with_waiter", waiter::unlock),
-    case("mutex_wait_for_nobody", ownerless::wait),
-    case("mutex_woken_waiter", stranded::waiter),
+    sleepy("mutex_wait_for_nobody", ownerless::wait),
+    sleepy("mutex_woken_waiter", stranded::waiter),
     case("reentrant_mutex_lock_unlock", reentrant::levels),
     case("reentrant_mutex_recoverer", reentrant::recoverer),
     case("reentrant_mutex_unlock_with_waiter", reentrant::unlock_with_waiter),
-    case("reentrant_mutex_wait", reentrant::wait),
+    sleepy("reentrant_mutex_wait", reentrant::wait),
     case("reentrant_mutex_by_two_mappings", reentrant::two_mappings),
     case("condvar_notify_nobody", condvar::notify_nobody),
     case("condvar_notify_one_with_sleepers", condvar::notify_one),
@@ -134,9 +140,9 @@ const CASES: &[Case] = &[
     case("condvar_notify_all_with_sleepers", condvar::notify_all),
     case("condvar_add_locked_with_sleeper", condvar::add_locked),
     case("condvar_add_and_notify_with_sleeper", condvar::add_and_notify),
-    case("condvar_wait", condvar::wait),
-    case("condvar_wait_reentrant", condvar::wait_reentrant),
-    case("condvar_woken_waiter", notified::woken_waiter),
+    sleepy("condvar_wait", condvar::wait),
+    sleepy("condvar_wait_reentrant", condvar::wait_reentrant),
+    sleepy("condvar_woken_waiter", notified::woken_waiter),
     case("condvar_woken_waiter_reentrant", notified::woken_waiter_reentrant),
     case("condvar_repairer", notified::repairer),
     case("semaphore_acquire", semaphore::acquire),
@@ -145,14 +151,14 @@ const CASES: &[Case] = &[
     case("semaphore_refused", semaphore::refused),
     case("semaphore_drop_with_sleeper", semaphore::drop_with_sleeper),
     case("semaphore_release_with_sleepers", semaphore::release_with_sleepers),
-    case("semaphore_wait", semaphore::wait),
-    case("semaphore_woken_waiter", semaphore::woken_waiter),
+    sleepy("semaphore_wait", semaphore::wait),
+    sleepy("semaphore_woken_waiter", semaphore::woken_waiter),
     case("event_set", event::set),
     case("event_clear", event::clear),
     case("event_set_with_sleepers", event::set_with_sleepers),
     case("event_pulse_with_sleepers", event::pulse_with_sleepers),
-    case("event_wait", event::wait),
-    case("event_woken_waiter", event::woken_waiter),
+    sleepy("event_wait", event::wait),
+    sleepy("event_woken_waiter", event::woken_waiter),
     case("event_set_after_death", event::set_after_death),
     case("once_call", once::call),
     case("once_call_with_waiter", once::call_with_waiter),
@@ -160,10 +166,10 @@ const CASES: &[Case] = &[
     case("once_panic", once::panic),
     case("once_panic_with_waiter", once::panic_with_waiter),
     case("once_refused", once::refused),
-    case("once_wait", once::wait),
+    sleepy("once_wait", once::wait),
     case("once_recoverer", once::recoverer),
-    case("barrier_wait", barrier::wait),
-    case("barrier_woken_waiter", barrier::woken_waiter),
+    sleepy("barrier_wait", barrier::wait),
+    sleepy("barrier_woken_waiter", barrier::woken_waiter),
     case("barrier_pass_with_sleepers", barrier::last),
     case("barrier_pass_again_with_sleeper", barrier::last_again),
     case("barrier_try_wait_with_sleepers", barrier::last_without_waiting),
@@ -171,11 +177,11 @@ const CASES: &[Case] = &[
     case("barrier_reset_with_sleepers", barrier::reset),
     case("barrier_reap_with_sleeper", barrier::reap),
     case("bounded_semaphore_acquire", permits::acquire),
-    case("bounded_semaphore_release", permits::release),
+    sleepy("bounded_semaphore_release", permits::release),
     case("bounded_semaphore_release_with_sleepers", permits::release_with_sleepers),
     case("bounded_semaphore_refused", permits::refused),
-    case("bounded_semaphore_wait", permits::wait),
-    case("bounded_semaphore_woken_waiter", permits::woken_waiter),
+    sleepy("bounded_semaphore_wait", permits::wait),
+    sleepy("bounded_semaphore_woken_waiter", permits::woken_waiter),
     case("bounded_semaphore_acquire_after_death", permits::acquire_after_death),
     case("bounded_semaphore_reap", permits::reap),
     case("rwlock_read", rwlock::read),
@@ -188,11 +194,11 @@ const CASES: &[Case] = &[
     case("rwlock_read_after_writer", rwlock::read_after_writer),
     case("rwlock_reap", rwlock::reap),
     case("rwlock_reap_with_others", rwlock::reap_with_others),
-    case("rwlock_wait_to_read", rwlock_wait::read),
-    case("rwlock_wait_to_write", rwlock_wait::write),
-    case("rwlock_woken_reader", rwlock_wait::woken_reader),
-    case("rwlock_woken_writer", rwlock_wait::woken_writer),
-    case("rwlock_write_gives_up", rwlock_wait::write_gives_up),
+    sleepy("rwlock_wait_to_read", rwlock_wait::read),
+    sleepy("rwlock_wait_to_write", rwlock_wait::write),
+    sleepy("rwlock_woken_reader", rwlock_wait::woken_reader),
+    sleepy("rwlock_woken_writer", rwlock_wait::woken_writer),
+    sleepy("rwlock_write_gives_up", rwlock_wait::write_gives_up),
     case("atomic_fetch_add", atomic::fetch_add),
     case("value_set_8_bytes", value::set_8_bytes),
     case("value_update_8_bytes", value::update_8_bytes),
@@ -236,11 +242,11 @@ const CASES: &[Case] = &[
     #[cfg(feature = "serde")]
     case("job_push", job::push),
     #[cfg(feature = "serde")]
-    case("job_get", job::get),
+    sleepy("job_get", job::get),
     #[cfg(feature = "serde")]
-    case("job_done", job::done),
+    sleepy("job_done", job::done),
     #[cfg(feature = "serde")]
-    case("job_drop", job::give_back),
+    sleepy("job_drop", job::give_back),
     #[cfg(feature = "serde")]
     case("job_reap", job::reap),
     case("segment_attach", participant::attach),

@@ -220,7 +220,13 @@ impl<T: Shareable> Queue<T> {
 
     #[inline(always)]
     fn pop_within(&self, patience: Patience) -> Result<T, PopError> {
-        let value = self.take(patience).map_err(Stop::of_pop)?;
+        self.taken(self.take(patience))
+    }
+
+    /// What comes of an attempt to take a value out: wakes who waits for room.
+    #[inline(always)]
+    fn taken(&self, taken: Result<Option<T>, Stop>) -> Result<T, PopError> {
+        let value = taken.map_err(Stop::of_pop)?;
         self.state().space.notify(1);
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
     }

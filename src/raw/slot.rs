@@ -39,6 +39,9 @@ struct State {
     call: Option<Call>,
     /// Who calls the task right now.
     caller: Option<ThreadId>,
+    /// Whether the task waits for that to be over.
+    is_awaited: bool,
+    is_served: bool,
 }
 
 impl Slot {
@@ -82,15 +85,31 @@ impl Slot {
         drop(state);
         // What panics in a waker is the task's misfortune, not that of others who are to be called.
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        self.lock().caller = None;
-        self.has_called.notify_all();
+        let mut state = self.lock();
+        state.caller = None;
+        let is_awaited = state.is_awaited;
+        drop(state);
+        if is_awaited {
+            self.has_called.notify_one();
+        }
     }
 
-    /// The task does not wait any more: when this returns its waker is not called, nor being called, but by this very thread.
+    /// The task has what it waited for: who has not begun to call it does not, and it need not wait for who has.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        let waker = state.waker.take();
+        state.is_served = true;
+        drop(state);
+        drop(waker);
+    }
+
+    /// The task does not wait any more, and may be gone: when this returns its waker is not called, nor being called, but by this very
+    /// thread, or for a task that was served.
     pub(crate) fn leave(&self) {
         let mut state = self.lock();
         let waker = state.waker.take();
-        while state.caller.is_some_and(|caller| caller != current().id()) {
+        state.is_awaited = true;
+        while !state.is_served && state.caller.is_some_and(|caller| caller != current().id()) {
             state = self.has_called.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);

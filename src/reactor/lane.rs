@@ -17,23 +17,38 @@ const LINGER: u64 = 1_000_000_000;
 /// What one thread sleeps on.
 pub(super) struct Lane {
     pub(super) watch: Watch<Segment>,
-    pub(super) is_running: bool,
+    pub(super) served_by: Server,
     /// Whether the thread sleeps, or is about to, on what the watch was when it last saw to it.
     is_asleep: bool,
     /// What it sleeps on besides: moved where it is to look again.
     control: &'static AtomicU32,
 }
 
+/// Who sleeps for a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    Nobody,
+    /// A thread that has nothing else to do.
+    Thread,
+    /// One that has a future to run, for itself alone.
+    Caller,
+}
+
 impl Default for Lane {
     fn default() -> Self {
         // There are never fewer lanes than there were.
         let control = Box::leak(Box::new(AtomicU32::new(0)));
-        Self { watch: Watch::default(), is_running: false, is_asleep: false, control }
+        Self { watch: Watch::default(), served_by: Server::Nobody, is_asleep: false, control }
     }
 }
 
 impl Lane {
-    /// Whether the thread can sleep on another word.
+    /// Whether a task of any thread may wait there.
+    pub(super) fn is_shared(&self) -> bool {
+        self.served_by != Server::Caller
+    }
+
+    /// Whether another word can be slept on.
     pub(super) fn has_room(&self) -> bool {
         self.watch.len() + 1 < futex::MOST_WORDS
     }
@@ -67,38 +82,113 @@ pub(super) fn start(reactor: &'static Reactor, lane: usize) -> io::Result<()> {
 }
 
 fn run(reactor: &'static Reactor, index: usize) {
-    let mut words = futex::Words::default();
-    let mut due: Vec<Due> = Vec::new();
+    let mut sleeper = Sleeper::new(reactor, index);
     let mut idle_until = None;
     loop {
+        match sleeper.see_to_tasks() {
+            Next::Look => {}
+            Next::Sleep { until: Some(until) } => {
+                idle_until = None;
+                sleeper.sleep(until);
+            }
+            Next::Sleep { until: None } => {
+                let now = monotonic_nanos();
+                let until = *idle_until.get_or_insert(now + LINGER);
+                if until <= now && sleeper.end() {
+                    return;
+                }
+                sleeper.sleep(until);
+            }
+        }
+    }
+}
+
+/// A thread that sleeps for a lane.
+pub(super) struct Sleeper {
+    reactor: &'static Reactor,
+    pub(super) lane: usize,
+    control: &'static AtomicU32,
+    /// What the control was when the tasks were seen to.
+    expected: u32,
+    words: futex::Words,
+    due: Vec<Due>,
+}
+
+/// What to do next.
+pub(super) enum Next {
+    /// Tasks were called: see what has become of it.
+    Look,
+    /// Nothing: sleep, if there are tasks until then.
+    Sleep { until: Option<u64> },
+}
+
+impl Sleeper {
+    fn new(reactor: &'static Reactor, lane: usize) -> Self {
+        let control = reactor.lock()[lane].control;
+        Self { reactor, lane, control, expected: 0, words: futex::Words::default(), due: Vec::new() }
+    }
+
+    /// For a lane that had none.
+    pub(super) fn of_a_free_lane(reactor: &'static Reactor) -> Self {
         let mut lanes = reactor.lock();
-        let lane = &mut lanes[index];
+        let is_free = |lane: &Lane| lane.served_by == Server::Nobody && lane.watch.len() == 0;
+        let index = lanes.iter().position(is_free).unwrap_or(lanes.len());
+        if index == lanes.len() {
+            lanes.push(Lane::default());
+        }
+        lanes[index].served_by = Server::Caller;
+        drop(lanes);
+        Self::new(reactor, index)
+    }
+
+    /// What to move, and to wake it by, when it sleeps.
+    pub(super) fn control(&self) -> &'static AtomicU32 {
+        self.control
+    }
+
+    /// Calls those for whom there is news, or whose time it is.
+    pub(super) fn see_to_tasks(&mut self) -> Next {
+        let mut lanes = self.reactor.lock();
+        let lane = &mut lanes[self.lane];
         lane.is_asleep = false;
         let now = monotonic_nanos();
-        lane.watch.news(now, &mut due);
-        lane.watch.round(now, barrier::heavy, &mut due);
-        if !due.is_empty() {
+        lane.watch.news(now, &mut self.due);
+        lane.watch.round(now, barrier::heavy, &mut self.due);
+        if !self.due.is_empty() {
             drop(lanes);
-            due.drain(..).for_each(Due::call);
-            continue;
+            self.due.drain(..).for_each(Due::call);
+            return Next::Look;
         }
-        let control = (lane.control, lane.control.load(Ordering::Relaxed));
-        words.clear();
-        words.push(core::ptr::from_ref(control.0).cast(), control.1);
-        let until = match lane.watch.prepare(|word, value| words.push(word, value)) {
-            Some(until) => {
-                idle_until = None;
-                until
-            }
-            None => *idle_until.get_or_insert(now + LINGER),
-        };
-        if idle_until.is_some_and(|idle_until| idle_until <= now) && lane.watch.len() == 0 {
-            lane.is_running = false;
-            return;
-        }
+        self.expected = self.control.load(Ordering::Relaxed);
+        self.words.clear();
+        self.words.push(self.control.as_ptr(), self.expected);
+        let until = lane.watch.prepare(|word, value| self.words.push(word, value));
         lane.is_asleep = true;
-        drop(lanes);
-        words.sleep(control, Deadline::at_nanos(until));
+        Next::Sleep { until }
+    }
+
+    pub(super) fn sleep(&self, until: u64) {
+        self.words.sleep((self.control, self.expected), Deadline::at_nanos(until));
+    }
+
+    /// Gives the lane up, unless there are tasks.
+    fn end(&self) -> bool {
+        let lane = &mut self.reactor.lock()[self.lane];
+        let is_over = lane.watch.len() == 0;
+        if is_over {
+            lane.served_by = Server::Nobody;
+        }
+        is_over
+    }
+
+    /// Gives the lane up, to a thread of its own if there are tasks.
+    pub(super) fn leave(&self) {
+        if !self.end() {
+            // Where the system gives none, the next task that waits there asks for one again.
+            let started = start(self.reactor, self.lane);
+            let server = started.map_or(Server::Nobody, |()| Server::Thread);
+            self.reactor.lock()[self.lane].served_by = server;
+        }
     }
 }
 
@@ -106,7 +196,7 @@ impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lane")
             .field("watch", &self.watch)
-            .field("is_running", &self.is_running)
+            .field("served_by", &self.served_by)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use super::{REACTOR, Seat, Ticket};
+use super::{REACTOR, Seat, Ticket, block_on};
 use crate::error::{DoneError, LockError, PopError, PushError, Stop};
 use crate::raw::patience::{Patience, Sleepers};
 use crate::raw::slot::Call;
@@ -39,13 +39,18 @@ impl<T> Late for PushError<T> {
 
 /// Makes an attempt, and again whenever there is news, until it is not [late](Late). Nothing of a late attempt may be left; so nothing is
 /// lost when this is dropped. All that it waits on lies in the `segment` of its source.
+#[inline]
 pub(crate) async fn later<S, R, E: Late>(
     mut source: S,
-    segment: impl Fn(&S) -> &Segment,
+    segment: impl FnOnce(&S) -> &Segment,
     mut attempt: impl FnMut(&mut S, Patience<'_>) -> Result<R, E>,
 ) -> Result<R, E> {
-    let mut wait = Wait::default();
-    poll_fn(move |context| wait.poll(context, &mut source, &segment, &mut attempt)).await
+    let first = attempt(&mut source, Patience::Later(&Glance));
+    if !matches!(&first, Err(error) if error.is_late()) {
+        return first;
+    }
+    let mut wait = Wait { ticket: None, segment: Some(segment(&source).clone()) };
+    poll_fn(move |context| wait.poll_on(context, &mut source, &mut attempt)).await
 }
 
 /// A task's waiting, from one poll to the next.
@@ -66,10 +71,11 @@ impl Wait {
         mut attempt: impl FnMut(&mut S, Patience<'_>) -> Result<R, E>,
     ) -> Poll<Result<R, E>> {
         if self.segment.is_none() {
-            match attempt(source, Patience::Later(&Glance)) {
-                Err(error) if error.is_late() => self.segment = Some(segment(source).clone()),
-                result => return Poll::Ready(result),
+            let result = attempt(source, Patience::Later(&Glance));
+            if !matches!(&result, Err(error) if error.is_late()) {
+                return Poll::Ready(result);
             }
+            self.segment = Some(segment(source).clone());
         }
         self.poll_on(context, source, attempt)
     }
@@ -100,7 +106,9 @@ impl Wait {
                 Poll::Pending
             }
             result => {
-                self.ticket = None;
+                if let Some(ticket) = self.ticket.take() {
+                    ticket.end();
+                }
                 Poll::Ready(result)
             }
         }
@@ -149,13 +157,14 @@ impl Turn for Task<'_> {
 
     fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) {
         let mut ticket = self.ticket.borrow_mut();
-        if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.ticket.is_at(bed)) {
+        let home = block_on::lane_of(self.waker);
+        if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.is_at(bed, home)) {
             let called_since = ticket.seat.wait(self.waker);
             ticket.renew(self.call.take().or(called_since).is_some());
         } else if let Some(segment) = self.segment {
-            // Of another word, if any.
+            // Of another word, or another executor, if any.
             **ticket = None;
-            **ticket = REACTOR.get().add(bed, sleepers, segment, Seat::new(self.waker));
+            **ticket = REACTOR.get().add(home, bed, sleepers, segment, Seat::new(self.waker));
         }
         self.waits.set(ticket.is_some());
     }

@@ -1,8 +1,6 @@
 //! The command line of a test binary, as far as `cargo test` and `cargo nextest` use it.
 
-use std::thread::available_parallelism;
-
-use super::supervisor::{self, Case};
+use super::supervisor::{self, AtATime, Case};
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -60,6 +58,6 @@ pub(crate) fn obey(cases: &[Case]) -> bool {
         }
         return true;
     }
-    let at_a_time = arguments.at_a_time.or_else(|| Some(available_parallelism().ok()?.get()));
-    chosen.is_empty() || supervisor::run(&chosen, at_a_time.unwrap_or(1).max(1))
+    chosen.is_empty()
+        || supervisor::run(&chosen, arguments.at_a_time.map_or_else(AtATime::default, AtATime::of))
 }

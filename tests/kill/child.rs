@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::cpu;
 use super::machine::{self, Breakpoint};
 use super::process::{self, end_in_words};
-use super::trace::{Halt, Route};
+use super::trace::{Halt, Leg, Route};
 
 /// How long a system call may take before the child counts as asleep in it.
 ///
 /// One that only has no CPU for so long is taken for asleep by mistake, which does no harm: it may be killed there, too.
 const ASLEEP_AFTER: Duration = Duration::from_millis(20);
+
+/// Most system calls return sooner. Looking without a pause for longer would take the CPU from other cases.
+const SOON_BACK: Duration = Duration::from_millis(1);
 
 /// A forked child that stops before an operation and behind it, and does nothing of it without its parent's word.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ impl Child {
     ///
     /// The child must leave alone what its parent had open: it opens its own.
     pub(crate) fn fork<P>(prepare: impl FnOnce() -> P, work: impl FnOnce(&P)) -> Self {
+        cpu::settle();
         let work = || {
             be_traced();
             let prepared = prepare();
@@ -93,23 +98,22 @@ impl Child {
 
     /// Waits until the child stops, or is asleep.
     fn wait_awake(&mut self) -> Stop {
-        let patience = Instant::now() + ASLEEP_AFTER;
+        let start = Instant::now();
         loop {
-            match self.poll() {
-                Some(stop) => return stop,
-                None if Instant::now() > patience => return Stop::Asleep,
+            match (self.poll(), start.elapsed()) {
+                (Some(stop), _) => return stop,
+                (None, waited) if waited > ASLEEP_AFTER => return Stop::Asleep,
                 // SAFETY: no memory is passed.
-                None => unsafe { libc::sched_yield() },
-            };
+                (None, waited) if waited < SOON_BACK => drop(unsafe { libc::sched_yield() }),
+                (None, _) => std::thread::sleep(SOON_BACK),
+            }
         }
     }
 
-    /// As [`step`](Self::step), but waits for a sleep to be over.
+    /// As [`step`](Self::step), but waits for a sleep to be over. It need not know whether that is a system call.
     fn step_through(&mut self) -> Stop {
-        match self.step() {
-            Stop::Asleep => self.wait(),
-            awake => awake,
-        }
+        self.request(libc::PTRACE_SINGLESTEP, 0);
+        self.wait()
     }
 
     /// Whether the instruction of this address is a system call.
@@ -140,17 +144,19 @@ impl Child {
                 }
             }
         }
-        let mut steps = route.steps;
-        if let Some(halt) = route.breakpoint {
-            match self.run_to(halt) {
-                Ok(Stop::Done) => return Stop::Done,
-                Ok(_) => {}
-                Err(_) => steps += halt.steps,
-            }
-        }
-        for _ in 0..steps {
-            if self.step_through() == Stop::Done {
-                return Stop::Done;
+        for leg in route.legs {
+            let steps = match leg {
+                Leg::Steps(steps) => steps,
+                Leg::Halt(halt) => match self.run_to(halt) {
+                    Ok(Stop::Done) => return Stop::Done,
+                    Ok(_) => 0,
+                    Err(_) => halt.steps,
+                },
+            };
+            for _ in 0..steps {
+                if self.step_through() == Stop::Done {
+                    return Stop::Done;
+                }
             }
         }
         Stop::Underway

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::child::{Child, Stop};
 use super::progress;
@@ -84,6 +87,18 @@ impl Point {
 /// do so when they are stepped. Its newer instructions are whole, and used where the processor has them.)
 const LONGEST: usize = 2_000_000;
 
+/// How often to try to find a child asleep. On a busy machine its time may be over before it comes to that, so each time it has twice
+/// as long.
+const ROUNDS: usize = 6;
+
+/// How many times as long as else. A case is a process.
+static PATIENCE: AtomicU32 = AtomicU32::new(1);
+
+/// How long an operation waits that is to fall asleep in so long.
+pub(crate) fn patiently(time: Duration) -> Duration {
+    time * PATIENCE.load(Relaxed)
+}
+
 /// Runs the operation once, instruction by instruction. `each` is called at every point, the start included.
 pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &Child, &Trace)) -> Trace {
     warm_up(subject);
@@ -113,6 +128,18 @@ pub(crate) fn trace<S: Subject>(subject: &mut S, mut each: impl FnMut(&mut S, &C
             return trace;
         }
     }
+}
+
+/// As [`trace`], of an operation that waits: with so many sleeps at least.
+pub(crate) fn trace_sleeping<S: Subject>(subject: &mut S, sleeps: usize) -> Trace {
+    for _ in 0..ROUNDS {
+        let trace = trace(subject, |_, _, _| {});
+        if trace.sleeps().len() >= sleeps {
+            return trace;
+        }
+        PATIENCE.fetch_add(PATIENCE.load(Relaxed), Relaxed);
+    }
+    panic!("a wait is a sleep");
 }
 
 /// Children that go first, untraced. After them, the next ones find their parent's memory alike, and take the same way.
@@ -153,8 +180,33 @@ pub(crate) fn changes<S: Subject>(subject: &mut S) -> Tally {
 
 /// An operation of no more than so many instructions is killed at all of them. For operations that are long only in some states.
 pub(crate) fn changes_unless_short<S: Subject>(subject: &mut S, short: usize) -> Tally {
+    let (trace, changes) = trace_changes(subject);
+    kill_at_changes(subject, &trace, changes, short)
+}
+
+/// As [`changes`], of an operation that waits: killed asleep, too.
+pub(crate) fn changes_and_sleep<S: Subject>(subject: &mut S) -> Tally {
+    for _ in 0..ROUNDS {
+        let (trace, changes) = trace_changes(subject);
+        if !trace.sleeps().is_empty() {
+            let tally = kill_at_changes(subject, &trace, changes, 0);
+            if tally.has_asleep() {
+                return tally;
+            }
+        }
+        PATIENCE.fetch_add(PATIENCE.load(Relaxed), Relaxed);
+    }
+    panic!("a wait is a sleep");
+}
+
+/// The operation, and where it changes something.
+fn trace_changes<S: Subject>(subject: &mut S) -> (Trace, Changes) {
     let mut changes = Changes::default();
     let trace = trace(subject, |subject, child, trace| changes.look(subject, child, trace));
+    (trace, changes)
+}
+
+fn kill_at_changes<S: Subject>(subject: &mut S, trace: &Trace, changes: Changes, short: usize) -> Tally {
     let mut points: BTreeMap<usize, Aim> = if trace.last() <= short {
         (0..=trace.last()).map(|n| (n, Aim::Exact)).collect()
     } else {
@@ -166,10 +218,10 @@ pub(crate) fn changes_unless_short<S: Subject>(subject: &mut S, short: usize) ->
 
     let mut tally = Tally::of_steps(trace.last());
     for &steps in trace.sleeps() {
-        kill(subject, &trace, Point { steps, asleep: true, aim: Aim::Close }, &mut tally);
+        kill(subject, trace, Point { steps, asleep: true, aim: Aim::Close }, &mut tally);
     }
     for (steps, aim) in points {
-        kill(subject, &trace, Point { steps, asleep: false, aim }, &mut tally);
+        kill(subject, trace, Point { steps, asleep: false, aim }, &mut tally);
     }
     tally
 }

@@ -1,5 +1,6 @@
 //! The way of an operation through its instructions, and how to get to any of them without a step for each.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// The operation, as it went once.
@@ -12,6 +13,8 @@ pub(crate) struct Trace {
     sleeps: Vec<usize>,
     /// How often each address was come to since the last system call.
     visits: HashMap<u64, usize>,
+    /// The cheapest ways to the points, once the operation has come to its end.
+    ways: OnceCell<Vec<Way>>,
 }
 
 /// Where the operation stood after so many steps.
@@ -23,17 +26,23 @@ struct Passed {
     visit: usize,
 }
 
-/// A way to a point of an operation: past system calls, then to a breakpoint, then step by step.
+/// A way to a point of an operation: past system calls, then by breakpoints and steps.
 ///
 /// What leads there does not matter to the contract, only that the process is killed between two instructions. Stepping all the
 /// way costs two context switches an instruction, which makes killing everywhere quadratic; this is nearly linear.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
     /// System calls to pass.
     pub(crate) system_calls: usize,
-    pub(crate) breakpoint: Option<Halt>,
-    /// Instructions from there.
-    pub(crate) steps: usize,
+    pub(crate) legs: Vec<Leg>,
+}
+
+/// A piece of the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// So many instructions.
+    Steps(usize),
+    Halt(Halt),
 }
 
 /// A breakpoint on the way.
@@ -46,13 +55,25 @@ pub(crate) struct Halt {
     pub(crate) steps: usize,
 }
 
-/// What running into a breakpoint costs, in steps.
-const HALT_COST: usize = 3;
+/// What running into a breakpoint costs, in steps. To pass it is one more.
+const HALT_COST: usize = 1;
+
+/// How far back a leg may begin, unless that is at the start. Loops in loops are seldom longer.
+const LONGEST_LEG: usize = 400;
+
+/// The cheapest way to a point, but for its last leg, is that to another one.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    cost: usize,
+    /// Where the last leg begins, and at which visit it ends, if it is not a step.
+    from: usize,
+    visit: Option<usize>,
+}
 
 impl Route {
     /// The plain way.
     pub(crate) fn steps(steps: usize) -> Self {
-        Self { steps, ..Self::default() }
+        Self { system_calls: 0, legs: vec![Leg::Steps(steps)] }
     }
 }
 
@@ -96,7 +117,7 @@ impl Trace {
     /// The way to point `n` that steps from the last system call on.
     pub(crate) fn stepped_route(&self, n: usize) -> Route {
         let (system_calls, start) = self.start_of(n);
-        Route { system_calls, breakpoint: None, steps: n - start }
+        Route { system_calls, legs: vec![Leg::Steps(n - start)] }
     }
 
     /// How many system calls lie before point `n`, and the point at which the last of them has returned.
@@ -108,23 +129,68 @@ impl Trace {
 
     /// The cheapest way to point `n`.
     pub(crate) fn route(&self, n: usize) -> Route {
+        let ways = self.ways.get_or_init(|| self.find_ways());
         let known = n.min(self.last());
         let (system_calls, start) = self.start_of(known);
-        let mut best = known - start;
-        let mut halt = None;
-        for at in (start + 1..=known).rev() {
-            if known - at + HALT_COST >= best {
+        let mut legs = Vec::new();
+        let mut steps = n - known;
+        let mut at = known;
+        while at > start {
+            let way = ways[at];
+            match way.visit {
+                None => steps += 1,
+                Some(visit) => {
+                    legs.push(Leg::Steps(core::mem::take(&mut steps)));
+                    legs.push(Leg::Halt(Halt {
+                        address: self.points[at].address,
+                        visit,
+                        steps: at - way.from,
+                    }));
+                }
+            }
+            at = way.from;
+        }
+        legs.push(Leg::Steps(steps));
+        legs.reverse();
+        Route { system_calls, legs }
+    }
+
+    /// The cheapest ways to all points, each from the last system call before it.
+    fn find_ways(&self) -> Vec<Way> {
+        let mut ways: Vec<Way> = Vec::with_capacity(self.points.len());
+        let mut calls = self.system_calls.iter().copied().peekable();
+        let mut start = 0;
+        for at in 0..self.points.len() {
+            if calls.next_if_eq(&at).is_some() {
+                start = at;
+            }
+            ways.push(self.find_way(&ways, start, at));
+        }
+        ways
+    }
+
+    fn find_way(&self, ways: &[Way], start: usize, at: usize) -> Way {
+        if at == start {
+            return Way { cost: 0, from: at, visit: None };
+        }
+        let Passed { address, visit } = self.points[at];
+        let mut best = Way { cost: ways[at - 1].cost + 1, from: at - 1, visit: None };
+        let mut consider = |from: usize, visit: usize| {
+            let leg = visit * (HALT_COST + 1) - 1;
+            // The breakpoint must not be where the child already stands.
+            if self.points[from].address != address && ways[from].cost + leg < best.cost {
+                best = Way { cost: ways[from].cost + leg, from, visit: Some(visit) };
+            }
+            leg < best.cost
+        };
+        consider(start, visit);
+        let mut visit = 1;
+        for from in (start.max(at.saturating_sub(LONGEST_LEG))..at).rev() {
+            if !consider(from, visit) {
                 break;
             }
-            let Passed { address, visit } = self.points[at];
-            let cost = visit * HALT_COST + known - at;
-            // The breakpoint must not be where the child already stands.
-            if cost < best && address != self.points[start].address {
-                best = cost;
-                halt = Some(Halt { address, visit, steps: at - start });
-            }
+            visit += usize::from(self.points[from].address == address);
         }
-        let behind = known - start - halt.map_or(0, |halt: Halt| halt.steps);
-        Route { system_calls, breakpoint: halt, steps: behind + n - known }
+        best
     }
 }

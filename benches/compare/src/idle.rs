@@ -9,6 +9,7 @@ use breezeway::bench::ours::Ring;
 use breezeway::bench::partner::{Job, Partner};
 use breezeway::queue::Queue;
 
+use crate::futures::Task;
 use crate::program::Program;
 
 /// How long nothing comes.
@@ -16,6 +17,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 const SPSC: &str = "idle: breezeway spsc";
 const QUEUE: &str = "idle: breezeway Queue";
+const TASK: &str = "idle: breezeway Queue, a task";
 
 /// One who waits, and what ends its wait.
 type Sleeper = (Partner, Box<dyn Sender<u64>>);
@@ -27,8 +29,9 @@ pub struct Sleepers(Vec<(&'static str, Sleeper)>);
 
 impl Sleepers {
     pub fn new(program: &Program) -> Self {
-        let asked_for =
-            [(SPSC, spsc as Make), (QUEUE, queue)].into_iter().filter(|(name, _)| program.has(name));
+        let asked_for = [(SPSC, spsc as Make), (QUEUE, queue), (TASK, task)]
+            .into_iter()
+            .filter(|(name, _)| program.has(name));
         Self(asked_for.map(|(name, make)| (name, make())).collect())
     }
 
@@ -54,6 +57,12 @@ fn spsc() -> Sleeper {
 fn queue() -> Sleeper {
     let queue = Queue::<u64>::new(1).expect("a queue");
     let partner = Partner::fork(|| vec![wait(queue.clone())]);
+    (partner, Box::new(queue))
+}
+
+fn task() -> Sleeper {
+    let queue = Queue::<u64>::new(1).expect("a queue");
+    let partner = Partner::fork(|| vec![wait(Task(queue.clone()))]);
     (partner, Box::new(queue))
 }
 

@@ -5,12 +5,14 @@
 //!
 //! - [`round_trip`], [`parked`], [`stream`], [`crowd`], [`bulk`]: what is measured, with the promises' sides in each
 //! - [`sync`]: semaphores, events, readers' locks and condition variables
+//! - [`futures`]: tasks that wait
 //! - [`idle`]: what it costs to wait
 //! - [`peers`] (feature `peers`): the same work by other crates, Boost and Python, in one table
 //! - [`threads`]: the crates whose queues join threads, behind breezeway's own benches' traits
 
 mod bulk;
 mod crowd;
+mod futures;
 mod idle;
 mod parked;
 #[cfg(feature = "peers")]
@@ -29,6 +31,7 @@ use program::Program;
 fn main() {
     let mut program = Program::asked_for();
     parked::add_processes(&mut program);
+    futures::add_parked(&mut program);
     sync::add_parked(&mut program);
     #[cfg(feature = "peers")]
     let _files = peers::iceoryx::Files::new();
@@ -40,6 +43,7 @@ fn main() {
     crowd::add_processes(&mut program);
     bulk::add_processes(&mut program);
     sync::add_processes(&mut program);
+    futures::add_ready(&mut program);
     #[cfg(feature = "peers")]
     let missing = peers::add_processes(&mut program);
     let sleepers = idle::Sleepers::new(&program);
@@ -54,6 +58,7 @@ fn main() {
     sides::report(&sides, &promises::PROMISES);
     bulk::report(&sides);
     sleepers.report();
+    futures::report(&sides);
     #[cfg(feature = "peers")]
     peers::table::report(&sides, &missing);
 }

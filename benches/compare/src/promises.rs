@@ -3,9 +3,9 @@
 use breezeway::bench::sides::Bound::{AtLeast, AtMost};
 use breezeway::bench::sides::Promise;
 
-use crate::{bulk, crowd, parked, round_trip, stream, sync};
+use crate::{bulk, crowd, futures, parked, round_trip, stream, sync};
 
-pub const PROMISES: [Promise; 17] = [
+pub const PROMISES: [Promise; 20] = [
     Promise {
         what: "round trip 64 B, to the naked line",
         of: round_trip::SPSC,
@@ -29,6 +29,24 @@ pub const PROMISES: [Promise; 17] = [
         of: parked::SPSC_TWO,
         to: &[parked::FUTEX_TWO],
         bound: AtMost(1.15),
+    },
+    Promise {
+        what: "parked tasks, one CPU, to parked threads",
+        of: futures::SPSC_ONE,
+        to: &[parked::SPSC_ONE],
+        bound: AtMost(1.3),
+    },
+    Promise {
+        what: "parked tasks, two CPUs, to parked threads",
+        of: futures::SPSC_TWO,
+        to: &[parked::SPSC_TWO],
+        bound: AtMost(1.3),
+    },
+    Promise {
+        what: "the same, of another executor",
+        of: futures::ELSEWHERE_TWO,
+        to: &[parked::SPSC_TWO],
+        bound: AtMost(1.3),
     },
     Promise {
         what: "stream 8 B, to rtrb between threads",

@@ -45,7 +45,8 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub async fn pop_async(&self) -> Result<T, PopError> {
-        later(self, |queue| queue.segment(), |queue, patience| queue.pop_within(patience)).await
+        let value = later(self, |queue| queue.segment(), |queue, patience| queue.take(patience)).await;
+        self.taken(value)
     }
 
     /// Takes the next value into this process's hands, as [`lease`](Self::lease) does; a task waits for one without holding up its

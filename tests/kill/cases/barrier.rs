@@ -218,11 +218,15 @@ impl Subject for AtTheBarrier {
                 assert!(done);
             }
             Deed::LastWithoutWaiting => assert!(barrier.try_wait().unwrap().is_leader()),
-            Deed::First => assert_eq!(barrier.wait_timeout(PATIENCE), Err(LockError::Timeout)),
+            Deed::First => {
+                assert_eq!(barrier.wait_timeout(drive::patiently(PATIENCE)), Err(LockError::Timeout))
+            }
             Deed::Abort => barrier.abort(),
             Deed::Reset => barrier.reset(),
             Deed::Reap => assert_eq!(barrier.segment().reap().unwrap(), 1),
-            Deed::Meet => assert!(barrier.wait_timeout(2 * PATIENCE).is_err() || barrier.waiting() == 0),
+            Deed::Meet => assert!(
+                barrier.wait_timeout(drive::patiently(2 * PATIENCE)).is_err() || barrier.waiting() == 0
+            ),
         }
     }
 
@@ -310,9 +314,7 @@ pub(crate) fn reap(name: &str) -> Tally {
 pub(crate) fn wait(name: &str) -> Tally {
     let mut subject = AtTheBarrier::new(name, Deed::First);
     without_spinning();
-    // On a very busy machine the time may be over before the child comes to sleep.
-    let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
-    rounds.find(Tally::has_asleep).expect("a wait is a sleep")
+    drive::changes_and_sleep(&mut subject)
 }
 
 /// How far one came that was woken.
@@ -347,8 +349,8 @@ fn wake_and_kill(subject: &mut AtTheBarrier, trace: &Trace, steps: usize) -> Wok
 pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheBarrier::new(name, Deed::Meet);
     without_spinning();
-    let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is two sleeps and more");
+    // A nap and a sleep.
+    let trace = drive::trace_sleeping(&mut subject, 2);
     let mut tally = Tally::default();
     let mut steps = 0;
     loop {

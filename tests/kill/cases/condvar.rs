@@ -348,7 +348,7 @@ impl Subject for Waiting {
     }
 
     fn operate(&self, scene: &Scene) {
-        scene.take(self.patience);
+        scene.take(drive::patiently(self.patience));
     }
 
     fn observe(&mut self, child: &Child) {
@@ -387,9 +387,7 @@ impl Subject for Waiting {
 
 fn wait_with(name: &str, kind: Kind) -> Tally {
     let mut subject = Waiting::new(name, kind, PATIENCE);
-    // On a very busy machine the time may be over before the child comes to sleep.
-    let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
-    rounds.find(Tally::has_asleep).expect("a wait is a sleep")
+    drive::changes_and_sleep(&mut subject)
 }
 
 /// A waiter killed, before it waits, asleep, and when its time is over.

@@ -108,7 +108,7 @@ impl Subject for AtTheEvent {
             Deed::Clear => assert!(event.clear()),
             Deed::Pulse => assert!(event.set() && event.clear()),
             Deed::Wait => {
-                let _ = event.wait_timeout(self.patience);
+                let _ = event.wait_timeout(drive::patiently(self.patience));
             }
         }
     }
@@ -162,9 +162,7 @@ pub(crate) fn wait(name: &str) -> Tally {
     let mut subject = AtTheEvent::new(name, Deed::Wait, 1);
     without_spinning();
     assert!(subject.event.wait_timeout(Duration::from_millis(1)).is_err());
-    // On a very busy machine the time may be over before the child comes to sleep.
-    let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
-    rounds.find(Tally::has_asleep).expect("a wait is a sleep")
+    drive::changes_and_sleep(&mut subject)
 }
 
 /// What became of one attempt to strand D.
@@ -210,8 +208,8 @@ pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheEvent::new(name, Deed::Wait, 0);
     without_spinning();
     subject.patience = LONG_PATIENCE;
-    let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is a nap and a sleep");
+    // A nap and a sleep.
+    let trace = drive::trace_sleeping(&mut subject, 2);
     let mut tally = Tally::default();
     let mut steps = 0;
     loop {

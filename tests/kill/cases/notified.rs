@@ -65,8 +65,7 @@ fn strand(subject: &mut Waiting, trace: &Trace, steps: usize) -> Attempt {
 
 fn woken(name: &str, kind: Kind, stride: usize) -> Tally {
     let mut subject = Waiting::new(name, kind, PATIENCE);
-    let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    let trace = traces.find(|trace| !trace.sleeps().is_empty()).expect("a wait is a sleep");
+    let trace = drive::trace_sleeping(&mut subject, 1);
     let mut tally = Tally::default();
     let mut steps = 0;
     loop {

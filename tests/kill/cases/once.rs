@@ -161,7 +161,7 @@ impl Subject for Call {
                 assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
             }
             Deed::Wait => {
-                let waited = once.call_once_timeout(PATIENCE, |_| unreachable!());
+                let waited = once.call_once_timeout(drive::patiently(PATIENCE), |_| unreachable!());
                 assert_eq!(waited, Err(LockError::Timeout));
             }
         }
@@ -246,11 +246,7 @@ pub(crate) fn refused(name: &str) -> Tally {
 
 pub(crate) fn wait(name: &str) -> Tally {
     without_spinning();
-    at_it(name, Deed::Wait, |subject| {
-        // On a very busy machine the time may be over before the child comes to sleep.
-        let mut rounds = std::iter::repeat_with(|| drive::changes(subject)).take(5);
-        rounds.find(Tally::has_asleep).expect("a wait is a sleep")
-    })
+    at_it(name, Deed::Wait, drive::changes_and_sleep)
 }
 
 /// One sleeps until the child is through with it, and the child is killed at every instruction of that.

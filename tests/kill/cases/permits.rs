@@ -181,7 +181,7 @@ impl Subject for AtTheSemaphore {
             }
             Deed::ReleaseNone => assert_eq!(semaphore.release(), Err(LockError::NotHeld)),
             Deed::Refused => assert!(semaphore.try_acquire().is_err()),
-            Deed::Wait => drop(semaphore.acquire_timeout(TO_STEP)),
+            Deed::Wait => drop(semaphore.acquire_timeout(drive::patiently(TO_STEP))),
             Deed::Inherit => *permit.borrow_mut() = Some(semaphore.try_acquire().unwrap()),
             Deed::Reap => drop(semaphore.segment().reap().unwrap()),
         }
@@ -271,11 +271,7 @@ pub(crate) fn refused(name: &str) -> Tally {
 /// A waiter killed: nobody notices.
 pub(crate) fn wait(name: &str) -> Tally {
     without_spinning();
-    in_vain(name, Deed::Wait, |subject| {
-        // On a very busy machine the time may be over before the child comes to sleep.
-        let mut rounds = std::iter::repeat_with(|| drive::changes(subject)).take(5);
-        rounds.find(Tally::has_asleep).expect("a wait is a sleep")
-    })
+    in_vain(name, Deed::Wait, drive::changes_and_sleep)
 }
 
 /// The permits are a dead process's; one that finds that out by itself.

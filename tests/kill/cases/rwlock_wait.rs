@@ -141,8 +141,8 @@ impl Subject for Waiter {
 
     fn operate(&self, lock: &RwLock) {
         match self.side {
-            Side::Read => drop(lock.read_timeout(self.patience)),
-            Side::Write => drop(lock.write_timeout(self.patience)),
+            Side::Read => drop(lock.read_timeout(drive::patiently(self.patience))),
+            Side::Write => drop(lock.write_timeout(drive::patiently(self.patience))),
         }
     }
 
@@ -171,11 +171,7 @@ impl Subject for Waiter {
 
 fn wait(name: &str, side: Side) -> Tally {
     let mut subject = Waiter::new(name, side, TO_STEP);
-    // On a very busy machine the time may be over before the child comes to sleep.
-    let tally = subject.kept_out(|subject| {
-        let mut rounds = std::iter::repeat_with(|| drive::changes(subject)).take(5);
-        rounds.find(Tally::has_asleep).expect("a wait is a sleep")
-    });
+    let tally = subject.kept_out(drive::changes_and_sleep);
     subject.parent.check(false, 1);
     tally
 }

@@ -156,7 +156,7 @@ impl Subject for AtTheSemaphore {
                 assert_eq!(semaphore.release(Semaphore::MAX_PERMITS + 1), too_many);
             }
             Deed::Wait => {
-                if let Ok(permit) = semaphore.acquire_timeout(self.patience) {
+                if let Ok(permit) = semaphore.acquire_timeout(drive::patiently(self.patience)) {
                     permit.forget();
                 }
             }
@@ -211,9 +211,7 @@ pub(crate) fn release_with_sleepers(name: &str) -> Tally {
 pub(crate) fn wait(name: &str) -> Tally {
     let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
     without_spinning();
-    // On a very busy machine the time may be over before the child comes to sleep.
-    let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
-    rounds.find(Tally::has_asleep).expect("a wait is a sleep")
+    drive::changes_and_sleep(&mut subject)
 }
 
 /// What became of one attempt to strand D.
@@ -273,8 +271,8 @@ pub(crate) fn woken_waiter(name: &str) -> Tally {
     let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
     without_spinning();
     subject.patience = LONG_PATIENCE;
-    let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    let trace = traces.find(|trace| trace.sleeps().len() > 1).expect("a wait is a nap and a sleep");
+    // A nap and a sleep.
+    let trace = drive::trace_sleeping(&mut subject, 2);
     let mut tally = Tally::default();
     let mut steps = 0;
     loop {

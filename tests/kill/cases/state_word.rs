@@ -3,12 +3,10 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use breezeway::sync::Event;
 use breezeway::{Initial, Object, Segment};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::kill::cpu;
 use crate::kill::window::Window;
 
 /// What the object is called.
@@ -28,11 +26,7 @@ pub(super) fn open<O: Object>(name: &str) -> O {
 /// Leaves this process and its children one CPU, which lets nobody spin: stepping through that takes longer than they wait. The first
 /// wait of a process counts its CPUs; its children inherit the number.
 pub(super) fn without_spinning() {
-    let all = sched_getaffinity(None).unwrap();
-    let mut one = CpuSet::new();
-    one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).expect("a CPU"));
-    sched_setaffinity(None, &one).unwrap();
-    assert!(Event::new().unwrap().wait_timeout(Duration::from_millis(1)).is_err());
+    cpu::settle_without_spinning();
 }
 
 #[derive(Debug)]

@@ -60,8 +60,7 @@ pub(crate) fn waiter(name: &str) -> Tally {
     wait_once(&subject.parent);
     let mutex = subject.parent.mutex.clone();
     let guard = mutex.lock().unwrap();
-    let mut traces = std::iter::repeat_with(|| drive::trace(&mut subject, |_, _, _| {})).take(5);
-    let trace = traces.find(|trace| !trace.sleeps().is_empty()).expect("a wait is a sleep");
+    let trace = drive::trace_sleeping(&mut subject, 1);
     drop(guard);
     let mut tally = Tally::default();
     let mut steps = 0;

@@ -30,7 +30,7 @@ impl Subject for Waiter {
     }
 
     fn operate(&self, mutex: &Mutex) {
-        assert!(matches!(mutex.lock_timeout(PATIENCE), Err(LockError::Timeout)));
+        assert!(matches!(mutex.lock_timeout(drive::patiently(PATIENCE)), Err(LockError::Timeout)));
     }
 
     fn survive(&mut self, _: &Death) -> &'static str {
@@ -63,9 +63,7 @@ pub(crate) fn wait(name: &str) -> Tally {
     wait_once(&subject.parent);
     let mutex = subject.parent.mutex.clone();
     let guard = mutex.lock().unwrap();
-    // On a very busy machine the time may be over before the child comes to sleep.
-    let mut rounds = std::iter::repeat_with(|| drive::changes(&mut subject)).take(5);
-    let tally = rounds.find(Tally::has_asleep).expect("a wait is a sleep");
+    let tally = drive::changes_and_sleep(&mut subject);
     drop(guard);
     subject.parent.check(false);
     tally

@@ -1,0 +1,157 @@
+//! What it costs to wait in a task instead of a thread, and to find something without waiting.
+use std::time::Instant;
+
+use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway::bench::message::Receiver;
+use breezeway::bench::ours::Ring;
+use breezeway::bench::partner::Job;
+use breezeway::bench::round_trip::Ask;
+use breezeway::bench::sides::Side;
+use breezeway::bench::stream::CAPACITY;
+use breezeway::queue::{Queue, spsc};
+use futures_lite::future::block_on;
+
+use crate::parked::{asking, side};
+use crate::program::Program;
+
+pub const SPSC_ONE: &str = "parked, one CPU, 64 B: tasks, block_on";
+pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: tasks, block_on";
+pub const ELSEWHERE_ONE: &str = "parked, one CPU, 64 B: tasks, futures-lite";
+pub const ELSEWHERE_TWO: &str = "parked, two CPUs, 64 B: tasks, futures-lite";
+const TRY_POP: &str = "ready: push and try_pop";
+const POP_ASYNC: &str = "ready: push and pop_async";
+const TRY_POP_SPSC: &str = "ready: push and try_pop, spsc";
+const POP_ASYNC_SPSC: &str = "ready: push and pop_async, spsc";
+
+type Message = [u64; 8];
+
+/// The ends that a task uses. It has a thread to itself, which [`breezeway::block_on`] makes sleep on what the task waits for; or another
+/// executor, which sleeps until breezeway's thread wakes it.
+struct Ends<const OURS: bool> {
+    tx: spsc::Producer<Message>,
+    rx: spsc::Consumer<Message>,
+}
+
+fn run<const OURS: bool, F: Future>(task: F) -> F::Output {
+    if OURS { breezeway::block_on(task) } else { block_on(task) }
+}
+
+impl<const OURS: bool> Ask for Ends<OURS> {
+    fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
+        let Self { tx, rx } = self;
+        run::<OURS, _>(async {
+            for n in 0..=times {
+                tx.push_async([n; 8]).await.expect("room");
+                let answer = rx.pop_async().await.expect("an answer");
+                assert_eq!(answer, [n + 1; 8], "the answer to this message");
+                after(n);
+            }
+        });
+    }
+}
+
+impl<const OURS: bool> Ends<OURS> {
+    /// Answers as many as the other asks.
+    fn echo(mut self) -> Job {
+        Box::new(move |times, _| {
+            let Self { tx, rx } = &mut self;
+            run::<OURS, _>(async {
+                for n in 0..=times {
+                    let question = rx.pop_async().await.expect("a question");
+                    assert_eq!(question, [n; 8], "the next message");
+                    tx.push_async([n + 1; 8]).await.expect("room");
+                }
+            });
+            times
+        })
+    }
+}
+
+/// To be called where [`parked::add_processes`](crate::parked::add_processes) is.
+pub fn add_parked(program: &mut Program) {
+    program.add(SPSC_ONE, |name| parked::<true>(name, OUR_CPU));
+    program.add(SPSC_TWO, |name| parked::<true>(name, PARTNER_CPU));
+    program.add(ELSEWHERE_ONE, |name| parked::<false>(name, OUR_CPU));
+    program.add(ELSEWHERE_TWO, |name| parked::<false>(name, PARTNER_CPU));
+}
+
+fn parked<const OURS: bool>(name: &'static str, cpu: Cpu) -> Side<'static> {
+    let [there, back] = [(); 2].map(|()| Ring::new::<Message>(CAPACITY).expect("a queue"));
+    let ours = || Ends::<OURS> { tx: there.tx(), rx: back.rx() };
+    let theirs = || Ends::<OURS> { tx: back.tx(), rx: there.rx() };
+    side(name, cpu, || asking(ours()), || theirs().echo())
+}
+
+/// In this thread, which has both ends.
+pub fn add_ready(program: &mut Program) {
+    program.add(TRY_POP, |name| {
+        let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
+        alone(name, move |n| {
+            queue.try_push(n).expect("room");
+            queue.try_pop().expect("a message")
+        })
+    });
+    program.add(POP_ASYNC, |name| {
+        let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
+        Side::new(name, move |times| {
+            block_on(async {
+                let start = Instant::now();
+                for n in 0..times {
+                    queue.try_push(n).expect("room");
+                    assert_eq!(queue.pop_async().await.expect("a message"), n);
+                }
+                start.elapsed()
+            })
+        })
+    });
+    program.add(TRY_POP_SPSC, |name| {
+        let (mut tx, mut rx) = spsc::new::<u64>(CAPACITY).expect("a queue");
+        alone(name, move |n| {
+            tx.try_push(n).expect("room");
+            rx.try_pop().expect("a message")
+        })
+    });
+    program.add(POP_ASYNC_SPSC, |name| {
+        let (mut tx, mut rx) = spsc::new::<u64>(CAPACITY).expect("a queue");
+        Side::new(name, move |times| {
+            block_on(async {
+                let start = Instant::now();
+                for n in 0..times {
+                    tx.try_push(n).expect("room");
+                    assert_eq!(rx.pop_async().await.expect("a message"), n);
+                }
+                start.elapsed()
+            })
+        })
+    });
+}
+
+fn alone(name: &'static str, mut pass: impl FnMut(u64) -> u64 + 'static) -> Side<'static> {
+    Side::new(name, move |times| {
+        let start = Instant::now();
+        (0..times).for_each(|n| assert_eq!(pass(n), n));
+        start.elapsed()
+    })
+}
+
+/// How much longer the ready ones take than those that do not wait.
+pub fn report(sides: &[Side<'_>]) {
+    let median = |name| sides.iter().find(|side| side.name() == name).map(Side::median);
+    for (what, of, to) in [
+        ("a ready pop_async over try_pop", POP_ASYNC, TRY_POP),
+        ("a ready pop_async over try_pop, spsc", POP_ASYNC_SPSC, TRY_POP_SPSC),
+    ] {
+        if let (Some(of), Some(to)) = (median(of), median(to)) {
+            println!("{what:<44} {:>11.2} ns (promised: at most 10)", of - to);
+        }
+    }
+}
+
+/// Makes a task wait for a message at a [`Queue`].
+pub struct Task(pub Queue<u64>);
+
+impl Receiver<u64> for Task {
+    fn receive(&mut self, message: &mut u64) {
+        *message = breezeway::block_on(self.0.pop_async()).expect("a message");
+    }
+}
