@@ -3,7 +3,7 @@
 //! - [`mod@block_on`]: a future that has a thread to itself, which sleeps for it
 //! - `files`: the same for files
 //! - [`lane`]: the thread, and what it sleeps on
-//! - [`later`]: an operation that is tried again when there is news
+//! - [`mod@later`]: an operation that is tried again when there is news
 //! - [`own`]: what each process has of its own
 //! - [`steps`]: one operation after the other, as a stream
 //!

@@ -38,6 +38,7 @@ pub(crate) struct Words(Vec<futex::Wait>);
 
 #[cfg(any(feature = "process", feature = "async"))]
 impl Words {
+    #[cfg(feature = "async")]
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

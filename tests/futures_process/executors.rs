@@ -15,6 +15,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     block_on(make());
+    breezeway::block_on(make());
     block_on(async_executor::LocalExecutor::new().run(make()));
     in_one_thread(make());
     let runtime =

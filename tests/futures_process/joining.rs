@@ -69,6 +69,27 @@ fn dropped_and_repeated() {
     });
 }
 
+/// The thread that sleeps for all is told of others.
+#[test]
+fn who_waits_first_holds_nobody_up() {
+    let _watchdog = Watchdog::start(60);
+    let event = Event::new().unwrap();
+    let first = wait_for(&event, 1);
+    block_on(async {
+        assert!(poll_once(first.join_async()).await.is_none());
+        let mut waits = Box::pin(first.join_async());
+        assert!(poll_once(&mut waits).await.is_none());
+        // It sleeps.
+        std::thread::sleep(Duration::from_millis(20));
+        let second = Process::spawn(|code| -> () { exit(code) }, 2).unwrap();
+        let third = Process::spawn(|code| -> () { exit(code) }, 3).unwrap();
+        assert_eq!(third.join_async().await.unwrap(), 3);
+        assert_eq!(second.join_async().await.unwrap(), 2);
+        event.set();
+        assert_eq!(waits.await.unwrap(), 1);
+    });
+}
+
 /// Tasks in several threads, and clones of the handle.
 #[test]
 fn many_wait_for_one() {
@@ -149,6 +170,13 @@ fn the_thread_ends_when_nobody_waits_and_comes_again() {
         });
         until(|| !is_there());
     }
+    // A dropped task is forgotten at once, and not when its child ends.
+    let event = Event::new().unwrap();
+    let child = wait_for(&event, 4);
+    assert!(block_on(poll_once(child.join_async())).is_none());
+    until(|| !is_there());
+    event.set();
+    assert_eq!(child.join().unwrap(), 4);
     let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = files();
     for _ in 0..20 {

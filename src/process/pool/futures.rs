@@ -114,3 +114,23 @@ impl<I: Iterator, R> ImapUnordered<I, R> {
         Results { feed: self.0, seat: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_before_the_task_can_be_called_is_found() {
+        let (waiting, mut seat, is_there) = (Waiting::default(), None, Cell::new(false));
+        let look = || {
+            let found = is_there.get().then_some(7);
+            is_there.set(true);
+            waiting.call();
+            found
+        };
+        assert_eq!(waiting.poll(&mut seat, Waker::noop(), look), Poll::Ready(7));
+        assert!(seat.is_none());
+    }
+}
