@@ -127,7 +127,9 @@ impl Turn for Glance {
         false
     }
 
-    fn wait_at(&self, _: Bed<'_>, _: Sleepers) {}
+    fn wait_at(&self, _: Bed<'_>, _: Sleepers) -> bool {
+        false
+    }
 }
 
 struct Task<'a> {
@@ -145,7 +147,7 @@ impl Turn for Task<'_> {
         self.call.get() == Some(Call::Round)
     }
 
-    fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) {
+    fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) -> bool {
         let mut ticket = self.ticket.borrow_mut();
         if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.ticket.is_at(bed)) {
             let called_since = ticket.slot.wait(self.waker);
@@ -157,6 +159,7 @@ impl Turn for Task<'_> {
             **ticket = Reactor::ours().add(bed, sleepers, segment, &slot);
         }
         self.waits.set(ticket.is_some());
+        ticket.is_some()
     }
 }
 
