@@ -90,9 +90,14 @@ fn run(reactor: &'static Reactor, index: usize) {
                 idle_until = None;
                 until
             }
+            // Tasks that were called are not there yet.
+            None if lane.watch.len() != 0 => {
+                idle_until = None;
+                now + LINGER
+            }
             None => *idle_until.get_or_insert(now + LINGER),
         };
-        if idle_until.is_some_and(|idle_until| idle_until <= now) && lane.watch.len() == 0 {
+        if idle_until.is_some_and(|idle_until| idle_until <= now) {
             lane.is_running = false;
             return;
         }
