@@ -24,8 +24,7 @@ impl Account {
 
     #[track_caller]
     pub fn is_complete(&self) {
-        let missing: Vec<_> =
-            (0..self.0.len()).filter(|&n| self.0[n].load(Ordering::Relaxed) == 0).collect();
+        let missing: Vec<_> = (0..self.0.len()).filter(|&n| self.0[n].load(Ordering::Relaxed) == 0).collect();
         assert!(missing.is_empty(), "{missing:?} have not come");
     }
 }

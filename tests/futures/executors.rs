@@ -23,7 +23,8 @@ pub enum Executor {
 }
 
 impl Executor {
-    pub const ALL: [Self; 4] = [Self::TokioOfOneThread, Self::TokioOfThreads, Self::AsyncExecutor, Self::Bare];
+    pub const ALL: [Self; 4] =
+        [Self::TokioOfOneThread, Self::TokioOfThreads, Self::AsyncExecutor, Self::Bare];
 
     /// That of which `Debug` says this.
     pub fn named(name: &str) -> Self {

@@ -44,11 +44,13 @@ impl Counter {
 pub struct Polled<'a, T> {
     future: Option<Pin<Box<dyn Future<Output = T> + 'a>>>,
     pub counter: Arc<Counter>,
+    /// How many of the calls came before the last poll.
+    seen: u32,
 }
 
 impl<'a, T> Polled<'a, T> {
     pub fn new(future: impl Future<Output = T> + 'a) -> Self {
-        Self { future: Some(Box::pin(future)), counter: Arc::default() }
+        Self { future: Some(Box::pin(future)), counter: Arc::default(), seen: 0 }
     }
 
     /// One that has been polled, and waits.
@@ -59,6 +61,7 @@ impl<'a, T> Polled<'a, T> {
     }
 
     pub fn poll(&mut self) -> Option<T> {
+        self.seen = self.counter.calls();
         let waker = Arc::clone(&self.counter).into();
         match self.future.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => Some(output),
@@ -66,19 +69,22 @@ impl<'a, T> Polled<'a, T> {
         }
     }
 
-    /// Waits until it is called once more than so many times.
-    pub fn until_called(&self, before: u32) {
-        until(|| self.counter.calls() > before);
+    /// Whether it was called since it was polled.
+    pub fn is_called(&self) -> bool {
+        self.counter.calls() > self.seen
     }
 
-    /// Polls it whenever it is called, to its end.
+    pub fn until_called(&self) {
+        until(|| self.is_called());
+    }
+
+    /// Polls it whenever it is called, and only then, to its end.
     pub fn finish(mut self) -> T {
         loop {
-            let before = self.counter.calls();
+            self.until_called();
             if let Some(output) = self.poll() {
                 return output;
             }
-            self.until_called(before);
         }
     }
 }
