@@ -26,3 +26,5 @@ mod prompt;
 mod runtimes;
 #[allow(unreachable_pub)]
 mod support;
+#[path = "futures/wakers.rs"]
+mod wakers;

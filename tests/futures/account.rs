@@ -17,11 +17,6 @@ impl Account {
         assert_eq!(before, 0, "{number} has come twice");
     }
 
-    /// How many have come.
-    pub fn taken(&self) -> usize {
-        self.0.iter().filter(|times| times.load(Ordering::Relaxed) > 0).count()
-    }
-
     #[track_caller]
     pub fn is_complete(&self) {
         let missing: Vec<_> = (0..self.0.len()).filter(|&n| self.0[n].load(Ordering::Relaxed) == 0).collect();

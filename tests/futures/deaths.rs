@@ -134,7 +134,7 @@ fn survivors_get_every_message() {
         }
         let victim = spawn("borrow", &name, n);
         std::thread::sleep(Duration::from_micros(n as u64 * 900));
-        drop(victim.kill());
+        victim.kill();
     }
     survivors.join().unwrap();
     account.is_complete();
