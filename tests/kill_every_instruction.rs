@@ -287,6 +287,12 @@ const CASES: &[Case] = &[
     case("spsc_pop_with_sleeper", sleeper::spsc_pop),
     case("bytes_push_with_sleeper", sleeper::bytes_push),
     case("queue_push_with_sleeper", sleeper::queue_push),
+    #[cfg(feature = "async")]
+    case("queue_push_with_task", sleeper::queue_push_beside_a_task),
+    #[cfg(feature = "async")]
+    case("queue_pop_with_task", sleeper::queue_pop_beside_a_task),
+    #[cfg(feature = "async")]
+    case("queue_return_with_task", sleeper::queue_return_beside_a_task),
     case("queue_pop_with_sleeper", sleeper::queue_pop),
     case("queue_return_with_sleeper", sleeper::queue_return),
     case("queue_close_with_sleeper", sleeper::queue_close),

@@ -202,10 +202,11 @@ mod tests {
             false
         }
 
-        fn wait_at(&self, _: Bed<'_>, _: Sleepers) {
+        fn wait_at(&self, _: Bed<'_>, _: Sleepers) -> bool {
             self.waits.set(self.waits.get() + 1);
             assert!(self.waits.get() < CAPACITY, "one attempt goes on and on");
             (self.works)(&mut self.peer.borrow_mut());
+            true
         }
 
         fn call_again(&self) {

@@ -168,10 +168,10 @@ impl State {
             self.robust.abandon_if_ownerless();
         }
         loop {
-            turn.wait_at(Bed::Lock(&self.robust), Sleepers::Any);
+            let waits = turn.wait_at(Bed::Lock(&self.robust), Sleepers::Any);
             match self.robust.try_lock() {
                 // Who has it now will tell; that it was free when it was to be marked is why this looks.
-                Attempt::Held | Attempt::HeldByUs if self.robust.seen().has_waiters() => {
+                Attempt::Held | Attempt::HeldByUs if !waits || self.robust.seen().has_waiters() => {
                     return Err(LockError::Timeout);
                 }
                 Attempt::Held | Attempt::HeldByUs => {}

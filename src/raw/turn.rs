@@ -13,8 +13,9 @@ pub(crate) trait Turn: fmt::Debug {
     /// whether somebody has died whom it waits for.
     fn is_round(&self) -> bool;
 
-    /// Has the task called when there is news at the bed. What it waits for is to be looked for once more behind this.
-    fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers);
+    /// Has the task called when there is news at the bed, which is marked then. What it waits for is to be looked for once more behind
+    /// this. `false` where nobody will call it, and nothing was done.
+    fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) -> bool;
 
     /// Has the task called at once: there is more for it to do than one attempt is to.
     #[cfg_attr(not(feature = "process"), expect(dead_code))]

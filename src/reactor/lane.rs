@@ -93,11 +93,14 @@ fn run(reactor: &'static Reactor, index: usize) {
             }
             Next::Sleep { until: None } => {
                 let now = monotonic_nanos();
-                let until = *idle_until.get_or_insert(now + LINGER);
-                if until <= now && sleeper.end() {
-                    return;
+                if idle_until.is_some_and(|until| until <= now) {
+                    if sleeper.end() {
+                        return;
+                    }
+                    // There are tasks that were called, and are not there yet.
+                    idle_until = None;
                 }
-                sleeper.sleep(until);
+                sleeper.sleep(*idle_until.get_or_insert(now + LINGER));
             }
         }
     }

@@ -45,9 +45,12 @@ pub(crate) async fn later<S, R, E: Late>(
     segment: impl FnOnce(&S) -> &Segment,
     mut attempt: impl FnMut(&mut S, Patience<'_>) -> Result<R, E>,
 ) -> Result<R, E> {
-    let first = attempt(&mut source, Patience::Later(&Glance));
-    if !matches!(&first, Err(error) if error.is_late()) {
-        return first;
+    {
+        let first = attempt(&mut source, Patience::Later(&Glance));
+        if !matches!(&first, Err(error) if error.is_late()) {
+            return first;
+        }
+        // It ends here: what cannot go to another thread is not to be kept over the wait.
     }
     let mut wait = Wait { ticket: None, segment: Some(segment(&source).clone()) };
     poll_fn(move |context| wait.poll_on(context, &mut source, &mut attempt)).await
@@ -135,7 +138,9 @@ impl Turn for Glance {
         false
     }
 
-    fn wait_at(&self, _: Bed<'_>, _: Sleepers) {}
+    fn wait_at(&self, _: Bed<'_>, _: Sleepers) -> bool {
+        false
+    }
 
     fn call_again(&self) {}
 }
@@ -155,7 +160,7 @@ impl Turn for Task<'_> {
         self.call.get() == Some(Call::Round)
     }
 
-    fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) {
+    fn wait_at(&self, bed: Bed<'_>, sleepers: Sleepers) -> bool {
         let mut ticket = self.ticket.borrow_mut();
         let home = block_on::lane_of(self.waker);
         if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.is_at(bed, home)) {
@@ -167,6 +172,7 @@ impl Turn for Task<'_> {
             **ticket = REACTOR.get().add(home, bed, sleepers, segment, Seat::new(self.waker));
         }
         self.waits.set(ticket.is_some());
+        ticket.is_some()
     }
 
     fn call_again(&self) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use breezeway::queue::{Lease, Queue};
 use breezeway::{PopError, Segment};
+#[cfg(feature = "async")]
+use futures_lite::future::block_on;
 
 use super::mpmc::{Parent, scene};
 use super::number::Numbered;
@@ -158,6 +160,9 @@ struct AtTheQueue {
     name: String,
     parent: Option<Parent<u64>>,
     deed: Deed,
+    /// Whether the sleeper is a task.
+    #[cfg_attr(not(feature = "async"), expect(dead_code))]
+    is_task: bool,
     /// The lap of the first slot, beforehand.
     first_lap: u64,
     sleeper: Option<Process>,
@@ -166,6 +171,11 @@ struct AtTheQueue {
 
 impl AtTheQueue {
     const CAPACITY: usize = 2;
+
+    fn new(name: &str, deed: Deed, is_task: bool) -> Self {
+        let name = name.to_owned();
+        Self { name, parent: None, deed, is_task, first_lap: 0, sleeper: None, has_committed: false }
+    }
 
     fn parent(&self) -> &Parent<u64> {
         self.parent.as_ref().expect("a queue")
@@ -180,10 +190,19 @@ impl AtTheQueue {
         let queue = self.parent().open();
         let [meant, another] = self.new_numbers();
         if self.deed == Deed::Pop {
+            #[cfg(feature = "async")]
+            if self.is_task {
+                block_on(queue.push_async(u64::of(another))).unwrap();
+                return AS_MEANT;
+            }
             queue.push(u64::of(another)).unwrap();
             return AS_MEANT;
         }
-        match queue.pop() {
+        #[cfg(feature = "async")]
+        let popped = if self.is_task { block_on(queue.pop_async()) } else { queue.pop() };
+        #[cfg(not(feature = "async"))]
+        let popped = queue.pop();
+        match popped {
             Ok(value) if value.number() == meant => AS_MEANT,
             Ok(value) if value.number() == another => ANOTHER,
             Ok(value) => panic!("{} was pushed by nobody", value.number()),
@@ -275,10 +294,28 @@ impl Subject for AtTheQueue {
 }
 
 fn at_the_queue(name: &str, deed: Deed) -> Tally {
-    let name = name.to_owned();
-    let mut subject =
-        AtTheQueue { name, parent: None, deed, first_lap: 0, sleeper: None, has_committed: false };
-    drive::every(&mut subject)
+    drive::every(&mut AtTheQueue::new(name, deed, false))
+}
+
+/// The same where the sleeper is a task, for which a thread of its process sleeps.
+#[cfg(feature = "async")]
+fn beside_a_task(name: &str, deed: Deed) -> Tally {
+    drive::every(&mut AtTheQueue::new(name, deed, true))
+}
+
+#[cfg(feature = "async")]
+pub(crate) fn queue_push_beside_a_task(name: &str) -> Tally {
+    beside_a_task(name, Deed::Push)
+}
+
+#[cfg(feature = "async")]
+pub(crate) fn queue_pop_beside_a_task(name: &str) -> Tally {
+    beside_a_task(name, Deed::Pop)
+}
+
+#[cfg(feature = "async")]
+pub(crate) fn queue_return_beside_a_task(name: &str) -> Tally {
+    beside_a_task(name, Deed::Return)
 }
 
 pub(crate) fn queue_push(name: &str) -> Tally {
