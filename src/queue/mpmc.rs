@@ -5,6 +5,7 @@
 mod attempt;
 #[cfg(feature = "async")]
 mod futures;
+mod iter;
 mod lease;
 
 use core::fmt;
@@ -12,6 +13,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::time::{Duration, Instant};
 
+pub use iter::Iter;
 pub use lease::Lease;
 
 use crate::error::{PopError, PushError, SegmentError, Stop};
@@ -272,11 +274,6 @@ impl<T: Shareable> Queue<T> {
         Ok(count)
     }
 
-    /// The values, each as it comes, until the queue is closed and empty.
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter { queue: self }
-    }
-
     /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
     pub fn close(&self) -> bool {
         let closed = self.ring().close();
@@ -313,29 +310,6 @@ impl<T: Shareable> Queue<T> {
 /// As many sleepers.
 fn many(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(EVERYBODY)
-}
-
-/// The values of a [`Queue`], until it is closed and empty; see [`Queue::iter`].
-#[derive(Debug)]
-pub struct Iter<'a, T: Shareable> {
-    queue: &'a Queue<T>,
-}
-
-impl<T: Shareable> Iterator for Iter<'_, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.queue.pop().ok()
-    }
-}
-
-impl<'a, T: Shareable> IntoIterator for &'a Queue<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
 }
 
 impl<T: Shareable> sealed::Sealed for Queue<T> {}
