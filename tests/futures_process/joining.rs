@@ -4,7 +4,7 @@ use std::process::exit;
 use std::time::Duration;
 
 use breezeway::TaskError;
-use breezeway::process::Process;
+use breezeway::process::{Process, active_children};
 use breezeway::sync::Event;
 use futures_lite::future::{block_on, poll_once, zip};
 
@@ -177,7 +177,11 @@ fn the_thread_ends_when_nobody_waits_and_comes_again() {
     until(|| !is_there());
     event.set();
     assert_eq!(child.join().unwrap(), 4);
-    let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let files = || {
+        // Lets go of those that have ended and were waited for.
+        assert!(active_children().is_empty());
+        std::fs::read_dir("/proc/self/fd").unwrap().count()
+    };
     let before = files();
     for _ in 0..20 {
         let event = Event::new().unwrap();
