@@ -173,11 +173,19 @@ fn the_thread_ends_when_nobody_waits_and_comes_again() {
     // A dropped task is forgotten at once, and not when its child ends.
     let event = Event::new().unwrap();
     let child = wait_for(&event, 4);
-    assert!(block_on(poll_once(child.join_async())).is_none());
+    block_on(async {
+        let mut wait = Box::pin(child.join_async());
+        assert!(poll_once(&mut wait).await.is_none());
+        until(is_there);
+    });
     until(|| !is_there());
     event.set();
     assert_eq!(child.join().unwrap(), 4);
-    let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let files = || {
+        // Those that have ended are kept open no longer.
+        assert!(breezeway::process::active_children().is_empty());
+        std::fs::read_dir("/proc/self/fd").unwrap().count()
+    };
     let before = files();
     for _ in 0..20 {
         let event = Event::new().unwrap();
