@@ -22,8 +22,8 @@ impl Child {
     /// use breezeway::process::Process;
     /// # use futures_lite::future::{block_on, zip}; // any executor
     ///
-    /// let [a, b] = [3, 4].map(|code| Process::spawn(|code| std::process::exit(code), code));
-    /// let (a, b) = (a?, b?);
+    /// let end = |code| if code > 0 { std::process::exit(code) };
+    /// let (a, b) = (Process::spawn(end, 3)?, Process::spawn(end, 4)?);
     /// let (a, b) = block_on(zip(a.join_async(), b.join_async()));
     /// assert_eq!((a?, b?), (3, 4));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
