@@ -17,14 +17,14 @@ pub type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 pub enum Executor {
     TokioOfOneThread,
     TokioOfThreads,
-    AsyncExecutor,
+    /// async-executor.
+    Smol,
     /// A thread for each task, and nothing but [`block_on`].
     Bare,
 }
 
 impl Executor {
-    pub const ALL: [Self; 4] =
-        [Self::TokioOfOneThread, Self::TokioOfThreads, Self::AsyncExecutor, Self::Bare];
+    pub const ALL: [Self; 4] = [Self::TokioOfOneThread, Self::TokioOfThreads, Self::Smol, Self::Bare];
 
     /// That of which `Debug` says this.
     pub fn named(name: &str) -> Self {
@@ -42,7 +42,7 @@ impl Executor {
                 let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
                 runtime.block_on(on_tokio(tasks));
             }
-            Self::AsyncExecutor => {
+            Self::Smol => {
                 let executor = async_executor::Executor::new();
                 let mut halves = [Vec::new(), Vec::new()];
                 for (n, task) in tasks.into_iter().enumerate() {
@@ -85,7 +85,7 @@ impl Executor {
                     }
                 });
             }
-            Self::AsyncExecutor => {
+            Self::Smol => {
                 let executor = async_executor::LocalExecutor::new();
                 let handles: Vec<_> = tasks.into_iter().map(|task| executor.spawn(task)).collect();
                 block_on(executor.run(async {

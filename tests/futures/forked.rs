@@ -47,7 +47,7 @@ fn fork_with_tasks(name: &str) {
         drop(waiting[0].take());
         assert_eq!(counter.late_calls(), 0);
         drop(locking.take());
-        let [there, back] = [const { () }; 2].map(|()| Queue::<u64>::new(1).unwrap());
+        let [there, back] = [(); 2].map(|()| Queue::<u64>::new(1).unwrap());
         let ponger = std::thread::spawn({
             let (there, back) = (there.clone(), back.clone());
             move || block_on(pong(there, back))
@@ -65,7 +65,7 @@ fn fork_with_tasks(name: &str) {
             assert_eq!(block_on(queue.pop_async()).unwrap(), 2);
             let task = |_| -> Task { Box::pin(pong(there.clone(), back.clone())) };
             let tasks = vec![task(0)];
-            let runner = std::thread::spawn(move || Executor::AsyncExecutor.run(tasks));
+            let runner = std::thread::spawn(move || Executor::Smol.run(tasks));
             ping(&there, &back);
             runner.join().unwrap();
         })
@@ -89,11 +89,9 @@ fn forked_children_have_tasks_of_their_own() {
         let name = unique("futures-fork");
         let queue = Queue::<u64>::create(&name, 8).unwrap();
         let mut parent = Role::spawn("forked::in_a_child", &["fork", &name]);
-        let mut next = 1;
-        for who in ["child", "grandchild"] {
+        for (next, who) in (1..).zip(["child", "grandchild"]) {
             assert_eq!(parent.hear(), who);
             queue.push(next).unwrap();
-            next += 1;
         }
         assert_eq!(parent.hear(), "parent");
         queue.push_slice(&[3, 4, 5]).unwrap();

@@ -93,7 +93,7 @@ fn ten_thousand_tasks_of_threads() {
 
 #[test]
 fn ten_thousand_tasks_of_another_executor() {
-    many(Executor::AsyncExecutor);
+    many(Executor::Smol);
 }
 
 /// A task that was called, and whose executor does not come to it for long, costs nothing meanwhile.

@@ -29,13 +29,10 @@ fn task(future: impl Future<Output = ()> + Send + 'static) -> Task {
 }
 
 /// What producers do: each pushes its numbers, and the last one closes.
-fn producers<F: Future<Output = ()> + Send>(
+fn producers<F: Future<Output = ()> + Send + 'static>(
     push: impl Fn(u64) -> F + Clone + Send + Sync + 'static,
     close: impl Fn() + Clone + Send + 'static,
-) -> impl Iterator<Item = Task>
-where
-    F: 'static,
-{
+) -> impl Iterator<Item = Task> {
     let left = Arc::new(AtomicUsize::new(PRODUCERS as usize));
     (0..PRODUCERS).map(move |producer| {
         let (push, close, left) = (push.clone(), close.clone(), Arc::clone(&left));
@@ -264,7 +261,7 @@ fn a_queue_of_bytes() {
 #[test]
 fn events_let_everybody_through() {
     under_each(|| {
-        let [go, back] = [const { () }; 2].map(|()| Event::new().unwrap());
+        let [go, back] = [(); 2].map(|()| Event::new().unwrap());
         let arrived = Arc::new(AtomicUsize::new(0));
         const WAITERS: usize = 10;
         let waiter = |_| {
@@ -346,7 +343,7 @@ fn what_is_there_needs_no_thread() {
 async fn select_over_two_queues_loses_nothing() {
     const COUNT: u64 = 2000;
     let _watchdog = Watchdog::start(60);
-    let queues = [const { () }; 2].map(|()| Queue::<u64>::new(3).unwrap());
+    let queues = [(); 2].map(|()| Queue::<u64>::new(3).unwrap());
     let account = Account::of(2 * COUNT);
     let threads = [0, 1].map(|which| {
         let queue: Queue<u64> = queues[which as usize].clone();

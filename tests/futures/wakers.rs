@@ -109,7 +109,7 @@ impl Wake for Panics {
 #[test]
 fn a_waker_that_panics_is_nobody_elses_misfortune() {
     let _watchdog = Watchdog::start(60);
-    let queues = [const { () }; 2].map(|()| Queue::<u64>::new(2).unwrap());
+    let queues = [(); 2].map(|()| Queue::<u64>::new(2).unwrap());
     let mut panicking = popping(&queues[0]);
     let other = Polled::waiting(queues[1].pop_async());
     assert!(poll(&mut panicking, &Arc::new(Panics).into()).is_pending());
