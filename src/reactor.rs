@@ -129,7 +129,12 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if self.seat.is_ours() {
             // What keeps the memory is dropped under the lock, while the task has it as well: the last to let go is its owner.
-            self.reactor.lock()[self.lane].watch.remove(self.ticket);
+            let mut lanes = self.reactor.lock();
+            let lane = &mut lanes[self.lane];
+            let is_news = lane.watch.remove(self.ticket);
+            let alarm = lane.alarm(is_news);
+            drop(lanes);
+            alarm.ring();
         }
     }
 }

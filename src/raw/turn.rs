@@ -62,6 +62,16 @@ impl Bed<'_> {
         }
     }
 
+    /// Whether it is news in itself what the word is: a free mutex's word is the same each time.
+    #[cfg(any(feature = "async", loom))]
+    pub(crate) fn is_open(self) -> bool {
+        match self {
+            Self::Event(_) => false,
+            #[cfg(not(loom))]
+            Self::Lock(mutex) => mutex.owner() == 0,
+        }
+    }
+
     /// To be called by who was told of news and has used it up, or does not care any more: there may be some for another.
     #[cfg(any(feature = "async", loom))]
     pub(crate) fn pass_on(self) {

@@ -155,9 +155,10 @@ impl<K> Watch<K> {
         waiting.is_some_and(|word| word.mark_anew(now))
     }
 
-    /// Takes a task out. It passes the news on that it was called for and has not seen to.
-    pub(crate) fn remove(&mut self, ticket: Ticket) {
-        let Some(word) = self.words.get_mut(&ticket.word) else { return };
+    /// Takes a task out. It passes the news on that it was called for and has not seen to; says, too, whether the watcher is to see to
+    /// that.
+    pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
+        let Some(word) = self.words.get_mut(&ticket.word) else { return false };
         if word.waiting.remove(&ticket.number).is_none() {
             word.called -= 1;
             if word.sleepers != Sleepers::One {
@@ -166,14 +167,16 @@ impl<K> Watch<K> {
         }
         if word.waiting.is_empty() && word.called == 0 {
             self.words.remove(&ticket.word);
+            return false;
         }
+        !word.waiting.is_empty() && word.is_open()
     }
 
     /// Has the tasks called that there is news for. To be called when the watcher has slept.
     pub(crate) fn news(&mut self, now: u64, due: &mut Vec<Due>) {
         for word in self.words.values_mut() {
             word.covered = None;
-            if !word.waiting.is_empty() && word.bed().word() != word.value {
+            if !word.waiting.is_empty() && (word.bed().word() != word.value || word.is_open()) {
                 word.call(Call::News, due);
                 if !word.waiting.is_empty() {
                     word.mark_anew(now);
@@ -245,6 +248,11 @@ impl<K> Word<K> {
             // SAFETY: as above.
             Place::Lock(mutex) => Bed::Lock(unsafe { mutex.as_ref() }),
         }
+    }
+
+    /// Whether there is news whatever the word was before, which nobody was called for.
+    fn is_open(&self) -> bool {
+        self.called == 0 && self.bed().is_open()
     }
 
     /// Lets a task wait. Says whether the watcher has to be told.
