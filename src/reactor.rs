@@ -66,7 +66,8 @@ impl Reactor {
         let mut lanes = self.lock();
         let has_it = |lane: &Lane| lane.is_shared() && lane.watch.has(bed);
         let has_room = |lane: &Lane| lane.is_shared() && lane.has_room();
-        let known = home.or_else(|| lanes.iter().position(has_it));
+        let at_home = home.filter(|home| lanes[*home].watch.has(bed) || lanes[*home].has_room());
+        let known = at_home.or_else(|| lanes.iter().position(has_it));
         let index = known.or_else(|| lanes.iter().position(has_room)).unwrap_or(lanes.len());
         if index == lanes.len() {
             lanes.push(Lane::default());

@@ -108,8 +108,7 @@ macro_rules! receiving_futures {
                 later(self.reader(), |reader| reader.segment(), |reader, patience| reader.recv(patience)).await
             }
 
-            /// The messages, each as it comes, until the end of file. One that does not decode, or that is cut short, is an error, after
-            /// which it goes on; any other error is the last item.
+            /// The messages, each as it comes, until the end of file.
             pub fn stream(&mut self) -> Items<&mut Self> {
                 Items::new(self)
             }
@@ -148,18 +147,14 @@ macro_rules! receiving_futures {
         where
             $message: DeserializeOwned,
         {
-            type Item = Result<$message, PopError>;
+            type Item = $message;
 
             fn segment(&self) -> &Segment {
                 self.consumer().segment()
             }
 
-            fn next(&mut self, Moment(patience): Moment<'_>) -> Result<Self::Item, PopError> {
-                self.reader().recv(patience).map(Ok)
-            }
-
-            fn failed(error: PopError) -> Option<Self::Item> {
-                (!error.is_end()).then_some(Err(error))
+            fn next(&mut self, Moment(patience): Moment<'_>) -> Result<$message, PopError> {
+                self.reader().recv(patience)
             }
         }
     };

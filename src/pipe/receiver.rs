@@ -91,14 +91,10 @@ impl<T: DeserializeOwned> Iterator for Messages<'_, T> {
             End::Given(reader) => reader.recv(Patience::Forever),
             End::Done => return None,
         };
-        match received {
-            Ok(_) | Err(PopError::Decode { .. } | PopError::Truncated) => {}
-            Err(_) => self.end = End::Done,
+        if received.as_ref().is_err_and(PopError::is_final) {
+            self.end = End::Done;
         }
-        match received {
-            Err(PopError::Closed | PopError::Disconnected) => None,
-            received => Some(received),
-        }
+        (!received.as_ref().is_err_and(PopError::is_end)).then_some(received)
     }
 }
 

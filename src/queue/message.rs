@@ -165,13 +165,10 @@ impl<T: Serialize + DeserializeOwned> Iterator for Messages<'_, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let popped = self.queue?.pop();
-        if matches!(popped, Err(ref error) if !matches!(error, PopError::Decode { .. })) {
+        if popped.as_ref().is_err_and(PopError::is_final) {
             self.queue = None;
         }
-        match popped {
-            Err(PopError::Closed) => None,
-            popped => Some(popped),
-        }
+        (!popped.as_ref().is_err_and(PopError::is_end)).then_some(popped)
     }
 }
 

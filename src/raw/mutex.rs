@@ -131,18 +131,25 @@ impl State {
         locked
     }
 
-    fn wait(&self, deadline: Option<Deadline>) -> Result<Locked, LockError> {
-        if has_many_cpus() {
-            for _ in 0..LOOKS {
-                // Reading keeps the line shared; only a lock that looks free is worth the write of an attempt.
-                if self.robust.owner() == 0 {
-                    match self.robust.try_lock() {
-                        Attempt::Held => {}
-                        other => return verdict(other, LockError::WouldBlock),
-                    }
+    /// Looks for a moment, where the holder may run meanwhile. What is not simply held is for the caller.
+    fn spin(&self) -> Attempt {
+        for _ in 0..if has_many_cpus() { LOOKS } else { 0 } {
+            // Reading keeps the line shared; only a lock that looks free is worth the write of an attempt.
+            if self.robust.owner() == 0 {
+                match self.robust.try_lock() {
+                    Attempt::Held => {}
+                    other => return other,
                 }
-                (0..PAUSES).for_each(|_| spin_loop());
             }
+            (0..PAUSES).for_each(|_| spin_loop());
+        }
+        Attempt::Held
+    }
+
+    fn wait(&self, deadline: Option<Deadline>) -> Result<Locked, LockError> {
+        match self.spin() {
+            Attempt::Held => {}
+            other => return verdict(other, LockError::WouldBlock),
         }
         loop {
             let slice = Deadline::after(SLICE);
@@ -164,6 +171,10 @@ impl State {
 
     #[cold]
     fn wait_later(&self, turn: &dyn Turn) -> Result<Locked, LockError> {
+        match self.spin() {
+            Attempt::Held => {}
+            other => return verdict(other, LockError::Timeout),
+        }
         if turn.is_round() {
             self.robust.abandon_if_ownerless();
         }

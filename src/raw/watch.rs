@@ -70,6 +70,8 @@ struct Word<K> {
     /// What it was marked as.
     value: u32,
     is_marked: bool,
+    /// Whether it was marked anew before the watcher saw that there was news.
+    has_news: bool,
     /// Whether whoever publishes is sure to see the mark.
     is_seen: bool,
     /// When tasks look in any case.
@@ -147,23 +149,22 @@ impl<K> Watch<K> {
         word.wait(ticket, slot, now)
     }
 
-    /// The same for one that was not.
+    /// The same for one that was not. If it was meanwhile, it will be polled again.
     pub(crate) fn mark_again(&mut self, ticket: Ticket, now: u64) -> bool {
-        let waiting =
-            self.words.get_mut(&ticket.word).filter(|word| word.waiting.contains_key(&ticket.number));
-        // If it was meanwhile, it will be polled again.
-        waiting.is_some_and(|word| word.mark_anew(now))
+        let Some(word) = self.words.get_mut(&ticket.word) else { return false };
+        let others = word.waiting.len() - usize::from(word.waiting.contains_key(&ticket.number));
+        word.mark_for_a_task(others, now)
     }
 
-    /// Takes a task out. It passes the news on that it was called for and has not seen to; says, too, whether the watcher is to see to
-    /// that.
+    /// Takes a task out. News that it was called for, or that only it would have been called for, is passed on to sleepers elsewhere.
+    /// Says whether the watcher is to look.
     pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
         let Some(word) = self.words.get_mut(&ticket.word) else { return false };
-        if word.waiting.remove(&ticket.number).is_none() {
-            word.called -= 1;
-            if word.sleepers != Sleepers::One {
-                word.bed().pass_on();
-            }
+        let was_called = word.waiting.remove(&ticket.number).is_none();
+        word.called -= usize::from(was_called);
+        let is_last = word.waiting.is_empty() && word.bed().word() != word.value;
+        if (was_called || is_last) && word.sleepers != Sleepers::One {
+            word.bed().pass_on();
         }
         if word.waiting.is_empty() && word.called == 0 {
             self.words.remove(&ticket.word);
@@ -176,12 +177,14 @@ impl<K> Watch<K> {
     pub(crate) fn news(&mut self, now: u64, due: &mut Vec<Due>) {
         for word in self.words.values_mut() {
             word.covered = None;
-            if !word.waiting.is_empty() && (word.bed().word() != word.value || word.is_open()) {
+            let is_news = word.has_news || word.bed().word() != word.value || word.is_open();
+            if is_news && !word.waiting.is_empty() {
                 word.call(Call::News, due);
                 if !word.waiting.is_empty() {
-                    word.mark_anew(now);
+                    word.mark(now);
                 }
             }
+            word.has_news = false;
         }
     }
 
@@ -231,6 +234,7 @@ impl<K> Word<K> {
             sleepers,
             value: 0,
             is_marked: false,
+            has_news: false,
             is_seen: false,
             look_at: 0,
             covered: None,
@@ -257,11 +261,21 @@ impl<K> Word<K> {
 
     /// Lets a task wait. Says whether the watcher has to be told.
     fn wait(&mut self, ticket: Ticket, slot: Arc<Slot>, now: u64) -> bool {
+        let others = self.waiting.len();
         self.waiting.insert(ticket.number, slot);
-        self.mark_anew(now)
+        self.mark_for_a_task(others, now)
     }
 
-    fn mark_anew(&mut self, now: u64) -> bool {
+    /// Marks the word for a task that looks behind this. News that the watcher has not seen may be for the others who wait, too.
+    fn mark_for_a_task(&mut self, others: usize, now: u64) -> bool {
+        let before = self.value;
+        let is_known = self.mark(now);
+        self.has_news |= others > 0 && self.value != before;
+        !is_known
+    }
+
+    /// Says whether the watcher knows the mark.
+    fn mark(&mut self, now: u64) -> bool {
         let value = self.bed().mark();
         if value != self.value || !self.is_marked {
             self.value = value;
@@ -269,7 +283,7 @@ impl<K> Word<K> {
             self.is_seen = false;
             self.look_at = now + NAP;
         }
-        self.covered != Some(value)
+        self.covered == Some(value)
     }
 
     /// One task, where that does for all.

@@ -27,11 +27,15 @@ use crate::sys::{fork, futex};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// A future that this has begun to run and that is still pending afterwards, because somebody else has it, takes a thread of its own until
+/// it is dropped, or polled elsewhere.
+///
 /// # Panics
 /// If the future does.
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
-    let mut future = pin!(future.into_future());
     let mut thread = Thread::enter();
+    // Dropped before that: what it waits for at the end needs no other thread.
+    let mut future = pin!(future.into_future());
     loop {
         thread.bell.silence();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&thread.waker)) {
@@ -135,7 +139,8 @@ impl Bell {
 
     /// To be called when the control has been read: a waker that comes behind this moves it.
     fn fall_asleep(&self) -> bool {
-        self.state.compare_exchange(AWAKE, ASLEEP, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        // ORDER: Release pairs with the Acquire in `wake_by_ref`: who sees this moves the control behind our look at it.
+        self.state.compare_exchange(AWAKE, ASLEEP, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     fn wake_up(&self) {
@@ -150,8 +155,8 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDER: Release pairs with the Acquire in `silence`.
-        if self.state.swap(RUNG, Ordering::Release) == ASLEEP {
+        // ORDER: Release pairs with the Acquire in `silence`, Acquire with the Release in `fall_asleep`.
+        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
             self.control.fetch_add(1, Ordering::Relaxed);
             futex::wake(self.control, 1);
         }

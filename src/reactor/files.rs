@@ -50,7 +50,10 @@ struct State {
 pub(crate) async fn readable<F: AsFd + Send + Sync + 'static>(file: Arc<F>) -> io::Result<()> {
     let mut ticket: Option<Ticket> = None;
     poll_fn(move |context| match ticket.take_if(|ticket| ticket.seat.is_ours()) {
-        Some(known) if known.seat.wait(context.waker()).is_some() => Poll::Ready(Ok(())),
+        Some(known) if known.seat.wait(context.waker()).is_some() => {
+            known.seat.end();
+            Poll::Ready(Ok(()))
+        }
         Some(known) => {
             ticket = Some(known);
             Poll::Pending

@@ -186,12 +186,11 @@ impl Sleeper {
 
     /// Gives the lane up, to a thread of its own if there are tasks.
     pub(super) fn leave(&self) {
-        if !self.end() {
-            // Where the system gives none, the next task that waits there asks for one again.
-            let started = start(self.reactor, self.lane);
-            let server = started.map_or(Server::Nobody, |()| Server::Thread);
-            self.reactor.lock()[self.lane].served_by = server;
-        }
+        let lane = &mut self.reactor.lock()[self.lane];
+        let is_needed = lane.watch.len() > 0;
+        // Where the system gives none, the next task that waits there asks for one again.
+        let is_started = is_needed && start(self.reactor, self.lane).is_ok();
+        lane.served_by = if is_started { Server::Thread } else { Server::Nobody };
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn later<S, R, E: Late>(
         }
         // It ends here: what cannot go to another thread is not to be kept over the wait.
     }
-    let mut wait = Wait { ticket: None, segment: Some(segment(&source).clone()) };
+    let mut wait = Wait { segment: Some(segment(&source).clone()), ..Wait::default() };
     poll_fn(move |context| wait.poll_on(context, &mut source, &mut attempt)).await
 }
 
@@ -60,6 +60,8 @@ pub(crate) async fn later<S, R, E: Late>(
 #[derive(Debug, Default)]
 pub(super) struct Wait {
     ticket: Option<Ticket>,
+    /// What the task was called for, and has not waited since.
+    call: Option<Call>,
     /// Known once there is something to wait for.
     segment: Option<Segment>,
 }
@@ -103,9 +105,9 @@ impl Wait {
             Err(error) if error.is_late() => {
                 if !task.waits.get() {
                     // There is more to do at once, or the system gave no thread that would call it.
-                    self.ticket = None;
                     context.waker().wake_by_ref();
                 }
+                self.call = task.call.get();
                 Poll::Pending
             }
             result => {
@@ -122,10 +124,10 @@ impl Wait {
     fn call(&mut self) -> Option<Call> {
         let ticket = self.ticket.as_ref()?;
         if !ticket.seat.is_ours() {
-            self.ticket = None;
+            (self.ticket, self.call) = (None, None);
             return None;
         }
-        ticket.seat.take_call()
+        self.call.take().or(ticket.seat.take_call())
     }
 }
 
@@ -169,6 +171,7 @@ impl Turn for Task<'_> {
         } else if let Some(segment) = self.segment {
             // Of another word, or another executor, if any.
             **ticket = None;
+            self.call.set(None);
             **ticket = REACTOR.get().add(home, bed, sleepers, segment, Seat::new(self.waker));
         }
         self.waits.set(ticket.is_some());

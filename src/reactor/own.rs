@@ -38,6 +38,7 @@ impl<T: Default + Send + Sync + 'static> Own<T> {
                 Some(made) if made.generation == generation => return &made.what,
                 _ => {}
             }
+            fork::watch();
             let new = Box::into_raw(Box::new(Made { generation, what: T::default() }));
             match self.made.compare_exchange(seen, new, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => seen = new,

@@ -17,16 +17,13 @@ pub struct Moment<'a>(pub(crate) Patience<'a>);
 
 /// Where what a stream yields comes from.
 pub trait Source: Unpin {
-    /// What the stream yields.
+    /// What it is made of.
     type Item;
     #[doc(hidden)]
     fn segment(&self) -> &Segment;
     /// The next item, if it comes in time.
     #[doc(hidden)]
     fn next(&mut self, moment: Moment<'_>) -> Result<Self::Item, PopError>;
-    /// What the stream yields for an error; none where that is its end.
-    #[doc(hidden)]
-    fn failed(error: PopError) -> Option<Self::Item>;
 }
 
 impl<S: Source> Source for &mut S {
@@ -39,13 +36,12 @@ impl<S: Source> Source for &mut S {
     fn next(&mut self, moment: Moment<'_>) -> Result<S::Item, PopError> {
         (**self).next(moment)
     }
-
-    fn failed(error: PopError) -> Option<S::Item> {
-        S::failed(error)
-    }
 }
 
 /// What comes out of a queue or a pipe, item by item: a [`Stream`]. Made by their `stream` and `into_stream`.
+///
+/// It ends where nothing more can come: the queue is closed, or its producer gone. A message that does not decode, or that is cut
+/// short, is an error after which it goes on; any other error is the last item.
 ///
 /// Between two items it takes nothing out: dropped, it loses none.
 #[must_use = "streams do nothing unless they are polled"]
@@ -68,19 +64,20 @@ impl<S: Source> Items<S> {
 }
 
 impl<S: Source> Stream for Items<S> {
-    type Item = S::Item;
+    type Item = Result<S::Item, PopError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { wait, source, is_over } = &mut *self;
         if *is_over {
             return Poll::Ready(None);
         }
         let next = wait.poll(context, source, S::segment, |source, patience| source.next(Moment(patience)));
-        next.map(|next| {
-            next.map(Some).unwrap_or_else(|error| {
-                *is_over = error.is_final();
-                S::failed(error)
-            })
+        next.map(|next| match next {
+            Err(error) if error.is_final() => {
+                *is_over = true;
+                (!error.is_end()).then_some(Err(error))
+            }
+            next => Some(next),
         })
     }
 }

@@ -52,6 +52,17 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Has forks noticed from now on.
+pub(crate) fn watch() {
+    static HANDLER: Once = Once::new();
+    HANDLER.call_once(|| {
+        let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        SPARE.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
+        // SAFETY: they do what handlers may: system calls, and atomic accesses, also of nodes that are never freed.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
+    });
+}
+
 /// An open file that a forked child does not share: it finds a description of its own at the same descriptor.
 #[derive(Debug)]
 pub(crate) struct UnsharedFile {
@@ -61,13 +72,7 @@ pub(crate) struct UnsharedFile {
 impl UnsharedFile {
     /// Takes charge of a descriptor.
     pub(crate) fn new(fd: OwnedFd) -> Self {
-        static HANDLER: Once = Once::new();
-        HANDLER.call_once(|| {
-            let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-            SPARE.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
-            // SAFETY: they do what handlers may: system calls, and atomic accesses, also of nodes that are never freed.
-            unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
-        });
+        watch();
         let file = Self::enlist(fd);
         for _ in 0..ATTEMPTS {
             // ORDER: SeqCst, here and where they are counted: a fork whose copy of this process has the new descriptor of `renew` has

@@ -39,7 +39,9 @@ impl Waiting {
             look()
         });
         found.map_or(Poll::Pending, |found| {
-            *seat = None;
+            if let Some(seat) = seat.take() {
+                seat.end();
+            }
             Poll::Ready(found)
         })
     }

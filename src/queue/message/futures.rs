@@ -30,25 +30,20 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         later(self, |queue| queue.store.region().segment(), |queue, patience| queue.take(patience)).await
     }
 
-    /// The messages, each as it comes, until the queue is closed and empty. One that does not decode is an error, after which it goes
-    /// on; any other error is the last item.
+    /// The messages, each as it comes, until the queue is closed and empty.
     pub fn stream(&self) -> Items<Self> {
         Items::new(self.clone())
     }
 }
 
 impl<T: Serialize + DeserializeOwned> Source for MessageQueue<T> {
-    type Item = Result<T, PopError>;
+    type Item = T;
 
     fn segment(&self) -> &Segment {
         self.store.region().segment()
     }
 
-    fn next(&mut self, Moment(patience): Moment<'_>) -> Result<Self::Item, PopError> {
-        self.take(patience).map(Ok)
-    }
-
-    fn failed(error: PopError) -> Option<Self::Item> {
-        (!error.is_end()).then_some(Err(error))
+    fn next(&mut self, Moment(patience): Moment<'_>) -> Result<T, PopError> {
+        self.take(patience)
     }
 }

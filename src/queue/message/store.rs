@@ -29,9 +29,6 @@ struct Spins {
     idle: Spin,
 }
 
-/// How long to wait for the lock at most, which is held for less than that, where there are other things to do meanwhile.
-const MOMENT: Duration = Duration::from_millis(1);
-
 /// Where a depot begins behind its lock.
 const DEPOT_AT: u64 = size_of::<State>() as u64;
 
@@ -210,9 +207,11 @@ impl Store {
             Patience::For(duration) => (Some(Deadline::after(duration)), Stop::Timeout),
             Patience::Forever | Patience::Later(_) => (None, Stop::Timeout),
         };
-        // An executor's thread has others to see to, and comes back.
-        let is_later = matches!(patience, Patience::Later(_));
-        let in_the_lock = Patience::For(if is_later { MOMENT } else { SLICE });
+        // A task waits for the lock, where that is held, as it does for the rest; what it waits for last counts.
+        let (is_later, in_the_lock) = match patience {
+            Patience::Later(_) => (true, patience),
+            _ => (false, Patience::For(SLICE)),
+        };
         let is_over = || deadline.is_some_and(Deadline::has_passed);
         let in_any_case = Cell::new(true);
         let look = || {

@@ -76,8 +76,4 @@ impl<T: Shareable> Source for Queue<T> {
     fn next(&mut self, Moment(patience): Moment<'_>) -> Result<T, PopError> {
         self.pop_within(patience)
     }
-
-    fn failed(_: PopError) -> Option<T> {
-        None
-    }
 }

@@ -63,8 +63,4 @@ impl<T: Shareable> Source for Consumer<T> {
     fn next(&mut self, Moment(patience): Moment<'_>) -> Result<T, PopError> {
         self.pop_within(patience)
     }
-
-    fn failed(_: PopError) -> Option<T> {
-        None
-    }
 }
