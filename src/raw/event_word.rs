@@ -37,6 +37,17 @@ const ANNOUNCED: u32 = 2;
 #[repr(transparent)]
 pub(crate) struct EventWord(AtomicU32);
 
+/// Who may sleep on an event word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleepers {
+    /// One.
+    One,
+    /// Many, all for the same: what one does not find there is not for the others either.
+    Any,
+    /// Many, each for something of its own, or for what is there for all at once.
+    Each,
+}
+
 /// The word as a sleeper has announced itself.
 #[derive(Clone, Copy, Debug)]
 #[must_use]

@@ -4,6 +4,7 @@ use core::iter;
 use std::time::Duration;
 
 use super::event_word::EventWord;
+pub(crate) use super::event_word::Sleepers;
 use super::tally::Tally;
 use super::turn::{Bed, Turn};
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
@@ -154,17 +155,6 @@ impl Spin {
         self.was_in_vain();
         None
     }
-}
-
-/// Who may sleep on an event word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sleepers {
-    /// One.
-    One,
-    /// Many, all for the same: what one does not find there is not for the others either.
-    Any,
-    /// Many, each for something of its own, or for what is there for all at once.
-    Each,
 }
 
 /// Waits until `look` finds something, and says what; `None` where it found nothing in time.

@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use super::event_word::EventWord;
-use super::patience::Sleepers;
+use super::event_word::{EventWord, Sleepers};
 #[cfg(not(loom))]
 use crate::sys::robust::RobustMutex;
 

@@ -27,11 +27,11 @@ mod model;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
 
-use super::event_word::EventWord;
-use super::patience::Sleepers;
+use super::event_word::{EventWord, Sleepers};
 use super::slot::{Call, Slot};
 use super::turn::Bed;
 use crate::primitive::Arc;
+use crate::sys::futex;
 #[cfg(not(loom))]
 use crate::sys::robust::RobustMutex;
 
@@ -46,6 +46,8 @@ const LEEWAY: u64 = SLICE / 8;
 #[derive(Debug)]
 pub(crate) struct Watch<K> {
     words: BTreeMap<usize, Word<K>>,
+    /// Words without tasks that the watcher sleeps on yet, if it sleeps. Their memory may be gone.
+    left: Vec<Left>,
     tickets: u64,
 }
 
@@ -55,6 +57,12 @@ pub(crate) struct Ticket {
     word: usize,
     number: u64,
 }
+
+#[derive(Debug)]
+struct Left(*const u32);
+
+// SAFETY: an address, for the kernel's eyes only.
+unsafe impl Send for Left {}
 
 impl Ticket {
     /// Whether that is its word.
@@ -109,7 +117,7 @@ impl Due {
 
 impl<K> Default for Watch<K> {
     fn default() -> Self {
-        Self { words: BTreeMap::new(), tickets: 0 }
+        Self { words: BTreeMap::new(), left: Vec::new(), tickets: 0 }
     }
 }
 
@@ -156,15 +164,16 @@ impl<K> Watch<K> {
         word.mark_for_a_task(others, now)
     }
 
-    /// Takes a task out. News that it was called for, or that only it would have been called for, is passed on to sleepers elsewhere.
-    /// Says whether the watcher is to look.
+    /// Takes a task out. News that it was called for is passed on. Says whether the watcher is to look.
     pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
         let Some(word) = self.words.get_mut(&ticket.word) else { return false };
         let was_called = word.waiting.remove(&ticket.number).is_none();
         word.called -= usize::from(was_called);
-        let is_last = word.waiting.is_empty() && word.bed().word() != word.value;
-        if (was_called || is_last) && word.sleepers != Sleepers::One {
+        if was_called && word.sleepers != Sleepers::One {
             word.bed().pass_on();
+        }
+        if word.waiting.is_empty() && word.covered.is_some() && word.sleepers != Sleepers::One {
+            self.left.push(Left(word.bed().place()));
         }
         if word.waiting.is_empty() && word.called == 0 {
             self.words.remove(&ticket.word);
@@ -175,6 +184,8 @@ impl<K> Watch<K> {
 
     /// Has the tasks called that there is news for. To be called when the watcher has slept.
     pub(crate) fn news(&mut self, now: u64, due: &mut Vec<Due>) {
+        // Where it was woken for a task that has left, it was perhaps in the place of somebody who waits elsewhere.
+        self.left.drain(..).for_each(|Left(word)| futex::wake_at(word));
         for word in self.words.values_mut() {
             word.covered = None;
             let is_news = word.has_news || word.bed().word() != word.value || word.is_open();

@@ -68,6 +68,14 @@ impl Words {
     }
 }
 
+/// Wakes one who sleeps on a word that is perhaps not mapped any more: then none, or, where another is by now, one there for no reason.
+#[cfg(feature = "async")]
+#[allow(unsafe_code)]
+pub(crate) fn wake_at(word: *const u32) {
+    // SAFETY: the kernel makes sure of the address, and writes nothing.
+    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, 1) };
+}
+
 /// Wakes up to `count` who sleep on the word, and says how many they were.
 pub(crate) fn wake(word: &AtomicU32, count: u32) -> u32 {
     futex::wake(word, Flags::empty(), count).map_or(0, |woken| woken as u32)

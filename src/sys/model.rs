@@ -25,6 +25,7 @@ pub(crate) mod clock {
 }
 
 /// The kernel's queue of sleepers, under one lock.
+#[allow(unsafe_code)] // Words behind pointers.
 pub(crate) mod futex {
     use loom::sync::{Condvar, Mutex, MutexGuard};
 
@@ -33,7 +34,8 @@ pub(crate) mod futex {
 
     pub(crate) const EVERYBODY: u32 = i32::MAX as u32;
 
-    /// Who sleeps: the address of the word, and a number of its own for each sleep.
+    /// Who sleeps: the address of a word, and a number of its own for each sleep. Who sleeps on several words is there with each, until
+    /// it runs again: so each can be woken in vain that has been woken at another.
     #[derive(Default)]
     struct Sleepers {
         asleep: Vec<(usize, u64)>,
@@ -54,17 +56,50 @@ pub(crate) mod futex {
     }
 
     pub(crate) fn wait(word: &AtomicU32, expected: u32, _: Deadline) {
+        sleep(&[(word, expected)]);
+    }
+
+    fn sleep(words: &[(&AtomicU32, u32)]) {
         let mut sleepers = lock();
         // ORDER: relaxed; the lock orders it behind the waker's that found nobody asleep.
-        if word.load(Ordering::Relaxed) != expected {
+        if words.iter().any(|(word, expected)| word.load(Ordering::Relaxed) != *expected) {
             return;
         }
-        let this = (address(word), sleepers.sleeps);
+        let this = sleepers.sleeps;
         sleepers.sleeps += 1;
-        sleepers.asleep.push(this);
-        while sleepers.asleep.contains(&this) {
+        sleepers.asleep.extend(words.iter().map(|(word, _)| (address(word), this)));
+        while sleepers.asleep.iter().filter(|(_, sleep)| *sleep == this).count() == words.len() {
             sleepers = WOKEN.wait(sleepers).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
+        sleepers.asleep.retain(|(_, sleep)| *sleep != this);
+    }
+
+    /// Words to sleep on at the same time, each with what is expected of it.
+    #[derive(Default)]
+    pub(crate) struct Words(Vec<(*const AtomicU32, u32)>);
+
+    impl Words {
+        pub(crate) fn clear(&mut self) {
+            self.0.clear();
+        }
+
+        /// A word that is gone when it comes to sleeping would do harm here: models keep theirs.
+        pub(crate) fn push(&mut self, word: *const u32, expected: u32) {
+            self.0.push((word.cast(), expected));
+        }
+
+        /// Sleeps while each word is what is expected of it, until somebody wakes it at one of them.
+        pub(crate) fn sleep(&self, _: (&AtomicU32, u32), _: Deadline) {
+            // SAFETY: of an event word, which is nothing else; and the models keep it.
+            let words = self.0.iter().map(|(word, expected)| (unsafe { &**word }, *expected));
+            sleep(&words.collect::<Vec<_>>());
+        }
+    }
+
+    /// Wakes one who sleeps on the word.
+    pub(crate) fn wake_at(word: *const u32) {
+        // SAFETY: as in `sleep`.
+        wake(unsafe { &*word.cast() }, 1);
     }
 
     pub(crate) fn wake(word: &AtomicU32, count: u32) -> u32 {
