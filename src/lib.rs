@@ -68,8 +68,9 @@
 //!
 //! - `process` (default): `process`, with `Process` and `Pool`, and `pipe`; implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
-//! - `async`: every blocking wait as a future (`pop_async`, `lock_async`, …), queues and pipes as streams, for any executor. One thread
-//!   sleeps for all tasks of a process, from the first that waits until a second after the last; `block_on` does without it.
+//! - `async`: waiting as futures (`pop_async`, `lock_async`, …), queues and pipes as streams, for any executor. One thread sleeps for all
+//!   tasks of a process, from the first that waits until a second after the last; `block_on` does without it. A waker must not take a
+//!   lock that is held while its future is polled or dropped; `mem::forget` of a future that waits keeps its segment mapped for good.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 //! - `bench`: the machinery that measures.
 //! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`mod@bench`] and

@@ -163,7 +163,7 @@ pub enum PopError {
 
 impl PopError {
     /// Whether it is no use to try again: unlike that one message is not what it should be.
-    #[cfg(feature = "async")]
+    #[cfg(any(feature = "serde", feature = "async"))]
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Decode { .. } => false,
@@ -174,7 +174,7 @@ impl PopError {
     }
 
     /// Whether it is the end that everything comes to.
-    #[cfg(all(feature = "async", feature = "serde"))]
+    #[cfg(any(feature = "serde", feature = "async"))]
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Closed | Self::Disconnected)
     }
