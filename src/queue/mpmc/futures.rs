@@ -31,15 +31,15 @@ impl<T: Shareable> Queue<T> {
     ///
     /// ```
     /// use breezeway::queue::Queue;
-    /// # use futures_lite::future::block_on; // any executor
     ///
     /// let jobs = Queue::<u64>::new(16)?;
-    /// block_on(async {
+    /// // In a task of any executor:
+    /// breezeway::block_on(async {
     ///     jobs.push_async(7).await?;
     ///     assert_eq!(jobs.pop_async().await?, 7);
-    ///     Ok(())
-    /// })
-    /// # as Result<(), Box<dyn std::error::Error>>
+    ///     # Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
