@@ -7,8 +7,10 @@
 //!
 //! | a word's `value` | meaning | who moves it |
 //! |---|---|---|
-//! | as the word is | no news since it was marked | – |
-//! | another | there was | the watcher, when it has called a task; a task that marks the word anew |
+//! | as the word is | no news since it was marked, unless the word `has_news` | – |
+//! | another | there was | the watcher, when it has called a task; a task that marks the word anew, which leaves a note (`has_news`) for those who waited already |
+//!
+//! A free mutex is news whatever its word was before, until somebody is called: it is free again each time.
 //!
 //! A task puts its ticket in, marks the word, and looks once more. Whoever publishes changes a word that is marked, and wakes the
 //! watcher, which sleeps while each word is what it was marked as. So either the task sees what was published, or the watcher
@@ -17,7 +19,8 @@
 //!
 //! Where one task is as good as another the watcher calls one only. It passes the news on if it finds something, or goes away
 //! without looking; if it finds nothing there is nothing for the others either. The tickets are in the order in which they came, and one
-//! that looked in vain keeps its place.
+//! that looked in vain keeps its place. Where the last task of a word leaves it while the watcher sleeps there (`left`), a wake-up may
+//! still find the watcher, in the place of a sleeper elsewhere; so it wakes one there when it wakes.
 
 #![allow(unsafe_code)]
 
@@ -58,6 +61,7 @@ pub(crate) struct Ticket {
     number: u64,
 }
 
+/// Where a word lies, or did.
 #[derive(Debug)]
 struct Left(*const u32);
 
@@ -182,10 +186,14 @@ impl<K> Watch<K> {
         !word.waiting.is_empty() && word.is_open()
     }
 
+    /// Makes up for wake-ups that found the watcher where nobody waits any more. To be called when it has slept.
+    pub(crate) fn make_up(&mut self) {
+        self.left.drain(..).for_each(|Left(word)| futex::wake_at(word));
+    }
+
     /// Has the tasks called that there is news for. To be called when the watcher has slept.
     pub(crate) fn news(&mut self, now: u64, due: &mut Vec<Due>) {
-        // Where it was woken for a task that has left, it was perhaps in the place of somebody who waits elsewhere.
-        self.left.drain(..).for_each(|Left(word)| futex::wake_at(word));
+        self.make_up();
         for word in self.words.values_mut() {
             word.covered = None;
             let is_news = word.has_news || word.bed().word() != word.value || word.is_open();

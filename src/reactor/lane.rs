@@ -187,6 +187,7 @@ impl Sleeper {
     /// Gives the lane up, to a thread of its own if there are tasks.
     pub(super) fn leave(&self) {
         let lane = &mut self.reactor.lock()[self.lane];
+        lane.watch.make_up();
         let is_needed = lane.watch.len() > 0;
         // Where the system gives none, the next task that waits there asks for one again.
         let is_started = is_needed && start(self.reactor, self.lane).is_ok();
