@@ -7,7 +7,8 @@
 //! - `JoinableQueue` (feature `serde`): jobs, which come back when their worker dies, and can be waited for
 //!
 //! Each operation comes in three forms: `push` waits as long as it takes, `try_push` not at all, `push_timeout` so long. A wait
-//! spins briefly, then sleeps; nothing is spent on waking where nobody sleeps.
+//! spins briefly, then sleeps; nothing is spent on waking where nobody sleeps. With the feature `async` there is a fourth, `push_async`,
+//! for a task that waits without holding up its thread; and queues are streams.
 
 pub mod bytes;
 mod endpoint;
