@@ -2,6 +2,8 @@
 
 #[path = "futures/account.rs"]
 mod account;
+#[path = "futures/astray.rs"]
+mod astray;
 #[path = "futures/cancelling.rs"]
 mod cancelling;
 #[path = "futures/deaths.rs"]

@@ -24,6 +24,7 @@ fn in_a_child() {
         ["wait", executor] => wait_at_many(Executor::named(executor)),
         ["neglect"] => neglect_a_task(),
         ["come and go"] => come_and_go(),
+        ["end early"] => end_early(),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -153,4 +154,23 @@ fn the_thread_comes_and_goes() {
     assert_eq!(child.hear(), "done");
     child.tell("end");
     assert!(child.join().success());
+}
+
+/// A future that has a thread to itself is over while a part of it waits: that part is gone before the thread needs another in its
+/// stead.
+fn end_early() {
+    let all = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let queue = Queue::<u64>::new(2).unwrap();
+    let before = all();
+    for _ in 0..2000 {
+        let waits = async { drop(queue.pop_async().await) };
+        breezeway::block_on(futures_lite::future::or(waits, std::future::ready(())));
+    }
+    assert_eq!(all(), before, "nobody waits any more");
+}
+
+#[test]
+fn a_future_that_ends_early_leaves_no_thread() {
+    let _watchdog = Watchdog::start(60);
+    assert!(Role::spawn("many::in_a_child", &["end early"]).join().success());
 }

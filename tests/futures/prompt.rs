@@ -14,7 +14,7 @@ const NAP: Duration = Duration::from_millis(9);
 const ROUNDS: usize = 30;
 
 /// However busy the machine is: not nearly each round takes as long as it would without the news. Each round says how long it took.
-fn is_news(mut round: impl FnMut() -> Duration) {
+pub fn is_news(mut round: impl FnMut() -> Duration) {
     let _watchdog = Watchdog::start(120);
     let took: Vec<Duration> = (0..ROUNDS).map(|_| round()).collect();
     let prompt = took.iter().filter(|took| **took < NAP).count();
@@ -22,7 +22,7 @@ fn is_news(mut round: impl FnMut() -> Duration) {
 }
 
 /// Polls tasks in vain until whoever watches for them sleeps, and has made sure that everybody knows it.
-fn settle<T>(tasks: &mut [Polled<'_, T>]) {
+pub fn settle<T>(tasks: &mut [Polled<'_, T>]) {
     for _ in 0..25 {
         std::thread::sleep(Duration::from_millis(1));
         for task in tasks.iter_mut().filter(|task| task.is_called()) {
@@ -32,7 +32,7 @@ fn settle<T>(tasks: &mut [Polled<'_, T>]) {
 }
 
 /// The same for a new task.
-fn settled<'a, T>(future: impl Future<Output = T> + 'a) -> Polled<'a, T> {
+pub fn settled<'a, T>(future: impl Future<Output = T> + 'a) -> Polled<'a, T> {
     let mut task = Polled::waiting(future);
     settle(std::slice::from_mut(&mut task));
     task

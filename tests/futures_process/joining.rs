@@ -10,6 +10,7 @@ use futures_lite::future::{block_on, poll_once, zip};
 
 use crate::executors::{Count, everywhere, in_one_thread, poll_with, within};
 use crate::support::fork::fork;
+use crate::support::locking::poll_when_called;
 use crate::support::process::until;
 use crate::support::{Role, Watchdog, role, say};
 
@@ -251,4 +252,32 @@ fn a_dropped_task_is_not_called() {
         assert_eq!((old.of(), new.of()), (0, 0), "only the last waker of who waits");
         assert!(poll_with(&new, &mut stays).is_ready());
     }
+}
+
+#[test]
+fn who_knows_of_the_end_does_not_wait_for_its_waker() {
+    let _watchdog = Watchdog::start(60);
+    let event = Event::new().unwrap();
+    let child = wait_for(&event, 5);
+    let wait = std::pin::pin!(child.join_async());
+    assert_eq!(poll_when_called(wait, || event.set()).unwrap(), 5);
+}
+
+/// A forked child has no thread that sleeps for tasks, be there a segment or not, which would notice the fork as well.
+#[test]
+fn a_forked_child_without_a_segment_waits_by_itself() {
+    let _watchdog = Watchdog::start(60);
+    if role().is_none() {
+        let test = "joining::a_forked_child_without_a_segment_waits_by_itself";
+        assert!(Role::spawn(test, &[""]).join().success());
+        return;
+    }
+    let exits = |code| Process::spawn(|code| -> () { exit(code) }, code).unwrap();
+    assert_eq!(block_on(exits(3).join_async()).unwrap(), 3);
+    fork(|| {
+        let _watchdog = Watchdog::start(30);
+        assert_eq!(block_on(exits(4).join_async()).unwrap(), 4);
+        assert_eq!(exits(5).join().unwrap(), 5);
+    })
+    .join();
 }

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::executors::{Count, everywhere, in_one_thread, poll_with, within};
 use crate::support::Watchdog;
+use crate::support::locking::poll_when_called;
 use crate::support::process::until;
 
 fn square(x: u64) -> u64 {
@@ -193,6 +194,18 @@ fn dropped_by_who_is_called() {
     event.set();
     until(|| drops.1.load(std::sync::atomic::Ordering::SeqCst));
     assert_eq!(pool.apply(square, 3).unwrap(), 9);
+}
+
+/// It is polled where its waker wants a lock that is held over the poll.
+#[test]
+fn a_task_that_is_done_does_not_wait_for_its_waker() {
+    let _watchdog = Watchdog::start(60);
+    let pool = Pool::new(1).unwrap();
+    let (task, event) = waiting(&pool);
+    assert_eq!(poll_when_called(task, || event.set()).unwrap(), 7);
+    let (wait, event) = (|event: Event| event.wait().unwrap(), Event::new().unwrap());
+    let mut results = pool.imap(wait, [event.clone()]).unwrap().into_stream();
+    assert!(poll_when_called(results.next(), || event.set()).unwrap().is_ok());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 pub mod death;
 pub mod fork;
+pub mod locking;
 pub mod numbered;
 pub mod process;
 pub mod scratch;
