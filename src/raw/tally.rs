@@ -43,7 +43,8 @@ impl Count {
 pub(crate) struct Tally {
     /// Calls that went to sleep: what they were for was not to be had, and did not come soon.
     pub(crate) waits: Count,
-    /// Sleeps, of which a long wait has one for each of its slices.
+    /// Sleeps, of which a long wait has one for each of its slices. A task, whose thread does not sleep, counts here alone: each attempt
+    /// behind which it waits.
     pub(crate) parks: Count,
     /// Sleeps behind which it was there.
     pub(crate) wakes: Count,

@@ -14,9 +14,7 @@ pub(crate) fn wait_any<'a>(
     files: impl IntoIterator<Item = BorrowedFd<'a>>,
     until: Option<Deadline>,
 ) -> io::Result<()> {
-    let mut files: Vec<PollFd<'a>> =
-        files.into_iter().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
-    wait(&mut files, until)
+    wait(&mut to_poll(files), until)
 }
 
 /// The same, and says of each whether it has.
@@ -25,10 +23,13 @@ pub(crate) fn wait_for_some<'a>(
     files: impl IntoIterator<Item = BorrowedFd<'a>>,
     until: Option<Deadline>,
 ) -> io::Result<Vec<bool>> {
-    let mut files: Vec<PollFd<'a>> =
-        files.into_iter().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
+    let mut files = to_poll(files);
     wait(&mut files, until)?;
     Ok(files.iter().map(|file| !file.revents().is_empty()).collect())
+}
+
+fn to_poll<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>) -> Vec<PollFd<'a>> {
+    files.into_iter().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect()
 }
 
 /// The same, and leaves in them what each of them has.

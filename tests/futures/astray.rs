@@ -16,7 +16,19 @@ use crate::prompt::{is_news, settle, settled};
 use crate::support::Watchdog;
 use crate::support::locking::poll_when_called;
 use crate::support::process::until;
-use crate::support::waiting::asleep;
+use crate::support::waiting::{Asleep, asleep};
+
+/// A thread that waits for a value and says when it came.
+fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
+    let queue = queue.clone();
+    let thread = asleep(move || {
+        queue.pop().unwrap();
+        Instant::now()
+    });
+    // By then it has looked once more, and sleeps for long.
+    sleep(Duration::from_millis(15));
+    thread
+}
 
 /// One push wakes one sleeper, here the one that watches for tasks. Before it can look its task is gone.
 #[test]
@@ -25,13 +37,7 @@ fn a_task_that_leaves_takes_no_news_along() {
     is_news(|| {
         // It watches first, so it is woken first.
         let task = settled(queue.pop_async());
-        let clone = queue.clone();
-        let thread = asleep(move || {
-            clone.pop().unwrap();
-            Instant::now()
-        });
-        // The thread has looked once more, and sleeps for long.
-        sleep(Duration::from_millis(15));
+        let thread = sleeper(&queue);
         let start = Instant::now();
         queue.push(1).unwrap();
         drop(task);
@@ -45,12 +51,7 @@ fn a_task_that_has_left_takes_no_news_along() {
     let queue = Queue::<u64>::new(4).unwrap();
     is_news(|| {
         let task = settled(queue.pop_async());
-        let clone = queue.clone();
-        let thread = asleep(move || {
-            clone.pop().unwrap();
-            Instant::now()
-        });
-        sleep(Duration::from_millis(15));
+        let thread = sleeper(&queue);
         drop(task);
         sleep(Duration::from_millis(1));
         let start = Instant::now();
