@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 
-use breezeway::bench::kernel::locks as c;
-use breezeway::bench::kernel::page::Page;
-use breezeway::bench::locks::{Lock, SpinWord};
-use breezeway::bench::partner::Partner;
-use breezeway::bench::race::{self, Track};
 use breezeway::sync::Mutex;
+use breezeway_bench::kernel::locks as c;
+use breezeway_bench::kernel::page::Page;
+use breezeway_bench::locks::{Lock, SpinWord};
+use breezeway_bench::partner::Partner;
+use breezeway_bench::race::{self, Track};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 

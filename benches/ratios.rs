@@ -7,15 +7,15 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use breezeway::bench::kernel::affinity;
-use breezeway::bench::kernel::locks as c;
-use breezeway::bench::kernel::page::Page;
-use breezeway::bench::locks::{Lock, SpinWord};
-use breezeway::bench::partner::Partner;
-use breezeway::bench::race::{self, Track};
-use breezeway::bench::sides::{self, Bound::AtMost, Promise, Side, timed};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Value};
+use breezeway_bench::kernel::affinity;
+use breezeway_bench::kernel::locks as c;
+use breezeway_bench::kernel::page::Page;
+use breezeway_bench::locks::{Lock, SpinWord};
+use breezeway_bench::partner::Partner;
+use breezeway_bench::race::{self, Track};
+use breezeway_bench::sides::{self, Bound::AtMost, Promise, Side, timed};
 
 mod support;
 

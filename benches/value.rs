@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use breezeway::bench::partner::{Job, Partner};
 use breezeway::sync::Mutex;
 use breezeway::{Shareable, Value};
+use breezeway_bench::partner::{Job, Partner};
 use bytemuck::AnyBitPattern;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};

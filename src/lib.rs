@@ -66,15 +66,12 @@
 //!
 //! # Features
 //!
-//! - `process` (default): `process`, with `Process` and `Pool`, and `pipe`; implies `serde`.
+//! - `process`: `process`, with `Process` and `Pool`, and `pipe`; implies `serde`.
 //! - `serde`: every handle is a serde value, a reference to its segment and object.
 //! - `async`: waiting as futures (`pop_async`, `lock_async`, …), queues and pipes as streams, for any executor. One thread sleeps for all
 //!   tasks of a process, from the first that waits until a second after the last; `block_on` does without it. A waker must not take a
 //!   lock that is held while its future is polled or dropped; `mem::forget` of a future that waits keeps its segment mapped for good.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
-//! - `bench`: the machinery that measures.
-//! - `cli`: the `breezeway` command, which measures, shows segments and tidies them up; what it tells comes from [`mod@bench`] and
-//!   [`inspect`].
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
@@ -90,8 +87,6 @@
 )))]
 compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian aarch64");
 
-#[cfg(all(feature = "bench", not(loom)))]
-pub mod bench;
 #[cfg(not(loom))]
 mod cell;
 #[cfg(not(loom))]

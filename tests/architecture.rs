@@ -14,7 +14,6 @@ const FLOORS: &[&[&str]] = &[
     &["pipe"],
     &["process"],
     &["inspect"],
-    &["bench"],
 ];
 
 /// Within the ground floor the order is this one.
@@ -108,7 +107,7 @@ fn imports_go_strictly_downward() {
     let mut wrong = Vec::new();
     for source in sources("src") {
         let room = source.room();
-        if room == "lib" || room == "bin" {
+        if room == "lib" {
             continue; // The roof: it presents what is below.
         }
         let here = floor(room).unwrap_or_else(|| panic!("{} stands on no floor", source.path));
@@ -143,8 +142,7 @@ fn files_are_one_idea_long() {
 #[test]
 fn each_tool_has_its_room() {
     let rooms: &[(&[&str], &[&str])] = &[
-        // What breezeway is measured against is the kernel and the C library themselves, of which the crate has no other use.
-        (&["libc::", "rustix::"], &["src/sys/", "src/bench/kernel/"]),
+        (&["libc::", "rustix::"], &["src/sys/"]),
         (&["shared_memory::"], &["src/segment/named.rs"]),
         (&["memmap2::"], &["src/segment/backing.rs"]),
         (&["sync::atomic", "loom::"], &["src/primitive.rs", MODEL]),

@@ -1,4 +1,4 @@
-//! What the criterion benches share, besides `breezeway::bench`.
+//! What the criterion benches share, besides `breezeway-bench`.
 //!
 //! - [`raw_sync`]: that crate's mutex, behind the trait of the others
 
@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use breezeway::bench::kernel::affinity;
+use breezeway_bench::kernel::affinity;
 use criterion::Criterion;
 
 pub mod raw_sync;

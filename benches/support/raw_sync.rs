@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code)]
 
-use breezeway::bench::kernel::page::{LINE, Page};
-use breezeway::bench::locks::Lock;
+use breezeway_bench::kernel::page::{LINE, Page};
+use breezeway_bench::locks::Lock;
 use raw_sync::locks::{LockImpl, LockInit, Mutex};
 
 pub struct RawSync(Box<dyn LockImpl>);

@@ -1,9 +1,9 @@
 //! Messages of 64 KiB, out of private memory and into private memory.
 
-use breezeway::bench::kernel::wire::{pipe, pipe_holding};
-use breezeway::bench::ours::ByteRing;
-use breezeway::bench::partner::Partner;
-use breezeway::bench::sides::Side;
+use breezeway_bench::kernel::wire::{pipe, pipe_holding};
+use breezeway_bench::ours::ByteRing;
+use breezeway_bench::partner::Partner;
+use breezeway_bench::sides::Side;
 
 use crate::program::Program;
 use crate::stream::{receive_all, side};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway::bench::kernel::clock;
-use breezeway::bench::kernel::page::Page;
-use breezeway::bench::message::{Receiver, Sender, persist};
-use breezeway::bench::ours::Trying;
-use breezeway::bench::partner::{Busy, Job, Partner};
-use breezeway::bench::sides::Side;
-use breezeway::bench::stream::CAPACITY;
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway_bench::kernel::clock;
+use breezeway_bench::kernel::page::Page;
+use breezeway_bench::message::{Receiver, Sender, persist};
+use breezeway_bench::ours::Trying;
+use breezeway_bench::partner::{Busy, Job, Partner};
+use breezeway_bench::sides::Side;
+use breezeway_bench::stream::CAPACITY;
 use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 

@@ -1,13 +1,13 @@
 //! What it costs to wait in a task instead of a thread, and to find something without waiting.
 use std::time::Instant;
 
-use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway::bench::message::Receiver;
-use breezeway::bench::ours::Ring;
-use breezeway::bench::partner::Job;
-use breezeway::bench::round_trip::Ask;
-use breezeway::bench::sides::Side;
-use breezeway::bench::stream::CAPACITY;
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway_bench::message::Receiver;
+use breezeway_bench::ours::Ring;
+use breezeway_bench::partner::Job;
+use breezeway_bench::round_trip::Ask;
+use breezeway_bench::sides::Side;
+use breezeway_bench::stream::CAPACITY;
 use breezeway::queue::{Queue, spsc};
 use futures_lite::future::block_on;
 

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use breezeway::bench::kernel::clock;
-use breezeway::bench::message::{Receiver, Sender};
-use breezeway::bench::ours::Ring;
-use breezeway::bench::partner::{Job, Partner};
+use breezeway_bench::kernel::clock;
+use breezeway_bench::message::{Receiver, Sender};
+use breezeway_bench::ours::Ring;
+use breezeway_bench::partner::{Job, Partner};
 use breezeway::queue::Queue;
 
 use crate::futures::Task;

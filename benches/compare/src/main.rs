@@ -24,8 +24,8 @@ mod stream;
 mod sync;
 mod threads;
 
-use breezeway::bench::kernel::affinity;
-use breezeway::bench::sides;
+use breezeway_bench::kernel::affinity;
+use breezeway_bench::sides;
 use program::Program;
 
 fn main() {

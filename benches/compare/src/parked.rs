@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway::bench::ours::Ring;
-use breezeway::bench::partner::{Job, Partner};
-use breezeway::bench::round_trip::yardstick::Flags;
-use breezeway::bench::round_trip::{Ask, echo};
-use breezeway::bench::sides::Side;
-use breezeway::bench::stream::CAPACITY;
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway_bench::ours::Ring;
+use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::round_trip::yardstick::Flags;
+use breezeway_bench::round_trip::{Ask, echo};
+use breezeway_bench::sides::Side;
+use breezeway_bench::stream::CAPACITY;
 
 use crate::program::Program;
 use crate::round_trip::ends;

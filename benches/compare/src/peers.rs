@@ -17,15 +17,15 @@ pub mod table;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breezeway::bench::catalogue::link::{Hot, Link, Shared};
-use breezeway::bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
-use breezeway::bench::kernel::clock;
-use breezeway::bench::message::{Message, Receiver, Sender};
-use breezeway::bench::ours::{ByteRing, Ring};
-use breezeway::bench::partner::{Job, Partner};
-use breezeway::bench::round_trip::{FEW, echo};
-use breezeway::bench::sides::Side;
-use breezeway::bench::stream::{CAPACITY, receive, send};
+use breezeway_bench::catalogue::link::{Hot, Link, Shared};
+use breezeway_bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
+use breezeway_bench::kernel::clock;
+use breezeway_bench::message::{Message, Receiver, Sender};
+use breezeway_bench::ours::{ByteRing, Ring};
+use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::round_trip::{FEW, echo};
+use breezeway_bench::sides::Side;
+use breezeway_bench::stream::{CAPACITY, receive, send};
 use crossbeam_queue::ArrayQueue;
 
 use crate::program::Program;

@@ -1,6 +1,6 @@
 //! Which sides are measured: all, or those whose name has the pattern in it. The others are not even made.
 
-use breezeway::bench::sides::{self, Side};
+use breezeway_bench::sides::{self, Side};
 
 pub struct Program {
     only: Option<String>,

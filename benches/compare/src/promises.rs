@@ -1,7 +1,7 @@
 //! What breezeway promises.
 
-use breezeway::bench::sides::Bound::{AtLeast, AtMost};
-use breezeway::bench::sides::Promise;
+use breezeway_bench::sides::Bound::{AtLeast, AtMost};
+use breezeway_bench::sides::Promise;
 
 use crate::{bulk, crowd, futures, parked, round_trip, stream, sync};
 

@@ -1,12 +1,12 @@
 //! There and back between two CPUs that do nothing else: a message is answered with the next number.
 
-use breezeway::bench::kernel::wire::pipe;
-use breezeway::bench::message::{Message, Receiver, Sender};
-use breezeway::bench::ours::Ring;
-use breezeway::bench::partner::Partner;
-use breezeway::bench::round_trip::yardstick::Line;
-use breezeway::bench::round_trip::{Ask, Ends, FEW, echo};
-use breezeway::bench::sides::Side;
+use breezeway_bench::kernel::wire::pipe;
+use breezeway_bench::message::{Message, Receiver, Sender};
+use breezeway_bench::ours::Ring;
+use breezeway_bench::partner::Partner;
+use breezeway_bench::round_trip::yardstick::Line;
+use breezeway_bench::round_trip::{Ask, Ends, FEW, echo};
+use breezeway_bench::sides::Side;
 
 use crate::program::Program;
 

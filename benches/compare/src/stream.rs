@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use breezeway::bench::kernel::affinity::PARTNER_CPU;
-use breezeway::bench::kernel::wire::pipe;
-use breezeway::bench::message::{Message, Receiver, Sender};
-use breezeway::bench::ours::{Ring, Trying};
-use breezeway::bench::partner::{Job, Partner};
-use breezeway::bench::sides::Side;
-use breezeway::bench::stream::{
+use breezeway_bench::kernel::affinity::PARTNER_CPU;
+use breezeway_bench::kernel::wire::pipe;
+use breezeway_bench::message::{Message, Receiver, Sender};
+use breezeway_bench::ours::{Ring, Trying};
+use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::sides::Side;
+use breezeway_bench::stream::{
     BATCH, BatchReceiver, BatchSender, CAPACITY, receive, receive_batches, send, send_batches,
 };
 use breezeway::queue::Queue;

@@ -4,12 +4,12 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use breezeway::bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway::bench::kernel::locks as c;
-use breezeway::bench::kernel::page::Page;
-use breezeway::bench::locks::Lock;
-use breezeway::bench::partner::{Job, Partner};
-use breezeway::bench::sides::{Side, timed};
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway_bench::kernel::locks as c;
+use breezeway_bench::kernel::page::Page;
+use breezeway_bench::locks::Lock;
+use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::sides::{Side, timed};
 use breezeway::sync::{Condvar, Event, Mutex, MutexGuard, RwLock, Semaphore};
 
 use crate::parked;

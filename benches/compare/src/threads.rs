@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use breezeway::bench::message::{Receiver, Sender, persist};
-use breezeway::bench::stream::{BatchReceiver, BatchSender};
+use breezeway_bench::message::{Receiver, Sender, persist};
+use breezeway_bench::stream::{BatchReceiver, BatchSender};
 use crossbeam_queue::ArrayQueue;
 
 /// One of the two ends of an rtrb.

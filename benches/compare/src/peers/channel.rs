@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use breezeway::bench::case::Failure;
-use breezeway::bench::catalogue::link::{Link, Open};
-use breezeway::bench::message::{Message, Receiver, Sender, persist};
+use breezeway_bench::case::Failure;
+use breezeway_bench::catalogue::link::{Link, Open};
+use breezeway_bench::message::{Message, Receiver, Sender, persist};
 use bytemuck::{bytes_of, bytes_of_mut};
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{env, fs, process};
 
-use breezeway::bench::case::Failure;
-use breezeway::bench::catalogue::link::{Link, Open};
-use breezeway::bench::message::{Message, Receiver, Sender, persist};
+use breezeway_bench::case::Failure;
+use breezeway_bench::catalogue::link::{Link, Open};
+use breezeway_bench::message::{Message, Receiver, Sender, persist};
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;

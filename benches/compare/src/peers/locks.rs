@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use breezeway::Value;
-use breezeway::bench::kernel::page::Page;
-use breezeway::bench::locks::Lock;
-use breezeway::bench::partner::Partner;
-use breezeway::bench::race::{self, Track, race};
-use breezeway::bench::sides::Side;
+use breezeway_bench::kernel::page::Page;
+use breezeway_bench::locks::Lock;
+use breezeway_bench::partner::Partner;
+use breezeway_bench::race::{self, Track, race};
+use breezeway_bench::sides::Side;
 use breezeway::sync::Mutex;
 
 use super::raw::Raw;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use breezeway::bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
-use breezeway::bench::sides::Side;
+use breezeway_bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
+use breezeway_bench::sides::Side;
 
 use super::{
     ADD, BATCH, BOOST, BULK, LOCK, MANY_8, MANY_64_WAITING, PARKED, PARKED_MANY, PYTHON, READ, ROUND_TRIP,

@@ -5,11 +5,11 @@
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use breezeway::bench::case::Failure;
-use breezeway::bench::catalogue::link::{Link, Open};
-use breezeway::bench::kernel::page::Page;
-use breezeway::bench::locks::Lock;
-use breezeway::bench::message::{Receiver, Sender};
+use breezeway_bench::case::Failure;
+use breezeway_bench::catalogue::link::{Link, Open};
+use breezeway_bench::kernel::page::Page;
+use breezeway_bench::locks::Lock;
+use breezeway_bench::message::{Receiver, Sender};
 use raw_sync::Timeout;
 use raw_sync::events::{BusyEvent, Event, EventImpl, EventInit, EventState};
 use raw_sync::locks::{LockImpl, LockInit, Mutex};

@@ -1,6 +1,6 @@
 //! What it all comes to: a line for each work, a column for each peer.
 
-use breezeway::bench::sides::Side;
+use breezeway_bench::sides::Side;
 
 use super::{OURS, PEERS, WORKS, name_of};
 

@@ -1,0 +1,73 @@
+//! Pipes that carry bytes.
+
+use bytemuck::{bytes_of, bytes_of_mut};
+
+use super::{ByteRing, Trying, popped, pushed};
+use crate::message::{Message, Receiver, Sender, persist};
+use breezeway::SegmentError;
+use breezeway::pipe;
+
+/// The end that bytes go into.
+pub type Tx = pipe::Sender<()>;
+/// The end they come out of.
+pub type Rx = pipe::Receiver<()>;
+
+/// A pipe, neither end of it taken.
+#[derive(Clone)]
+pub struct Pipe(ByteRing);
+
+impl Pipe {
+    /// For so many bytes.
+    ///
+    /// # Errors
+    /// Those of [`Segment::new`](crate::Segment::new).
+    pub fn new(capacity: usize) -> Result<Self, SegmentError> {
+        ByteRing::new(capacity).map(Self)
+    }
+
+    /// The end that bytes go into.
+    ///
+    /// # Panics
+    /// Where it is taken.
+    pub fn tx(&self) -> Tx {
+        self.0.tx().into()
+    }
+
+    /// The end they come out of.
+    ///
+    /// # Panics
+    /// Where it is taken.
+    pub fn rx(&self) -> Rx {
+        self.0.rx().into()
+    }
+}
+
+impl<M: Message> Sender<M> for Tx {
+    #[inline(always)]
+    fn send(&mut self, message: &M) {
+        self.send_bytes(bytes_of(message)).expect("a living receiver");
+    }
+}
+
+impl<M: Message> Receiver<M> for Rx {
+    #[inline(always)]
+    fn receive(&mut self, message: &mut M) {
+        let length = self.recv_bytes_into(bytes_of_mut(message)).expect("a living sender");
+        assert_eq!(length, size_of::<M>(), "a whole message");
+    }
+}
+
+impl<M: Message> Sender<M> for Trying<Tx> {
+    #[inline(always)]
+    fn send(&mut self, message: &M) {
+        persist(|| pushed(self.0.try_send_bytes(bytes_of(message))));
+    }
+}
+
+impl<M: Message> Receiver<M> for Trying<Rx> {
+    #[inline(always)]
+    fn receive(&mut self, message: &mut M) {
+        let length = persist(|| popped(self.0.try_recv_bytes_into(bytes_of_mut(message))));
+        assert_eq!(length, size_of::<M>(), "a whole message");
+    }
+}

@@ -1,0 +1,203 @@
+//! The numbers for people: a table for each kind of work and each way of doing it.
+
+use breezeway_bench::case::{Mode, Work};
+use breezeway_bench::machine::Machine;
+use breezeway_bench::outcome::Outcome;
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::Report;
+
+/// A table, and what to know of it.
+pub struct Section {
+    pub title: &'static str,
+    pub head: &'static [&'static str],
+    pub rows: Vec<Vec<String>>,
+    /// Before these, a message is longer than before.
+    pub groups: Vec<usize>,
+}
+
+/// How to read the tables.
+pub const LEGEND: &str = "\
+× pipe: how many times faster than a pipe in blocking calls, in whatever way the others wait, messages being as long. × line, × futex: how
+many times as long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are
+measured one by one, and the time to look at the clock is taken off; p90 to max are of all of them, in all rounds. Everything else is
+measured in short batches, and a time is the average of a batch. A typical time, and whatever is no percentile, is the median of the
+rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds. A lock that
+seldom changes hands looks fast: most of its sections are one process's, as if it were alone. Readers take theirs at the same time.";
+
+/// What was measured where, as a line each.
+pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
+    let cpus = match machine.pinned_to {
+        [Some(a), Some(b)] => format!("two processes, pinned to CPUs {a} and {b}"),
+        _ => "two processes, not pinned".to_owned(),
+    };
+    let load = machine.load.map_or_else(String::new, |load| format!(", load {load:.2} before it began"));
+    [
+        format!(
+            "breezeway {} on {} ({}), Linux {}",
+            machine.breezeway, machine.cpu, machine.architecture, machine.kernel
+        ),
+        format!("{cpus}, of {} CPUs{load}", machine.cpus),
+        format!(
+            "median of {rounds} rounds; clock {}, in steps of {} ns, {:.1} ns a look",
+            machine.clock,
+            digits(machine.clock_step),
+            machine.clock_cost
+        ),
+    ]
+}
+
+pub fn text(report: &Report) -> String {
+    let mut text = about(&report.machine, report.rounds).join("\n") + "\n";
+    report.machine.warnings().iter().for_each(|warning| text += &format!("careful: {warning}\n"));
+    for section in sections(&report.outcomes) {
+        text += &format!("\n{}\n{}\n", section.title, aligned(&section));
+    }
+    text += &format!("\n{LEGEND}\n");
+    for line in &report.left_out {
+        text += &format!("not measured: {line}\n");
+    }
+    text
+}
+
+fn aligned(section: &Section) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(section.head);
+    for (n, row) in section.rows.iter().enumerate() {
+        if n > 0 && section.groups.contains(&n) {
+            table.add_row(vec![""; row.len()]);
+        }
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// The tables that have something in them.
+pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
+    const ROUND_TRIP_HOT: &[&str] =
+        &["round trip, hot", "bytes", "typical", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× line"];
+    const ROUND_TRIP_PARKED: &[&str] = &[
+        "round trip, parked",
+        "bytes",
+        "typical",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+        "spread",
+        "× pipe",
+        "× futex",
+    ];
+    const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "rate", "spread", "× pipe"];
+    const STREAM_PARKED: &[&str] =
+        &["stream, blocking calls", "bytes", "a message", "rate", "spread", "× pipe"];
+    const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "beside", "×"];
+    const LOCK_CONTENDED: &[&str] =
+        &["lock, two processes at it", "a section", "changes hands", "spread", "beside", "×"];
+
+    let all = [
+        (Work::RoundTrip, Mode::Hot, "Round trips, both sides looking all the time", ROUND_TRIP_HOT),
+        (
+            Work::RoundTrip,
+            Mode::Parked,
+            "Round trips, both sides asleep until the message comes",
+            ROUND_TRIP_PARKED,
+        ),
+        (Work::Stream, Mode::Hot, "One way, both sides trying until it works", STREAM_HOT),
+        (Work::Stream, Mode::Parked, "One way, both sides in blocking calls", STREAM_PARKED),
+        (Work::Lock, Mode::Alone, "Locks that nobody else wants", LOCK_ALONE),
+        (Work::Lock, Mode::Contended, "Locks that both processes want all the time", LOCK_CONTENDED),
+    ];
+    let sections = all.into_iter().map(|(work, mode, title, head)| {
+        let mut outcomes: Vec<&Outcome> = outcomes
+            .iter()
+            .filter(|outcome| outcome.case == work && outcome.mode == mode && outcome.metric == "time")
+            .collect();
+        outcomes.sort_by_key(|outcome| outcome.bytes);
+        let rows: Vec<Vec<String>> = outcomes.iter().map(|outcome| row(outcome)).collect();
+        let groups = (1..outcomes.len()).filter(|n| outcomes[*n].bytes != outcomes[*n - 1].bytes).collect();
+        Section { title, head, rows, groups }
+    });
+    sections.filter(|section| !section.rows.is_empty()).collect()
+}
+
+fn row(outcome: &Outcome) -> Vec<String> {
+    let peer = outcome.peer.to_owned();
+    let spread = format!("{}..{}", time(outcome.min), time(outcome.max));
+    let pipe = ratio(outcome.ratio_to_pipe);
+    match outcome.case {
+        Work::RoundTrip => {
+            let percentiles = [outcome.p90, outcome.p99, outcome.p999];
+            let mut row = vec![peer, outcome.bytes.to_string(), time(outcome.median)];
+            row.extend(percentiles.map(|nanos| nanos.map_or_else(|| "-".to_owned(), time)));
+            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_yardstick)]);
+            row
+        }
+        Work::Stream => {
+            let rate = rate(outcome.bytes as f64 / outcome.median);
+            vec![peer, outcome.bytes.to_string(), time(outcome.median), rate, spread, pipe]
+        }
+        Work::Lock => {
+            let yardstick = outcome.yardstick.unwrap_or("").to_owned();
+            let mut row =
+                vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)];
+            if outcome.mode == Mode::Contended {
+                row.insert(2, outcome.turns.map_or_else(|| "-".to_owned(), share));
+            }
+            row
+        }
+    }
+}
+
+/// Nanoseconds, in the unit that makes a number of up to three digits of it.
+pub fn time(nanos: f64) -> String {
+    match nanos {
+        ..999.5 => format!("{} ns", digits(nanos)),
+        ..999_500.0 => format!("{} µs", digits(nanos / 1e3)),
+        ..999_500_000.0 => format!("{} ms", digits(nanos / 1e6)),
+        _ => format!("{} s", digits(nanos / 1e9)),
+    }
+}
+
+/// The same for a number that is round: without digits that say nothing.
+pub fn round_time(nanos: f64) -> String {
+    time(nanos).replace(".00", "").replace(".0", "")
+}
+
+/// Gigabytes a second, in the unit that leaves digits that count.
+fn rate(rate: f64) -> String {
+    match rate {
+        0.1.. => format!("{} GB/s", digits(rate)),
+        0.000_1.. => format!("{} MB/s", digits(rate * 1e3)),
+        _ => format!("{} kB/s", digits(rate * 1e6)),
+    }
+}
+
+/// Gigabytes a second, a round number of them, in the unit that makes no fraction of it.
+pub fn round_rate(rate: f64) -> String {
+    match rate {
+        0.99.. => format!("{rate:.0} GB/s"),
+        0.000_99.. => format!("{:.0} MB/s", rate * 1e3),
+        _ => format!("{:.0} kB/s", rate * 1e6),
+    }
+}
+
+fn share(share: f64) -> String {
+    format!("{} %", digits(share * 100.0))
+}
+
+fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{} ×", digits(ratio)))
+}
+
+/// Three digits that count, or all before the point.
+fn digits(number: f64) -> String {
+    match number {
+        ..9.995 => format!("{number:.2}"),
+        ..99.95 => format!("{number:.1}"),
+        _ => format!("{number:.0}"),
+    }
+}
