@@ -25,9 +25,9 @@ type Sleeper = (Partner, Box<dyn Sender<u64>>);
 type Make = fn() -> Sleeper;
 
 /// Those that were asked for, with their names.
-pub struct Sleepers(Vec<(&'static str, Sleeper)>);
+pub struct WakePolicy(Vec<(&'static str, Sleeper)>);
 
-impl Sleepers {
+impl WakePolicy {
     pub fn new(program: &Program) -> Self {
         let asked_for = [(SPSC, spsc as Make), (QUEUE, queue), (TASK, task)]
             .into_iter()

@@ -46,7 +46,7 @@ fn main() {
     futures::add_ready(&mut program);
     #[cfg(feature = "peers")]
     let missing = peers::add_processes(&mut program);
-    let sleepers = idle::Sleepers::new(&program);
+    let sleepers = idle::WakePolicy::new(&program);
     // Threads are the last: a process that has some does not fork.
     stream::add_threads(&mut program);
     crowd::add_threads(&mut program);
