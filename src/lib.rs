@@ -129,6 +129,10 @@ pub use crate::{
     shareable::Shareable,
 };
 
+/// The crate whose derives make a type [`Shareable`]; see there.
+#[cfg(not(loom))]
+pub use bytemuck;
+
 #[cfg(all(feature = "async", not(loom)))]
 pub use crate::reactor::{Items, block_on};
 
