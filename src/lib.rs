@@ -1,7 +1,8 @@
-//! Typed values, arrays, locks and queues in named shared memory, which a `kill -9` at any instruction leaves consistent.
+//! Typed values, arrays, locks and queues in named shared memory, which a `kill -9` at any
+//! instruction leaves consistent.
 //!
-//! Processes that know a name share a [`Value`], an [`Array`], an [`Atomic`], a [`sync::Mutex`] or a [queue](mod@queue), each in a
-//! [`Segment`] of its own or many in one:
+//! Processes that know a name share a [`Value`], an [`Array`], an [`Atomic`], a [`sync::Mutex`] or
+//! a [queue](mod@queue), each in a [`Segment`] of its own or many in one:
 //!
 //! ```
 //! use breezeway::{Array, Segment, Value};
@@ -20,57 +21,69 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! What can be shared is [`Shareable`]: numbers, `bool`, `char`, arrays of them, and types that
+//! derive bytemuck's traits ([`mod@bytemuck`] is re-exported).
+//!
 //! # What it guarantees
 //!
-//! For SIGKILL, or a crash, at any single machine instruction of any operation: nobody hangs, nothing committed is lost or
-//! doubled, no value is torn. Each type's documentation has its row of that contract:
+//! For SIGKILL, or a crash, at any single machine instruction of any operation: no survivor hangs,
+//! nothing committed is lost or doubled, no value is torn. Each type's documentation explains its
+//! row:
 //!
 //! | object | what survivors see |
 //! |---|---|
 //! | creating a [`Segment`] | the name exists complete, or not at all |
 //! | [`sync::Mutex`], and every lock inside | the next locker gets it at once and is told (`recovered()`) |
+//! | [`sync::ReentrantMutex`] | all levels of the dead holder are given back; the next locker is told |
 //! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
-//! | [`Array`], one element; [`Atomic`] | the old or the new one |
+//! | [`Array`], one element; [`Atomic`] | the old element or the new one |
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
-//! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a living popper; what was cut short is there wholly or not at all |
-//! | `pipe` | what was sent arrives, once; the peer's death is the end of file, in the middle of a message too |
-//! | [`queue::Lease`], `JoinableQueue` | what its dead holder has not acknowledged is delivered again, and says so |
-//! | [`sync::ReentrantMutex`] | all levels of the dead are given back; the next locker is told |
-//! | [`sync::RwLock`] | dead readers and writers are evicted; the next is told of a writer's death |
-//! | [`sync::Condvar`] | a killed waiter hangs nobody, and what it was notified of goes to another |
-//! | [`sync::Semaphore`] | counts stay right, nobody is stranded; a killed holder's permit is not given back |
-//! | [`sync::BoundedSemaphore`] | permits belong to their holder; a killed holder's come back |
+//! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a live consumer; what was cut short has happened wholly or not at all |
+//! | [`queue::Lease`], `JoinableQueue` | what a dead holder did not acknowledge is delivered again, marked as redelivered |
+//! | `pipe` | every message whose `send` returned arrives once and whole; a peer's death is the end of file, or a broken pipe |
+//! | [`sync::RwLock`] | dead readers and writers are evicted; the next guard tells of a writer's death |
+//! | [`sync::Condvar`] | a killed waiter hangs no other, and its notification goes to another |
+//! | [`sync::Semaphore`] | counts stay right, no waiter is stranded; a killed holder's permit is not given back |
+//! | [`sync::BoundedSemaphore`] | permits belong to their holder; a killed holder's permits come back |
 //! | [`sync::Event`] | it is set or it is not; a killed setter delays a waiter by at most 100 ms |
-//! | [`sync::Barrier`] | it breaks for all, instead of waiting for the dead |
+//! | [`sync::Barrier`] | it breaks for all parties, instead of waiting for the dead one |
 //! | [`sync::Once`] | it is not done; the next caller does it, and is told |
-//! | `pipe` | every message whose `send` returned arrives whole; a peer's death is the end of file, or a broken pipe |
 //! | `process::Process`, `process::Pool` | a killed worker fails (or reruns) exactly its task; a killed parent leaves no daemon behind |
 //!
-//! A process is repaired after when its death is *proven* (the kernel holds a lock for each participant and drops it with the
-//! process), never on a timeout: a stopped process is alive.
+//! Shared state is repaired only after a process's death has been *proven*: the kernel holds a file
+//! lock for each participant and drops it with the process. A stopped process is alive. A process
+//! that sleeps looks again every 100 ms, which bounds how late it learns of a death.
 //!
-//! Bytes that a peer has damaged make typed errors, not panics or undefined behaviour: lengths and places are read once, checked,
-//! and kept in private memory; values are copied out, then checked.
+//! Bytes that a peer has damaged make typed errors, not panics or undefined behaviour: lengths and
+//! offsets are read once, checked, and kept in private memory; values are copied out, then checked.
 //!
 //! # What it does not
 //!
-//! - It does not survive the machine: what a power failure leaves of a file segment is what the file system wrote, though
-//!   locks held at that time are recovered.
-//! - It does not keep memory safe from a *hostile* writer of the lock words themselves: a held lock's list links are the C
-//!   library's, in shared memory. Segments are therefore private to their user (mode 0600) unless asked otherwise.
-//! - It does not join pid namespaces: locks know their holders by thread id, so a process of another namespace than those that
-//!   use a segment is refused ([`SegmentError::ForeignNamespace`]).
-//! - A segment does not grow. A file that somebody truncates while it is mapped is SIGBUS, as for every mapping; anonymous
-//!   segments are sealed against that.
+//! - It does not survive the machine: what a power failure leaves of a file segment is what the
+//!   file system wrote, though locks held at that time are recovered.
+//! - It does not keep memory safe from a *hostile* writer of the lock words themselves: a held
+//!   lock's list links are the C library's, in shared memory. Segments are therefore private to
+//!   their user (mode 0600) unless asked otherwise.
+//! - It does not join pid namespaces: locks know their holders by thread id, so a process of
+//!   another namespace than the participants' is refused ([`SegmentError::ForeignNamespace`]).
+//! - A segment does not grow. A file that another program truncates while it is mapped is SIGBUS,
+//!   as for every mapping; anonymous segments are sealed against that.
 //! - It runs on Linux with glibc, on x86_64 and aarch64, and nowhere else.
 //!
 //! # Features
 //!
-//! - `process`: `process`, with `Process` and `Pool`, and `pipe`; implies `serde`.
-//! - `serde`: every handle is a serde value, a reference to its segment and object.
-//! - `async`: waiting as futures (`pop_async`, `lock_async`, …), queues and pipes as streams, for any executor. One thread sleeps for all
-//!   tasks of a process, from the first that waits until a second after the last; `block_on` does without it. A waker must not take a
-//!   lock that is held while its future is polled or dropped; `mem::forget` of a future that waits keeps its segment mapped for good.
+//! None is on by default.
+//!
+//! - `serde`: every handle is a serde value, a reference to its segment and object; adds
+//!   `MessageQueue` and `JoinableQueue`.
+//! - `process`: `process`, with `Process` and `Pool`, and `pipe`; turns on `serde`. A program that
+//!   has it runs a constructor before `main`.
+//! - `async`: blocking waits as futures (`pop_async`, `lock_async`, …), queues and pipes as
+//!   streams, for any executor. One thread sleeps for all tasks of a process, from the first that
+//!   waits until a second after the last; `block_on` does without it. A waker must not take a lock
+//!   that is held while its future is polled or dropped. `mem::forget` of a future that waits keeps
+//!   its segment mapped for ever. A future that was woken and is neither polled nor dropped
+//!   withholds its wake-up from other waiters for up to 100 ms.
 //! - `raw_sync`: a [`sync::Mutex`] or [`sync::Event`] handed to `raw_sync` code.
 
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -128,6 +141,10 @@ pub use crate::{
     segment::{ObjectInfo, Segment, Tagged},
     shareable::Shareable,
 };
+
+/// The crate whose derives make a type [`Shareable`]; see there.
+#[cfg(not(loom))]
+pub use bytemuck;
 
 #[cfg(all(feature = "async", not(loom)))]
 pub use crate::reactor::{ItemStream, block_on};
