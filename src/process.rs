@@ -69,8 +69,8 @@ mod start;
 
 use core::marker::PhantomData;
 use std::fmt;
-use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,8 +90,7 @@ use crate::sys::pidfd::ProcessExit;
 
 const WAIT_OPERATION: &str = "wait for a process";
 
-/// A process that runs a function of this program, and the function's result. It dereferences to [`Child`]: `join`, `exit_code`,
-/// `kill`, …
+/// A process that runs a function of this program, and the function's result.
 ///
 /// Dropping it neither ends the process nor waits for it.
 ///
@@ -168,13 +167,74 @@ impl<R> Process<R> {
     fn new(child: Child, control: ControlFile) -> Self {
         Self { child, control, result: PhantomData }
     }
-}
 
-impl<R> Deref for Process<R> {
-    type Target = Child;
-
-    fn deref(&self) -> &Child {
+    /// The process without its result. A clone of it lives on when this handle is dropped, or is [used up](Self::result).
+    pub fn child(&self) -> &Child {
         &self.child
+    }
+
+    /// The process's id; see [`Child::pid`].
+    #[doc(alias = "ident")]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// The process's name.
+    pub fn name(&self) -> &str {
+        self.child.name()
+    }
+
+    /// Whether the process ends with this one.
+    pub fn is_daemon(&self) -> bool {
+        self.child.is_daemon()
+    }
+
+    /// Waits until the process has ended, and returns its exit code; see [`Child::join`].
+    ///
+    /// # Errors
+    /// [`TaskError::Unknown`], [`TaskError::NotOurs`] and [`TaskError::Os`], as [`Child::join`] has them.
+    pub fn join(&self) -> Result<i32, TaskError> {
+        self.child.join()
+    }
+
+    /// Waits until the process has ended, for at most `timeout`, and returns its exit code; see [`Child::join_timeout`].
+    ///
+    /// # Errors
+    /// [`TaskError::Timeout`] if the process has not ended by then, and the errors of [`join`](Self::join).
+    pub fn join_timeout(&self, timeout: Duration) -> Result<i32, TaskError> {
+        self.child.join_timeout(timeout)
+    }
+
+    /// The exit code; `None` while the process runs, and if its code is unknown. See [`Child::exit_code`].
+    #[doc(alias = "exitcode")]
+    pub fn exit_code(&self) -> Option<i32> {
+        self.child.exit_code()
+    }
+
+    /// Whether the process has not ended.
+    pub fn is_alive(&self) -> bool {
+        self.child.is_alive()
+    }
+
+    /// Sends SIGTERM to the process; see [`Child::terminate`].
+    ///
+    /// # Errors
+    /// [`TaskError::NotOurs`] and [`TaskError::Os`], as [`Child::terminate`] has them.
+    pub fn terminate(&self) -> Result<(), TaskError> {
+        self.child.terminate()
+    }
+
+    /// Sends SIGKILL to the process; see [`Child::kill`].
+    ///
+    /// # Errors
+    /// [`TaskError::NotOurs`] and [`TaskError::Os`], as [`Child::kill`] has them.
+    pub fn kill(&self) -> Result<(), TaskError> {
+        self.child.kill()
+    }
+
+    /// A descriptor that `poll` reports as readable once the process has ended: a pidfd.
+    pub fn sentinel(&self) -> BorrowedFd<'_> {
+        self.child.sentinel()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::TaskError;
 use crate::sys::clock::Deadline;
 use crate::sys::pidfd::{self, ProcessExit};
 
-/// A process that this one has started: everything about it but its result. [`Process`](super::Process) dereferences to it,
+/// A process that this one has started: everything about it but its result. [`Process::child`](super::Process::child) gives one,
 /// [`active_children`](super::active_children) gives them all.
 ///
 /// Clones mean the same process. Dropping them neither ends the process nor waits for it.

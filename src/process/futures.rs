@@ -46,11 +46,23 @@ impl Child {
 }
 
 /// For tasks, with the feature `async`.
+impl<R> Process<R> {
+    /// Waits until the process has ended, without blocking the task's thread, and returns its exit code; see
+    /// [`Child::join_async`].
+    ///
+    /// # Errors
+    /// Those of [`join`](Self::join).
+    pub async fn join_async(&self) -> Result<i32, TaskError> {
+        self.child.join_async().await
+    }
+}
+
+/// For tasks, with the feature `async`.
 impl<R: Serialize + DeserializeOwned> Process<R> {
     /// Waits until the process has ended, without holding up the task's thread, and gives what its function returned.
     ///
     /// Dropped before it is done, it drops the handle, which neither ends the process nor waits for it.
-    /// [`join_async`](Child::join_async) before this one leaves the handle where it is.
+    /// [`join_async`](Self::join_async) before this one leaves the handle where it is.
     ///
     /// # Errors
     /// Those of [`result`](Self::result).

@@ -100,13 +100,13 @@ fn many_wait_for_one() {
     let event = Event::new().unwrap();
     let child = wait_for(&event, 9);
     let thread = std::thread::spawn({
-        let child = (*child).clone();
+        let child = child.child().clone();
         move || child.join().unwrap()
     });
     runtime.block_on(async {
         let tasks: Vec<_> = (0..100)
             .map(|_| {
-                let child = (*child).clone();
+                let child = child.child().clone();
                 tokio::spawn(async move { child.join_async().await.unwrap() })
             })
             .collect();

@@ -22,7 +22,7 @@ fn for_two_pipes_and_two_processes() {
     let mut first = Process::builder().daemon(true).spawn(work, (a_tx, 1, event.clone())).unwrap();
     // Without its result it can be waited for as well.
     let mut second: Child =
-        Process::builder().daemon(true).spawn(work, (b_tx, 2, event.clone())).unwrap().clone();
+        Process::builder().daemon(true).spawn(work, (b_tx, 2, event.clone())).unwrap().child().clone();
     until(|| wait(&mut [&mut a, &mut b, &mut first, &mut second], None) == [0, 1]);
     assert_eq!((a.recv().unwrap(), b.recv().unwrap()), (1, 2));
     let soon = Duration::from_millis(20);
