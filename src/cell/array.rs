@@ -21,12 +21,15 @@ use initial::ArrayPlan;
 pub use initial::Journaled;
 use store::{Layout, Store};
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::patience::Patience;
 use crate::segment::forms::{handle_forms, short_forms};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::shareable::{self, Shareable};
+
+const ELEMENT: &str = "an element of an array";
+const CORRUPT: LockError = LockError::Corrupt { what: ELEMENT };
 
 /// A fixed number of elements that processes share.
 ///
@@ -79,10 +82,9 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// `OutOfBounds`; `Corrupt` where a process that does not keep to the type wrote the bytes.
     #[inline]
-    pub fn try_get(&self, index: usize) -> Result<T, LockError> {
+    pub fn try_get(&self, index: usize) -> Result<T, ArrayError> {
         self.check_index(index)?;
-        shareable::read(|bytes| self.store.copy_element_alone(index, bytes))
-            .ok_or(LockError::Corrupt { what: "an element of an array" })
+        shareable::read(|bytes| self.store.copy_element_alone(index, bytes)).ok_or(CORRUPT.into())
     }
 
     /// All elements, if their bytes are; see [`try_get`](Self::try_get).
@@ -91,7 +93,7 @@ impl<T: Shareable> Array<T> {
     /// `Corrupt`.
     pub fn try_to_vec(&self) -> Result<Vec<T>, LockError> {
         let _hold = self.store.hold_to_read();
-        self.store.read_range(0..self.len()).ok_or(LockError::Corrupt { what: "an element of an array" })
+        self.store.read_range(0..self.len()).ok_or(CORRUPT)
     }
 
     /// Replaces element `index`.
@@ -99,7 +101,7 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// `OutOfBounds`; `Deadlock` where this thread holds the lock already, `NotAttached`, `Corrupt`.
     #[inline]
-    pub fn set(&self, index: usize, value: T) -> Result<(), LockError> {
+    pub fn set(&self, index: usize, value: T) -> Result<(), ArrayError> {
         self.check_index(index)?;
         let _hold = self.store.hold_quietly()?;
         self.store.write_element(index, &value);
@@ -111,11 +113,10 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// Those of [`set`](Self::set).
     #[inline]
-    pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
+    pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, ArrayError> {
         self.check_index(index)?;
         let hold = self.store.hold_quietly()?;
-        let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes))
-            .ok_or(LockError::Corrupt { what: "an element of an array" })?;
+        let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes)).ok_or(CORRUPT)?;
         let result = change(&mut element);
         // `change` may have forked, and the child has no lock.
         if hold.is_ours() {
@@ -128,7 +129,7 @@ impl<T: Shareable> Array<T> {
     ///
     /// # Errors
     /// `OutOfBounds`, `LengthMismatch` where `values` has another length than the range, and those of [`set`](Self::set).
-    pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), LockError> {
+    pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), ArrayError> {
         let range = self.check_range(range)?;
         check_lengths(&range, values.len())?;
         let _hold = self.store.hold_quietly()?;
@@ -151,8 +152,8 @@ impl<T: Shareable> Array<T> {
     ///
     /// # Errors
     /// Those of [`set`](Self::set).
-    pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(self.check_range(range)?, Patience::Forever)
+    pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, ArrayError> {
+        Ok(self.section(self.check_range(range)?, Patience::Forever)?)
     }
 
     /// Begins a locked section if nobody is in one.
@@ -171,12 +172,12 @@ impl<T: Shareable> Array<T> {
         self.section(0..self.len(), Patience::For(timeout))
     }
 
-    fn check_index(&self, index: usize) -> Result<(), LockError> {
-        if index < self.len() { Ok(()) } else { Err(LockError::OutOfBounds { index, len: self.len() }) }
+    fn check_index(&self, index: usize) -> Result<(), BoundsError> {
+        if index < self.len() { Ok(()) } else { Err(BoundsError::OutOfBounds { index, len: self.len() }) }
     }
 
     /// The range as indices, found to lie inside.
-    fn check_range(&self, range: impl RangeBounds<usize>) -> Result<Range<usize>, LockError> {
+    fn check_range(&self, range: impl RangeBounds<usize>) -> Result<Range<usize>, BoundsError> {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
             Bound::Excluded(&before) => before.saturating_add(1),
@@ -188,7 +189,7 @@ impl<T: Shareable> Array<T> {
             Bound::Unbounded => self.len(),
         };
         if end > self.len() || start > end {
-            return Err(LockError::OutOfBounds { index: end.max(start), len: self.len() });
+            return Err(BoundsError::OutOfBounds { index: end.max(start), len: self.len() });
         }
         Ok(start..end)
     }
@@ -200,7 +201,7 @@ impl<T: Shareable> Array<T> {
     ) -> Result<ArrayGuard<'_, T>, LockError> {
         let hold = self.store.settled(self.store.lock.lock(patience)?)?;
         let start = range.start;
-        let copy = self.store.read_range(range).ok_or_else(|| hold.corrupt("an element of an array"))?;
+        let copy = self.store.read_range(range).ok_or_else(|| hold.corrupt(ELEMENT))?;
         Ok(ArrayGuard::new(&self.store, start, copy, hold))
     }
 }
@@ -225,7 +226,7 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     ///
     /// # Errors
     /// `OutOfBounds`, `LengthMismatch`.
-    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), LockError> {
+    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), BoundsError> {
         let range = self.check_range(range)?;
         check_lengths(&range, target.len())?;
         let target = bytemuck::cast_slice_mut::<T, u8>(target);
@@ -237,8 +238,8 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     }
 }
 
-fn check_lengths(range: &Range<usize>, slice: usize) -> Result<(), LockError> {
-    if range.len() == slice { Ok(()) } else { Err(LockError::LengthMismatch { range: range.len(), slice }) }
+fn check_lengths(range: &Range<usize>, slice: usize) -> Result<(), BoundsError> {
+    if range.len() == slice { Ok(()) } else { Err(BoundsError::LengthMismatch { range: range.len(), slice }) }
 }
 
 impl<T: Shareable> sealed::Sealed for Array<T> {}

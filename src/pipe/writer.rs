@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Clock;
 use super::draft::{Encoded, encode};
 use super::frame::{self, EXTRA, Frame};
-use crate::error::PushError;
+use crate::error::{CodecError, PushError};
 use crate::queue::bytes::Producer;
 use crate::raw::patience::Patience;
 use crate::sys::clock::coarse_nanos;
@@ -84,7 +84,7 @@ impl Writer {
                 self.last = message.len();
                 Ok(Some(message))
             }
-            Err(error) => Err(PushError::Encode { value: (), source: error.into() }),
+            Err(error) => Err(PushError::Encode { value: (), source: CodecError::new(error) }),
         }
     }
 

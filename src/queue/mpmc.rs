@@ -95,7 +95,7 @@ impl<T: Shareable> Queue<T> {
 
     #[inline(always)]
     fn me(&self) -> Result<u32, Stop> {
-        self.region.segment().mapping().participant().map_err(|_| Stop::NotAttached)
+        Ok(self.region.segment().mapping().attached()?)
     }
 
     /// Pushes a value, waiting for room as long as it takes.

@@ -6,7 +6,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
 use super::{REACTOR, Seat, Ticket, block_on};
-use crate::error::{DoneError, LockError, PopError, PushError, Stop};
+use crate::error::{DoneError, EventError, LockError, PopError, PushError, SemaphoreError, Stop};
 use crate::raw::patience::{Patience, Sleepers};
 use crate::raw::slot::Call;
 use crate::raw::turn::{Bed, Turn};
@@ -29,7 +29,14 @@ macro_rules! late {
     };
 }
 
-late!(Stop: Self::Timeout, LockError: Self::Timeout, PopError: Self::Timeout, DoneError: Self::Timeout);
+late!(
+    DoneError: Self::Timeout,
+    EventError: Self::Timeout,
+    LockError: Self::Timeout,
+    PopError: Self::Timeout,
+    SemaphoreError: Self::Timeout,
+    Stop: Self::Timeout
+);
 
 impl<T> Late for PushError<T> {
     fn is_late(&self) -> bool {

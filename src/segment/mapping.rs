@@ -13,7 +13,7 @@ use super::geometry::Geometry;
 use super::options::Access;
 use super::participants;
 use super::place::Place;
-use crate::error::SegmentError;
+use crate::error::{NotAttached, SegmentError};
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, PARTICIPANT_FREE, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, mutex, words};
@@ -285,6 +285,12 @@ impl Mapping {
             return Ok(membership as u32);
         }
         self.attach_again()
+    }
+
+    /// [`participant`](Self::participant) for operations whose errors do not say why there is none.
+    #[inline]
+    pub(crate) fn attached(&self) -> Result<u32, NotAttached> {
+        self.participant().map_err(|_| NotAttached)
     }
 
     #[cold]

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{BarrierError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::barrier::{self, Arrived, MOST_PARTIES, Outcome, Refusal, State};
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
@@ -20,7 +20,7 @@ use crate::sys::fork;
 /// next time.
 ///
 /// The barrier *breaks* when it cannot be passed any more: a party was killed, or its time was up, or the action panicked, or
-/// somebody called [`abort`](Self::abort). Then all who wait, and all who come, get [`LockError::Broken`] until somebody calls
+/// somebody called [`abort`](Self::abort). Then all who wait, and all who come, get [`BarrierError::Broken`] until somebody calls
 /// [`reset`](Self::reset).
 ///
 /// **When a process is killed at any instruction:** the barrier breaks for all, instead of waiting for the dead, within about
@@ -78,14 +78,14 @@ enum Stage {
     Last(Arrived),
 }
 
-const BROKEN: LockError = LockError::Broken;
+const BROKEN: BarrierError = BarrierError::Broken;
 
 impl Barrier {
     /// Waits until all parties are there, as long as it takes.
     ///
     /// # Errors
     /// `Broken`, `NotAttached`, `Corrupt`.
-    pub fn wait(&self) -> Result<BarrierWaitResult, LockError> {
+    pub fn wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Patience::Forever, || ())
     }
 
@@ -98,7 +98,7 @@ impl Barrier {
     /// # Panics
     /// Where the action does. That breaks the barrier.
     #[doc(alias = "action")]
-    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Patience::Forever, action)
     }
 
@@ -107,7 +107,7 @@ impl Barrier {
     ///
     /// # Errors
     /// `Timeout`, and those of [`wait`](Self::wait).
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, LockError> {
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Patience::For(timeout), || ())
     }
 
@@ -123,7 +123,7 @@ impl Barrier {
         &self,
         timeout: Duration,
         action: impl FnOnce(),
-    ) -> Result<BarrierWaitResult, LockError> {
+    ) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Patience::For(timeout), action)
     }
 
@@ -131,14 +131,14 @@ impl Barrier {
     ///
     /// # Errors
     /// `WouldBlock`, and those of [`wait`](Self::wait).
-    pub fn try_wait(&self) -> Result<BarrierWaitResult, LockError> {
+    pub fn try_wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         let me = self.me()?;
         match self.barrier().arrive_last(me) {
             Ok(arrived) => self.lead(arrived, || ()),
             Err(Refusal::Full | Refusal::WouldWait) => {
                 // Who asks again and again waits, too, and perhaps for the dead.
                 self.care();
-                Err(if self.is_broken() { BROKEN } else { LockError::WouldBlock })
+                Err(if self.is_broken() { BROKEN } else { BarrierError::WouldBlock })
             }
             Err(refusal) => Err(error_of(refusal)),
         }
@@ -179,15 +179,19 @@ impl Barrier {
         barrier::Barrier::new(self.state(), self.region.words_from(size_of::<State>() as u64))
     }
 
-    fn me(&self) -> Result<u32, LockError> {
-        self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    fn me(&self) -> Result<u32, BarrierError> {
+        Ok(self.region.segment().mapping().attached()?)
     }
 
     fn care(&self) {
         self.region.segment().mapping().care_for_the_dead();
     }
 
-    fn wait_within(&self, patience: Patience, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+    fn wait_within(
+        &self,
+        patience: Patience,
+        action: impl FnOnce(),
+    ) -> Result<BarrierWaitResult, BarrierError> {
         let (me, barrier) = (self.me()?, self.barrier());
         let mut arrived = None;
         let look = || {
@@ -212,17 +216,17 @@ impl Barrier {
             (Some(Ok(Stage::Last(arrived))), _) => self.lead(arrived, action),
             (Some(Err(error)), _) => Err(error),
             (None, Some(arrived)) => match barrier.give_up(arrived) {
-                Ok(()) => Err(LockError::Timeout),
+                Ok(()) => Err(BarrierError::Timeout),
                 Err(Outcome::Passed) => Ok(self.result(arrived)),
                 Err(Outcome::Broken) => Err(BROKEN),
             },
             // Too many came, and the others' affairs are not this one's.
-            (None, None) => Err(LockError::Timeout),
+            (None, None) => Err(BarrierError::Timeout),
         }
     }
 
     /// What the last one does.
-    fn lead(&self, arrived: Arrived, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+    fn lead(&self, arrived: Arrived, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
         let barrier = self.barrier();
         if barrier.outcome(arrived).is_some() {
             return Err(BROKEN);
@@ -230,7 +234,7 @@ impl Barrier {
         let unfinished = Unfinished { barrier, arrived, generation: fork::generation() };
         action();
         if unfinished.is_another_process() {
-            return Err(LockError::NotAttached);
+            return Err(BarrierError::NotAttached);
         }
         core::mem::forget(unfinished);
         match barrier.pass(arrived) {
@@ -244,18 +248,18 @@ impl Barrier {
     }
 }
 
-fn stage_of(outcome: Outcome, arrived: Arrived) -> Option<Result<Stage, LockError>> {
+fn stage_of(outcome: Outcome, arrived: Arrived) -> Option<Result<Stage, BarrierError>> {
     Some(match outcome {
         Outcome::Passed => Ok(Stage::Passed(arrived)),
         Outcome::Broken => Err(BROKEN),
     })
 }
 
-fn error_of(refusal: Refusal) -> LockError {
+fn error_of(refusal: Refusal) -> BarrierError {
     match refusal {
         Refusal::Broken => BROKEN,
-        Refusal::Full | Refusal::WouldWait => LockError::WouldBlock,
-        Refusal::Corrupt => LockError::Corrupt { what: "the slots of a barrier" },
+        Refusal::Full | Refusal::WouldWait => BarrierError::WouldBlock,
+        Refusal::Corrupt => BarrierError::Corrupt { what: "the slots of a barrier" },
     }
 }
 

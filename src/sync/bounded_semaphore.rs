@@ -7,7 +7,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{SegmentError, SemaphoreError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
@@ -16,7 +16,7 @@ use crate::segment::forms::{handle_forms, short_forms};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::sys::{barrier, fork};
 
-const CORRUPT: LockError = LockError::Corrupt { what: "the permits of a semaphore" };
+const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the permits of a semaphore" };
 
 /// Words of permits on a cache line.
 const A_LINE: usize = 16;
@@ -85,7 +85,7 @@ impl BoundedSemaphore {
     /// `NotAttached`, `Corrupt`.
     #[doc(alias = "wait")]
     #[inline]
-    pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.take(Patience::Forever)
     }
 
@@ -94,7 +94,7 @@ impl BoundedSemaphore {
     /// # Errors
     /// `WouldBlock`, and those of [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.take(Patience::None)
     }
 
@@ -103,7 +103,7 @@ impl BoundedSemaphore {
     /// # Errors
     /// `Timeout`, and those of [`acquire`](Self::acquire).
     #[inline]
-    pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.take(Patience::For(timeout))
     }
 
@@ -112,8 +112,8 @@ impl BoundedSemaphore {
     /// # Errors
     /// `NotHeld` where it has none that is forgotten, `NotAttached`.
     #[doc(alias = "post")]
-    pub fn release(&self) -> Result<(), LockError> {
-        if self.permits().give_back_forgotten(self.me()?) { Ok(()) } else { Err(LockError::NotHeld) }
+    pub fn release(&self) -> Result<(), SemaphoreError> {
+        if self.permits().give_back_forgotten(self.me()?) { Ok(()) } else { Err(SemaphoreError::NotHeld) }
     }
 
     /// How many permits are free right now.
@@ -141,12 +141,12 @@ impl BoundedSemaphore {
     }
 
     #[inline(always)]
-    fn me(&self) -> Result<u32, LockError> {
-        self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    fn me(&self) -> Result<u32, SemaphoreError> {
+        Ok(self.region.segment().mapping().attached()?)
     }
 
     #[inline(always)]
-    pub(super) fn take(&self, patience: Patience) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub(super) fn take(&self, patience: Patience) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         let me = self.me()?;
         let at = match self.try_take(me) {
             Some(taken) => taken?,
@@ -157,7 +157,7 @@ impl BoundedSemaphore {
     }
 
     #[inline(always)]
-    fn try_take(&self, me: u32) -> Option<Result<usize, LockError>> {
+    fn try_take(&self, me: u32) -> Option<Result<usize, SemaphoreError>> {
         let from = self.hint.load(Ordering::Relaxed) as usize;
         match self.permits().try_take(me, self.participants, from) {
             Attempt::Taken(at) => Some(Ok(at)),
@@ -168,11 +168,11 @@ impl BoundedSemaphore {
 
     /// Takes a permit after an attempt that found none.
     #[cold]
-    fn take_later(&self, me: u32, patience: Patience) -> Result<usize, LockError> {
+    fn take_later(&self, me: u32, patience: Patience) -> Result<usize, SemaphoreError> {
         if matches!(patience, Patience::None) {
             // Not more often than a waiter does.
             self.region.segment().mapping().care_for_the_dead();
-            return self.try_take(me).unwrap_or(Err(LockError::WouldBlock));
+            return self.try_take(me).unwrap_or(Err(SemaphoreError::WouldBlock));
         }
         let failure = Cell::new(None);
         let look = || self.try_take(me).or_else(|| failure.get().map(Err));
@@ -194,7 +194,7 @@ impl BoundedSemaphore {
             look,
             care,
         );
-        found.unwrap_or(Err(LockError::Timeout))
+        found.unwrap_or(Err(SemaphoreError::Timeout))
     }
 }
 

@@ -5,7 +5,7 @@ mod guard;
 use core::fmt;
 use std::time::{Duration, Instant};
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{CondvarError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::condvar::{Place, SLOTS, State};
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
@@ -55,7 +55,7 @@ pub use guard::WaitGuard;
 ///     });
 ///     let guard = condvar.wait_while(mutex.lock()?, || !ready.load(Relaxed))?;
 ///     assert!(!guard.recovered());
-///     Ok::<(), breezeway::LockError>(())
+///     Ok::<(), breezeway::CondvarError>(())
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -86,7 +86,7 @@ impl Condvar {
     /// With any of them, the guard is dropped. `TooMany` where 256 wait already, those included who were killed in the last 100 ms;
     /// `NotAttached`, `Corrupt`; `NotHeld` in a forked child with its parent's guard.
     #[inline]
-    pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, LockError> {
+    pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, CondvarError> {
         Ok(self.wait_within(guard, Patience::Forever)?.0)
     }
 
@@ -100,7 +100,7 @@ impl Condvar {
         &self,
         guard: G,
         timeout: Duration,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         self.wait_within(guard, Patience::For(timeout))
     }
 
@@ -116,7 +116,7 @@ impl Condvar {
         &self,
         guard: G,
         condition: impl FnMut() -> bool,
-    ) -> Result<G, LockError> {
+    ) -> Result<G, CondvarError> {
         Ok(self.wait_while_until(guard, None, condition)?.0)
     }
 
@@ -129,7 +129,7 @@ impl Condvar {
         guard: G,
         timeout: Duration,
         condition: impl FnMut() -> bool,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         // A time that cannot be told never comes.
         self.wait_while_until(guard, Instant::now().checked_add(timeout), condition)
     }
@@ -161,7 +161,7 @@ impl Condvar {
         mut guard: G,
         end: Option<Instant>,
         mut condition: impl FnMut() -> bool,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         let is_known = guard.recovered();
         let mut is_over = false;
         while condition() {
@@ -186,13 +186,13 @@ impl Condvar {
         &self,
         guard: G,
         patience: Patience,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         if !guard.is_ours() {
-            return Err(LockError::NotHeld);
+            return Err(CondvarError::NotHeld);
         }
-        let me = self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)?;
+        let me = self.region.segment().mapping().attached()?;
         let place = self.state().enter(me).or_else(|| self.enter_crowd(me));
-        let place = place.ok_or(LockError::TooMany { limit: SLOTS })?;
+        let place = place.ok_or(CondvarError::TooMany { limit: SLOTS })?;
         let unlocked = guard.unlock();
         let notified = self.sleep(place, patience);
         let guard = G::lock(unlocked);
@@ -211,14 +211,14 @@ impl Condvar {
     }
 
     /// Whether a notification came.
-    fn sleep(&self, place: Place, patience: Patience) -> Result<bool, LockError> {
+    fn sleep(&self, place: Place, patience: Patience) -> Result<bool, CondvarError> {
         let state = self.state();
         let look = || state.is_notified(place).map(|notified| notified.then_some(())).transpose();
         let care = || self.region.segment().mapping().care_for_the_dead();
         let event = (state.event(place), &state.unnotified);
         match wait_for(event, Sleepers::One, patience, &self.spin, look, care) {
             Some(Ok(())) => Ok(true),
-            Some(Err(_)) => Err(LockError::Corrupt { what: "a waiter of a condition variable" }),
+            Some(Err(_)) => Err(CondvarError::Corrupt { what: "a waiter of a condition variable" }),
             // At the last moment, one may have come after all.
             None => Ok(!state.give_up(place)),
         }

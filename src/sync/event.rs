@@ -6,7 +6,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{EventError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::event::{State, Unset};
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
@@ -85,7 +85,7 @@ impl Event {
     /// # Errors
     /// `NotAttached`.
     #[inline]
-    pub fn wait(&self) -> Result<(), LockError> {
+    pub fn wait(&self) -> Result<(), EventError> {
         self.wait_within(Patience::Forever)
     }
 
@@ -94,7 +94,7 @@ impl Event {
     /// # Errors
     /// `WouldBlock` where the event is not set.
     #[inline]
-    pub fn try_wait(&self) -> Result<(), LockError> {
+    pub fn try_wait(&self) -> Result<(), EventError> {
         self.wait_within(Patience::None)
     }
 
@@ -103,12 +103,12 @@ impl Event {
     /// # Errors
     /// `Timeout`, and those of [`wait`](Self::wait).
     #[inline]
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), LockError> {
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), EventError> {
         self.wait_within(Patience::For(timeout))
     }
 
     #[inline(always)]
-    fn wait_within(&self, patience: Patience) -> Result<(), LockError> {
+    fn wait_within(&self, patience: Patience) -> Result<(), EventError> {
         match self.state().begin() {
             None => Ok(()),
             Some(unset) => self.wait_on(unset, patience),
@@ -122,13 +122,13 @@ impl Event {
     }
 
     #[cold]
-    pub(super) fn wait_on(&self, unset: Unset, patience: Patience) -> Result<(), LockError> {
+    pub(super) fn wait_on(&self, unset: Unset, patience: Patience) -> Result<(), EventError> {
         if matches!(patience, Patience::None) {
-            return Err(LockError::WouldBlock);
+            return Err(EventError::WouldBlock);
         }
         let mapping = self.region.segment().mapping();
         // Who waits counts among those who use the segment.
-        mapping.participant().map_err(|_| LockError::NotAttached)?;
+        mapping.attached()?;
         let look = || self.state().was_set_since(unset).then_some(());
         let care = || mapping.care_for_the_dead();
         let found = wait_for(
@@ -139,7 +139,7 @@ impl Event {
             look,
             care,
         );
-        found.ok_or(LockError::Timeout)
+        found.ok_or(EventError::Timeout)
     }
 }
 

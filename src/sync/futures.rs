@@ -1,7 +1,7 @@
 //! Locks, semaphores and events for tasks.
 
 use super::{BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit};
-use crate::error::LockError;
+use crate::error::{EventError, LockError, SemaphoreError};
 use crate::reactor::later;
 
 /// For tasks, with the feature `async`.
@@ -30,7 +30,7 @@ impl Event {
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait).
-    pub async fn wait_async(&self) -> Result<(), LockError> {
+    pub async fn wait_async(&self) -> Result<(), EventError> {
         let Some(unset) = self.begin() else { return Ok(()) };
         later(self, |event| event.segment(), |event, patience| event.wait_on(unset, patience)).await
     }
@@ -44,7 +44,7 @@ impl Semaphore {
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire).
-    pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, LockError> {
+    pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.acquire_within(patience))
             .await
     }
@@ -58,7 +58,7 @@ impl BoundedSemaphore {
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire).
-    pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.take(patience)).await
     }
 }

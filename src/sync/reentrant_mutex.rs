@@ -70,7 +70,7 @@ impl ReentrantMutex {
     /// Locks, waiting as long as it takes; at once where this thread holds it already.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`; `TooMany` where this thread has four billion guards.
+    /// `NotAttached`, `Corrupt`; `TooDeep` where this thread has four billion guards.
     #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
@@ -111,7 +111,7 @@ impl ReentrantMutex {
     fn take_again(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
         let levels = self.lock.beside().load(Ordering::Relaxed);
         if levels >= LIMIT {
-            return Err(LockError::TooMany { limit: LIMIT as usize });
+            return Err(LockError::TooDeep { limit: LIMIT as usize });
         }
         self.lock.beside().store(levels + 1, Ordering::Relaxed);
         Ok(ReentrantMutexGuard {

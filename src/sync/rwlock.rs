@@ -159,7 +159,7 @@ impl RwLock {
 
     #[inline(always)]
     fn me(&self) -> Result<u32, LockError> {
-        self.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+        Ok(self.segment().mapping().attached()?)
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{SegmentError, SemaphoreError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
 use crate::raw::semaphore::{MOST, Miss, Refusal, State};
@@ -14,7 +14,7 @@ use crate::segment::forms::{handle_forms, short_forms};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::sys::{barrier, fork};
 
-const CORRUPT: LockError = LockError::Corrupt { what: "the count of a semaphore" };
+const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the count of a semaphore" };
 
 /// A number of permits, which processes take and give back.
 ///
@@ -80,7 +80,7 @@ impl Semaphore {
     /// `NotAttached`, `Corrupt`.
     #[doc(alias = "sem_wait")]
     #[inline]
-    pub fn acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
+    pub fn acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Patience::Forever)
     }
 
@@ -89,7 +89,7 @@ impl Semaphore {
     /// # Errors
     /// `WouldBlock`, and those of [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Patience::None)
     }
 
@@ -98,12 +98,12 @@ impl Semaphore {
     /// # Errors
     /// `Timeout`, and those of [`acquire`](Self::acquire).
     #[inline]
-    pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, LockError> {
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Patience::For(timeout))
     }
 
     #[inline(always)]
-    pub(super) fn acquire_within(&self, patience: Patience) -> Result<SemaphorePermit<'_>, LockError> {
+    pub(super) fn acquire_within(&self, patience: Patience) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.be_attached()?;
         match self.state().try_acquire() {
             Ok(()) => {}
@@ -113,16 +113,14 @@ impl Semaphore {
     }
 
     #[inline(always)]
-    fn be_attached(&self) -> Result<(), LockError> {
-        match self.region.segment().mapping().participant() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(LockError::NotAttached),
-        }
+    fn be_attached(&self) -> Result<(), SemaphoreError> {
+        self.region.segment().mapping().attached()?;
+        Ok(())
     }
 
     /// Goes on after an attempt that came to nothing.
     #[cold]
-    fn acquire_after(&self, miss: Miss, patience: Patience) -> Result<(), LockError> {
+    fn acquire_after(&self, miss: Miss, patience: Patience) -> Result<(), SemaphoreError> {
         let judge = |attempt| match attempt {
             Ok(()) => Some(Ok(())),
             Err(Miss::WouldBlock) => None,
@@ -132,7 +130,7 @@ impl Semaphore {
             return result;
         }
         if matches!(patience, Patience::None) {
-            return Err(LockError::WouldBlock);
+            return Err(SemaphoreError::WouldBlock);
         }
         let look = || judge(self.state().try_acquire());
         let care = || self.region.segment().mapping().care_for_the_dead();
@@ -144,7 +142,7 @@ impl Semaphore {
             look,
             care,
         );
-        found.unwrap_or(Err(LockError::Timeout))
+        found.unwrap_or(Err(SemaphoreError::Timeout))
     }
 
     /// Releases permits, which this process need not have acquired, and wakes as many who wait.
@@ -153,10 +151,10 @@ impl Semaphore {
     /// `TooMany` where there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS); `NotAttached`; `Corrupt`. Then none is released.
     #[doc(alias = "sem_post")]
     #[inline]
-    pub fn release(&self, permits: usize) -> Result<(), LockError> {
+    pub fn release(&self, permits: usize) -> Result<(), SemaphoreError> {
         self.be_attached()?;
         self.state().release(permits as u64).map_err(|refusal| match refusal {
-            Refusal::TooMany => LockError::TooMany { limit: Self::MAX_PERMITS },
+            Refusal::TooMany => SemaphoreError::TooMany { limit: Self::MAX_PERMITS },
             Refusal::Corrupt => CORRUPT,
         })
     }
