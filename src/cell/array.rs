@@ -80,7 +80,8 @@ impl<T: Shareable> Array<T> {
     /// Element `index`, if its bytes are one: for types of which not every bit pattern is (`bool`, `char`, enums).
     ///
     /// # Errors
-    /// `OutOfBounds`; `Corrupt` where a process that does not keep to the type wrote the bytes.
+    /// [`BoundsError::OutOfBounds`] if there is no such element; [`LockError::Corrupt`] if its
+    /// bytes are no `T`, because another process wrote them as another type.
     #[inline]
     pub fn try_get(&self, index: usize) -> Result<T, ArrayError> {
         self.check_index(index)?;
@@ -90,7 +91,7 @@ impl<T: Shareable> Array<T> {
     /// All elements, if their bytes are; see [`try_get`](Self::try_get).
     ///
     /// # Errors
-    /// `Corrupt`.
+    /// [`LockError::Corrupt`] if the bytes of an element are no `T`.
     pub fn try_to_vec(&self) -> Result<Vec<T>, LockError> {
         let _hold = self.store.hold_to_read();
         self.store.read_range(0..self.len()).ok_or(CORRUPT)
@@ -99,7 +100,8 @@ impl<T: Shareable> Array<T> {
     /// Replaces element `index`.
     ///
     /// # Errors
-    /// `OutOfBounds`; `Deadlock` where this thread holds the lock already, `NotAttached`, `Corrupt`.
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if there is no such element;
+    /// [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
     #[inline]
     pub fn set(&self, index: usize, value: T) -> Result<(), ArrayError> {
         self.check_index(index)?;
@@ -111,7 +113,7 @@ impl<T: Shareable> Array<T> {
     /// Changes element `index` under the lock and returns what `change` returns. If it panics, nothing has changed.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     #[inline]
     pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, ArrayError> {
         self.check_index(index)?;
@@ -128,7 +130,9 @@ impl<T: Shareable> Array<T> {
     /// Replaces a range of elements under one lock. Killed meanwhile, each is old or new; in a journaled array, all are.
     ///
     /// # Errors
-    /// `OutOfBounds`, `LengthMismatch` where `values` has another length than the range, and those of [`set`](Self::set).
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
+    /// the array, or with [`BoundsError::LengthMismatch`] if `values` has another length than the
+    /// range; [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
     pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), ArrayError> {
         let range = self.check_range(range)?;
         check_lengths(&range, values.len())?;
@@ -143,7 +147,9 @@ impl<T: Shareable> Array<T> {
     /// for some.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the lock,
+    /// the journal or an element is damaged.
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         self.section(0..self.len(), Patience::Forever)
     }
@@ -151,7 +157,8 @@ impl<T: Shareable> Array<T> {
     /// Begins a locked section over a range of elements: only those are copied. The lock is the whole array's.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
+    /// the array; [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
     pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, ArrayError> {
         Ok(self.section(self.check_range(range)?, Patience::Forever)?)
     }
@@ -159,7 +166,8 @@ impl<T: Shareable> Array<T> {
     /// Begins a locked section if nobody is in one.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`set`](Self::set).
+    /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
+    /// [`lock`](Self::lock).
     pub fn try_lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         self.section(0..self.len(), Patience::None)
     }
@@ -167,7 +175,8 @@ impl<T: Shareable> Array<T> {
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`set`](Self::set).
+    /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
+    /// [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ArrayGuard<'_, T>, LockError> {
         self.section(0..self.len(), Patience::For(timeout))
     }
@@ -225,7 +234,8 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     /// Copies a range of elements, as they are at one time, to a slice of the same length.
     ///
     /// # Errors
-    /// `OutOfBounds`, `LengthMismatch`.
+    /// [`BoundsError::OutOfBounds`] if the range does not lie inside the array;
+    /// [`BoundsError::LengthMismatch`] if `target` has another length than the range.
     pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), BoundsError> {
         let range = self.check_range(range)?;
         check_lengths(&range, target.len())?;

@@ -15,7 +15,8 @@ impl<T: Shareable> Value<T> {
     /// Dropped before it is done, it does not hold the lock.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<ValueGuard<'_, T>, LockError> {
         later(self, |value| value.segment(), |value, patience| value.section(patience)).await
     }
@@ -31,7 +32,8 @@ impl<T: Shareable> Array<T> {
     /// Dropped before it is done, it does not hold the lock.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         later(self, |array| array.segment(), |array, patience| array.section(0..array.len(), patience)).await
     }

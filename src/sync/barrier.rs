@@ -84,7 +84,9 @@ impl Barrier {
     /// Waits until all parties are there, as long as it takes.
     ///
     /// # Errors
-    /// `Broken`, `NotAttached`, `Corrupt`.
+    /// [`BarrierError::Broken`] if the barrier is broken, or breaks while this waits;
+    /// [`BarrierError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`BarrierError::Corrupt`] if the segment is damaged.
     pub fn wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Patience::Forever, || ())
     }
@@ -93,7 +95,7 @@ impl Barrier {
     /// called.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     ///
     /// # Panics
     /// Where the action does. That breaks the barrier.
@@ -106,7 +108,8 @@ impl Barrier {
     /// breaks the barrier for all.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`wait`](Self::wait).
+    /// [`BarrierError::Timeout`] if another party is missing when the timeout elapses, and the
+    /// errors of [`wait`](Self::wait).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Patience::For(timeout), || ())
     }
@@ -115,7 +118,7 @@ impl Barrier {
     /// for who calls it; the others may give up meanwhile.
     ///
     /// # Errors
-    /// Those of [`wait_timeout`](Self::wait_timeout).
+    /// The errors of [`wait_timeout`](Self::wait_timeout).
     ///
     /// # Panics
     /// Where the action does. That breaks the barrier.
@@ -130,7 +133,8 @@ impl Barrier {
     /// Passes if all others wait already, and lets them pass. Otherwise it has not arrived, and nothing is broken.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`wait`](Self::wait).
+    /// [`BarrierError::WouldBlock`] if another party is missing, and the errors of
+    /// [`wait`](Self::wait).
     pub fn try_wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         let me = self.me()?;
         match self.barrier().arrive_last(me) {

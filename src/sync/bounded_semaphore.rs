@@ -82,7 +82,8 @@ impl BoundedSemaphore {
     /// Takes a permit, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "wait")]
     #[inline]
     pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
@@ -92,7 +93,8 @@ impl BoundedSemaphore {
     /// Takes a permit if one is free.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::WouldBlock`] if no permit is free, and the errors of
+    /// [`acquire`](Self::acquire).
     #[inline]
     pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.take(Patience::None)
@@ -101,7 +103,8 @@ impl BoundedSemaphore {
     /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::Timeout`] if no permit is free until the timeout elapses, and the errors
+    /// of [`acquire`](Self::acquire).
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.take(Patience::For(timeout))
@@ -110,7 +113,8 @@ impl BoundedSemaphore {
     /// Gives back a permit that this process has [forgotten](BoundedSemaphorePermit::forget), whichever.
     ///
     /// # Errors
-    /// `NotHeld` where it has none that is forgotten, `NotAttached`.
+    /// [`SemaphoreError::NotHeld`] if this process has no forgotten permit;
+    /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant.
     #[doc(alias = "post")]
     pub fn release(&self) -> Result<(), SemaphoreError> {
         if self.permits().give_back_forgotten(self.me()?) { Ok(()) } else { Err(SemaphoreError::NotHeld) }

@@ -83,8 +83,11 @@ impl Condvar {
     /// whether the mutex's last holder died meanwhile.
     ///
     /// # Errors
-    /// With any of them, the guard is dropped. `TooMany` where 256 wait already, those included who were killed in the last 100 ms;
-    /// `NotAttached`, `Corrupt`; `NotHeld` in a forked child with its parent's guard.
+    /// The guard is dropped then. [`CondvarError::TooMany`] if 256 waiters wait already, including
+    /// those killed in the last 100 ms; [`CondvarError::NotHeld`] in a forked child with its
+    /// parent's guard; [`CondvarError::NotAttached`] in a forked child that cannot register as a
+    /// participant; [`CondvarError::Corrupt`] if the condition variable is damaged;
+    /// [`CondvarError::Lock`] if the mutex cannot be locked again.
     #[inline]
     pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, CondvarError> {
         Ok(self.wait_within(guard, Patience::Forever)?.0)
@@ -94,7 +97,7 @@ impl Condvar {
     /// takes.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait). That the time was over is none.
+    /// The errors of [`wait`](Self::wait). That the timeout elapsed is none.
     #[inline]
     pub fn wait_timeout<G: WaitGuard>(
         &self,
@@ -110,7 +113,7 @@ impl Condvar {
     /// meanwhile.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     #[doc(alias = "wait_for")]
     pub fn wait_while<G: WaitGuard>(
         &self,
@@ -123,7 +126,7 @@ impl Condvar {
     /// The same, but waits no longer than `timeout` in all. The result tells that the time was over and the condition still true.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     pub fn wait_timeout_while<G: WaitGuard>(
         &self,
         guard: G,

@@ -83,7 +83,7 @@ impl Event {
     /// Waits until the event is set, as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`.
+    /// [`EventError::NotAttached`] in a forked child that cannot register as a participant.
     #[inline]
     pub fn wait(&self) -> Result<(), EventError> {
         self.wait_within(Patience::Forever)
@@ -92,7 +92,7 @@ impl Event {
     /// The same without waiting.
     ///
     /// # Errors
-    /// `WouldBlock` where the event is not set.
+    /// [`EventError::WouldBlock`] if the event is not set.
     #[inline]
     pub fn try_wait(&self) -> Result<(), EventError> {
         self.wait_within(Patience::None)
@@ -101,7 +101,8 @@ impl Event {
     /// Waits until the event is set, no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`wait`](Self::wait).
+    /// [`EventError::Timeout`] if the event is not set until the timeout elapses, and the errors of
+    /// [`wait`](Self::wait).
     #[inline]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), EventError> {
         self.wait_within(Patience::For(timeout))

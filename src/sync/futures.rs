@@ -16,7 +16,8 @@ impl Mutex {
     /// Dropped before it is done, it does not hold the lock.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<MutexGuard<'_>, LockError> {
         later(self, |mutex| mutex.segment(), |mutex, patience| mutex.take(patience)).await
     }
@@ -29,7 +30,7 @@ impl Event {
     /// It also gets through where the event is set and cleared again before the task is polled, if it was polled once before.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     pub async fn wait_async(&self) -> Result<(), EventError> {
         let Some(unset) = self.begin() else { return Ok(()) };
         later(self, |event| event.segment(), |event, patience| event.wait_on(unset, patience)).await
@@ -43,7 +44,7 @@ impl Semaphore {
     /// Dropped before it is done, it has taken none.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire).
+    /// The errors of [`acquire`](Self::acquire).
     pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.acquire_within(patience))
             .await
@@ -57,7 +58,7 @@ impl BoundedSemaphore {
     /// Dropped before it is done, it has taken none.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire).
+    /// The errors of [`acquire`](Self::acquire).
     pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.take(patience)).await
     }

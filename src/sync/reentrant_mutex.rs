@@ -70,7 +70,9 @@ impl ReentrantMutex {
     /// Locks, waiting as long as it takes; at once where this thread holds it already.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`; `TooDeep` where this thread has four billion guards.
+    /// [`LockError::TooDeep`] if this thread has four billion guards; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment
+    /// is damaged.
     #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
@@ -80,7 +82,8 @@ impl ReentrantMutex {
     /// Locks if nobody else holds it.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`lock`](Self::lock).
+    /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
         self.take(Patience::None)
@@ -89,7 +92,8 @@ impl ReentrantMutex {
     /// Locks, waiting no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`lock`](Self::lock).
+    /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ReentrantMutexGuard<'_>, LockError> {
         self.take(Patience::For(timeout))

@@ -77,7 +77,8 @@ impl Semaphore {
     /// Takes a permit, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
@@ -87,7 +88,8 @@ impl Semaphore {
     /// Takes a permit if one is left.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::WouldBlock`] if no permit is free, and the errors of
+    /// [`acquire`](Self::acquire).
     #[inline]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Patience::None)
@@ -96,7 +98,8 @@ impl Semaphore {
     /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::Timeout`] if no permit is free until the timeout elapses, and the errors
+    /// of [`acquire`](Self::acquire).
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Patience::For(timeout))
@@ -148,7 +151,9 @@ impl Semaphore {
     /// Releases permits, which this process need not have acquired, and wakes as many who wait.
     ///
     /// # Errors
-    /// `TooMany` where there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS); `NotAttached`; `Corrupt`. Then none is released.
+    /// None is released then. [`SemaphoreError::TooMany`] if there would be more than
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS); [`SemaphoreError::NotAttached`] in a forked child that
+    /// cannot register as a participant; [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "sem_post")]
     #[inline]
     pub fn release(&self, permits: usize) -> Result<(), SemaphoreError> {

@@ -36,7 +36,10 @@ impl Producer {
     /// Reserves a piece of `len` bytes for a message, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// `TooLarge` beyond [`max_message`](Self::max_message), `Closed`, `Disconnected`, `HandedOver`, `Corrupt`.
+    /// [`PushError::TooLarge`] if `len` exceeds [`max_message`](Self::max_message);
+    /// [`PushError::Closed`] if the queue is closed; [`PushError::Disconnected`] if the consumer is
+    /// gone; [`PushError::HandedOver`] if another process has this producer; [`PushError::Corrupt`]
+    /// if the segment is damaged.
     pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
         self.reserve_within(len, Patience::Forever)
     }
@@ -44,7 +47,7 @@ impl Producer {
     /// Reserves a piece if there is room.
     ///
     /// # Errors
-    /// `Full`, and those of [`reserve`](Self::reserve).
+    /// [`PushError::Full`] if there is no room, and the errors of [`reserve`](Self::reserve).
     pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
         self.reserve_within(len, Patience::None)
     }
@@ -52,7 +55,8 @@ impl Producer {
     /// Reserves a piece, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`reserve`](Self::reserve).
+    /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
+    /// [`reserve`](Self::reserve).
     pub fn reserve_timeout(
         &mut self,
         len: usize,
@@ -80,7 +84,7 @@ impl Producer {
     /// Pushes a message: reserves, copies, commits. Waits for room as long as it takes.
     ///
     /// # Errors
-    /// Those of [`reserve`](Self::reserve).
+    /// The errors of [`reserve`](Self::reserve).
     #[doc(alias = "send")]
     pub fn push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.reserve(message.len()).map(|reserved| reserved.fill(message))
@@ -89,7 +93,7 @@ impl Producer {
     /// Pushes a message if there is room.
     ///
     /// # Errors
-    /// Those of [`try_reserve`](Self::try_reserve).
+    /// The errors of [`try_reserve`](Self::try_reserve).
     pub fn try_push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.try_reserve(message.len()).map(|reserved| reserved.fill(message))
     }
@@ -97,7 +101,7 @@ impl Producer {
     /// Pushes a message, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// Those of [`reserve_timeout`](Self::reserve_timeout).
+    /// The errors of [`reserve_timeout`](Self::reserve_timeout).
     pub fn push_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), PushError<()>> {
         self.reserve_timeout(message.len(), timeout).map(|reserved| reserved.fill(message))
     }

@@ -13,7 +13,7 @@ impl<T: Shareable> Queue<T> {
     /// Dropped before it is done, it has pushed nothing, and the value is dropped with it.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub async fn push_async(&self, value: T) -> Result<(), PushError<T>> {
         let put = later(self, |queue| queue.segment(), |queue, patience| queue.put(&value, patience));
         match put.await {
@@ -43,7 +43,7 @@ impl<T: Shareable> Queue<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub async fn pop_async(&self) -> Result<T, PopError> {
         let value = later(self, |queue| queue.segment(), |queue, patience| queue.take(patience)).await;
         self.taken(value)
@@ -55,7 +55,7 @@ impl<T: Shareable> Queue<T> {
     /// Dropped before it is done, it has taken nothing.
     ///
     /// # Errors
-    /// Those of [`lease`](Self::lease).
+    /// The errors of [`lease`](Self::lease).
     pub async fn lease_async(&self) -> Result<Lease<'_, T>, PopError> {
         later(self, |queue| queue.segment(), |queue, patience| queue.lease_for(patience)).await
     }
