@@ -19,13 +19,13 @@ use bytemuck::AnyBitPattern;
 pub use guard::ArrayGuard;
 use initial::ArrayPlan;
 pub use initial::Journaled;
-use store::{Layout, Store};
+use store::{ArrayLayout, ArrayStore};
 
 use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::raw::wait::Wait;
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, Shareable};
 
 const ELEMENT: &str = "an element of an array";
@@ -58,7 +58,7 @@ const CORRUPT: LockError = LockError::Corrupt { what: ELEMENT };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Array<T: Shareable> {
-    store: Store<T>,
+    store: ArrayStore<T>,
 }
 
 impl<T: Shareable> Array<T> {
@@ -83,17 +83,17 @@ impl<T: Shareable> Array<T> {
     /// [`BoundsError::OutOfBounds`] if there is no such element; [`LockError::Corrupt`] if its
     /// bytes are no `T`, because another process wrote them as another type.
     #[inline]
-    pub fn try_get(&self, index: usize) -> Result<T, ArrayError> {
+    pub fn get_checked(&self, index: usize) -> Result<T, ArrayError> {
         self.check_index(index)?;
-        shareable::read(|bytes| self.store.copy_element_alone(index, bytes)).ok_or(CORRUPT.into())
+        shareable::read(|bytes| self.store.copy_single_element(index, bytes)).ok_or(CORRUPT.into())
     }
 
-    /// All elements, if their bytes are; see [`try_get`](Self::try_get).
+    /// All elements, if their bytes are; see [`get_checked`](Self::get_checked).
     ///
     /// # Errors
     /// [`LockError::Corrupt`] if the bytes of an element are no `T`.
-    pub fn try_to_vec(&self) -> Result<Vec<T>, LockError> {
-        let _hold = self.store.hold_to_read();
+    pub fn to_vec_checked(&self) -> Result<Vec<T>, LockError> {
+        let _raw_guard = self.store.lock_to_read();
         self.store.read_range(0..self.len()).ok_or(CORRUPT)
     }
 
@@ -105,7 +105,7 @@ impl<T: Shareable> Array<T> {
     #[inline]
     pub fn set(&self, index: usize, value: T) -> Result<(), ArrayError> {
         self.check_index(index)?;
-        let _hold = self.store.hold_quietly()?;
+        let _raw_guard = self.store.lock_without_report()?;
         self.store.write_element(index, &value);
         Ok(())
     }
@@ -117,11 +117,11 @@ impl<T: Shareable> Array<T> {
     #[inline]
     pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, ArrayError> {
         self.check_index(index)?;
-        let hold = self.store.hold_quietly()?;
+        let raw_guard = self.store.lock_without_report()?;
         let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes)).ok_or(CORRUPT)?;
         let result = change(&mut element);
         // `change` may have forked, and the child has no lock.
-        if hold.is_ours() {
+        if raw_guard.is_ours() {
             self.store.write_element(index, &element);
         }
         Ok(result)
@@ -136,7 +136,7 @@ impl<T: Shareable> Array<T> {
     pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), ArrayError> {
         let range = self.check_range(range)?;
         check_lengths(&range, values.len())?;
-        let _hold = self.store.hold_quietly()?;
+        let _raw_guard = self.store.lock_without_report()?;
         self.store.publish(range.start, values);
         Ok(())
     }
@@ -151,7 +151,7 @@ impl<T: Shareable> Array<T> {
     /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the lock,
     /// the journal or an element is damaged.
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(0..self.len(), Patience::Forever)
+        self.lock_within(0..self.len(), Wait::Forever)
     }
 
     /// Begins a locked section over a range of elements: only those are copied. The lock is the whole array's.
@@ -160,7 +160,7 @@ impl<T: Shareable> Array<T> {
     /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
     /// the array; [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
     pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, ArrayError> {
-        Ok(self.section(self.check_range(range)?, Patience::Forever)?)
+        Ok(self.lock_within(self.check_range(range)?, Wait::Forever)?)
     }
 
     /// Begins a locked section if nobody is in one.
@@ -169,7 +169,7 @@ impl<T: Shareable> Array<T> {
     /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
     /// [`lock`](Self::lock).
     pub fn try_lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(0..self.len(), Patience::None)
+        self.lock_within(0..self.len(), Wait::NonBlocking)
     }
 
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
@@ -178,7 +178,7 @@ impl<T: Shareable> Array<T> {
     /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
     /// [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(0..self.len(), Patience::For(timeout))
+        self.lock_within(0..self.len(), Wait::Timeout(timeout))
     }
 
     fn check_index(&self, index: usize) -> Result<(), BoundsError> {
@@ -203,15 +203,15 @@ impl<T: Shareable> Array<T> {
         Ok(start..end)
     }
 
-    pub(super) fn section(
+    pub(super) fn lock_within(
         &self,
         range: Range<usize>,
-        patience: Patience,
+        wait: Wait,
     ) -> Result<ArrayGuard<'_, T>, LockError> {
-        let hold = self.store.settled(self.store.lock.lock(patience)?)?;
+        let raw_guard = self.store.undo_pending(self.store.lock.lock(wait)?)?;
         let start = range.start;
-        let copy = self.store.read_range(range).ok_or_else(|| hold.corrupt(ELEMENT))?;
-        Ok(ArrayGuard::new(&self.store, start, copy, hold))
+        let copy = self.store.read_range(range).ok_or_else(|| raw_guard.corrupt(ELEMENT))?;
+        Ok(ArrayGuard::new(&self.store, start, copy, raw_guard))
     }
 }
 
@@ -222,12 +222,12 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     #[inline]
     pub fn get(&self, index: usize) -> Option<T> {
         (index < self.len())
-            .then(|| shareable::read_bits(|bytes| self.store.copy_element_alone(index, bytes)))
+            .then(|| shareable::read_bits(|bytes| self.store.copy_single_element(index, bytes)))
     }
 
     /// All elements, as they are at one time.
     pub fn to_vec(&self) -> Vec<T> {
-        let _hold = self.store.hold_to_read();
+        let _raw_guard = self.store.lock_to_read();
         self.store.read_range(0..self.len()).unwrap_or_default()
     }
 
@@ -242,7 +242,7 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
         let target = bytemuck::cast_slice_mut::<T, u8>(target);
         // SAFETY: initialised bytes are also maybe-initialised ones, and `copy_run` writes only initialised ones.
         let target = unsafe { core::slice::from_raw_parts_mut(target.as_mut_ptr().cast(), target.len()) };
-        let _hold = self.store.hold_to_read();
+        let _raw_guard = self.store.lock_to_read();
         self.store.copy_run(range.start, target);
         Ok(())
     }
@@ -262,19 +262,19 @@ impl<T: Shareable> Object for Array<T> {
     }
 
     fn shape(plan: &ArrayPlan<T>) -> Shape {
-        Layout::shape(plan)
+        ArrayLayout::shape(plan)
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        Layout::new(shape, size_of::<T>())?.length()
+        ArrayLayout::new(shape, size_of::<T>())?.length()
     }
 
     fn build(plan: &ArrayPlan<T>, region: &Region) {
-        Store::build(plan, region);
+        ArrayStore::build(plan, region);
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { store: Store::attach(region)? })
+        Ok(Self { store: ArrayStore::attach(region)? })
     }
 
     fn region(&self) -> &Region {
@@ -282,8 +282,8 @@ impl<T: Shareable> Object for Array<T> {
     }
 }
 
-short_forms!([T: Shareable] Array<T>);
-handle_forms!([T: Shareable] Array<T>);
+single_object!([T: Shareable] Array<T>);
+object_handle!([T: Shareable] Array<T>);
 
 impl<T: Shareable> Clone for Array<T> {
     fn clone(&self) -> Self {

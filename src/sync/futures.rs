@@ -2,7 +2,7 @@
 
 use super::{BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use crate::error::{EventError, LockError, SemaphoreError};
-use crate::reactor::later;
+use crate::reactor::retry_until_ready;
 
 /// For tasks, with the feature `async`.
 impl Mutex {
@@ -19,7 +19,7 @@ impl Mutex {
     /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
     /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<MutexGuard<'_>, LockError> {
-        later(self, |mutex| mutex.segment(), |mutex, patience| mutex.take(patience)).await
+        retry_until_ready(self, |mutex| mutex.segment(), |mutex, wait| mutex.lock_within(wait)).await
     }
 }
 
@@ -33,7 +33,7 @@ impl Event {
     /// The errors of [`wait`](Self::wait).
     pub async fn wait_async(&self) -> Result<(), EventError> {
         let Some(unset) = self.begin() else { return Ok(()) };
-        later(self, |event| event.segment(), |event, patience| event.wait_on(unset, patience)).await
+        retry_until_ready(self, |event| event.segment(), |event, wait| event.wait_on(unset, wait)).await
     }
 }
 
@@ -46,8 +46,12 @@ impl Semaphore {
     /// # Errors
     /// The errors of [`acquire`](Self::acquire).
     pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
-        later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.acquire_within(patience))
-            .await
+        retry_until_ready(
+            self,
+            |semaphore| semaphore.segment(),
+            |semaphore, wait| semaphore.acquire_within(wait),
+        )
+        .await
     }
 }
 
@@ -60,6 +64,11 @@ impl BoundedSemaphore {
     /// # Errors
     /// The errors of [`acquire`](Self::acquire).
     pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
-        later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.take(patience)).await
+        retry_until_ready(
+            self,
+            |semaphore| semaphore.segment(),
+            |semaphore, wait| semaphore.acquire_within(wait),
+        )
+        .await
     }
 }
