@@ -133,7 +133,10 @@ mod sys;
 #[cfg(not(loom))]
 pub use crate::{
     cell::{Array, ArrayGuard, Atomic, AtomicInteger, AtomicPrimitive, Journaled, Value, ValueGuard},
-    error::{DoneError, LockError, PopError, PushError, SegmentError},
+    error::{
+        ArrayError, BarrierError, BoundsError, CodecError, CondvarError, DoneError, EventError, LockError,
+        PopError, PushError, SegmentError, SemaphoreError,
+    },
     layout::fingerprint::Kind,
     segment::builder::SegmentBuilder,
     segment::object::{Initial, Object},

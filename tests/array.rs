@@ -8,7 +8,7 @@ use std::ops::{Bound, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use breezeway::{Array, Initial, Journaled, LockError, SegmentError};
+use breezeway::{Array, ArrayError, BoundsError, Initial, Journaled, LockError, SegmentError};
 use support::scratch::patch;
 use support::{Watchdog, unique};
 
@@ -138,7 +138,7 @@ fn ranges_of_every_form_are_read_and_written() {
 #[test]
 fn what_lies_outside_is_refused() {
     let array = Array::<i32>::new(0..10).unwrap();
-    let outside = |index| LockError::OutOfBounds { index, len: 10 };
+    let outside = |index| ArrayError::Bounds(BoundsError::OutOfBounds { index, len: 10 });
     for index in [10, 11, usize::MAX] {
         assert_eq!(array.get(index), None);
         assert_eq!(array.get_checked(index), Err(outside(index)));
@@ -146,9 +146,13 @@ fn what_lies_outside_is_refused() {
         assert_eq!(array.update(index, |_| ()), Err(outside(index)));
     }
     let refuses = |range: (Bound<usize>, Bound<usize>)| {
-        let is_outside = |error| matches!(error, Some(LockError::OutOfBounds { len: 10, .. }));
-        assert!(is_outside(array.lock_range(range).err()), "{range:?}");
-        assert!(is_outside(array.write(range, &[0; 1]).err()), "{range:?}");
+        let is_outside = |error| matches!(error, Some(BoundsError::OutOfBounds { len: 10, .. }));
+        let bounds = |error| match error {
+            Some(ArrayError::Bounds(error)) => Some(error),
+            _ => None,
+        };
+        assert!(is_outside(bounds(array.lock_range(range).err())), "{range:?}");
+        assert!(is_outside(bounds(array.write(range, &[0; 1]).err())), "{range:?}");
         assert!(is_outside(array.read_into(range, &mut [0; 1]).err()), "{range:?}");
     };
     use Bound::{Excluded, Included, Unbounded};
@@ -166,12 +170,12 @@ fn what_lies_outside_is_refused() {
 #[test]
 fn slices_of_another_length_are_refused() {
     let array = Array::<i32>::new(0..10).unwrap();
-    let mismatch = |range, slice| Err(LockError::LengthMismatch { range, slice });
-    assert_eq!(array.write(2..5, &[1, 2]), mismatch(3, 2));
-    assert_eq!(array.write(.., &[1; 11]), mismatch(10, 11));
-    assert_eq!(array.write(3..3, &[1]), mismatch(0, 1));
-    assert_eq!(array.read_into(2..5, &mut [0; 4]), mismatch(3, 4));
-    assert_eq!(array.read_into(.., &mut []), mismatch(10, 0));
+    let mismatch = |range, slice| BoundsError::LengthMismatch { range, slice };
+    assert_eq!(array.write(2..5, &[1, 2]), Err(mismatch(3, 2).into()));
+    assert_eq!(array.write(.., &[1; 11]), Err(mismatch(10, 11).into()));
+    assert_eq!(array.write(3..3, &[1]), Err(mismatch(0, 1).into()));
+    assert_eq!(array.read_into(2..5, &mut [0; 4]), Err(mismatch(3, 4)));
+    assert_eq!(array.read_into(.., &mut []), Err(mismatch(10, 0)));
     assert_eq!(array.to_vec(), (0..10).collect::<Vec<_>>());
 }
 
@@ -272,12 +276,12 @@ fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
         section.fill(50);
         for array in [&array, &same] {
             assert_eq!(array.lock().err(), Some(LockError::Deadlock));
-            assert_eq!(array.lock_range(5..6).err(), Some(LockError::Deadlock));
+            assert_eq!(array.lock_range(5..6).err(), Some(LockError::Deadlock.into()));
             assert_eq!(array.try_lock().err(), Some(LockError::Deadlock));
             assert_eq!(array.lock_timeout(Duration::from_secs(1)).err(), Some(LockError::Deadlock));
-            assert_eq!(array.set(9, 1), Err(LockError::Deadlock));
-            assert_eq!(array.update(9, |x| *x = 1), Err(LockError::Deadlock));
-            assert_eq!(array.write(8..9, &[1]), Err(LockError::Deadlock));
+            assert_eq!(array.set(9, 1), Err(LockError::Deadlock.into()));
+            assert_eq!(array.update(9, |x| *x = 1), Err(LockError::Deadlock.into()));
+            assert_eq!(array.write(8..9, &[1]), Err(LockError::Deadlock.into()));
             assert_eq!((array.get(1), array.get_checked(1)), (Some(1), Ok(1)));
             assert_eq!(array.to_vec(), (0..10).collect::<Vec<_>>());
             assert_eq!(array.to_vec_checked(), Ok((0..10).collect()));
@@ -287,7 +291,7 @@ fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
         }
         drop(section);
         assert_eq!(array.to_vec(), [0, 50, 50, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(array.update(0, |_| array.set(1, 1)), Ok(Err(LockError::Deadlock)));
+        assert_eq!(array.update(0, |_| array.set(1, 1)), Ok(Err(LockError::Deadlock.into())));
     });
 }
 

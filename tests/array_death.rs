@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use breezeway::{Array, Journaled, LockError, Segment};
+use breezeway::{Array, ArrayError, Journaled, LockError, Segment};
 use bytemuck::{CheckedBitPattern, NoUninit};
 use support::numbered::Numbered;
 use support::process::{kill_running, thread_id, until_parked};
@@ -75,7 +75,10 @@ fn a_killed_section_changes_nothing(array: &Array<u64>, name: &str) {
         let section = match round {
             0 => array.lock(),
             1 => array.try_lock(),
-            2 => array.lock_range(..),
+            2 => array.lock_range(..).map_err(|error| match error {
+                ArrayError::Lock(error) => error,
+                other => panic!("{other}"),
+            }),
             _ => array.lock_timeout(Duration::from_secs(60)),
         };
         let section = section.unwrap();

@@ -6,7 +6,7 @@ mod support;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use breezeway::{Array, Initial, Journaled, LockError, Segment, Shareable};
+use breezeway::{Array, BoundsError, Initial, Journaled, LockError, Segment, Shareable};
 use bytemuck::{CheckedBitPattern, NoUninit, Pod, Zeroable};
 use support::{Role, Watchdog, role, unique};
 
@@ -203,7 +203,7 @@ fn empty<T: Shareable + bytemuck::AnyBitPattern + PartialEq + Debug>(some: T) {
         assert_eq!(array.to_vec_checked(), Ok(vec![]));
         array.read_into(.., &mut []).unwrap();
         array.write(.., &[]).unwrap();
-        assert_eq!(array.set(0, some), Err(LockError::OutOfBounds { index: 0, len: 0 }));
+        assert_eq!(array.set(0, some), Err(BoundsError::OutOfBounds { index: 0, len: 0 }.into()));
         let mut section = array.lock().unwrap();
         section.reverse();
         assert_eq!(section.len(), 0);
@@ -227,10 +227,10 @@ fn damaged<T: Shareable + PartialEq + Debug, B: Shareable>(good: T, fine: B, bad
     let array = segment.tagged(1).get::<Array<T>>("array").unwrap();
     let corrupt = LockError::Corrupt { what: "an element of an array" };
     assert_eq!(array.get_checked(0), Ok(good));
-    assert_eq!(array.get_checked(1), Err(corrupt));
+    assert_eq!(array.get_checked(1), Err(corrupt.into()));
     assert_eq!(array.to_vec_checked(), Err(corrupt));
     assert_eq!(array.lock().err(), Some(corrupt));
-    assert_eq!(array.update(1, |_| ()), Err(corrupt));
+    assert_eq!(array.update(1, |_| ()), Err(corrupt.into()));
     assert!(bytes.try_lock().is_ok(), "an error left the lock locked");
     assert_eq!(*array.lock_range(2..).unwrap(), [good]);
     array.set(1, good).unwrap();

@@ -19,7 +19,7 @@ mod victim;
 use std::error::Error;
 use std::fmt::Debug;
 
-use breezeway::{LockError, SegmentError};
+use breezeway::{ArrayError, SegmentError};
 
 /// The error, which says something and whose source is there where one is due.
 #[track_caller]
@@ -36,10 +36,10 @@ fn refused<T: Debug>(result: Result<T, SegmentError>) -> SegmentError {
     error
 }
 
-/// The same for locks.
+/// The error of a lock or an array, which says something and has no source.
 #[track_caller]
-fn refused_lock<T>(result: Result<T, LockError>) -> LockError {
-    let Err(error) = result else { panic!("this must be refused") };
+fn refused_lock<T, E: Into<ArrayError>>(result: Result<T, E>) -> ArrayError {
+    let Err(error) = result.map_err(Into::into) else { panic!("this must be refused") };
     assert!(!error.to_string().is_empty() && error.source().is_none());
     error
 }

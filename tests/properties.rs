@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use breezeway::{Array, Initial, Journaled, LockError, Shareable, Value};
+use breezeway::{Array, ArrayError, BoundsError, Initial, Journaled, Shareable, Value};
 use bytemuck::AnyBitPattern;
 use proptest::prelude::*;
 use support::unique;
@@ -252,7 +252,7 @@ fn array_agrees_from<T: Numbered>(
                     }
                     part => assert_eq!(
                         array.write(range.clone(), &new).err(),
-                        Some(refusal(range, part.is_some(), &new, creator.len()))
+                        Some(refusal(range, part.is_some(), &new, creator.len()).into())
                     ),
                 }
             }
@@ -270,7 +270,8 @@ fn array_agrees_from<T: Numbered>(
                 let whole = 0..model.len();
                 let part = range.clone().unwrap_or(whole);
                 let Some(mut copy) = model.get(part.clone()).map(<[T]>::to_vec) else {
-                    assert!(matches!(array.lock_range(part).err(), Some(LockError::OutOfBounds { .. })));
+                    let error = array.lock_range(part).err();
+                    assert!(matches!(error, Some(ArrayError::Bounds(BoundsError::OutOfBounds { .. }))));
                     continue;
                 };
                 let panicked = survives(|| {
@@ -309,16 +310,16 @@ fn array_agrees_from<T: Numbered>(
     }
 }
 
-fn outside<T>(index: usize, model: &[T]) -> LockError {
-    LockError::OutOfBounds { index, len: model.len() }
+fn outside<T>(index: usize, model: &[T]) -> ArrayError {
+    BoundsError::OutOfBounds { index, len: model.len() }.into()
 }
 
 /// Why a range and a slice do not go with each other.
-fn refusal<T>(range: &Range<usize>, is_inside: bool, slice: &[T], len: usize) -> LockError {
+fn refusal<T>(range: &Range<usize>, is_inside: bool, slice: &[T], len: usize) -> BoundsError {
     if is_inside {
-        LockError::LengthMismatch { range: range.len(), slice: slice.len() }
+        BoundsError::LengthMismatch { range: range.len(), slice: slice.len() }
     } else {
-        LockError::OutOfBounds { index: range.start.max(range.end), len }
+        BoundsError::OutOfBounds { index: range.start.max(range.end), len }
     }
 }
 

@@ -81,10 +81,10 @@ fn a_queue_holds_exactly_its_capacity() {
         let queue = Queue::<u16>::new(capacity).unwrap();
         for round in 0..3 {
             (0..capacity).for_each(|n| queue.try_push(n as u16).unwrap());
-            assert!(matches!(queue.try_push(7), Err(PushError::Full(7))));
+            assert_eq!(queue.try_push(7), Err(PushError::Full(7)));
             assert_eq!((queue.try_pop().unwrap(), queue.len()), (0, capacity - 1), "round {round}");
             queue.try_push(capacity as u16).unwrap();
-            assert!(matches!(queue.try_push(8), Err(PushError::Full(8))));
+            assert_eq!(queue.try_push(8), Err(PushError::Full(8)));
             (1..=capacity).for_each(|n| assert_eq!(queue.try_pop().unwrap(), n as u16));
             assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
         }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::{Event, Mutex, RawSyncMutex};
-use breezeway::{Atomic, LockError, Segment};
+use breezeway::{Atomic, EventError, LockError, Segment};
 use memmap2::MmapRaw;
 use raw_sync::Timeout;
 use raw_sync::events::{EventImpl, EventState};
@@ -241,5 +241,5 @@ fn their_code_waits_for_our_event() {
     event.set(EventState::Clear).unwrap();
     assert!(!ours.is_set());
     let error = event.wait(Timeout::Val(Duration::from_millis(20))).unwrap_err();
-    assert_eq!(error.downcast_ref::<LockError>(), Some(&LockError::Timeout));
+    assert_eq!(error.downcast_ref(), Some(&EventError::Timeout));
 }

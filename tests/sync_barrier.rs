@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use breezeway::sync::{Barrier, BarrierWaitResult, Mutex};
-use breezeway::{LockError, Segment, SegmentError};
+use breezeway::{BarrierError, Segment, SegmentError};
 use support::scratch::{Name, Scratch};
 use support::waiting::asleep;
 use support::{Watchdog, unique};
@@ -142,7 +142,7 @@ fn an_action_that_panics_breaks_it() {
     let other = asleep(move || clone.wait());
     let panic = catch_unwind(AssertUnwindSafe(|| barrier.wait_with(|| panic!("this is meant to happen"))));
     assert!(panic.is_err());
-    assert_eq!(other.wake(), Err(LockError::Broken));
+    assert_eq!(other.wake(), Err(BarrierError::Broken));
     assert!(barrier.is_broken());
     barrier.reset();
     pass_together(&barrier);
@@ -161,13 +161,13 @@ fn an_abort_breaks_it_until_it_is_reset() {
     let others = clones.map(|clone| asleep(move || clone.wait()));
     assert_eq!(barrier.waiting(), 2);
     barrier.abort();
-    others.into_iter().for_each(|other| assert_eq!(other.wake(), Err(LockError::Broken)));
+    others.into_iter().for_each(|other| assert_eq!(other.wake(), Err(BarrierError::Broken)));
     for _ in 0..2 {
         assert!(barrier.is_broken());
         assert_eq!(barrier.waiting(), 0);
-        assert_eq!(barrier.wait(), Err(LockError::Broken));
-        assert_eq!(barrier.try_wait(), Err(LockError::Broken));
-        assert_eq!(barrier.wait_timeout(Duration::from_secs(1)), Err(LockError::Broken));
+        assert_eq!(barrier.wait(), Err(BarrierError::Broken));
+        assert_eq!(barrier.try_wait(), Err(BarrierError::Broken));
+        assert_eq!(barrier.wait_timeout(Duration::from_secs(1)), Err(BarrierError::Broken));
         barrier.abort();
     }
     barrier.reset();
@@ -189,7 +189,7 @@ fn a_reset_breaks_it_for_who_waits_and_for_nobody_else() {
         barrier.reset();
         // Who comes behind the reset has nothing to do with it, though the others may not have woken up.
         pass_together(&barrier);
-        others.into_iter().for_each(|other| assert_eq!(other.wake(), Err(LockError::Broken)));
+        others.into_iter().for_each(|other| assert_eq!(other.wake(), Err(BarrierError::Broken)));
     }
 }
 
@@ -212,7 +212,7 @@ fn abort_and_reset_among_all() {
         (first, barrier.wait())
     });
     let firsts = results.iter().filter_map(|(first, _)| *first);
-    assert!(firsts.eq([Err(LockError::Broken); PARTIES - 1]));
+    assert!(firsts.eq([Err(BarrierError::Broken); PARTIES - 1]));
     assert_one_of_each(results.into_iter().map(|(_, again)| again.unwrap()).collect());
 }
 
@@ -224,9 +224,9 @@ fn one_whose_time_is_up_breaks_it_for_all() {
         let clones = [barrier.clone(), barrier.clone()];
         let others = clones.map(|clone| asleep(move || clone.wait()));
         let (timeout, begin) = (Duration::from_millis(millis), Instant::now());
-        assert_eq!(barrier.wait_timeout(timeout), Err(LockError::Timeout));
+        assert_eq!(barrier.wait_timeout(timeout), Err(BarrierError::Timeout));
         assert!(begin.elapsed() >= timeout);
-        others.into_iter().for_each(|other| assert_eq!(other.wake(), Err(LockError::Broken)));
+        others.into_iter().for_each(|other| assert_eq!(other.wake(), Err(BarrierError::Broken)));
         assert!(barrier.is_broken());
         barrier.reset();
     }
@@ -238,7 +238,7 @@ fn who_will_not_wait_passes_only_as_the_last() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(2).unwrap();
     for _ in 0..5 {
-        assert_eq!(barrier.try_wait(), Err(LockError::WouldBlock));
+        assert_eq!(barrier.try_wait(), Err(BarrierError::WouldBlock));
         assert_eq!((barrier.waiting(), barrier.is_broken()), (0, false));
     }
     let clone = barrier.clone();
@@ -259,8 +259,8 @@ fn one_too_many_waits_for_the_next_time() {
     let mut late = None;
     barrier
         .wait_with(|| {
-            assert_eq!(clone.try_wait(), Err(LockError::WouldBlock));
-            assert_eq!(clone.wait_timeout(Duration::from_millis(5)), Err(LockError::Timeout));
+            assert_eq!(clone.try_wait(), Err(BarrierError::WouldBlock));
+            assert_eq!(clone.wait_timeout(Duration::from_millis(5)), Err(BarrierError::Timeout));
             assert!(!clone.is_broken());
             let clone = clone.clone();
             late = Some(asleep(move || clone.wait()));
@@ -272,9 +272,9 @@ fn one_too_many_waits_for_the_next_time() {
 #[test]
 fn what_is_done_in_the_action_may_spoil_it() {
     let barrier = Barrier::new(1).unwrap();
-    assert_eq!(barrier.wait_with(|| barrier.abort()), Err(LockError::Broken));
+    assert_eq!(barrier.wait_with(|| barrier.abort()), Err(BarrierError::Broken));
     barrier.reset();
-    assert_eq!(barrier.wait_with(|| barrier.reset()), Err(LockError::Broken));
+    assert_eq!(barrier.wait_with(|| barrier.reset()), Err(BarrierError::Broken));
     assert!(barrier.wait().is_ok());
 }
 
@@ -306,7 +306,7 @@ fn evil_words() {
         assert!(waited.is_err() || waited.is_ok_and(|result| result.index() < 3));
         drop(Segment::open_file(&path).unwrap().get::<Barrier>("it").unwrap());
         barrier.abort();
-        assert_eq!(barrier.wait(), Err(LockError::Broken));
+        assert_eq!(barrier.wait(), Err(BarrierError::Broken));
         barrier.reset();
         assert!(!barrier.is_broken());
     }
@@ -363,6 +363,6 @@ fn the_last_generation_is_followed_by_the_first() {
         let clone = barrier.clone();
         let waiter = asleep(move || clone.wait());
         barrier.reset();
-        assert_eq!(waiter.wake(), Err(LockError::Broken));
+        assert_eq!(waiter.wake(), Err(BarrierError::Broken));
     }
 }

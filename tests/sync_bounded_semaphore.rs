@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::{BoundedSemaphore, Semaphore};
-use breezeway::{Atomic, LockError, Segment, SegmentError};
+use breezeway::{Atomic, Segment, SegmentError, SemaphoreError};
 use support::fork::fork;
 use support::process::{thread_id, until};
 use support::waiting::asleep;
@@ -45,7 +45,7 @@ fn hold(semaphore: &BoundedSemaphore, kept: usize, forgotten: usize) {
     }
     drop(permits);
     (0..forgotten).for_each(|_| semaphore.release().unwrap());
-    assert_eq!(semaphore.release(), Err(LockError::NotHeld));
+    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld));
     say("released");
     listen();
 }
@@ -76,7 +76,7 @@ fn crowd(segment: &Segment, rounds: u32) {
             }
             _ => loop {
                 match semaphore.try_acquire() {
-                    Err(LockError::WouldBlock) => std::thread::yield_now(),
+                    Err(SemaphoreError::WouldBlock) => std::thread::yield_now(),
                     other => break Some(other.unwrap()),
                 }
             },
@@ -104,7 +104,7 @@ fn fork_with_permits(semaphore: &BoundedSemaphore) {
             permit.forget();
         }
         assert_eq!(semaphore.available(), 2, "the copies release nothing");
-        assert_eq!(semaphore.release(), Err(LockError::NotHeld), "the parent forgot it, not the child");
+        assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "the parent forgot it, not the child");
         let own = semaphore.acquire().unwrap();
         assert_eq!(semaphore.available(), 1);
         drop(own);
@@ -115,7 +115,11 @@ fn fork_with_permits(semaphore: &BoundedSemaphore) {
     })
     .join();
     semaphore.release().unwrap();
-    assert_eq!(semaphore.release(), Err(LockError::NotHeld), "its child has not forgotten a permit of its");
+    assert_eq!(
+        semaphore.release(),
+        Err(SemaphoreError::NotHeld),
+        "its child has not forgotten a permit of its"
+    );
     drop(permits);
     until(|| {
         semaphore.segment().reap().unwrap();
@@ -167,7 +171,7 @@ fn there_is_at_least_one_and_no_more_than_there_may_be() {
     }
     let all = BoundedSemaphore::new(MOST).unwrap();
     let mut permits: Vec<_> = (0..MOST).map(|_| all.try_acquire().unwrap()).collect();
-    assert_eq!((all.available(), all.try_acquire().err()), (0, Some(LockError::WouldBlock)));
+    assert_eq!((all.available(), all.try_acquire().err()), (0, Some(SemaphoreError::WouldBlock)));
     // Wherever the free one is, it is found.
     for at in [0, 1, MOST / 2, MOST - 1] {
         drop(permits.swap_remove(at));
@@ -178,7 +182,7 @@ fn there_is_at_least_one_and_no_more_than_there_may_be() {
     assert_eq!(all.available(), MOST);
     let one = BoundedSemaphore::new(1).unwrap();
     let permit = one.acquire().unwrap();
-    assert_eq!(one.try_acquire().err(), Some(LockError::WouldBlock));
+    assert_eq!(one.try_acquire().err(), Some(SemaphoreError::WouldBlock));
     drop(permit);
     assert_eq!(one.available(), 1);
 }
@@ -188,15 +192,15 @@ fn nothing_is_released_that_one_does_not_have() {
     let _watchdog = Watchdog::start(20);
     let name = unique("bounded-over");
     let semaphore = BoundedSemaphore::create(&name, 3).unwrap();
-    assert_eq!(semaphore.release(), Err(LockError::NotHeld), "nobody has any");
+    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "nobody has any");
     let permit = semaphore.acquire().unwrap();
-    assert_eq!(semaphore.release(), Err(LockError::NotHeld), "that one is its holder's to drop");
+    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "that one is its holder's to drop");
     semaphore.acquire().unwrap().forget();
     let mut other = Role::spawn("in_a_child", &["hold", &name, "0", "1"]);
     assert_eq!(other.hear(), "holding");
     assert_eq!(semaphore.available(), 0);
     semaphore.release().unwrap();
-    assert_eq!(semaphore.release(), Err(LockError::NotHeld), "what is left is another's");
+    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "what is left is another's");
     // It does so itself, and once.
     other.tell("release");
     assert_eq!(other.hear(), "released");
@@ -207,10 +211,10 @@ fn nothing_is_released_that_one_does_not_have() {
     semaphore.acquire().unwrap().forget();
     let clone = semaphore.clone();
     std::thread::scope(|scope| scope.spawn(move || clone.release().unwrap()).join().unwrap());
-    assert_eq!((semaphore.available(), semaphore.release()), (3, Err(LockError::NotHeld)));
+    assert_eq!((semaphore.available(), semaphore.release()), (3, Err(SemaphoreError::NotHeld)));
     // A permit that is lost without a word is none that anybody can name.
     std::mem::forget(semaphore.acquire().unwrap());
-    assert_eq!((semaphore.available(), semaphore.release()), (2, Err(LockError::NotHeld)));
+    assert_eq!((semaphore.available(), semaphore.release()), (2, Err(SemaphoreError::NotHeld)));
 }
 
 #[test]
@@ -231,7 +235,7 @@ fn a_permit_is_waited_for_no_shorter_than_asked() {
     for millis in [0, 1, 7, 99, 100, 101, 250] {
         let begin = Instant::now();
         let timeout = Duration::from_millis(millis);
-        assert_eq!(semaphore.acquire_timeout(timeout).err(), Some(LockError::Timeout));
+        assert_eq!(semaphore.acquire_timeout(timeout).err(), Some(SemaphoreError::Timeout));
         assert!(begin.elapsed() >= timeout);
     }
 }
@@ -259,7 +263,7 @@ fn each_permit_that_comes_back_wakes_a_sleeper() {
     sleepers.into_iter().for_each(|sleeper| sleeper.wake());
     assert_eq!(semaphore.available(), 0);
     (0..4).for_each(|_| semaphore.release().unwrap());
-    assert_eq!((semaphore.available(), semaphore.release()), (4, Err(LockError::NotHeld)));
+    assert_eq!((semaphore.available(), semaphore.release()), (4, Err(SemaphoreError::NotHeld)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::{Condvar, Mutex, ReentrantMutex, WaitGuard};
-use breezeway::{Atomic, LockError, Segment};
+use breezeway::{Atomic, CondvarError, LockError, Segment};
 use support::process::until;
 use support::scratch::peek;
 use support::{Role, Watchdog, fork, listen, role, say, unique};
@@ -337,7 +337,7 @@ fn no_more_wait_than_there_are_slots() {
         }
         scene.until_waiting(SLOTS as u32);
         let one_more = scene.condvar.wait(scene.mutex.lock().unwrap());
-        assert_eq!(one_more.err(), Some(LockError::TooMany { limit: SLOTS }));
+        assert_eq!(one_more.err(), Some(CondvarError::TooMany { limit: SLOTS }));
         assert!(scene.mutex.try_lock().is_ok(), "its guard is gone");
         scene.ready.store(1, Relaxed);
         assert_eq!(scene.condvar.notify_n(SLOTS - 1), SLOTS - 1);
@@ -387,7 +387,7 @@ fn a_copy() {
     let mut guard = Some(scene.mutex.lock().unwrap());
     fork::fork(|| {
         let waited = scene.condvar.wait_timeout(guard.take().unwrap(), Duration::from_millis(1));
-        assert_eq!(waited.err(), Some(LockError::NotHeld));
+        assert_eq!(waited.err(), Some(CondvarError::NotHeld));
         assert_eq!(scene.mutex.try_lock().err(), Some(LockError::WouldBlock));
     })
     .join();

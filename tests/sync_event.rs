@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::Event;
-use breezeway::{Atomic, LockError, Segment, SegmentError, Value};
+use breezeway::{Atomic, EventError, Segment, SegmentError, Value};
 use support::fork::fork;
 use support::process::{kill_running, resume, stop, thread_id, until_parked};
 use support::scratch::patch;
@@ -55,9 +55,9 @@ fn fork_where_no_place_is() {
     let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let event = segment.add::<Event>("it", ()).unwrap();
     fork(|| {
-        assert_eq!(event.wait(), Err(LockError::NotAttached));
-        assert_eq!(event.wait_timeout(Duration::MAX), Err(LockError::NotAttached));
-        assert_eq!(event.try_wait(), Err(LockError::WouldBlock));
+        assert_eq!(event.wait(), Err(EventError::NotAttached));
+        assert_eq!(event.wait_timeout(Duration::MAX), Err(EventError::NotAttached));
+        assert_eq!(event.try_wait(), Err(EventError::WouldBlock));
         assert!(event.set());
         assert_eq!((event.wait(), event.is_set()), (Ok(()), true));
     })
@@ -103,8 +103,8 @@ fn it_is_set_and_cleared() {
     let event = Event::new().unwrap();
     let clone = event.clone();
     for _ in 0..3 {
-        assert_eq!(event.try_wait(), Err(LockError::WouldBlock));
-        assert_eq!(event.wait_timeout(Duration::from_millis(2)), Err(LockError::Timeout));
+        assert_eq!(event.try_wait(), Err(EventError::WouldBlock));
+        assert_eq!(event.wait_timeout(Duration::from_millis(2)), Err(EventError::Timeout));
         assert!(!event.clear());
         assert!(event.set() && !clone.set());
         assert!(event.is_set() && clone.is_set());
@@ -125,7 +125,7 @@ fn it_is_waited_for_no_shorter_than_asked() {
     let event = Event::new().unwrap();
     for millis in [0, 1, 7, 99, 100, 101, 250] {
         let begin = Instant::now();
-        assert_eq!(event.wait_timeout(Duration::from_millis(millis)), Err(LockError::Timeout));
+        assert_eq!(event.wait_timeout(Duration::from_millis(millis)), Err(EventError::Timeout));
         assert!(begin.elapsed() >= Duration::from_millis(millis));
     }
 }
@@ -255,7 +255,7 @@ fn any_words_there_do_no_harm() {
             patch(&path, at, &word.to_ne_bytes());
             patch(&path, at + 8, &sleepers.to_ne_bytes());
             let event = Event::open(&name).unwrap();
-            let expected = if word % 2 == 1 { Ok(()) } else { Err(LockError::Timeout) };
+            let expected = if word % 2 == 1 { Ok(()) } else { Err(EventError::Timeout) };
             assert_eq!(event.wait_timeout(Duration::from_millis(1)), expected);
             assert_eq!(event.is_set(), word % 2 == 1);
             event.set();

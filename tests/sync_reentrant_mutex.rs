@@ -227,7 +227,7 @@ fn any_number_of_levels_is_survived() {
         let second = mutex.lock().unwrap();
         damage();
         match mutex.lock() {
-            Err(LockError::TooMany { limit }) => assert_eq!((limit, levels > 0), (u32::MAX as usize, true)),
+            Err(LockError::TooDeep { limit }) => assert_eq!((limit, levels > 0), (u32::MAX as usize, true)),
             other => assert!(other.is_ok() && levels == 0),
         }
         patch(&mutex.segment().path().unwrap(), at, &1_u64.to_ne_bytes());

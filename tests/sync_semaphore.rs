@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::Semaphore;
-use breezeway::{Atomic, LockError, Segment, SegmentError, Value};
+use breezeway::{Atomic, Segment, SegmentError, SemaphoreError, Value};
 use support::fork::fork;
 use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
 use support::scratch::patch;
@@ -61,7 +61,7 @@ fn crowd(segment: &Segment, rounds: u32) {
             1 => semaphore.acquire_timeout(Duration::MAX).unwrap(),
             _ => loop {
                 match semaphore.try_acquire() {
-                    Err(LockError::WouldBlock) => std::thread::yield_now(),
+                    Err(SemaphoreError::WouldBlock) => std::thread::yield_now(),
                     other => break other.unwrap(),
                 }
             },
@@ -109,7 +109,7 @@ fn fork_where_no_place_is() {
     let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let semaphore = segment.add::<Semaphore>("it", 1).unwrap();
     fork(|| {
-        let refused = Some(LockError::NotAttached);
+        let refused = Some(SemaphoreError::NotAttached);
         assert_eq!(semaphore.acquire().err(), refused);
         assert_eq!(semaphore.try_acquire().err(), refused);
         assert_eq!(semaphore.acquire_timeout(Duration::MAX).err(), refused);
@@ -142,8 +142,8 @@ fn permits_are_taken_released_forgotten_and_made() {
     let _watchdog = Watchdog::start(20);
     let semaphore = Semaphore::new(2).unwrap();
     let permits = [semaphore.acquire().unwrap(), semaphore.try_acquire().unwrap()];
-    assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock));
-    assert_eq!(semaphore.acquire_timeout(Duration::from_millis(3)).err(), Some(LockError::Timeout));
+    assert_eq!(semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock));
+    assert_eq!(semaphore.acquire_timeout(Duration::from_millis(3)).err(), Some(SemaphoreError::Timeout));
     drop(permits);
     assert_eq!(semaphore.available(), 2);
     semaphore.acquire().unwrap().forget();
@@ -171,7 +171,7 @@ fn there_are_never_more_than_there_may_be() {
     refusal(Semaphore::create(&name, usize::MAX));
     refusal(Semaphore::open_or_create(&name, usize::MAX));
     refusal(Segment::new(1 << 16).unwrap().add("it", MOST + 1));
-    let too_many = Err(LockError::TooMany { limit: MOST });
+    let too_many = Err(SemaphoreError::TooMany { limit: MOST });
     let semaphore = Semaphore::new(MOST).unwrap();
     assert_eq!(semaphore.release(1), too_many);
     let permit = semaphore.acquire().unwrap();
@@ -190,7 +190,7 @@ fn a_permit_is_waited_for_no_shorter_than_asked() {
     for millis in [0, 1, 7, 99, 100, 101, 250] {
         let begin = Instant::now();
         let timeout = Duration::from_millis(millis);
-        assert_eq!(semaphore.acquire_timeout(timeout).err(), Some(LockError::Timeout));
+        assert_eq!(semaphore.acquire_timeout(timeout).err(), Some(SemaphoreError::Timeout));
         assert!(begin.elapsed() >= timeout);
     }
 }
@@ -256,7 +256,7 @@ fn a_killed_holders_permit_is_any_others_to_release() {
     until_parked(&waiter.hear());
     holder.kill();
     semaphore.segment().reap().unwrap();
-    assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock));
+    assert_eq!(semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock));
     semaphore.release(1).unwrap();
     assert_eq!(waiter.hear(), "acquired");
     waiter.tell("go on");
@@ -342,7 +342,7 @@ fn any_words_there_make_errors_at_worst() {
     let semaphore = Semaphore::create(&name, 1).unwrap();
     let path = semaphore.segment().path().unwrap();
     let at = semaphore.segment().objects().unwrap()[0].offset;
-    let corrupt = Some(LockError::Corrupt { what: "the count of a semaphore" });
+    let corrupt = Some(SemaphoreError::Corrupt { what: "the count of a semaphore" });
     let soon = Duration::from_millis(2);
     for sleepers in [0_u32, 1, 2, 3, u32::MAX - 1, u32::MAX] {
         patch(&path, at + 8, &sleepers.to_ne_bytes());
@@ -356,7 +356,7 @@ fn any_words_there_make_errors_at_worst() {
             assert_eq!(Semaphore::open(&name).unwrap().release(0).err(), corrupt);
         }
         patch(&path, at, &0_u64.to_ne_bytes());
-        assert_eq!(semaphore.acquire_timeout(soon).err(), Some(LockError::Timeout));
+        assert_eq!(semaphore.acquire_timeout(soon).err(), Some(SemaphoreError::Timeout));
         semaphore.release(1).unwrap();
         drop(semaphore.acquire().unwrap());
     }

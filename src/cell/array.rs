@@ -21,12 +21,15 @@ use initial::ArrayPlan;
 pub use initial::Journaled;
 use store::{ArrayLayout, ArrayStore};
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::wait::Wait;
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, Shareable};
+
+const ELEMENT: &str = "an element of an array";
+const CORRUPT: LockError = LockError::Corrupt { what: ELEMENT };
 
 /// A fixed number of elements that processes share.
 ///
@@ -77,29 +80,30 @@ impl<T: Shareable> Array<T> {
     /// Element `index`, if its bytes are one: for types of which not every bit pattern is (`bool`, `char`, enums).
     ///
     /// # Errors
-    /// `OutOfBounds`; `Corrupt` where a process that does not keep to the type wrote the bytes.
+    /// [`BoundsError::OutOfBounds`] if there is no such element; [`LockError::Corrupt`] if its
+    /// bytes are no `T`, because another process wrote them as another type.
     #[inline]
-    pub fn get_checked(&self, index: usize) -> Result<T, LockError> {
+    pub fn get_checked(&self, index: usize) -> Result<T, ArrayError> {
         self.check_index(index)?;
-        shareable::read(|bytes| self.store.copy_single_element(index, bytes))
-            .ok_or(LockError::Corrupt { what: "an element of an array" })
+        shareable::read(|bytes| self.store.copy_single_element(index, bytes)).ok_or(CORRUPT.into())
     }
 
     /// All elements, if their bytes are; see [`get_checked`](Self::get_checked).
     ///
     /// # Errors
-    /// `Corrupt`.
+    /// [`LockError::Corrupt`] if the bytes of an element are no `T`.
     pub fn to_vec_checked(&self) -> Result<Vec<T>, LockError> {
         let _raw_guard = self.store.lock_to_read();
-        self.store.read_range(0..self.len()).ok_or(LockError::Corrupt { what: "an element of an array" })
+        self.store.read_range(0..self.len()).ok_or(CORRUPT)
     }
 
     /// Replaces element `index`.
     ///
     /// # Errors
-    /// `OutOfBounds`; `Deadlock` where this thread holds the lock already, `NotAttached`, `Corrupt`.
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if there is no such element;
+    /// [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
     #[inline]
-    pub fn set(&self, index: usize, value: T) -> Result<(), LockError> {
+    pub fn set(&self, index: usize, value: T) -> Result<(), ArrayError> {
         self.check_index(index)?;
         let _raw_guard = self.store.lock_without_report()?;
         self.store.write_element(index, &value);
@@ -109,13 +113,12 @@ impl<T: Shareable> Array<T> {
     /// Changes element `index` under the lock and returns what `change` returns. If it panics, nothing has changed.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     #[inline]
-    pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
+    pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, ArrayError> {
         self.check_index(index)?;
         let raw_guard = self.store.lock_without_report()?;
-        let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes))
-            .ok_or(LockError::Corrupt { what: "an element of an array" })?;
+        let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes)).ok_or(CORRUPT)?;
         let result = change(&mut element);
         // `change` may have forked, and the child has no lock.
         if raw_guard.is_ours() {
@@ -127,8 +130,10 @@ impl<T: Shareable> Array<T> {
     /// Replaces a range of elements under one lock. Killed meanwhile, each is old or new; in a journaled array, all are.
     ///
     /// # Errors
-    /// `OutOfBounds`, `LengthMismatch` where `values` has another length than the range, and those of [`set`](Self::set).
-    pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), LockError> {
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
+    /// the array, or with [`BoundsError::LengthMismatch`] if `values` has another length than the
+    /// range; [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
+    pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), ArrayError> {
         let range = self.check_range(range)?;
         check_lengths(&range, values.len())?;
         let _raw_guard = self.store.lock_without_report()?;
@@ -142,7 +147,9 @@ impl<T: Shareable> Array<T> {
     /// for some.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the lock,
+    /// the journal or an element is damaged.
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         self.lock_within(0..self.len(), Wait::Forever)
     }
@@ -150,15 +157,17 @@ impl<T: Shareable> Array<T> {
     /// Begins a locked section over a range of elements: only those are copied. The lock is the whole array's.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
-    pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.lock_within(self.check_range(range)?, Wait::Forever)
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
+    /// the array; [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
+    pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, ArrayError> {
+        Ok(self.lock_within(self.check_range(range)?, Wait::Forever)?)
     }
 
     /// Begins a locked section if nobody is in one.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`set`](Self::set).
+    /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
+    /// [`lock`](Self::lock).
     pub fn try_lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         self.lock_within(0..self.len(), Wait::NonBlocking)
     }
@@ -166,17 +175,18 @@ impl<T: Shareable> Array<T> {
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`set`](Self::set).
+    /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
+    /// [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ArrayGuard<'_, T>, LockError> {
         self.lock_within(0..self.len(), Wait::Timeout(timeout))
     }
 
-    fn check_index(&self, index: usize) -> Result<(), LockError> {
-        if index < self.len() { Ok(()) } else { Err(LockError::OutOfBounds { index, len: self.len() }) }
+    fn check_index(&self, index: usize) -> Result<(), BoundsError> {
+        if index < self.len() { Ok(()) } else { Err(BoundsError::OutOfBounds { index, len: self.len() }) }
     }
 
     /// The range as indices, found to lie inside.
-    fn check_range(&self, range: impl RangeBounds<usize>) -> Result<Range<usize>, LockError> {
+    fn check_range(&self, range: impl RangeBounds<usize>) -> Result<Range<usize>, BoundsError> {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
             Bound::Excluded(&before) => before.saturating_add(1),
@@ -188,7 +198,7 @@ impl<T: Shareable> Array<T> {
             Bound::Unbounded => self.len(),
         };
         if end > self.len() || start > end {
-            return Err(LockError::OutOfBounds { index: end.max(start), len: self.len() });
+            return Err(BoundsError::OutOfBounds { index: end.max(start), len: self.len() });
         }
         Ok(start..end)
     }
@@ -200,7 +210,7 @@ impl<T: Shareable> Array<T> {
     ) -> Result<ArrayGuard<'_, T>, LockError> {
         let raw_guard = self.store.undo_pending(self.store.lock.lock(wait)?)?;
         let start = range.start;
-        let copy = self.store.read_range(range).ok_or_else(|| raw_guard.corrupt("an element of an array"))?;
+        let copy = self.store.read_range(range).ok_or_else(|| raw_guard.corrupt(ELEMENT))?;
         Ok(ArrayGuard::new(&self.store, start, copy, raw_guard))
     }
 }
@@ -224,8 +234,9 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     /// Copies a range of elements, as they are at one time, to a slice of the same length.
     ///
     /// # Errors
-    /// `OutOfBounds`, `LengthMismatch`.
-    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), LockError> {
+    /// [`BoundsError::OutOfBounds`] if the range does not lie inside the array;
+    /// [`BoundsError::LengthMismatch`] if `target` has another length than the range.
+    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), BoundsError> {
         let range = self.check_range(range)?;
         check_lengths(&range, target.len())?;
         let target = bytemuck::cast_slice_mut::<T, u8>(target);
@@ -237,8 +248,8 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     }
 }
 
-fn check_lengths(range: &Range<usize>, slice: usize) -> Result<(), LockError> {
-    if range.len() == slice { Ok(()) } else { Err(LockError::LengthMismatch { range: range.len(), slice }) }
+fn check_lengths(range: &Range<usize>, slice: usize) -> Result<(), BoundsError> {
+    if range.len() == slice { Ok(()) } else { Err(BoundsError::LengthMismatch { range: range.len(), slice }) }
 }
 
 impl<T: Shareable> sealed::Sealed for Array<T> {}

@@ -15,7 +15,8 @@ impl<T: Shareable> Value<T> {
     /// Dropped before it is done, it does not hold the lock.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<ValueGuard<'_, T>, LockError> {
         retry_until_ready(self, |value| value.segment(), |value, wait| value.lock_within(wait)).await
     }
@@ -31,7 +32,8 @@ impl<T: Shareable> Array<T> {
     /// Dropped before it is done, it does not hold the lock.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         retry_until_ready(
             self,

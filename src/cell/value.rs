@@ -155,7 +155,8 @@ impl<T: Shareable> Value<T> {
     /// The value, if its bytes are one: for types of which not every bit pattern is (`bool`, `char`, enums).
     ///
     /// # Errors
-    /// `Corrupt` where a process that does not keep to the type wrote the bytes.
+    /// [`LockError::Corrupt`] if the bytes are no `T`, because another process wrote them as
+    /// another type.
     #[inline]
     pub fn get_checked(&self) -> Result<T, LockError> {
         shareable::read(|bytes| self.copy(bytes)).ok_or(LockError::Corrupt { what: "a value" })
@@ -164,7 +165,9 @@ impl<T: Shareable> Value<T> {
     /// Replaces the value.
     ///
     /// # Errors
-    /// `Deadlock` where this thread holds the lock already, `NotAttached`, `Corrupt`.
+    /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment
+    /// is damaged.
     #[inline]
     pub fn set(&self, value: T) -> Result<(), LockError> {
         let _raw_guard = self.lock.lock_without_report(Wait::Forever)?;
@@ -175,7 +178,7 @@ impl<T: Shareable> Value<T> {
     /// Changes the value in a locked section and returns what `change` returns. If it panics, nothing has changed.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     #[inline]
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
         Ok(change(&mut *self.guard(self.lock.lock_without_report(Wait::Forever)?)?))
@@ -184,7 +187,7 @@ impl<T: Shareable> Value<T> {
     /// Replaces the value and returns the old one.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     #[inline]
     pub fn replace(&self, value: T) -> Result<T, LockError> {
         self.update(|current| core::mem::replace(current, value))
@@ -194,7 +197,7 @@ impl<T: Shareable> Value<T> {
     /// replaced and as `Err` if not.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     pub fn compare_exchange(&self, current: T, new: T) -> Result<Result<T, T>, LockError>
     where
         T: PartialEq,
@@ -209,7 +212,7 @@ impl<T: Shareable> Value<T> {
     /// Begins a locked section, waiting for the lock as long as it takes.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     #[inline]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_within(Wait::Forever)
@@ -218,7 +221,8 @@ impl<T: Shareable> Value<T> {
     /// Begins a locked section if nobody is in one.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`set`](Self::set).
+    /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
+    /// [`set`](Self::set).
     #[inline]
     pub fn try_lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_within(Wait::NonBlocking)
@@ -227,7 +231,8 @@ impl<T: Shareable> Value<T> {
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`set`](Self::set).
+    /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
+    /// [`set`](Self::set).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_within(Wait::Timeout(timeout))

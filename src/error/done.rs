@@ -1,51 +1,29 @@
 //! [`DoneError`]: why a job was not called done.
 
-use core::fmt;
+use thiserror::Error;
 
-use super::Stop;
+use super::NotAttached;
+use super::fault::Corrupt;
 
-/// Why a job, or all of a queue's jobs, could not be called done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The error of a job that was not called done, or of a wait for all of a queue's jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DoneError {
-    /// The job is not this process's to be done: it was done already, or was given back.
+    /// The job was called done already, went back to the queue, or belongs to the process that this one was forked from: call
+    /// each job done once, in the process that got it.
+    #[error("the job was done already, or was given back: each is done once, by the process that got it")]
     NotHeld,
-    /// There were unfinished jobs until the time was up; only the `_timeout` forms say so.
+    /// The queue still had unfinished jobs when the timeout elapsed. Only `_timeout` forms return this.
+    #[error("some jobs were still unfinished when the time was up")]
     Timeout,
-    /// This is a forked child that could not register as a participant of the segment.
+    /// This forked child could not register as a participant of the segment, because the segment has no place left or the
+    /// child may not open its file: open the segment anew.
+    #[error("{}", NotAttached)]
     NotAttached,
-    /// The bytes in the segment cannot be what a breezeway process left there. Recreate the segment.
+    /// The bytes in the segment cannot be what a breezeway process left there: recreate the segment.
+    #[error("{}", Corrupt(.what))]
     Corrupt {
         /// What is damaged.
         what: &'static str,
     },
-}
-
-impl fmt::Display for DoneError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotHeld => f.write_str("the job was done already, or was given back: each is done once, by who got it"),
-            Self::Timeout => f.write_str("some jobs were still unfinished when the time was up"),
-            Self::NotAttached => {
-                f.write_str("this forked process could not register as a participant of the segment: open the segment anew")
-            }
-            Self::Corrupt { what } => write!(f, "the shared memory is corrupt ({what}): recreate the segment"),
-        }
-    }
-}
-
-impl core::error::Error for DoneError {}
-
-impl Stop {
-    #[cold]
-    #[cfg_attr(not(feature = "serde"), allow(dead_code))]
-    pub(crate) fn of_done(self) -> DoneError {
-        match self {
-            Self::Timeout => DoneError::Timeout,
-            Self::NotAttached => DoneError::NotAttached,
-            Self::Corrupt(what) => DoneError::Corrupt { what },
-            // None of these stops it.
-            Self::WouldBlock | Self::Closed | Self::Disconnected | Self::HandedOver => DoneError::NotHeld,
-        }
-    }
 }

@@ -1,34 +1,43 @@
-//! [`PoolError`]: why there is no pool, or why it cannot be waited for.
+//! [`PoolError`]: why a pool was not made, or cannot be waited for.
 
-use core::fmt;
 use std::io;
+
+use thiserror::Error;
 
 use super::{SegmentError, SpawnError};
 
-/// Why there is no pool, or why it cannot be waited for.
-#[derive(Debug)]
+/// The error of a pool that was not made, or cannot be waited for.
+///
+/// It has no `PartialEq`, because its sources have none: match the variant.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// A pool cannot be made like that.
+    /// An option of the pool is out of its range.
+    #[error("{option} of a pool: {allowed}")]
     InvalidOption {
-        /// Which of its options.
+        /// Which option.
         option: &'static str,
-        /// What may be.
+        /// What it may be.
         allowed: &'static str,
     },
-    /// Its first workers could not be started.
-    Spawn(SpawnError),
-    /// The memory that workers share could not be had.
-    Segment(SegmentError),
-    /// It still takes tasks, so there may be no end to wait for: close it before.
+    /// The pool's first workers could not be started.
+    #[error("the pool's workers could not be started")]
+    Spawn(#[source] SpawnError),
+    /// The memory that the workers share could not be made.
+    #[error("the pool's shared memory could not be had")]
+    Segment(#[source] SegmentError),
+    /// The pool still takes tasks, so a wait for it may have no end: close or terminate it first.
+    #[error("the pool still takes tasks: close or terminate it before joining it")]
     StillOpen,
-    /// This is a forked child, and the pool its parent's.
+    /// This is a forked child, and the pool is its parent's.
+    #[error("the pool belongs to the process that this one was forked from")]
     NotOurs,
     /// The operating system refused.
+    #[error("could not {operation}")]
     Os {
         /// What was tried.
         operation: &'static str,
-        /// Its answer.
+        /// The system's answer.
         source: io::Error,
     },
 }
@@ -37,31 +46,5 @@ impl PoolError {
     /// An [`Os`](Self::Os) error, ready for `map_err`.
     pub(crate) fn os<E: Into<io::Error>>(operation: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Os { operation, source: source.into() }
-    }
-}
-
-impl fmt::Display for PoolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidOption { option, allowed } => write!(f, "{option} of a pool: {allowed}"),
-            Self::Spawn(_) => f.write_str("the pool's workers could not be started"),
-            Self::Segment(_) => f.write_str("the pool's shared memory could not be had"),
-            Self::StillOpen => {
-                f.write_str("the pool still takes tasks: close or terminate it before joining it")
-            }
-            Self::NotOurs => f.write_str("the pool belongs to the process that this one was forked from"),
-            Self::Os { operation, .. } => write!(f, "could not {operation}"),
-        }
-    }
-}
-
-impl core::error::Error for PoolError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Spawn(source) => Some(source),
-            Self::Segment(source) => Some(source),
-            Self::Os { source, .. } => Some(source),
-            _ => None,
-        }
     }
 }

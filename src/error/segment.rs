@@ -1,44 +1,53 @@
-//! [`SegmentError`]: why a segment, or an object in it, could not be made, opened or removed.
+//! [`SegmentError`]: why a segment, or an object in it, was not made, opened or removed.
 
-use core::fmt;
 use std::io;
+
+use thiserror::Error;
 
 use super::LockError;
 
-/// Why a segment, or an object in a segment, could not be made, opened or removed.
-#[derive(Debug)]
+/// The error of a segment, or of an object in a segment, that was not made, opened or removed.
+///
+/// It has no `PartialEq`, because the [`io::Error`] of [`Os`](Self::Os) has none: match the variant.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SegmentError {
-    /// The name cannot be a segment's or an object's.
+    /// A segment or an object cannot have this name.
+    #[error("{name:?} cannot be a name: {reason}")]
     InvalidName {
         /// The name as given.
         name: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An option is outside of what it may be.
+    /// An option is out of its range.
+    #[error("option `{option}` must be {allowed}")]
     InvalidOption {
         /// Which option.
         option: &'static str,
         /// What it may be.
         allowed: &'static str,
     },
-    /// No segment of this name or path exists.
+    /// No segment of this name or path exists: create it.
+    #[error("there is no segment {name:?}")]
     NotFound {
         /// The name or path.
         name: String,
     },
-    /// A segment (or another file) of this name or path exists already.
+    /// A segment, or another file, of this name or path exists already: open it, or remove it first.
+    #[error("{name:?} exists already: open it, or remove it first")]
     AlreadyExists {
         /// The name or path.
         name: String,
     },
-    /// Every process that used the segment is dead. `create` and `open_or_create` replace it, `remove` removes it.
+    /// Every process that used the segment is dead: `create` and `open_or_create` replace it, `remove` removes it.
+    #[error("segment {name:?} is stale, all its users are dead: create it anew, or remove it")]
     Stale {
         /// The name or path.
         name: String,
     },
-    /// The length does not suffice for the header and what is to lie in the segment.
+    /// The length does not suffice for the header and the objects: ask for `needed` bytes.
+    #[error("a length of {length} bytes is too small: {needed} bytes are needed")]
     TooSmall {
         /// Bytes asked for.
         length: u64,
@@ -46,18 +55,23 @@ pub enum SegmentError {
         needed: u64,
     },
     /// The segment exists, but is shorter than the length asked for.
+    #[error("the segment has {found} bytes, {expected} were asked for")]
     WrongLength {
         /// Bytes asked for.
         expected: u64,
         /// Bytes there are.
         found: u64,
     },
-    /// The file system (for a named segment, `/dev/shm`) has not got this much space.
+    /// The file system, `/dev/shm` for a named segment, has less space than asked for: free some, or enlarge it.
+    #[error("the file system has no {needed} bytes left: free some, or enlarge it")]
     NoSpace {
         /// Bytes asked for.
         needed: u64,
     },
-    /// The segment has no room left for the object.
+    /// The segment has no room left for the object: create the segment with a greater length.
+    #[error(
+        "the object needs {needed} bytes and the segment has {available} left: create the segment with more"
+    )]
     OutOfSpace {
         /// Bytes the object needs.
         needed: u64,
@@ -65,26 +79,31 @@ pub enum SegmentError {
         available: u64,
     },
     /// The directory has no entry left: create the segment with more `objects`.
+    #[error("the segment holds its {max} objects already: create it with more `objects`")]
     DirectoryFull {
-        /// How many objects it can hold.
+        /// How many objects the segment can hold.
         max: u32,
     },
     /// Every participant slot is taken by a living process: create the segment with more `participants`.
+    #[error("the segment has its {max} participants already: create it with more `participants`")]
     TooManyParticipants {
-        /// How many participants it can hold.
+        /// How many participants the segment can hold.
         max: u32,
     },
     /// The segment has no object of this name.
+    #[error("the segment has no object {name:?}")]
     NoSuchObject {
         /// The object's name.
         name: String,
     },
-    /// The segment has an object of this name already.
+    /// The segment has an object of this name already: get it, or choose another name.
+    #[error("the segment has an object {name:?} already")]
     ObjectExists {
         /// The object's name.
         name: String,
     },
     /// The object is of another type or length than the one asked for.
+    #[error("object {name:?} is {found}, not {expected}")]
     TypeMismatch {
         /// The object's name.
         name: String,
@@ -94,66 +113,81 @@ pub enum SegmentError {
         found: String,
     },
     /// The file is not a breezeway segment.
+    #[error("not a breezeway segment: {what}")]
     NotASegment {
         /// What it is instead.
         what: &'static str,
     },
-    /// The segment was made by another version of the format.
+    /// The segment was made by another version of the format: recreate it.
+    #[error("the segment has format version {found}, this program reads {expected}: recreate it")]
     WrongVersion {
         /// The version this crate reads and writes.
         expected: u32,
         /// The version found.
         found: u32,
     },
-    /// The segment was made on a machine of other byte order or pointer width.
+    /// The segment was made on a machine of another byte order or pointer width.
+    #[error("the segment was made on a machine of another byte order or pointer width")]
     ForeignMachine,
     /// The file is shorter than its header says.
+    #[error("the segment is truncated: {found} of {expected} bytes are there")]
     Truncated {
         /// Bytes the header promises.
         expected: u64,
         /// Bytes there are.
         found: u64,
     },
-    /// The file may be written by its group or by everybody, which was not allowed in the options.
+    /// The file's group or other users may write it, which the options do not allow: tighten its mode, or allow it with
+    /// `group_access` or `other_access`.
+    #[error(
+        "others may write the segment (mode {mode:04o}): tighten it, or allow `group_access` or `other_access`"
+    )]
     TooOpen {
         /// The file's permission bits.
         mode: u32,
     },
-    /// The file belongs to another user, which was not allowed in the options.
+    /// The file belongs to another user, which the options do not allow: allow it with `foreign_owner`.
+    #[error("the segment belongs to user {uid}: allow `foreign_owner` if that is intended")]
     ForeignOwner {
         /// The owner's user id.
         uid: u32,
     },
-    /// Processes of another pid namespace have the segment attached. Its locks know their holders by thread id, and thread ids of
-    /// two namespaces are not to be told apart: run the containers in one (`--pid=host`, `--pid=container:…`).
+    /// Processes of another pid namespace have the segment attached. The segment's locks name their holders by thread id,
+    /// which is ambiguous across pid namespaces: run the containers in one (`--pid=host`, `--pid=container:…`).
+    #[error("segment {name:?} is in use in another pid namespace: run its users in one namespace")]
     ForeignNamespace {
         /// The name or path.
         name: String,
     },
-    /// The bytes of the segment contradict each other.
+    /// The bytes of the segment contradict each other: recreate it.
+    #[error("the segment is corrupt ({what}, at byte {offset}): recreate it")]
     Corrupt {
         /// What is damaged.
         what: &'static str,
         /// Where in the segment, in bytes.
         offset: u64,
     },
-    /// Somebody has been opening, replacing or removing this segment for seconds (a stopped process, most likely).
+    /// Another process has been opening, replacing or removing this segment for seconds; most likely, it is stopped.
+    #[error("segment {name:?} is being opened or removed by a stopped process")]
     Busy {
         /// The name or path.
         name: String,
     },
-    /// This end of the queue belongs to a living process. It can be had when that process lets go of it, hands it over, or dies.
+    /// This end of the queue belongs to a living process. It is free once that process drops it, hands it over, or dies.
+    #[error("this end of the queue belongs to process {pid}, which lives")]
     EndpointTaken {
-        /// Whose it is, in that process's own pid namespace.
+        /// The owner's process id, in its own pid namespace.
         pid: u32,
     },
     /// The segment's directory could not be locked.
-    Lock(LockError),
+    #[error("the segment's directory could not be locked")]
+    Lock(#[from] LockError),
     /// The operating system refused.
+    #[error("could not {operation}")]
     Os {
         /// What was tried.
         operation: &'static str,
-        /// Its answer.
+        /// The system's answer.
         source: io::Error,
     },
 }
@@ -162,99 +196,5 @@ impl SegmentError {
     /// An [`Os`](Self::Os) error, ready for `map_err`.
     pub(crate) fn os<E: Into<io::Error>>(operation: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Os { operation, source: source.into() }
-    }
-}
-
-impl fmt::Display for SegmentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidName { name, reason } => write!(f, "{name:?} cannot be a name: {reason}"),
-            Self::InvalidOption { option, allowed } => write!(f, "option `{option}` must be {allowed}"),
-            Self::NotFound { name } => write!(f, "there is no segment {name:?}"),
-            Self::AlreadyExists { name } => write!(f, "{name:?} exists already: open it, or remove it first"),
-            Self::Stale { name } => {
-                write!(f, "segment {name:?} is stale, all its users are dead: create it anew, or remove it")
-            }
-            Self::TooSmall { length, needed } => {
-                write!(f, "a length of {length} bytes is too small: {needed} bytes are needed")
-            }
-            Self::WrongLength { expected, found } => {
-                write!(f, "the segment has {found} bytes, {expected} were asked for")
-            }
-            Self::NoSpace { needed } => {
-                write!(f, "the file system has no {needed} bytes left: free some, or enlarge it")
-            }
-            Self::OutOfSpace { needed, available } => write!(
-                f,
-                "the object needs {needed} bytes and the segment has {available} left: create the segment with more"
-            ),
-            Self::DirectoryFull { max } => {
-                write!(f, "the segment holds its {max} objects already: create it with more `objects`")
-            }
-            Self::TooManyParticipants { max } => {
-                write!(
-                    f,
-                    "the segment has its {max} participants already: create it with more `participants`"
-                )
-            }
-            Self::NoSuchObject { name } => write!(f, "the segment has no object {name:?}"),
-            Self::ObjectExists { name } => write!(f, "the segment has an object {name:?} already"),
-            Self::TypeMismatch { name, expected, found } => {
-                write!(f, "object {name:?} is {found}, not {expected}")
-            }
-            Self::NotASegment { what } => write!(f, "not a breezeway segment: {what}"),
-            Self::WrongVersion { expected, found } => {
-                write!(
-                    f,
-                    "the segment has format version {found}, this program reads {expected}: recreate it"
-                )
-            }
-            Self::ForeignMachine => {
-                f.write_str("the segment was made on a machine of another byte order or pointer width")
-            }
-            Self::Truncated { expected, found } => {
-                write!(f, "the segment is truncated: {found} of {expected} bytes are there")
-            }
-            Self::TooOpen { mode } => write!(
-                f,
-                "others may write the segment (mode {mode:04o}): tighten it, or allow `group_access` or `other_access`"
-            ),
-            Self::ForeignOwner { uid } => {
-                write!(f, "the segment belongs to user {uid}: allow `foreign_owner` if that is intended")
-            }
-            Self::ForeignNamespace { name } => {
-                write!(
-                    f,
-                    "segment {name:?} is in use in another pid namespace: run its users in one namespace"
-                )
-            }
-            Self::Corrupt { what, offset } => {
-                write!(f, "the segment is corrupt ({what}, at byte {offset}): recreate it")
-            }
-            Self::Busy { name } => {
-                write!(f, "segment {name:?} is being opened or removed by a stopped process")
-            }
-            Self::EndpointTaken { pid } => {
-                write!(f, "this end of the queue belongs to process {pid}, which lives")
-            }
-            Self::Lock(_) => f.write_str("the segment's directory could not be locked"),
-            Self::Os { operation, .. } => write!(f, "could not {operation}"),
-        }
-    }
-}
-
-impl core::error::Error for SegmentError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Lock(source) => Some(source),
-            Self::Os { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
-impl From<LockError> for SegmentError {
-    fn from(error: LockError) -> Self {
-        Self::Lock(error)
     }
 }

@@ -1,45 +1,61 @@
 //! [`SpawnError`]: why a process was not started.
 
-use core::fmt;
 use std::io;
+
+use thiserror::Error;
 
 type Source = Box<dyn core::error::Error + Send + Sync>;
 
-/// Why a process was not started. None runs: where one was begun, it has ended and was waited for.
-#[derive(Debug)]
+/// The error of a process that was not started. None runs: a child that had begun has ended and was waited for.
+///
+/// It has no `PartialEq`, because its sources have none: match the variant.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// The arguments could not be encoded.
+    /// The arguments could not be encoded. No child was started.
+    #[error("the arguments could not be encoded")]
     Encode {
         /// What the encoder says.
         source: Source,
     },
     /// The child could not decode the arguments.
+    #[error("the child could not decode its arguments: {message}")]
     Arguments {
-        /// What its decoder says.
+        /// What the child's decoder says.
         message: String,
     },
-    /// The child ended before it had its arguments.
+    /// The child ended before it had its arguments: its stderr may say why.
+    #[error("the child {} before it had its arguments{}", ending(*.exit_code), hint(*.exit_code))]
     Died {
-        /// Its exit code, −N for signal N; `None` where somebody else has waited for it.
+        /// The child's exit code, −N for signal N; `None` if something else in this program has waited for the child.
         exit_code: Option<i32>,
     },
     /// The child could not begin.
+    #[error("the child could not begin: {message}")]
     Refused {
-        /// Why, in its words.
+        /// Why, in the child's words.
         message: String,
     },
-    /// The function does not lie in this process's executable but in a shared library, which the child would not have.
+    /// The function lies in a shared library, which the child would not have: link it into the executable.
+    #[error(
+        "the function lies in a shared library, and a child starts from the executable: link it statically"
+    )]
     NotInExecutable,
-    /// What a child starts with is missing from this executable: the linker has dropped the constructor, or it did not run.
+    /// The constructor that children start with is missing from this executable, or did not run: the linker must keep
+    /// `.init_array`.
+    #[error(
+        "this executable has lost the constructor that children start with: the linker must keep `.init_array`"
+    )]
     NoEntry,
-    /// This process is a daemon, which may not have children: they would outlive it.
+    /// This process is a daemon, which may not have children, since they would outlive it: start it without `daemon(true)`.
+    #[error("a daemon may not have children: start this process without `daemon(true)`")]
     DaemonicParent,
     /// The operating system refused.
+    #[error("could not {operation}")]
     Os {
         /// What was tried.
         operation: &'static str,
-        /// Its answer.
+        /// The system's answer.
         source: io::Error,
     },
 }
@@ -51,41 +67,16 @@ impl SpawnError {
     }
 }
 
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Encode { .. } => f.write_str("the arguments could not be encoded"),
-            Self::Arguments { message } => write!(f, "the child could not decode its arguments: {message}"),
-            Self::Died { exit_code: Some(code) } if *code < 0 => {
-                write!(f, "the child was killed by signal {} before it had its arguments", -code)
-            }
-            Self::Died { exit_code: Some(code) } => {
-                write!(f, "the child ended with exit code {code} before it had its arguments: see its stderr")
-            }
-            Self::Died { exit_code: None } => {
-                f.write_str("the child ended before it had its arguments: see its stderr")
-            }
-            Self::Refused { message } => write!(f, "the child could not begin: {message}"),
-            Self::NotInExecutable => f.write_str(
-                "the function lies in a shared library, and a child starts from the executable: link it statically",
-            ),
-            Self::NoEntry => f.write_str(
-                "this executable has lost the constructor that children start with: the linker must keep `.init_array`",
-            ),
-            Self::DaemonicParent => {
-                f.write_str("a daemon may not have children: start this process without `daemon(true)`")
-            }
-            Self::Os { operation, .. } => write!(f, "could not {operation}"),
-        }
+/// How a child of this exit code ended.
+fn ending(exit_code: Option<i32>) -> String {
+    match exit_code {
+        Some(code) if code < 0 => format!("was killed by signal {}", -code),
+        Some(code) => format!("ended with exit code {code}"),
+        None => "ended".to_owned(),
     }
 }
 
-impl core::error::Error for SpawnError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Encode { source } => Some(&**source),
-            Self::Os { source, .. } => Some(source),
-            _ => None,
-        }
-    }
+/// Where a child that was not killed may have said why it ended.
+fn hint(exit_code: Option<i32>) -> &'static str {
+    if exit_code.is_some_and(|code| code < 0) { "" } else { ": see its stderr" }
 }

@@ -1,70 +1,95 @@
-//! [`TaskError`]: why what a process was to do has no result.
+//! [`TaskError`]: why a process or a task has no result.
 
-use core::fmt;
 use std::io;
+
+use thiserror::Error;
 
 type Source = Box<dyn core::error::Error + Send + Sync>;
 
-/// Why there is no result, or not yet.
-#[derive(Debug)]
+/// The error of a process, or of a pool's task, that has no result, or none yet.
+///
+/// It has no `PartialEq`, because its sources have none: match the variant.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TaskError {
-    /// It had not ended when the time was up; only the `_timeout` forms say so.
+    /// The function had not returned when the timeout elapsed. Only `_timeout` forms return this.
+    #[error("it had not ended when the time was up")]
     Timeout,
     /// The function panicked with this message.
+    #[error("the function panicked: {0}")]
     TaskPanicked(String),
     /// A signal killed the process.
+    #[error("the process was killed by signal {signal}")]
     WorkerDied {
-        /// Which: 9 for SIGKILL.
+        /// The signal's number: 9 for SIGKILL.
         signal: i32,
     },
-    /// The process ended by itself, before the function returned.
+    /// The process exited by itself, before the function returned.
+    #[error("the process ended with exit code {code} before the function returned")]
     Exited {
-        /// Its exit code.
+        /// The exit code.
         code: i32,
     },
-    /// The arguments could not be encoded.
+    /// The arguments could not be encoded. The function was not called.
+    #[error("the arguments could not be encoded")]
     Encode {
         /// What the encoder says.
         source: Source,
     },
     /// The worker could not decode the arguments.
+    #[error("the worker could not decode the arguments: {0}")]
     Arguments(String),
     /// The iterator of the arguments panicked with this message.
+    #[error("the iterator of the arguments panicked: {0}")]
     InputPanicked(String),
-    /// The function does not lie in this process's executable but in a shared library, which workers would not have.
+    /// The function lies in a shared library, which workers would not have: link it into the executable.
+    #[error(
+        "the function lies in a shared library, and workers start from the executable: link it statically"
+    )]
     NotInExecutable,
-    /// It cannot be done like that.
+    /// An option of the call is out of its range.
+    #[error("{option}: {allowed}")]
     InvalidOption {
-        /// Which of the options.
+        /// Which option.
         option: &'static str,
-        /// What may be.
+        /// What it may be.
         allowed: &'static str,
     },
     /// The pool is closed, and takes no more tasks.
+    #[error("the pool is closed")]
     Closed,
     /// The pool was terminated before there was a result.
+    #[error("the pool was terminated")]
     Terminated,
-    /// The pool has ended because its workers cannot begin; why.
+    /// The pool has ended, because its workers cannot begin, for this reason.
+    #[error("the pool's workers cannot begin: {0}")]
     Broken(String),
-    /// The result was there, and has been given.
+    /// The result was taken already.
+    #[error("the result has been given already")]
     AlreadyTaken,
-    /// The function returned something that could not be encoded.
+    /// What the function returned could not be encoded.
+    #[error("what the function returned could not be encoded: {0}")]
     Unencodable(String),
-    /// What the function returned could not be decoded here.
+    /// What the function returned could not be decoded in this process.
+    #[error("what the function returned could not be decoded")]
     Undecodable {
         /// What the decoder says.
         source: Source,
     },
-    /// The process has ended, and how is not known: something else in this program has waited for it, or SIGCHLD is ignored.
+    /// The process has ended in an unknown way: something else in this program has waited for it, or ignores SIGCHLD.
+    #[error(
+        "the process has ended, and something else has waited for it: nothing may wait for any child, nor ignore SIGCHLD"
+    )]
     Unknown,
-    /// This is a forked child, and the process its parent's.
+    /// This is a forked child, and the process is its parent's.
+    #[error("the process is a child of the one that this one was forked from")]
     NotOurs,
     /// The operating system refused.
+    #[error("could not {operation}")]
     Os {
         /// What was tried.
         operation: &'static str,
-        /// Its answer.
+        /// The system's answer.
         source: io::Error,
     },
 }
@@ -73,46 +98,5 @@ impl TaskError {
     /// An [`Os`](Self::Os) error, ready for `map_err`.
     pub(crate) fn os<E: Into<io::Error>>(operation: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Os { operation, source: source.into() }
-    }
-}
-
-impl fmt::Display for TaskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout => f.write_str("it had not ended when the time was up"),
-            Self::TaskPanicked(message) => write!(f, "the function panicked: {message}"),
-            Self::WorkerDied { signal } => write!(f, "the process was killed by signal {signal}"),
-            Self::Exited { code } => {
-                write!(f, "the process ended with exit code {code} before the function returned")
-            }
-            Self::Encode { .. } => f.write_str("the arguments could not be encoded"),
-            Self::Arguments(message) => write!(f, "the worker could not decode the arguments: {message}"),
-            Self::InputPanicked(message) => write!(f, "the iterator of the arguments panicked: {message}"),
-            Self::NotInExecutable => f.write_str(
-                "the function lies in a shared library, and workers start from the executable: link it statically",
-            ),
-            Self::InvalidOption { option, allowed } => write!(f, "{option}: {allowed}"),
-            Self::Closed => f.write_str("the pool is closed"),
-            Self::Terminated => f.write_str("the pool was terminated"),
-            Self::Broken(why) => write!(f, "the pool's workers cannot begin: {why}"),
-            Self::AlreadyTaken => f.write_str("the result has been given already"),
-            Self::Unencodable(message) => write!(f, "what the function returned could not be encoded: {message}"),
-            Self::Undecodable { .. } => f.write_str("what the function returned could not be decoded"),
-            Self::Unknown => f.write_str(
-                "the process has ended, and something else has waited for it: nothing may wait for any child, nor ignore SIGCHLD",
-            ),
-            Self::NotOurs => f.write_str("the process is a child of the one that this one was forked from"),
-            Self::Os { operation, .. } => write!(f, "could not {operation}"),
-        }
-    }
-}
-
-impl core::error::Error for TaskError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Undecodable { source } | Self::Encode { source } => Some(&**source),
-            Self::Os { source, .. } => Some(source),
-            _ => None,
-        }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::{self, Frame, TRAILER_LEN};
 use super::in_place_encoder::{Encoded, encode};
 use super::wait_budget::WaitBudget;
-use crate::error::PushError;
+use crate::error::{CodecError, PushError};
 use crate::queue::bytes::BytesProducer;
 use crate::raw::wait::Wait;
 use crate::sys::clock::coarse_nanos;
@@ -80,7 +80,7 @@ impl FrameWriter {
                 self.last_len = message.len();
                 Ok(Some(message))
             }
-            Err(error) => Err(PushError::Encode { value: (), source: error.into() }),
+            Err(error) => Err(PushError::Encode { value: (), source: CodecError::new(error) }),
         }
     }
 

@@ -66,7 +66,7 @@ pub fn new(capacity: usize) -> Result<(BytesProducer, BytesConsumer), SegmentErr
 /// Adds a queue of `capacity` bytes to a segment, and takes both its ends.
 ///
 /// # Errors
-/// Those of [`Segment::add`].
+/// The errors of [`Segment::add`].
 pub fn add(
     segment: &Segment,
     name: &str,

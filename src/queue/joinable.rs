@@ -57,7 +57,11 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Puts a job in, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// `Closed`; `Encode` and `TooLarge`, in which case the queue was not touched; `NotAttached`, `Corrupt`. The value comes back.
+    /// Each returns the value. [`PushError::Closed`] if the queue was closed before the value was
+    /// in; [`PushError::Encode`] if the value cannot be encoded, and [`PushError::TooLarge`] if it
+    /// is longer than the queue's largest message, in which case the queue was not touched;
+    /// [`PushError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`PushError::Corrupt`] if the segment is damaged.
     #[doc(alias = "put")]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
         codec::push(&self.store, value, Wait::Forever)
@@ -66,7 +70,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Puts a job in if there is room.
     ///
     /// # Errors
-    /// `Full`, and those of [`push`](Self::push).
+    /// [`PushError::Full`] if there is no room, and the errors of [`push`](Self::push).
     #[doc(alias = "put_nowait")]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
         codec::push(&self.store, value, Wait::NonBlocking)
@@ -75,7 +79,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Puts a job in, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`push`](Self::push).
+    /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
+    /// [`push`](Self::push).
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
         codec::push(&self.store, value, Wait::Timeout(timeout))
     }
@@ -83,8 +88,11 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Gets the oldest job, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `Closed` where the queue is, and nothing is left that could come here: other processes' jobs might come back, so it waits
-    /// for those. `Decode` where the job is none of this type: it counts as done. `NotAttached`, `Corrupt`.
+    /// [`PopError::Closed`] if the queue is closed and no job is left that could come to this
+    /// process: while other processes' jobs may still come back, it waits for those;
+    /// [`PopError::Decode`] if the job is no `T`, which then counts as done;
+    /// [`PopError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`PopError::Corrupt`] if the segment is damaged.
     #[doc(alias = "pop")]
     pub fn get(&self) -> Result<Job<T>, PopError> {
         self.get_within(Wait::Forever)
@@ -93,7 +101,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Gets the oldest job if there is one.
     ///
     /// # Errors
-    /// `Empty`, and those of [`get`](Self::get).
+    /// [`PopError::Empty`] if there is no job, and the errors of [`get`](Self::get).
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<Job<T>, PopError> {
         self.get_within(Wait::NonBlocking)
@@ -102,7 +110,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Gets the oldest job, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`get`](Self::get).
+    /// [`PopError::Timeout`] if there is no job until the timeout elapses, and the errors of
+    /// [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<Job<T>, PopError> {
         self.get_within(Wait::Timeout(timeout))
     }
@@ -124,7 +133,9 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Takes a job of this process's out of the queue for good: one whose [`Job`] was taken apart.
     ///
     /// # Errors
-    /// `NotHeld` where that is one time too many, or the job went back to the queue; `NotAttached`, `Corrupt`.
+    /// [`DoneError::NotHeld`] if the job was done already or went back to the queue;
+    /// [`DoneError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`DoneError::Corrupt`] if the segment is damaged.
     pub fn task_done(&self, id: JobId) -> Result<(), DoneError> {
         job::finish(&self.store, id.0)
     }
@@ -132,7 +143,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Waits until every job that was pushed is done, as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`DoneError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`DoneError::Corrupt`] if the segment is damaged.
     pub fn join(&self) -> Result<(), DoneError> {
         self.wait_until_idle(Wait::Forever)
     }
@@ -140,7 +152,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Waits until every job that was pushed is done, no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`join`](Self::join).
+    /// [`DoneError::Timeout`] if a job is unfinished when the timeout elapses, and the errors of
+    /// [`join`](Self::join).
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), DoneError> {
         self.wait_until_idle(Wait::Timeout(timeout))
     }

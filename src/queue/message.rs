@@ -57,7 +57,11 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Puts a message in, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// `Closed`; `Encode` and `TooLarge`, in which case the queue was not touched; `NotAttached`, `Corrupt`. The value comes back.
+    /// Each returns the value. [`PushError::Closed`] if the queue was closed before the value was
+    /// in; [`PushError::Encode`] if the value cannot be encoded, and [`PushError::TooLarge`] if it
+    /// is longer than the queue's largest message, in which case the queue was not touched;
+    /// [`PushError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`PushError::Corrupt`] if the segment is damaged.
     #[doc(alias = "put")]
     #[doc(alias = "send")]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
@@ -67,7 +71,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Puts a message in if there is room.
     ///
     /// # Errors
-    /// `Full`, and those of [`push`](Self::push).
+    /// [`PushError::Full`] if there is no room, and the errors of [`push`](Self::push).
     #[doc(alias = "put_nowait")]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
         codec::push(&self.store, value, Wait::NonBlocking)
@@ -76,7 +80,8 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Puts a message in, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`push`](Self::push).
+    /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
+    /// [`push`](Self::push).
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
         codec::push(&self.store, value, Wait::Timeout(timeout))
     }
@@ -84,8 +89,9 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Takes the oldest message out, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `Closed` where the queue is, and is empty; `Decode` where the message is none of this type: it is taken out all the same;
-    /// `NotAttached`, `Corrupt`.
+    /// [`PopError::Closed`] if the queue is closed and empty; [`PopError::Decode`] if the message
+    /// is no `T`, which then is taken out; [`PopError::NotAttached`] in a forked child that cannot
+    /// register as a participant; [`PopError::Corrupt`] if the segment is damaged.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     pub fn pop(&self) -> Result<T, PopError> {
@@ -95,7 +101,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Takes the oldest message out if there is one.
     ///
     /// # Errors
-    /// `Empty`, and those of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     #[doc(alias = "get_nowait")]
     pub fn try_pop(&self) -> Result<T, PopError> {
         self.pop_within(Wait::NonBlocking)
@@ -104,7 +110,8 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Takes the oldest message out, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`pop`](Self::pop).
+    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`pop`](Self::pop).
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
         self.pop_within(Wait::Timeout(timeout))
     }

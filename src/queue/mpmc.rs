@@ -95,13 +95,15 @@ impl<T: Shareable> Queue<T> {
 
     #[inline(always)]
     fn participant_id(&self) -> Result<u32, Stop> {
-        self.region.segment().mapping().participant().map_err(|_| Stop::NotAttached)
+        Ok(self.region.segment().mapping().attached()?)
     }
 
     /// Pushes a value, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// `Closed`, `NotAttached`, `Corrupt`, each with the value.
+    /// Each returns the value. [`PushError::Closed`] if the queue was closed before the value was
+    /// in; [`PushError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`PushError::Corrupt`] if the segment is damaged.
     #[doc(alias = "put")]
     #[doc(alias = "send")]
     #[inline]
@@ -112,7 +114,7 @@ impl<T: Shareable> Queue<T> {
     /// Pushes a value if there is room.
     ///
     /// # Errors
-    /// `Full`, and those of [`push`](Self::push).
+    /// [`PushError::Full`] if there is no room, and the errors of [`push`](Self::push).
     #[doc(alias = "put_nowait")]
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
@@ -122,7 +124,8 @@ impl<T: Shareable> Queue<T> {
     /// Pushes a value, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`push`](Self::push).
+    /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
+    /// [`push`](Self::push).
     #[inline]
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
         self.push_within(value, Wait::Timeout(timeout))
@@ -143,7 +146,7 @@ impl<T: Shareable> Queue<T> {
     /// many as fit at a time.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push), with the number of values that were pushed.
+    /// The errors of [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice(&self, values: &[T]) -> Result<(), PushError<usize>> {
         self.push_all(values, || Wait::Forever)
     }
@@ -151,7 +154,7 @@ impl<T: Shareable> Queue<T> {
     /// Pushes as many of the values as there is room for, and says how many.
     ///
     /// # Errors
-    /// `Full` where there is room for none, and those of [`push`](Self::push), with 0.
+    /// [`PushError::Full`] if no value fits, and the errors of [`push`](Self::push), with 0.
     pub fn try_push_slice(&self, values: &[T]) -> Result<usize, PushError<usize>> {
         self.push_batch(values, Wait::NonBlocking).map_err(|stop| stop.of_push(0))
     }
@@ -159,7 +162,8 @@ impl<T: Shareable> Queue<T> {
     /// Pushes all the values, waiting for room no longer than `timeout` (on the monotonic clock) in all.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`push`](Self::push), with the number of values that were pushed.
+    /// [`PushError::Timeout`] if not all are in when the timeout elapses, and the errors of
+    /// [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice_timeout(&self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
         let start = Instant::now();
         self.push_all(values, || Wait::Timeout(timeout.saturating_sub(start.elapsed())))
@@ -191,8 +195,10 @@ impl<T: Shareable> Queue<T> {
     /// Takes the next value out, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `Closed`, once everything has been taken out and no other process has a value in its hands that may come back;
-    /// `NotAttached`; `Corrupt`, also for a value whose bytes are not a `T`, which then is taken out.
+    /// [`PopError::Closed`] if the queue is closed, everything has been taken out, and no other
+    /// process leases a value that may come back; [`PopError::NotAttached`] in a forked child that
+    /// cannot register as a participant; [`PopError::Corrupt`] if the segment is damaged, or the
+    /// value's bytes are no `T`, which then is taken out.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     #[inline]
@@ -203,7 +209,7 @@ impl<T: Shareable> Queue<T> {
     /// Takes the next value out if there is one.
     ///
     /// # Errors
-    /// `Empty`, and those of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     #[doc(alias = "get_nowait")]
     #[inline]
     pub fn try_pop(&self) -> Result<T, PopError> {
@@ -213,7 +219,8 @@ impl<T: Shareable> Queue<T> {
     /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`pop`](Self::pop).
+    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`pop`](Self::pop).
     #[inline]
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
         self.pop_within(Wait::Timeout(timeout))
@@ -235,7 +242,7 @@ impl<T: Shareable> Queue<T> {
     /// Takes values out into the slice, as many as there are and as fit, and says how many. Waits for the first as long as it takes.
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub fn pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
         self.pop_batch(values, Wait::Forever)
     }
@@ -243,7 +250,7 @@ impl<T: Shareable> Queue<T> {
     /// The same without waiting.
     ///
     /// # Errors
-    /// `Empty`, and those of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     pub fn try_pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
         self.pop_batch(values, Wait::NonBlocking)
     }
@@ -251,7 +258,8 @@ impl<T: Shareable> Queue<T> {
     /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`pop`](Self::pop).
+    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`pop`](Self::pop).
     pub fn pop_slice_timeout(&self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
         self.pop_batch(values, Wait::Timeout(timeout))
     }

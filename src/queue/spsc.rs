@@ -67,7 +67,7 @@ pub fn new<T: Shareable>(capacity: usize) -> Result<(Producer<T>, Consumer<T>), 
 /// Adds a queue for `capacity` values to a segment, and takes both its ends.
 ///
 /// # Errors
-/// Those of [`Segment::add`].
+/// The errors of [`Segment::add`].
 pub fn add<T: Shareable>(
     segment: &Segment,
     name: &str,

@@ -6,7 +6,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
 use super::{REACTOR, ReactorTicket, WakerRegistration, block_on};
-use crate::error::{DoneError, LockError, PopError, PushError, Stop};
+use crate::error::{DoneError, EventError, LockError, PopError, PushError, SemaphoreError, Stop};
 use crate::raw::async_waiter::{AsyncWaiter, WaitTarget};
 use crate::raw::wait::{Wait, WakePolicy};
 use crate::raw::waker_cell::WakeReason;
@@ -29,7 +29,14 @@ macro_rules! late {
     };
 }
 
-late!(Stop: Self::Timeout, LockError: Self::Timeout, PopError: Self::Timeout, DoneError: Self::Timeout);
+late!(
+    DoneError: Self::Timeout,
+    EventError: Self::Timeout,
+    LockError: Self::Timeout,
+    PopError: Self::Timeout,
+    SemaphoreError: Self::Timeout,
+    Stop: Self::Timeout
+);
 
 impl<T> Late for PushError<T> {
     fn is_late(&self) -> bool {
@@ -187,6 +194,6 @@ impl AsyncWaiter for TaskWaiter<'_> {
 
 impl fmt::Debug for TaskWaiter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskWaiter").field("call", &self.reason.get()).finish_non_exhaustive()
+        f.debug_struct("TaskWaiter").field("reason", &self.reason.get()).finish_non_exhaustive()
     }
 }

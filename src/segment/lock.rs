@@ -119,10 +119,8 @@ impl ObjectLock {
 
     #[cold]
     fn reattach(&self) -> Result<(), LockError> {
-        match self.region.segment().mapping().participant() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(LockError::NotAttached),
-        }
+        self.region.segment().mapping().attached()?;
+        Ok(())
     }
 
     #[inline(always)]

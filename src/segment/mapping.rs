@@ -13,7 +13,7 @@ use super::builder::Access;
 use super::geometry::Geometry;
 use super::location::Location;
 use super::participants;
-use crate::error::SegmentError;
+use crate::error::{NotAttached, SegmentError};
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, PARTICIPANT_FREE, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, atomic_copy, mutex};
@@ -286,6 +286,12 @@ impl Mapping {
             return Ok(membership as u32);
         }
         self.reattach()
+    }
+
+    /// [`participant`](Self::participant) for operations whose errors do not say why there is none.
+    #[inline]
+    pub(crate) fn attached(&self) -> Result<u32, NotAttached> {
+        self.participant().map_err(|_| NotAttached)
     }
 
     #[cold]

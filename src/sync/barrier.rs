@@ -3,7 +3,7 @@
 use core::fmt;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{BarrierError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::barrier::{self, ArriveError, Arrived, BarrierOutcome, BarrierState, MAX_PARTIES};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
@@ -20,7 +20,7 @@ use crate::sys::fork;
 /// next time.
 ///
 /// The barrier *breaks* when it cannot be passed any more: a party was killed, or its time was up, or the action panicked, or
-/// somebody called [`abort`](Self::abort). Then all who wait, and all who come, get [`LockError::Broken`] until somebody calls
+/// somebody called [`abort`](Self::abort). Then all who wait, and all who come, get [`BarrierError::Broken`] until somebody calls
 /// [`reset`](Self::reset).
 ///
 /// **When a process is killed at any instruction:** the barrier breaks for all, instead of waiting for the dead, within about
@@ -78,14 +78,16 @@ enum Arrival {
     Last(Arrived),
 }
 
-const BROKEN: LockError = LockError::Broken;
+const BROKEN: BarrierError = BarrierError::Broken;
 
 impl Barrier {
     /// Waits until all parties are there, as long as it takes.
     ///
     /// # Errors
-    /// `Broken`, `NotAttached`, `Corrupt`.
-    pub fn wait(&self) -> Result<BarrierWaitResult, LockError> {
+    /// [`BarrierError::Broken`] if the barrier is broken, or breaks while this waits;
+    /// [`BarrierError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`BarrierError::Corrupt`] if the segment is damaged.
+    pub fn wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Wait::Forever, || ())
     }
 
@@ -93,12 +95,12 @@ impl Barrier {
     /// called.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     ///
     /// # Panics
     /// Where the action does. That breaks the barrier.
     #[doc(alias = "action")]
-    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Wait::Forever, action)
     }
 
@@ -106,8 +108,9 @@ impl Barrier {
     /// breaks the barrier for all.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`wait`](Self::wait).
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, LockError> {
+    /// [`BarrierError::Timeout`] if another party is missing when the timeout elapses, and the
+    /// errors of [`wait`](Self::wait).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Wait::Timeout(timeout), || ())
     }
 
@@ -115,7 +118,7 @@ impl Barrier {
     /// for who calls it; the others may give up meanwhile.
     ///
     /// # Errors
-    /// Those of [`wait_timeout`](Self::wait_timeout).
+    /// The errors of [`wait_timeout`](Self::wait_timeout).
     ///
     /// # Panics
     /// Where the action does. That breaks the barrier.
@@ -123,22 +126,23 @@ impl Barrier {
         &self,
         timeout: Duration,
         action: impl FnOnce(),
-    ) -> Result<BarrierWaitResult, LockError> {
+    ) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Wait::Timeout(timeout), action)
     }
 
     /// Passes if all others wait already, and lets them pass. Otherwise it has not arrived, and nothing is broken.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`wait`](Self::wait).
-    pub fn try_wait(&self) -> Result<BarrierWaitResult, LockError> {
+    /// [`BarrierError::WouldBlock`] if another party is missing, and the errors of
+    /// [`wait`](Self::wait).
+    pub fn try_wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         let own_id = self.participant_id()?;
         match self.barrier().arrive_last(own_id) {
             Ok(arrived) => self.finish_as_last(arrived, || ()),
             Err(ArriveError::Full | ArriveError::WouldWait) => {
                 // Who asks again and again waits, too, and perhaps for the dead.
                 self.reap_dead();
-                Err(if self.is_broken() { BROKEN } else { LockError::WouldBlock })
+                Err(if self.is_broken() { BROKEN } else { BarrierError::WouldBlock })
             }
             Err(refusal) => Err(error_of(refusal)),
         }
@@ -179,15 +183,15 @@ impl Barrier {
         barrier::RawBarrier::new(self.state(), self.region.words_from(size_of::<BarrierState>() as u64))
     }
 
-    fn participant_id(&self) -> Result<u32, LockError> {
-        self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    fn participant_id(&self) -> Result<u32, BarrierError> {
+        Ok(self.region.segment().mapping().attached()?)
     }
 
     fn reap_dead(&self) {
         self.region.segment().mapping().reap_dead_peers();
     }
 
-    fn wait_within(&self, wait: Wait, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+    fn wait_within(&self, wait: Wait, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
         let (own_id, barrier) = (self.participant_id()?, self.barrier());
         let mut arrived = None;
         let try_once = || {
@@ -212,12 +216,12 @@ impl Barrier {
             (Some(Ok(Arrival::Last(arrived))), _) => self.finish_as_last(arrived, action),
             (Some(Err(error)), _) => Err(error),
             (None, Some(arrived)) => match barrier.give_up(arrived) {
-                Ok(()) => Err(LockError::Timeout),
+                Ok(()) => Err(BarrierError::Timeout),
                 Err(BarrierOutcome::Passed) => Ok(self.result(arrived)),
                 Err(BarrierOutcome::Broken) => Err(BROKEN),
             },
             // Too many came, and the others' affairs are not this one's.
-            (None, None) => Err(LockError::Timeout),
+            (None, None) => Err(BarrierError::Timeout),
         }
     }
 
@@ -226,7 +230,7 @@ impl Barrier {
         &self,
         arrived: Arrived,
         action: impl FnOnce(),
-    ) -> Result<BarrierWaitResult, LockError> {
+    ) -> Result<BarrierWaitResult, BarrierError> {
         let barrier = self.barrier();
         if barrier.outcome(arrived).is_some() {
             return Err(BROKEN);
@@ -234,7 +238,7 @@ impl Barrier {
         let unfinished = UnfinishedAction { barrier, arrived, generation: fork::generation() };
         action();
         if unfinished.is_forked_copy() {
-            return Err(LockError::NotAttached);
+            return Err(BarrierError::NotAttached);
         }
         core::mem::forget(unfinished);
         match barrier.pass(arrived) {
@@ -248,18 +252,18 @@ impl Barrier {
     }
 }
 
-fn arrival_of(outcome: BarrierOutcome, arrived: Arrived) -> Option<Result<Arrival, LockError>> {
+fn arrival_of(outcome: BarrierOutcome, arrived: Arrived) -> Option<Result<Arrival, BarrierError>> {
     Some(match outcome {
         BarrierOutcome::Passed => Ok(Arrival::Passed(arrived)),
         BarrierOutcome::Broken => Err(BROKEN),
     })
 }
 
-fn error_of(refusal: ArriveError) -> LockError {
+fn error_of(refusal: ArriveError) -> BarrierError {
     match refusal {
         ArriveError::Broken => BROKEN,
-        ArriveError::Full | ArriveError::WouldWait => LockError::WouldBlock,
-        ArriveError::Corrupt => LockError::Corrupt { what: "the slots of a barrier" },
+        ArriveError::Full | ArriveError::WouldWait => BarrierError::WouldBlock,
+        ArriveError::Corrupt => BarrierError::Corrupt { what: "the slots of a barrier" },
     }
 }
 

@@ -7,7 +7,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{SegmentError, SemaphoreError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::raw::owned_semaphore::{
@@ -18,7 +18,7 @@ use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::sys::{barrier, fork};
 
-const CORRUPT: LockError = LockError::Corrupt { what: "the permits of a semaphore" };
+const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the permits of a semaphore" };
 
 /// Words of permits on a cache line.
 const HINT_STRIDE: usize = 16;
@@ -84,41 +84,45 @@ impl BoundedSemaphore {
     /// Takes a permit, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "wait")]
     #[inline]
-    pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Forever)
     }
 
     /// Takes a permit if one is free.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::WouldBlock`] if no permit is free, and the errors of
+    /// [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::NonBlocking)
     }
 
     /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::Timeout`] if no permit is free until the timeout elapses, and the errors
+    /// of [`acquire`](Self::acquire).
     #[inline]
-    pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Timeout(timeout))
     }
 
     /// Gives back a permit that this process has [forgotten](BoundedSemaphorePermit::forget), whichever.
     ///
     /// # Errors
-    /// `NotHeld` where it has none that is forgotten, `NotAttached`.
+    /// [`SemaphoreError::NotHeld`] if this process has no forgotten permit;
+    /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant.
     #[doc(alias = "post")]
-    pub fn release(&self) -> Result<(), LockError> {
+    pub fn release(&self) -> Result<(), SemaphoreError> {
         if self.permits().give_back_forgotten(self.participant_id()?) {
             Ok(())
         } else {
-            Err(LockError::NotHeld)
+            Err(SemaphoreError::NotHeld)
         }
     }
 
@@ -147,12 +151,12 @@ impl BoundedSemaphore {
     }
 
     #[inline(always)]
-    fn participant_id(&self) -> Result<u32, LockError> {
-        self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+    fn participant_id(&self) -> Result<u32, SemaphoreError> {
+        Ok(self.region.segment().mapping().attached()?)
     }
 
     #[inline(always)]
-    pub(super) fn acquire_within(&self, wait: Wait) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    pub(super) fn acquire_within(&self, wait: Wait) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         let own_id = self.participant_id()?;
         let at = match self.try_acquire_fast(own_id) {
             Some(taken) => taken?,
@@ -163,7 +167,7 @@ impl BoundedSemaphore {
     }
 
     #[inline(always)]
-    fn try_acquire_fast(&self, own_id: u32) -> Option<Result<usize, LockError>> {
+    fn try_acquire_fast(&self, own_id: u32) -> Option<Result<usize, SemaphoreError>> {
         let from = self.hint.load(Ordering::Relaxed) as usize;
         match self.permits().try_take(own_id, self.participants, from) {
             PermitAttempt::Taken(at) => Some(Ok(at)),
@@ -174,11 +178,11 @@ impl BoundedSemaphore {
 
     /// Takes a permit after an attempt that found none.
     #[cold]
-    fn acquire_slow(&self, own_id: u32, wait: Wait) -> Result<usize, LockError> {
+    fn acquire_slow(&self, own_id: u32, wait: Wait) -> Result<usize, SemaphoreError> {
         if matches!(wait, Wait::NonBlocking) {
             // Not more often than a waiter does.
             self.region.segment().mapping().reap_dead_peers();
-            return self.try_acquire_fast(own_id).unwrap_or(Err(LockError::WouldBlock));
+            return self.try_acquire_fast(own_id).unwrap_or(Err(SemaphoreError::WouldBlock));
         }
         let failure = Cell::new(None);
         let try_once = || self.try_acquire_fast(own_id).or_else(|| failure.get().map(Err));
@@ -200,7 +204,7 @@ impl BoundedSemaphore {
             try_once,
             check_peers,
         );
-        found.unwrap_or(Err(LockError::Timeout))
+        found.unwrap_or(Err(SemaphoreError::Timeout))
     }
 }
 

@@ -5,7 +5,7 @@ mod guard;
 use core::fmt;
 use std::time::{Duration, Instant};
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{CondvarError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::condvar::{CondvarState, SLOTS, WaiterSlot};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
@@ -55,7 +55,7 @@ pub use guard::WaitGuard;
 ///     });
 ///     let guard = condvar.wait_while(mutex.lock()?, || !ready.load(Relaxed))?;
 ///     assert!(!guard.recovered());
-///     Ok::<(), breezeway::LockError>(())
+///     Ok::<(), breezeway::CondvarError>(())
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -83,10 +83,13 @@ impl Condvar {
     /// whether the mutex's last holder died meanwhile.
     ///
     /// # Errors
-    /// With any of them, the guard is dropped. `TooMany` where 256 wait already, those included who were killed in the last 100 ms;
-    /// `NotAttached`, `Corrupt`; `NotHeld` in a forked child with its parent's guard.
+    /// The guard is dropped then. [`CondvarError::TooMany`] if 256 waiters wait already, including
+    /// those killed in the last 100 ms; [`CondvarError::NotHeld`] in a forked child with its
+    /// parent's guard; [`CondvarError::NotAttached`] in a forked child that cannot register as a
+    /// participant; [`CondvarError::Corrupt`] if the condition variable is damaged;
+    /// [`CondvarError::Lock`] if the mutex cannot be locked again.
     #[inline]
-    pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, LockError> {
+    pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, CondvarError> {
         Ok(self.wait_within(guard, Wait::Forever)?.0)
     }
 
@@ -94,13 +97,13 @@ impl Condvar {
     /// takes.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait). That the time was over is none.
+    /// The errors of [`wait`](Self::wait). That the timeout elapsed is none.
     #[inline]
     pub fn wait_timeout<G: WaitGuard>(
         &self,
         guard: G,
         timeout: Duration,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         self.wait_within(guard, Wait::Timeout(timeout))
     }
 
@@ -110,26 +113,26 @@ impl Condvar {
     /// meanwhile.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     #[doc(alias = "wait_for")]
     pub fn wait_while<G: WaitGuard>(
         &self,
         guard: G,
         condition: impl FnMut() -> bool,
-    ) -> Result<G, LockError> {
+    ) -> Result<G, CondvarError> {
         Ok(self.wait_while_until(guard, None, condition)?.0)
     }
 
     /// The same, but waits no longer than `timeout` in all. The result tells that the time was over and the condition still true.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     pub fn wait_timeout_while<G: WaitGuard>(
         &self,
         guard: G,
         timeout: Duration,
         condition: impl FnMut() -> bool,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         // A time that cannot be told never comes.
         self.wait_while_until(guard, Instant::now().checked_add(timeout), condition)
     }
@@ -161,7 +164,7 @@ impl Condvar {
         mut guard: G,
         end: Option<Instant>,
         mut condition: impl FnMut() -> bool,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         let is_known = guard.recovered();
         let mut is_over = false;
         while condition() {
@@ -182,13 +185,17 @@ impl Condvar {
         Ok((guard, WaitTimeoutResult(is_over)))
     }
 
-    fn wait_within<G: WaitGuard>(&self, guard: G, wait: Wait) -> Result<(G, WaitTimeoutResult), LockError> {
+    fn wait_within<G: WaitGuard>(
+        &self,
+        guard: G,
+        wait: Wait,
+    ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         if !guard.is_ours() {
-            return Err(LockError::NotHeld);
+            return Err(CondvarError::NotHeld);
         }
-        let own_id = self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)?;
+        let own_id = self.region.segment().mapping().attached()?;
         let slot = self.state().enter(own_id).or_else(|| self.reap_and_enter(own_id));
-        let slot = slot.ok_or(LockError::TooMany { limit: SLOTS })?;
+        let slot = slot.ok_or(CondvarError::TooMany { limit: SLOTS })?;
         let unlocked = guard.unlock();
         let notified = self.wait_notified(slot, wait);
         let guard = G::lock(unlocked);
@@ -207,14 +214,14 @@ impl Condvar {
     }
 
     /// Whether a notification came.
-    fn wait_notified(&self, slot: WaiterSlot, wait: Wait) -> Result<bool, LockError> {
+    fn wait_notified(&self, slot: WaiterSlot, wait: Wait) -> Result<bool, CondvarError> {
         let state = self.state();
         let try_once = || state.is_notified(slot).map(|notified| notified.then_some(())).transpose();
         let check_peers = || self.region.segment().mapping().reap_dead_peers();
         let event = (state.event(slot), &state.unnotified);
         match wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, check_peers) {
             Some(Ok(())) => Ok(true),
-            Some(Err(_)) => Err(LockError::Corrupt { what: "a waiter of a condition variable" }),
+            Some(Err(_)) => Err(CondvarError::Corrupt { what: "a waiter of a condition variable" }),
             // At the last moment, one may have come after all.
             None => Ok(!state.give_up(slot)),
         }

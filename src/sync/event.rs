@@ -6,7 +6,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{EventError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::event::{EventState, Unset};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
@@ -83,32 +83,33 @@ impl Event {
     /// Waits until the event is set, as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`.
+    /// [`EventError::NotAttached`] in a forked child that cannot register as a participant.
     #[inline]
-    pub fn wait(&self) -> Result<(), LockError> {
+    pub fn wait(&self) -> Result<(), EventError> {
         self.wait_within(Wait::Forever)
     }
 
     /// The same without waiting.
     ///
     /// # Errors
-    /// `WouldBlock` where the event is not set.
+    /// [`EventError::WouldBlock`] if the event is not set.
     #[inline]
-    pub fn try_wait(&self) -> Result<(), LockError> {
+    pub fn try_wait(&self) -> Result<(), EventError> {
         self.wait_within(Wait::NonBlocking)
     }
 
     /// Waits until the event is set, no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`wait`](Self::wait).
+    /// [`EventError::Timeout`] if the event is not set until the timeout elapses, and the errors of
+    /// [`wait`](Self::wait).
     #[inline]
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), LockError> {
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), EventError> {
         self.wait_within(Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    fn wait_within(&self, wait: Wait) -> Result<(), LockError> {
+    fn wait_within(&self, wait: Wait) -> Result<(), EventError> {
         match self.state().begin_wait() {
             None => Ok(()),
             Some(unset) => self.wait_on(unset, wait),
@@ -122,13 +123,13 @@ impl Event {
     }
 
     #[cold]
-    pub(super) fn wait_on(&self, unset: Unset, wait: Wait) -> Result<(), LockError> {
+    pub(super) fn wait_on(&self, unset: Unset, wait: Wait) -> Result<(), EventError> {
         if matches!(wait, Wait::NonBlocking) {
-            return Err(LockError::WouldBlock);
+            return Err(EventError::WouldBlock);
         }
         let mapping = self.region.segment().mapping();
         // Who waits counts among those who use the segment.
-        mapping.participant().map_err(|_| LockError::NotAttached)?;
+        mapping.attached()?;
         let try_once = || self.state().was_set_since(unset).then_some(());
         let check_peers = || mapping.reap_dead_peers();
         let found = wait_for(
@@ -139,7 +140,7 @@ impl Event {
             try_once,
             check_peers,
         );
-        found.ok_or(LockError::Timeout)
+        found.ok_or(EventError::Timeout)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Locks, semaphores and events for tasks.
 
 use super::{BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit};
-use crate::error::LockError;
+use crate::error::{EventError, LockError, SemaphoreError};
 use crate::reactor::retry_until_ready;
 
 /// For tasks, with the feature `async`.
@@ -16,7 +16,8 @@ impl Mutex {
     /// Dropped before it is done, it does not hold the lock.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`LockError::Corrupt`] if the segment is damaged.
     pub async fn lock_async(&self) -> Result<MutexGuard<'_>, LockError> {
         retry_until_ready(self, |mutex| mutex.segment(), |mutex, wait| mutex.lock_within(wait)).await
     }
@@ -29,8 +30,8 @@ impl Event {
     /// It also gets through where the event is set and cleared again before the task is polled, if it was polled once before.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait).
-    pub async fn wait_async(&self) -> Result<(), LockError> {
+    /// The errors of [`wait`](Self::wait).
+    pub async fn wait_async(&self) -> Result<(), EventError> {
         let Some(unset) = self.begin() else { return Ok(()) };
         retry_until_ready(self, |event| event.segment(), |event, wait| event.wait_on(unset, wait)).await
     }
@@ -43,8 +44,8 @@ impl Semaphore {
     /// Dropped before it is done, it has taken none.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire).
-    pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, LockError> {
+    /// The errors of [`acquire`](Self::acquire).
+    pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         retry_until_ready(
             self,
             |semaphore| semaphore.segment(),
@@ -61,8 +62,8 @@ impl BoundedSemaphore {
     /// Dropped before it is done, it has taken none.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire).
-    pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+    /// The errors of [`acquire`](Self::acquire).
+    pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         retry_until_ready(
             self,
             |semaphore| semaphore.segment(),

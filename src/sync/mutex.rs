@@ -52,7 +52,9 @@ impl Mutex {
     /// Locks, waiting as long as it takes.
     ///
     /// # Errors
-    /// `Deadlock` where this thread holds it already, `NotAttached`, `Corrupt`.
+    /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment
+    /// is damaged.
     #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'_>, LockError> {
@@ -62,7 +64,8 @@ impl Mutex {
     /// Locks if nobody holds it.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`lock`](Self::lock).
+    /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_>, LockError> {
         self.lock_within(Wait::NonBlocking)
@@ -71,7 +74,8 @@ impl Mutex {
     /// Locks, waiting no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`lock`](Self::lock).
+    /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_>, LockError> {
         self.lock_within(Wait::Timeout(timeout))

@@ -70,8 +70,10 @@ impl Once {
     /// Runs `f`, unless that or another process's was run to its end before. Waits for who is at it as long as it takes.
     ///
     /// # Errors
-    /// `Deadlock` where this is called by such an `f`; `NotAttached`; `Corrupt`. Then `f` is not run. `WouldBlock` in a child that was
-    /// forked in `f`: there it is not done, for it is the parent who is at it.
+    /// [`LockError::Deadlock`] if an `f` of this `Once` calls this; [`LockError::NotAttached`] in a
+    /// forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment is
+    /// damaged. Then `f` was not run. [`LockError::WouldBlock`] in a child that was forked in `f`:
+    /// there `f` is not completed, because the parent is the one that runs it.
     ///
     /// # Panics
     /// Where `f` does. Then it is not done.
@@ -84,7 +86,8 @@ impl Once {
     /// The same, unless somebody is at it just now.
     ///
     /// # Errors
-    /// `WouldBlock` where somebody is, and those of [`call_once`](Self::call_once).
+    /// [`LockError::WouldBlock`] if another caller is running its `f`, and the errors of
+    /// [`call_once`](Self::call_once).
     ///
     /// # Panics
     /// Where `f` does.
@@ -96,7 +99,8 @@ impl Once {
     /// The same, waiting for who is at it no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`call_once`](Self::call_once).
+    /// [`LockError::Timeout`] if another caller is still running its `f` when the timeout elapses,
+    /// and the errors of [`call_once`](Self::call_once).
     ///
     /// # Panics
     /// Where `f` does.

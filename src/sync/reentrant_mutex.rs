@@ -70,7 +70,9 @@ impl ReentrantMutex {
     /// Locks, waiting as long as it takes; at once where this thread holds it already.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`; `TooMany` where this thread has four billion guards.
+    /// [`LockError::TooDeep`] if this thread has four billion guards; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment
+    /// is damaged.
     #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
@@ -80,7 +82,8 @@ impl ReentrantMutex {
     /// Locks if nobody else holds it.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`lock`](Self::lock).
+    /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
         self.lock_within(Wait::NonBlocking)
@@ -89,7 +92,8 @@ impl ReentrantMutex {
     /// Locks, waiting no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`lock`](Self::lock).
+    /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ReentrantMutexGuard<'_>, LockError> {
         self.lock_within(Wait::Timeout(timeout))
@@ -111,7 +115,7 @@ impl ReentrantMutex {
     fn lock_nested(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
         let levels = self.lock.inline_word().load(Ordering::Relaxed);
         if levels >= MAX_LEVELS {
-            return Err(LockError::TooMany { limit: MAX_LEVELS as usize });
+            return Err(LockError::TooDeep { limit: MAX_LEVELS as usize });
         }
         self.lock.inline_word().store(levels + 1, Ordering::Relaxed);
         Ok(ReentrantMutexGuard {

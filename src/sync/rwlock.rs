@@ -98,7 +98,8 @@ impl RwLock {
     /// Locks to read, waiting for a writer as long as it takes.
     ///
     /// # Errors
-    /// `Deadlock` where this thread holds it to write, `NotAttached`, `Corrupt`.
+    /// [`LockError::Deadlock`] if this thread writes; [`LockError::NotAttached`] in a forked child
+    /// that cannot register as a participant; [`LockError::Corrupt`] if the segment is damaged.
     #[inline]
     pub fn read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::Forever)
@@ -107,7 +108,7 @@ impl RwLock {
     /// Locks to read if nobody writes or waits to write.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`read`](Self::read).
+    /// [`LockError::WouldBlock`] if a writer has or awaits it; the errors of [`read`](Self::read).
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::NonBlocking)
@@ -116,7 +117,7 @@ impl RwLock {
     /// Locks to read, waiting no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`read`](Self::read).
+    /// [`LockError::Timeout`] if a writer has it until then; the errors of [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::Timeout(timeout))
@@ -125,7 +126,7 @@ impl RwLock {
     /// Locks to write, waiting for everybody else as long as it takes.
     ///
     /// # Errors
-    /// `Deadlock` where this thread holds it to write already, `NotAttached`, `Corrupt`.
+    /// The errors of [`read`](Self::read).
     #[inline]
     pub fn write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::Forever)
@@ -134,7 +135,7 @@ impl RwLock {
     /// Locks to write if nobody reads or writes.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`write`](Self::write).
+    /// [`LockError::WouldBlock`] if the lock is held; the errors of [`read`](Self::read).
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::NonBlocking)
@@ -143,7 +144,7 @@ impl RwLock {
     /// Locks to write, waiting no longer than `timeout` (on the monotonic clock). Readers that it kept out come in when it gives up.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`write`](Self::write).
+    /// [`LockError::Timeout`] if the lock is held until then; the errors of [`read`](Self::read).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::Timeout(timeout))
@@ -159,7 +160,7 @@ impl RwLock {
 
     #[inline(always)]
     fn participant_id(&self) -> Result<u32, LockError> {
-        self.segment().mapping().participant().map_err(|_| LockError::NotAttached)
+        Ok(self.segment().mapping().attached()?)
     }
 
     #[inline(always)]

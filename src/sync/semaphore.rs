@@ -6,7 +6,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use std::time::Duration;
 
-use crate::error::{LockError, SegmentError};
+use crate::error::{SegmentError, SemaphoreError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::semaphore::{AcquireError, MAX_PERMITS, ReleaseError, SemaphoreState};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
@@ -14,7 +14,7 @@ use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::sys::{barrier, fork};
 
-const CORRUPT: LockError = LockError::Corrupt { what: "the count of a semaphore" };
+const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the count of a semaphore" };
 
 /// A number of permits, which processes take and give back.
 ///
@@ -77,33 +77,36 @@ impl Semaphore {
     /// Takes a permit, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `NotAttached`, `Corrupt`.
+    /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "sem_wait")]
     #[inline]
-    pub fn acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
+    pub fn acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Forever)
     }
 
     /// Takes a permit if one is left.
     ///
     /// # Errors
-    /// `WouldBlock`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::WouldBlock`] if no permit is free, and the errors of
+    /// [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::NonBlocking)
     }
 
     /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`acquire`](Self::acquire).
+    /// [`SemaphoreError::Timeout`] if no permit is free until the timeout elapses, and the errors
+    /// of [`acquire`](Self::acquire).
     #[inline]
-    pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, LockError> {
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    pub(super) fn acquire_within(&self, wait: Wait) -> Result<SemaphorePermit<'_>, LockError> {
+    pub(super) fn acquire_within(&self, wait: Wait) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.ensure_attached()?;
         match self.state().try_acquire() {
             Ok(()) => {}
@@ -113,16 +116,14 @@ impl Semaphore {
     }
 
     #[inline(always)]
-    fn ensure_attached(&self) -> Result<(), LockError> {
-        match self.region.segment().mapping().participant() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(LockError::NotAttached),
-        }
+    fn ensure_attached(&self) -> Result<(), SemaphoreError> {
+        self.region.segment().mapping().attached()?;
+        Ok(())
     }
 
     /// Goes on after an attempt that came to nothing.
     #[cold]
-    fn acquire_slow(&self, miss: AcquireError, wait: Wait) -> Result<(), LockError> {
+    fn acquire_slow(&self, miss: AcquireError, wait: Wait) -> Result<(), SemaphoreError> {
         let classify = |attempt| match attempt {
             Ok(()) => Some(Ok(())),
             Err(AcquireError::WouldBlock) => None,
@@ -132,7 +133,7 @@ impl Semaphore {
             return result;
         }
         if matches!(wait, Wait::NonBlocking) {
-            return Err(LockError::WouldBlock);
+            return Err(SemaphoreError::WouldBlock);
         }
         let try_once = || classify(self.state().try_acquire());
         let check_peers = || self.region.segment().mapping().reap_dead_peers();
@@ -144,19 +145,21 @@ impl Semaphore {
             try_once,
             check_peers,
         );
-        found.unwrap_or(Err(LockError::Timeout))
+        found.unwrap_or(Err(SemaphoreError::Timeout))
     }
 
     /// Releases permits, which this process need not have acquired, and wakes as many who wait.
     ///
     /// # Errors
-    /// `TooMany` where there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS); `NotAttached`; `Corrupt`. Then none is released.
+    /// None is released then. [`SemaphoreError::TooMany`] if there would be more than
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS); [`SemaphoreError::NotAttached`] in a forked child that
+    /// cannot register as a participant; [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "sem_post")]
     #[inline]
-    pub fn release(&self, permits: usize) -> Result<(), LockError> {
+    pub fn release(&self, permits: usize) -> Result<(), SemaphoreError> {
         self.ensure_attached()?;
         self.state().release(permits as u64).map_err(|refusal| match refusal {
-            ReleaseError::TooMany => LockError::TooMany { limit: Self::MAX_PERMITS },
+            ReleaseError::TooMany => SemaphoreError::TooMany { limit: Self::MAX_PERMITS },
             ReleaseError::Corrupt => CORRUPT,
         })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use breezeway::sync::Mutex;
-use breezeway::{Array, Journaled, LockError, Segment, SegmentError, Value};
+use breezeway::{Array, ArrayError, Journaled, LockError, Segment, SegmentError, Value};
 use bytemuck::{CheckedBitPattern, NoUninit};
 
 use crate::support::Watchdog;
@@ -57,9 +57,9 @@ fn damaged(fill: impl Fn(&Segment), at: u64, bytes: &[u8]) -> [(Victim, Segment)
     })
 }
 
-fn assert_corrupt<T>(result: Result<T, LockError>) {
+fn assert_corrupt<T, E: Into<ArrayError>>(result: Result<T, E>) {
     match refused_lock(result) {
-        LockError::Corrupt { what } => assert!(!what.is_empty()),
+        ArrayError::Lock(LockError::Corrupt { what }) => assert!(!what.is_empty()),
         other => panic!("{other:?}"),
     }
 }
@@ -108,13 +108,13 @@ fn a_lock_spoilt_under_its_users_hangs_nobody_who_will_not_wait() {
         let lock_at = victim.offset_of("it");
         // Held, to all appearances, by a process that lives.
         victim.patch(lock_at, &std::os::unix::process::parent_id().to_ne_bytes());
-        assert!(matches!(refused_lock(mutex.try_lock()), LockError::WouldBlock));
-        assert!(matches!(refused_lock(mutex.lock_timeout(SOON)), LockError::Timeout));
+        assert!(matches!(refused_lock(mutex.try_lock()), ArrayError::Lock(LockError::WouldBlock)));
+        assert!(matches!(refused_lock(mutex.lock_timeout(SOON)), ArrayError::Lock(LockError::Timeout)));
         victim.patch(lock_at, &0_u32.to_ne_bytes());
         drop(mutex.lock().unwrap());
         // Held by a thread that does not exist: who waits finds that out.
         victim.patch(lock_at, &0x3fff_fff0_u32.to_ne_bytes());
-        assert!(matches!(refused_lock(mutex.try_lock()), LockError::WouldBlock));
+        assert!(matches!(refused_lock(mutex.try_lock()), ArrayError::Lock(LockError::WouldBlock)));
         assert!(mutex.lock().unwrap().recovered());
     }
     let locks = |s: &Segment| drop(s.add::<Mutex>("it", ()));

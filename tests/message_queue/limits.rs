@@ -1,7 +1,7 @@
 //! How much fits, and what does not.
 
 use breezeway::queue::{Limits, MessageQueue};
-use breezeway::{PopError, PushError, Segment, SegmentError};
+use breezeway::{CodecError, PopError, PushError, Segment, SegmentError};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -120,7 +120,13 @@ fn what_does_not_decode_is_out_of_the_way() {
         queue.push(Moody(mood)).unwrap();
     }
     match queue.pop() {
-        Err(error @ PopError::Decode { .. }) => assert!(std::error::Error::source(&error).is_some()),
+        Err(error @ PopError::Decode { .. }) => {
+            assert_eq!(error, error.clone());
+            assert_ne!(error, PopError::Decode { source: CodecError::new("another") });
+            assert!(std::error::Error::source(&error).is_some());
+            let PopError::Decode { source } = error else { unreachable!() };
+            assert!(source.get_ref().is::<postcard::Error>());
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(queue.pop().unwrap(), Moody(1));

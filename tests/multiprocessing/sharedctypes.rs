@@ -1,7 +1,7 @@
 //! `_TestValue` and `_TestArray`: through the hands of children.
 
 use breezeway::process::Process;
-use breezeway::{Array, LockError, Value};
+use breezeway::{Array, ArrayError, BoundsError, Value};
 
 use crate::support::Watchdog;
 
@@ -75,8 +75,14 @@ fn slices() {
     let array = Array::<i32>::new(0..10).unwrap();
     let work = |array: Array<i32>| {
         array.write(4..8, &[10, 20, 30, 40]).unwrap();
-        assert!(matches!(array.write(8..12, &[0; 4]), Err(LockError::OutOfBounds { .. })));
-        assert!(matches!(array.write(0..2, &[0; 3]), Err(LockError::LengthMismatch { .. })));
+        assert!(matches!(
+            array.write(8..12, &[0; 4]),
+            Err(ArrayError::Bounds(BoundsError::OutOfBounds { .. }))
+        ));
+        assert!(matches!(
+            array.write(0..2, &[0; 3]),
+            Err(ArrayError::Bounds(BoundsError::LengthMismatch { .. }))
+        ));
         // A slice is a copy.
         let mut copy = [0; 4];
         array.read_into(2..6, &mut copy).unwrap();

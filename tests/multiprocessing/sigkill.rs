@@ -7,7 +7,7 @@ use std::time::Duration;
 use breezeway::process::{Pool, Process};
 use breezeway::queue::MessageQueue;
 use breezeway::sync::{Barrier, Condvar, Event, Mutex};
-use breezeway::{Atomic, LockError, TaskError};
+use breezeway::{Atomic, BarrierError, LockError, TaskError};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::Watchdog;
@@ -149,12 +149,12 @@ fn notify() {
 fn barrier() {
     let _watchdog = Watchdog::start(120);
     let barrier = Barrier::new(3).unwrap();
-    let wait = |barrier: Barrier| matches!(barrier.wait(), Err(LockError::Broken));
+    let wait = |barrier: Barrier| matches!(barrier.wait(), Err(BarrierError::Broken));
     let [victim, survivor] = [(); 2].map(|()| Process::spawn(wait, barrier.clone()).unwrap());
     until(|| barrier.waiting() == 2);
     victim.kill().unwrap();
     assert!(survivor.result().unwrap(), "it is broken, and says so");
-    assert!(matches!(barrier.wait(), Err(LockError::Broken)));
+    assert!(matches!(barrier.wait(), Err(BarrierError::Broken)));
     barrier.reset();
     // And it can be used again.
     let pass = |barrier: Barrier| barrier.wait().unwrap().index();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use breezeway::sync::Barrier;
-use breezeway::{Atomic, LockError, Segment};
+use breezeway::{Atomic, BarrierError, Segment};
 
 use crate::support::fork::fork;
 use crate::support::process::thread_id;
@@ -71,7 +71,7 @@ fn lead(barrier: &Barrier) {
 }
 
 fn give_up(barrier: &Barrier) {
-    assert_eq!(barrier.wait_timeout(Duration::from_millis(50)), Err(LockError::Timeout));
+    assert_eq!(barrier.wait_timeout(Duration::from_millis(50)), Err(BarrierError::Timeout));
 }
 
 fn reset_and_wait(barrier: &Barrier) {
@@ -100,7 +100,7 @@ fn fork_and_wait(barrier: &Barrier) {
         child = Some(pid);
     });
     if std::process::id() != parent {
-        let is_no_party = matches!(result, Err(LockError::NotAttached));
+        let is_no_party = matches!(result, Err(BarrierError::NotAttached));
         // SAFETY: ends the process.
         #[allow(unsafe_code)]
         unsafe {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breezeway::LockError;
+use breezeway::BarrierError;
 use breezeway::sync::Barrier;
 
 use super::in_threads;
@@ -20,7 +20,7 @@ fn waiting_child(name: &str, barrier: &Barrier) -> Role {
 }
 
 fn assert_usable_after_a_reset(barrier: &Barrier) {
-    assert_eq!(barrier.wait(), Err(LockError::Broken));
+    assert_eq!(barrier.wait(), Err(BarrierError::Broken));
     barrier.reset();
     for _ in 0..3 {
         let results = in_threads(barrier.parties(), |_| barrier.wait());
@@ -39,12 +39,12 @@ fn killed_while_it_waits() {
         let child = waiting_child(&name, &barrier);
         child.kill();
         match round {
-            0 => assert_eq!(barrier.wait(), Err(LockError::Broken)),
-            1 => assert_eq!(barrier.wait_timeout(Duration::from_secs(50)), Err(LockError::Broken)),
-            2 => until(|| barrier.try_wait() == Err(LockError::Broken)),
+            0 => assert_eq!(barrier.wait(), Err(BarrierError::Broken)),
+            1 => assert_eq!(barrier.wait_timeout(Duration::from_secs(50)), Err(BarrierError::Broken)),
+            2 => until(|| barrier.try_wait() == Err(BarrierError::Broken)),
             _ => {}
         }
-        assert_eq!(sleeper.wake(), Err(LockError::Broken));
+        assert_eq!(sleeper.wake(), Err(BarrierError::Broken));
         assert_usable_after_a_reset(&barrier);
     }
 }
@@ -59,7 +59,7 @@ fn the_last_is_killed_at_its_action() {
     let mut leader = Role::spawn("child::in_a_child", &["lead", &name]);
     assert_eq!(leader.hear(), "leading");
     leader.kill();
-    assert_eq!(sleeper.wake(), Err(LockError::Broken));
+    assert_eq!(sleeper.wake(), Err(BarrierError::Broken));
     assert_usable_after_a_reset(&barrier);
 }
 
@@ -77,7 +77,7 @@ fn killed_between_two_passes() {
         child.hear();
         child.kill();
         let results = in_threads(others, |_| barrier.wait());
-        assert!(results.iter().all(|result| *result == Err(LockError::Broken)), "{results:?}");
+        assert!(results.iter().all(|result| *result == Err(BarrierError::Broken)), "{results:?}");
         assert_usable_after_a_reset(&barrier);
     }
 }

@@ -1,7 +1,7 @@
 //! Parties in processes of their own.
 
 use breezeway::sync::Barrier;
-use breezeway::{Atomic, LockError, Segment};
+use breezeway::{Atomic, BarrierError, Segment};
 
 use crate::support::process::{futex_operation, is_parked, until, until_parked};
 use crate::support::waiting::{asleep, ticks_of};
@@ -76,7 +76,7 @@ fn an_abort_in_another_process_wakes_who_sleeps() {
     let clone = barrier.clone();
     let waiter = asleep(move || clone.wait());
     assert!(Role::spawn("child::in_a_child", &["abort", &name]).join().success());
-    assert_eq!(waiter.wake(), Err(LockError::Broken));
+    assert_eq!(waiter.wake(), Err(BarrierError::Broken));
     assert!(barrier.is_broken());
 }
 
@@ -87,7 +87,7 @@ fn another_process_whose_time_is_up_breaks_it_for_all() {
     let clone = barrier.clone();
     let waiter = asleep(move || clone.wait());
     assert!(Role::spawn("child::in_a_child", &["give up", &name]).join().success());
-    assert_eq!(waiter.wake(), Err(LockError::Broken));
+    assert_eq!(waiter.wake(), Err(BarrierError::Broken));
     assert!(barrier.is_broken());
 }
 
@@ -99,7 +99,7 @@ fn a_reset_in_another_process_breaks_it_for_who_waits() {
     let waiter = asleep(move || clone.wait());
     let mut other = Role::spawn("child::in_a_child", &["reset and wait", &name]);
     assert_eq!(other.hear(), "reset");
-    assert_eq!(waiter.wake(), Err(LockError::Broken));
+    assert_eq!(waiter.wake(), Err(BarrierError::Broken));
     assert!(barrier.wait().is_ok());
     assert_eq!(other.hear(), "passed");
 }

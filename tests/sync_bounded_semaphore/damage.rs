@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use breezeway::sync::BoundedSemaphore;
-use breezeway::{LockError, Segment, SegmentError};
+use breezeway::{Segment, SegmentError, SemaphoreError};
 
 use crate::support::scratch::{Scratch, patch, peek};
 use crate::support::waiting::asleep;
@@ -15,7 +15,7 @@ const PERMITS: usize = 3;
 const PARTICIPANTS: u32 = 4;
 const FORGOTTEN: u32 = 1 << 31;
 const SOON: Duration = Duration::from_millis(150);
-const CORRUPT: LockError = LockError::Corrupt { what: "the permits of a semaphore" };
+const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the permits of a semaphore" };
 
 /// One in a file, so that it can be damaged.
 struct Damaged {
@@ -64,7 +64,7 @@ fn an_owner_that_cannot_be_is_found_out_where_it_is_met() {
         assert_eq!(semaphore.try_acquire().err(), Some(CORRUPT), "{word:#x}");
         assert_eq!(semaphore.acquire().err(), Some(CORRUPT), "{word:#x}");
         assert_eq!(semaphore.acquire_timeout(Duration::ZERO).err(), Some(CORRUPT), "{word:#x}");
-        assert_eq!(semaphore.release().err(), Some(LockError::NotHeld), "not a permit anybody can free");
+        assert_eq!(semaphore.release().err(), Some(SemaphoreError::NotHeld), "not a permit anybody can free");
         assert_eq!(semaphore.available(), 0);
         damaged.segment.reap().unwrap();
         assert_eq!(damaged.get(0), word);
@@ -89,10 +89,10 @@ fn an_owner_that_nobody_is_is_told_to_who_waits() {
     for nobody in (1..=PARTICIPANTS).filter(|id| *id != me) {
         for word in [nobody, nobody | FORGOTTEN] {
             damaged.set_all(word);
-            assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock));
+            assert_eq!(semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock));
             assert_eq!(semaphore.acquire_timeout(SOON).err(), Some(CORRUPT));
             assert_eq!(semaphore.acquire().err(), Some(CORRUPT), "and not waited for");
-            assert_eq!(semaphore.release().err(), Some(LockError::NotHeld));
+            assert_eq!(semaphore.release().err(), Some(SemaphoreError::NotHeld));
             // Free ones can be had, whatever the others are.
             damaged.set(1, 0);
             drop(semaphore.acquire().unwrap());
@@ -126,7 +126,7 @@ fn a_permit_that_was_taken_away_is_nothing() {
     }
     // Permits that it is said to have without knowing are for its end, or for who repairs after it.
     damaged.set_all(me);
-    assert_eq!(semaphore.acquire_timeout(SOON).err(), Some(LockError::Timeout));
+    assert_eq!(semaphore.acquire_timeout(SOON).err(), Some(SemaphoreError::Timeout));
     drop(semaphore.acquire_timeout(Duration::ZERO));
     damaged.set_all(0);
     drop(semaphore.acquire().unwrap());
@@ -145,7 +145,7 @@ fn the_word_that_sleepers_sleep_on_may_be_anything() {
         let clone = semaphore.clone();
         let sleeper = asleep(move || clone.acquire().map(drop));
         patch(&path, at, &word.to_ne_bytes());
-        assert_eq!(semaphore.acquire_timeout(SOON).err(), Some(LockError::Timeout));
+        assert_eq!(semaphore.acquire_timeout(SOON).err(), Some(SemaphoreError::Timeout));
         patch(&path, at, &word.to_ne_bytes());
         holder.tell("release");
         assert_eq!(holder.hear(), "released");

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use breezeway::sync::BoundedSemaphore;
-use breezeway::{Atomic, LockError, Segment};
+use breezeway::{Atomic, Segment, SemaphoreError};
 
 use crate::support::process::{kill_running, resume, stop, until, until_parked};
 use crate::support::scratch::Scratch;
@@ -32,7 +32,7 @@ fn a_killed_holders_permits_come_back() {
     for (kept, forgotten) in [(2, 0), (1, 1), (0, 2)] {
         for round in 0..4 {
             let holder = holder(&name, kept, forgotten);
-            assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock), "it lives");
+            assert_eq!(semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock), "it lives");
             match round {
                 0 => {
                     holder.kill();
@@ -56,7 +56,7 @@ fn a_killed_holders_permits_come_back() {
                 }
             }
             assert_eq!(semaphore.available(), 2);
-            assert_eq!(semaphore.release(), Err(LockError::NotHeld), "they are nobody's");
+            assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "they are nobody's");
         }
     }
 }
@@ -80,7 +80,7 @@ fn a_holder_that_goes_leaves_its_permits() {
     let other = BoundedSemaphore::open(&name).unwrap();
     other.acquire().unwrap().forget();
     assert_eq!(semaphore.available(), 2);
-    assert_eq!(semaphore.release(), Err(LockError::NotHeld), "opened again is another participant");
+    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "opened again is another participant");
     drop(other);
     assert_eq!(semaphore.available(), 3);
 }
@@ -92,7 +92,7 @@ fn a_stopped_holder_is_not_robbed() {
     let semaphore = BoundedSemaphore::create(&name, 2).unwrap();
     let mut holder = holder(&name, 1, 1);
     stop(holder.pid());
-    assert_eq!(semaphore.acquire_timeout(Duration::from_millis(300)).err(), Some(LockError::Timeout));
+    assert_eq!(semaphore.acquire_timeout(Duration::from_millis(300)).err(), Some(SemaphoreError::Timeout));
     assert_eq!(semaphore.segment().reap().unwrap(), 0);
     assert_eq!(semaphore.available(), 0);
     resume(holder.pid());
@@ -134,7 +134,7 @@ fn permits_held_when_the_machine_went_down_come_back() {
     std::fs::copy(&before, &after).unwrap();
     let copy = Segment::open_file(&after).unwrap().get::<BoundedSemaphore>("semaphore").unwrap();
     drop((copy.acquire().unwrap(), copy.acquire().unwrap()));
-    assert_eq!((copy.available(), copy.release()), (2, Err(LockError::NotHeld)));
+    assert_eq!((copy.available(), copy.release()), (2, Err(SemaphoreError::NotHeld)));
     assert_eq!(semaphore.available(), 0);
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn storm(segment: &Segment) {
         drop(alone);
         drop(permit);
         if several.release().is_ok() {
-            assert_eq!(several.release(), Err(LockError::NotHeld));
+            assert_eq!(several.release(), Err(SemaphoreError::NotHeld));
         }
     }
 }

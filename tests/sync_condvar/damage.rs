@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breezeway::LockError;
+use breezeway::CondvarError;
 
 use crate::Scene;
 use crate::support::Watchdog;
@@ -30,7 +30,7 @@ fn every_byte_set_to_anything() {
             assert!(scene.condvar.notify_n(count) <= 256);
         }
         let waited = scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), BRIEFLY);
-        assert!(matches!(waited, Err(LockError::TooMany { limit: 256 })), "{byte:x}: {waited:?}");
+        assert!(matches!(waited, Err(CondvarError::TooMany { limit: 256 })), "{byte:x}: {waited:?}");
         scene.segment.reap().unwrap();
         assert!(scene.mutex.try_lock().is_ok());
     }
@@ -66,7 +66,7 @@ fn a_slot_taken_from_its_waiter() {
         let waiter = asleep(move || condvar.wait(mutex.lock().unwrap()).err());
         scene.until_waiting(1);
         write(&scene, SLOTS, &u64::to_ne_bytes(word));
-        assert!(matches!(waiter.wake(), Some(LockError::Corrupt { .. })), "{word:x}");
+        assert!(matches!(waiter.wake(), Some(CondvarError::Corrupt { .. })), "{word:x}");
         assert!(scene.mutex.try_lock().is_ok());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use breezeway::sync::{
     Barrier, BoundedSemaphore, Condvar, Event, Mutex, Once, ReentrantMutex, RwLock, Semaphore,
 };
-use breezeway::{LockError, Segment};
+use breezeway::{BarrierError, EventError, LockError, Segment, SemaphoreError};
 
 use crate::Random;
 use crate::ledger::{Deed, Ledger, PLACES};
@@ -105,13 +105,33 @@ enum Way {
 }
 
 /// What was got, if it was.
-fn got<T>(result: Result<T, LockError>) -> Option<T> {
+fn got<T, E: Miss>(result: Result<T, E>) -> Option<T> {
     match result {
         Ok(got) => Some(got),
-        Err(LockError::WouldBlock | LockError::Timeout) => None,
+        Err(error) if error.is_miss() => None,
         Err(error) => panic!("{error}"),
     }
 }
+
+/// The errors of what [`Way`] can be asked in.
+trait Miss: std::error::Error {
+    /// Whether the attempt, or its time, was over before it had succeeded.
+    fn is_miss(&self) -> bool;
+}
+
+macro_rules! misses {
+    ($($error:ty),*) => {
+        $(
+            impl Miss for $error {
+                fn is_miss(&self) -> bool {
+                    matches!(self, Self::WouldBlock | Self::Timeout)
+                }
+            }
+        )*
+    };
+}
+
+misses!(EventError, LockError, SemaphoreError);
 
 /// Asks in one of the three ways.
 macro_rules! ask {
@@ -395,7 +415,7 @@ impl Worker<'_> {
                 self.ledger.passes(self.process, result.index()).fetch_add(1, SeqCst);
                 self.ledger.complete(self.process, Deed::Meet, 1);
             }
-            Err(LockError::WouldBlock | LockError::Timeout | LockError::Broken) => {
+            Err(BarrierError::WouldBlock | BarrierError::Timeout | BarrierError::Broken) => {
                 self.ledger.trying().fetch_and(!self.bit(), SeqCst);
                 self.ledger.withdraw(self.process, Deed::Meet);
                 if self.random.below(4) == 0 {

@@ -36,7 +36,9 @@ impl BytesConsumer {
     /// The next message, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// `Closed` or `Disconnected`, once everything has been taken out; `HandedOver`; `Corrupt`.
+    /// [`PopError::Closed`] if the queue is closed, or [`PopError::Disconnected`] if the producer
+    /// is gone, once everything has been taken out; [`PopError::HandedOver`] if another process has
+    /// this consumer; [`PopError::Corrupt`] if the segment is damaged.
     #[doc(alias = "recv")]
     pub fn read(&mut self) -> Result<Message<'_>, PopError> {
         self.read_within(Wait::Forever)
@@ -45,7 +47,7 @@ impl BytesConsumer {
     /// The next message, if there is one.
     ///
     /// # Errors
-    /// `Empty`, and those of [`read`](Self::read).
+    /// [`PopError::Empty`] if there is no message, and the errors of [`read`](Self::read).
     pub fn try_read(&mut self) -> Result<Message<'_>, PopError> {
         self.read_within(Wait::NonBlocking)
     }
@@ -53,7 +55,8 @@ impl BytesConsumer {
     /// The next message, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`read`](Self::read).
+    /// [`PopError::Timeout`] if there is no message until the timeout elapses, and the errors of
+    /// [`read`](Self::read).
     pub fn read_timeout(&mut self, timeout: Duration) -> Result<Message<'_>, PopError> {
         self.read_within(Wait::Timeout(timeout))
     }

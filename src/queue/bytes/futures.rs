@@ -9,7 +9,7 @@ impl BytesProducer {
     /// Reserves a piece of `len` bytes for a message; a task waits for room without holding up its thread.
     ///
     /// # Errors
-    /// Those of [`reserve`](Self::reserve).
+    /// The errors of [`reserve`](Self::reserve).
     pub async fn reserve_async(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
         retry_until_ready(
             &mut *self,
@@ -26,7 +26,7 @@ impl BytesProducer {
     /// Dropped before it is done, it has pushed nothing.
     ///
     /// # Errors
-    /// Those of [`reserve`](Self::reserve).
+    /// The errors of [`reserve`](Self::reserve).
     pub async fn push_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.reserve_async(message.len()).await.map(|reserved| reserved.fill(message))
     }
@@ -37,7 +37,7 @@ impl BytesConsumer {
     /// The next message; a task waits for one without holding up its thread.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read).
+    /// The errors of [`read`](Self::read).
     pub async fn read_async(&mut self) -> Result<Message<'_>, PopError> {
         retry_until_ready(&mut *self, |end| end.segment(), |end, wait| end.wait_for_message(wait)).await?;
         // It is this end's: nobody else takes it.

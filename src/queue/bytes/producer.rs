@@ -28,7 +28,7 @@ pub struct BytesProducer {
 #[must_use = "what is not committed is not sent"]
 pub struct Reservation<'a> {
     producer: &'a mut BytesProducer,
-    place: FramePlacement,
+    placement: FramePlacement,
     len: usize,
 }
 
@@ -36,7 +36,10 @@ impl BytesProducer {
     /// Reserves a piece of `len` bytes for a message, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// `TooLarge` beyond [`max_message`](Self::max_message), `Closed`, `Disconnected`, `HandedOver`, `Corrupt`.
+    /// [`PushError::TooLarge`] if `len` exceeds [`max_message`](Self::max_message);
+    /// [`PushError::Closed`] if the queue is closed; [`PushError::Disconnected`] if the consumer is
+    /// gone; [`PushError::HandedOver`] if another process has this producer; [`PushError::Corrupt`]
+    /// if the segment is damaged.
     pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
         self.reserve_within(len, Wait::Forever)
     }
@@ -44,7 +47,7 @@ impl BytesProducer {
     /// Reserves a piece if there is room.
     ///
     /// # Errors
-    /// `Full`, and those of [`reserve`](Self::reserve).
+    /// [`PushError::Full`] if there is no room, and the errors of [`reserve`](Self::reserve).
     pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
         self.reserve_within(len, Wait::NonBlocking)
     }
@@ -52,7 +55,8 @@ impl BytesProducer {
     /// Reserves a piece, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`reserve`](Self::reserve).
+    /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
+    /// [`reserve`](Self::reserve).
     pub fn reserve_timeout(
         &mut self,
         len: usize,
@@ -69,10 +73,10 @@ impl BytesProducer {
         if len > self.max_message() {
             return Err(PushError::TooLarge { value: (), len, max: self.max_message() });
         }
-        let place = FramePlacement::of(len as u64, self.end.at(), self.words.capacity());
-        let wanted = place.pad + frame(len as u64);
-        match self.end.room(wanted, self.words.byte(place.start), wait) {
-            Ok(_) => Ok(Reservation { producer: self, place, len }),
+        let placement = FramePlacement::of(len as u64, self.end.at(), self.words.capacity());
+        let wanted = placement.pad + frame(len as u64);
+        match self.end.room(wanted, self.words.byte(placement.start), wait) {
+            Ok(_) => Ok(Reservation { producer: self, placement, len }),
             Err(stop) => Err(stop.of_push(())),
         }
     }
@@ -80,7 +84,7 @@ impl BytesProducer {
     /// Pushes a message: reserves, copies, commits. Waits for room as long as it takes.
     ///
     /// # Errors
-    /// Those of [`reserve`](Self::reserve).
+    /// The errors of [`reserve`](Self::reserve).
     #[doc(alias = "send")]
     pub fn push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.reserve(message.len()).map(|reserved| reserved.fill(message))
@@ -89,7 +93,7 @@ impl BytesProducer {
     /// Pushes a message if there is room.
     ///
     /// # Errors
-    /// Those of [`try_reserve`](Self::try_reserve).
+    /// The errors of [`try_reserve`](Self::try_reserve).
     pub fn try_push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.try_reserve(message.len()).map(|reserved| reserved.fill(message))
     }
@@ -97,7 +101,7 @@ impl BytesProducer {
     /// Pushes a message, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// Those of [`reserve_timeout`](Self::reserve_timeout).
+    /// The errors of [`reserve_timeout`](Self::reserve_timeout).
     pub fn push_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), PushError<()>> {
         self.reserve_timeout(message.len(), timeout).map(|reserved| reserved.fill(message))
     }
@@ -126,13 +130,13 @@ impl Reservation<'_> {
     /// If `len` is more than was reserved.
     pub fn commit(self, len: usize) {
         assert!(len <= self.len, "a message of {len} bytes in a reservation of {}", self.len);
-        let Self { producer: BytesProducer { end, words }, place, .. } = self;
+        let Self { producer: BytesProducer { end, words }, placement, .. } = self;
         if !end.is_ours() {
             return; // A forked child's copy.
         }
         // SAFETY: taken from the region's words, which the end keeps mapped.
         let ring = unsafe { words.0.as_ref() };
-        let taken = place.write(ring, end.at(), len as u64);
+        let taken = placement.write(ring, end.at(), len as u64);
         end.commit(taken);
     }
 
@@ -142,7 +146,7 @@ impl Reservation<'_> {
     }
 
     fn start(&self) -> *mut u8 {
-        self.producer.words.byte(self.place.start + HEADER)
+        self.producer.words.byte(self.placement.start + HEADER)
     }
 }
 

@@ -15,7 +15,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Dropped before it is done, it has put nothing in, and the value is dropped with it.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub async fn push_async(&self, value: T) -> Result<(), PushError<T>> {
         codec::push_async(&self.store, value).await
     }
@@ -25,7 +25,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Dropped before it is done, it has got none.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub async fn get_async(&self) -> Result<Job<T>, PopError> {
         retry_until_ready(self, |queue| queue.store.region().segment(), |queue, wait| queue.get_within(wait))
             .await
@@ -34,7 +34,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Waits until every job that was pushed is done, without holding up the task's thread.
     ///
     /// # Errors
-    /// Those of [`join`](Self::join).
+    /// The errors of [`join`](Self::join).
     pub async fn join_async(&self) -> Result<(), DoneError> {
         retry_until_ready(
             self,

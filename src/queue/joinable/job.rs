@@ -33,8 +33,10 @@ impl<T> Job<T> {
     /// Takes the job out of the queue for good.
     ///
     /// # Errors
-    /// `NotHeld` where [`task_done`](super::JoinableQueue::task_done) did that already, or this is a forked child and the job its
-    /// parent's; `NotAttached`, `Corrupt`.
+    /// [`DoneError::NotHeld`] if [`task_done`](super::JoinableQueue::task_done) called the job done
+    /// already, or if this is a forked child and the job its parent's; [`DoneError::NotAttached`]
+    /// in a forked child that cannot register as a participant; [`DoneError::Corrupt`] if the
+    /// segment is damaged.
     #[doc(alias = "task_done")]
     #[doc(alias = "ack")]
     pub fn done(self) -> Result<(), DoneError> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::store::MessageStore;
-use crate::error::{PopError, PushError};
+use crate::error::{CodecError, PopError, PushError};
 use crate::raw::wait::Wait;
 
 /// Encodes a value before any lock is taken, and pushes it.
@@ -35,7 +35,7 @@ pub(in crate::queue) async fn push_async<T: Serialize>(
 fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>), PushError<T>> {
     let message = match postcard::to_allocvec(&value) {
         Ok(message) => message,
-        Err(error) => return Err(PushError::Encode { value, source: error.into() }),
+        Err(error) => return Err(PushError::Encode { value, source: CodecError::new(error) }),
     };
     let (len, max) = (message.len(), store.layout().max_message());
     if len > max {
@@ -48,7 +48,7 @@ pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError>
     match postcard::take_from_bytes(message) {
         Ok((value, [])) => Ok(value),
         // Bytes that are left over are as wrong as missing ones.
-        Ok(_) => Err(PopError::Decode { source: "the message is longer than its type".into() }),
-        Err(error) => Err(PopError::Decode { source: error.into() }),
+        Ok(_) => Err(PopError::Decode { source: CodecError::new("the message is longer than its type") }),
+        Err(error) => Err(PopError::Decode { source: CodecError::new(error) }),
     }
 }

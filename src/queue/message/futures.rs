@@ -15,7 +15,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Dropped before it is done, it has put nothing in, and the value is dropped with it.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub async fn push_async(&self, value: T) -> Result<(), PushError<T>> {
         codec::push_async(&self.store, value).await
     }
@@ -25,7 +25,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// Dropped before it is done, it has taken nothing out.
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub async fn pop_async(&self) -> Result<T, PopError> {
         retry_until_ready(self, |queue| queue.store.region().segment(), |queue, wait| queue.pop_within(wait))
             .await

@@ -65,7 +65,7 @@ impl MessageStore {
 
     /// As whom this process has leases.
     pub(in crate::queue) fn participant_id(&self) -> Result<u16, Stop> {
-        let id = self.region().segment().mapping().participant().map_err(|_| Stop::NotAttached)?;
+        let id = self.region().segment().mapping().attached()?;
         // Ids have 16 bits.
         u16::try_from(id).map_err(|_| Stop::NotAttached)
     }

@@ -13,7 +13,7 @@ impl<T: Shareable> Queue<T> {
     /// Dropped before it is done, it has pushed nothing, and the value is dropped with it.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub async fn push_async(&self, value: T) -> Result<(), PushError<T>> {
         let put = retry_until_ready(
             self,
@@ -47,7 +47,7 @@ impl<T: Shareable> Queue<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub async fn pop_async(&self) -> Result<T, PopError> {
         let value =
             retry_until_ready(self, |queue| queue.segment(), |queue, wait| queue.pop_unnotified(wait)).await;
@@ -60,7 +60,7 @@ impl<T: Shareable> Queue<T> {
     /// Dropped before it is done, it has taken nothing.
     ///
     /// # Errors
-    /// Those of [`lease`](Self::lease).
+    /// The errors of [`lease`](Self::lease).
     pub async fn lease_async(&self) -> Result<Lease<'_, T>, PopError> {
         retry_until_ready(self, |queue| queue.segment(), |queue, wait| queue.lease_until(wait)).await
     }

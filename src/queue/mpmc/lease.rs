@@ -51,7 +51,7 @@ impl<T: Shareable> Queue<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub fn lease(&self) -> Result<Lease<'_, T>, PopError> {
         self.lease_until(Wait::Forever)
     }
@@ -59,7 +59,7 @@ impl<T: Shareable> Queue<T> {
     /// The same without waiting.
     ///
     /// # Errors
-    /// `Empty`, and those of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     pub fn try_lease(&self) -> Result<Lease<'_, T>, PopError> {
         self.lease_until(Wait::NonBlocking)
     }
@@ -67,7 +67,8 @@ impl<T: Shareable> Queue<T> {
     /// The same, waiting no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`pop`](Self::pop).
+    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`pop`](Self::pop).
     pub fn lease_timeout(&self, timeout: Duration) -> Result<Lease<'_, T>, PopError> {
         self.lease_until(Wait::Timeout(timeout))
     }

@@ -26,7 +26,9 @@ impl<T: Shareable> Consumer<T> {
     /// Takes the next value out, waiting for one as long as it takes. **The commit is the store of the consumer's index.**
     ///
     /// # Errors
-    /// `Closed` or `Disconnected`, once everything has been taken out; `HandedOver`; `Corrupt`, also for a value whose bytes are not a
+    /// [`PopError::Closed`] if the queue is closed, or [`PopError::Disconnected`] if the producer
+    /// is gone, once everything has been taken out; [`PopError::HandedOver`] if another process has
+    /// this consumer; [`PopError::Corrupt`] if the segment is damaged, or the value's bytes are no
     /// `T`, which then is taken out.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
@@ -38,7 +40,7 @@ impl<T: Shareable> Consumer<T> {
     /// Takes the next value out if there is one.
     ///
     /// # Errors
-    /// `Empty`, and those of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     #[inline]
     pub fn try_pop(&mut self) -> Result<T, PopError> {
         self.pop_within(Wait::NonBlocking)
@@ -47,7 +49,8 @@ impl<T: Shareable> Consumer<T> {
     /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`pop`](Self::pop).
+    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`pop`](Self::pop).
     #[inline]
     pub fn pop_timeout(&mut self, timeout: Duration) -> Result<T, PopError> {
         self.pop_within(Wait::Timeout(timeout))
@@ -71,7 +74,7 @@ impl<T: Shareable> Consumer<T> {
     /// long as it takes.
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     #[inline]
     pub fn pop_slice(&mut self, values: &mut [T]) -> Result<usize, PopError> {
         self.pop_batch(values, Wait::Forever)
@@ -80,7 +83,7 @@ impl<T: Shareable> Consumer<T> {
     /// The same without waiting.
     ///
     /// # Errors
-    /// `Empty`, and those of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     #[inline]
     pub fn try_pop_slice(&mut self, values: &mut [T]) -> Result<usize, PopError> {
         self.pop_batch(values, Wait::NonBlocking)
@@ -89,7 +92,8 @@ impl<T: Shareable> Consumer<T> {
     /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`pop`](Self::pop).
+    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`pop`](Self::pop).
     #[inline]
     pub fn pop_slice_timeout(&mut self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
         self.pop_batch(values, Wait::Timeout(timeout))

@@ -13,7 +13,7 @@ impl<T: Shareable> Producer<T> {
     /// Dropped before it is done, it has pushed nothing, and the value is dropped with it.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub async fn push_async(&mut self, value: T) -> Result<(), PushError<T>> {
         retry_until_ready(self, |end| end.segment(), |end, wait| end.push_within(value, wait)).await
     }
@@ -26,7 +26,7 @@ impl<T: Shareable> Consumer<T> {
     /// Dropped before it is done, it has taken nothing out.
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub async fn pop_async(&mut self) -> Result<T, PopError> {
         retry_until_ready(self, |end| end.segment(), |end, wait| end.pop_within(wait)).await
     }
@@ -37,7 +37,7 @@ impl<T: Shareable> Consumer<T> {
     /// Dropped before it is done, it has taken nothing out.
     ///
     /// # Errors
-    /// Those of [`pop`](Self::pop).
+    /// The errors of [`pop`](Self::pop).
     pub async fn pop_slice_async(&mut self, values: &mut [T]) -> Result<usize, PopError> {
         retry_until_ready(self, |end| end.segment(), |end, wait| end.pop_batch(values, wait)).await
     }

@@ -26,7 +26,9 @@ impl<T: Shareable> Producer<T> {
     /// Pushes a value, waiting for room as long as it takes. **The commit is the store of the producer's index.**
     ///
     /// # Errors
-    /// `Closed`, `Disconnected`, `HandedOver`, `Corrupt`, each with the value.
+    /// Each returns the value. [`PushError::Closed`] if the queue is closed;
+    /// [`PushError::Disconnected`] if the consumer is gone; [`PushError::HandedOver`] if another
+    /// process has this producer; [`PushError::Corrupt`] if the segment is damaged.
     #[doc(alias = "put")]
     #[doc(alias = "send")]
     #[inline]
@@ -37,7 +39,7 @@ impl<T: Shareable> Producer<T> {
     /// Pushes a value if there is room.
     ///
     /// # Errors
-    /// `Full`, and those of [`push`](Self::push).
+    /// [`PushError::Full`] if there is no room, and the errors of [`push`](Self::push).
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
         self.push_within(value, Wait::NonBlocking)
@@ -46,7 +48,8 @@ impl<T: Shareable> Producer<T> {
     /// Pushes a value, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// `Timeout`, and those of [`push`](Self::push).
+    /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
+    /// [`push`](Self::push).
     #[inline]
     pub fn push_timeout(&mut self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
         self.push_within(value, Wait::Timeout(timeout))
@@ -74,7 +77,7 @@ impl<T: Shareable> Producer<T> {
     /// one commit.
     ///
     /// # Errors
-    /// Those of [`push`](Self::push), with the number of values that were pushed.
+    /// The errors of [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice(&mut self, values: &[T]) -> Result<(), PushError<usize>> {
         self.push_all(values, || Wait::Forever)
     }
@@ -82,7 +85,7 @@ impl<T: Shareable> Producer<T> {
     /// Pushes as many of the values as there is room for, by one commit, and says how many.
     ///
     /// # Errors
-    /// `Full` where there is room for none, and those of [`push`](Self::push), with 0.
+    /// [`PushError::Full`] if no value fits, and the errors of [`push`](Self::push), with 0.
     #[inline]
     pub fn try_push_slice(&mut self, values: &[T]) -> Result<usize, PushError<usize>> {
         self.push_batch(values, Wait::NonBlocking).map_err(|stop| stop.of_push(0))
@@ -91,7 +94,8 @@ impl<T: Shareable> Producer<T> {
     /// Pushes all the values, waiting for room no longer than `timeout` (on the monotonic clock) in all.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`push`](Self::push), with the number of values that were pushed.
+    /// [`PushError::Timeout`] if not all are in when the timeout elapses, and the errors of
+    /// [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice_timeout(&mut self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
         let start = std::time::Instant::now();
         self.push_all(values, || Wait::Timeout(timeout.saturating_sub(start.elapsed())))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breezeway::LockError;
+use breezeway::BarrierError;
 use breezeway::sync::{Barrier, BarrierWaitResult};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -74,10 +74,10 @@ fn generation(word: u64) -> u64 {
     word >> 33
 }
 
-fn code(result: Result<BarrierWaitResult, LockError>) -> libc::c_int {
+fn code(result: Result<BarrierWaitResult, BarrierError>) -> libc::c_int {
     match result {
         Ok(_) => PASSED,
-        Err(LockError::Broken) => BROKEN,
+        Err(BarrierError::Broken) => BROKEN,
         Err(error) => panic!("{error}"),
     }
 }
@@ -219,7 +219,7 @@ impl Subject for AtTheBarrier {
             }
             Deed::LastWithoutWaiting => assert!(barrier.try_wait().unwrap().is_leader()),
             Deed::First => {
-                assert_eq!(barrier.wait_timeout(drive::patiently(PATIENCE)), Err(LockError::Timeout))
+                assert_eq!(barrier.wait_timeout(drive::patiently(PATIENCE)), Err(BarrierError::Timeout))
             }
             Deed::Abort => barrier.abort(),
             Deed::Reset => barrier.reset(),
@@ -274,7 +274,7 @@ impl Subject for AtTheBarrier {
             // Those who were there have ended as one should, and this one was killed.
             assert_eq!(generation(self.word.get()), generation(self.before.word) + 1);
             self.barrier.segment().reap().unwrap();
-            assert_eq!(self.barrier.wait_timeout(Duration::from_secs(10)), Err(LockError::Broken));
+            assert_eq!(self.barrier.wait_timeout(Duration::from_secs(10)), Err(BarrierError::Broken));
         }
         self.exercise();
         match (has_moved, has_arrived) {
@@ -340,7 +340,7 @@ fn wake_and_kill(subject: &mut AtTheBarrier, trace: &Trace, steps: usize) -> Wok
     if !steps.is_multiple_of(8) {
         subject.barrier.segment().reap().unwrap();
     }
-    assert_eq!(subject.barrier.wait_timeout(Duration::from_secs(10)), Err(LockError::Broken));
+    assert_eq!(subject.barrier.wait_timeout(Duration::from_secs(10)), Err(BarrierError::Broken));
     subject.exercise();
     if is_done { Woken::Done } else { Woken::Killed }
 }

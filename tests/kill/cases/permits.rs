@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use breezeway::LockError;
+use breezeway::SemaphoreError;
 use breezeway::sync::{BoundedSemaphore, BoundedSemaphorePermit};
 
 use super::locked::SOON;
@@ -105,9 +105,9 @@ impl AtTheSemaphore {
         let take =
             || if reaped { self.semaphore.try_acquire() } else { self.semaphore.acquire_timeout(SOON) };
         let both = [take().expect("a permit"), take().expect("the other permit")];
-        assert_eq!(self.semaphore.try_acquire().err(), Some(LockError::WouldBlock), "there are two");
+        assert_eq!(self.semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock), "there are two");
         drop(both);
-        assert_eq!(self.semaphore.release(), Err(LockError::NotHeld));
+        assert_eq!(self.semaphore.release(), Err(SemaphoreError::NotHeld));
         assert_eq!(self.look(), [0; 2]);
     }
 
@@ -179,7 +179,7 @@ impl Subject for AtTheSemaphore {
                 drop(permit.take());
                 semaphore.release().unwrap();
             }
-            Deed::ReleaseNone => assert_eq!(semaphore.release(), Err(LockError::NotHeld)),
+            Deed::ReleaseNone => assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld)),
             Deed::Refused => assert!(semaphore.try_acquire().is_err()),
             Deed::Wait => drop(semaphore.acquire_timeout(drive::patiently(TO_STEP))),
             Deed::Inherit => *permit.borrow_mut() = Some(semaphore.try_acquire().unwrap()),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use breezeway::LockError;
+use breezeway::SemaphoreError;
 use breezeway::sync::{Semaphore, SemaphorePermit};
 
 use super::sleeper::asleep;
@@ -151,8 +151,8 @@ impl Subject for AtTheSemaphore {
             Deed::Both => drop(semaphore.acquire().unwrap()),
             Deed::Drop => drop(permit.take()),
             Deed::Refused => {
-                assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock));
-                let too_many = Err(LockError::TooMany { limit: Semaphore::MAX_PERMITS });
+                assert_eq!(semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock));
+                let too_many = Err(SemaphoreError::TooMany { limit: Semaphore::MAX_PERMITS });
                 assert_eq!(semaphore.release(Semaphore::MAX_PERMITS + 1), too_many);
             }
             Deed::Wait => {

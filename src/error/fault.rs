@@ -1,0 +1,41 @@
+//! Faults that can meet any operation on an object: each family has a variant for them, and they are worded here.
+
+use core::fmt;
+
+use super::{BarrierError, CondvarError, EventError, LockError, SemaphoreError, Stop};
+
+/// This forked child could not register as a participant of the segment. Each family's `NotAttached` is made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotAttached;
+
+impl fmt::Display for NotAttached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this forked process could not register as a participant of the segment: open the segment anew",
+        )
+    }
+}
+
+macro_rules! from_not_attached {
+    ($($error:ty),*) => {
+        $(
+            impl From<NotAttached> for $error {
+                #[inline]
+                fn from(_: NotAttached) -> Self {
+                    Self::NotAttached
+                }
+            }
+        )*
+    };
+}
+
+from_not_attached!(BarrierError, CondvarError, EventError, LockError, SemaphoreError, Stop);
+
+/// The message of each family's `Corrupt`.
+pub(super) struct Corrupt<'a>(pub(super) &'a str);
+
+impl fmt::Display for Corrupt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the shared memory is corrupt ({}): recreate the segment", self.0)
+    }
+}

@@ -1,0 +1,79 @@
+//! [`PopError`]: why no value was popped from a queue.
+
+use thiserror::Error;
+
+use super::fault::Corrupt;
+use super::{CodecError, NotAttached};
+
+/// The error of a pop that took no value out of a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PopError {
+    /// The queue is empty. Only `try_` forms return this: try again, or use a form that waits.
+    #[error("the queue is empty right now")]
+    Empty,
+    /// The queue was empty until the timeout elapsed. Only `_timeout` forms return this.
+    #[error("the queue was still empty when the time was up")]
+    Timeout,
+    /// The queue is closed, and every value has been taken out: this is the end.
+    #[error("{}", CLOSED)]
+    Closed,
+    /// The producer is gone, no other has taken its place, and everything it pushed has been taken out. An iterator ends here.
+    #[error("the producer is gone, and no other has taken its place")]
+    Disconnected,
+    /// This consumer was handed over to another process, or belongs to the one that this process was forked from: open one
+    /// here.
+    #[error("{}", HANDED_OVER)]
+    HandedOver,
+    /// This forked child could not register as a participant of the segment, because the segment has no place left or the
+    /// child may not open its file: open the segment anew.
+    #[error("{}", NotAttached)]
+    NotAttached,
+    /// The sender of a [pipe](mod@crate::pipe) died or timed out in the middle of this message. No part of it is delivered;
+    /// the next one can be received.
+    #[cfg(feature = "process")]
+    #[error("the sender went away in the middle of a message")]
+    Truncated,
+    /// The buffer is shorter than the message of a [pipe](mod@crate::pipe), which is still there: receive it with a buffer
+    /// of `len` bytes.
+    #[cfg(feature = "process")]
+    #[error("the message is of {len} bytes: receive it into as many")]
+    TooShort {
+        /// The message's length in bytes.
+        len: usize,
+    },
+    /// A message was taken out that is none of the queue's type. The next one can be popped.
+    #[error("the message could not be decoded")]
+    Decode {
+        /// What the decoder says.
+        source: CodecError,
+    },
+    /// The bytes in the segment cannot be what a breezeway process left there: recreate the segment.
+    #[error("{}", Corrupt(.what))]
+    Corrupt {
+        /// What is damaged.
+        what: &'static str,
+    },
+}
+
+impl PopError {
+    /// Whether later pops cannot succeed: `false` where only this one message is not what it should be.
+    #[cfg(any(feature = "serde", feature = "async"))]
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Decode { .. } => false,
+            #[cfg(feature = "process")]
+            Self::Truncated => false,
+            _ => true,
+        }
+    }
+
+    /// Whether it is the regular end of an iterator or a stream.
+    #[cfg(any(feature = "serde", feature = "async"))]
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Closed | Self::Disconnected)
+    }
+}
+
+pub(super) const CLOSED: &str = "the queue is closed";
+pub(super) const HANDED_OVER: &str = "this end of the queue belongs to another process: open one here";
