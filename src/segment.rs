@@ -12,6 +12,7 @@
 //! - [`participants`], [`repair`]: who is attached, who is alive, what the dead leave to be done
 //! - [`location`]: names and paths
 //! - `reference`: handles as serde values
+//! - [`shared_ref`]: an object's state in the mapping, and what keeps it mapped
 
 use std::fmt;
 use std::path::Path;
@@ -34,6 +35,7 @@ pub(crate) mod participants;
 #[cfg(feature = "serde")]
 pub(crate) mod reference;
 mod repair;
+pub(crate) mod shared_ref;
 mod staging;
 
 use crate::error::SegmentError;
