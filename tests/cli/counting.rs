@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 
 use super::child::{child, furnish};
 use super::object;
-use crate::support::Watchdog;
-use crate::support::scratch::Name;
+use support::Watchdog;
+use support::scratch::Name;
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -94,7 +94,7 @@ fn a_sleeper_that_was_woken_is_counted() {
     let name = Name::new("cli-wakes");
     let made = Segment::create(&name, 1 << 20).unwrap();
     let queue = made.add::<Queue<u64>>("queue", 1).unwrap();
-    let popper = crate::support::waiting::asleep({
+    let popper = support::waiting::asleep({
         let queue = queue.clone();
         move || queue.pop()
     });

@@ -9,8 +9,8 @@ use breezeway::sync::{Barrier, BoundedSemaphore, Condvar, Event, Mutex, Once, Rw
 use breezeway::{Array, Segment, SegmentError, Value};
 
 use super::{breezeway, segment, text};
-use crate::support::Watchdog;
-use crate::support::scratch::{Name, patch};
+use support::Watchdog;
+use support::scratch::{Name, patch};
 
 const LENGTH: u64 = 1 << 18;
 

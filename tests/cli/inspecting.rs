@@ -11,10 +11,10 @@ use serde_json::{Value as Json, json};
 
 use super::child::{child, furnish};
 use super::{facts, object, segment, text};
-use crate::support::Watchdog;
-use crate::support::process::until;
-use crate::support::scratch::Name;
-use crate::support::waiting::asleep;
+use support::Watchdog;
+use support::process::until;
+use support::scratch::Name;
+use support::waiting::asleep;
 
 #[test]
 fn the_header_and_who_is_there() {

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::child::child;
 use super::{json, text};
-use crate::support::Watchdog;
-use crate::support::scratch::Name;
+use support::Watchdog;
+use support::scratch::Name;
 
 /// The line of the table that tells of a segment, in words.
 fn line(table: &str, name: &str) -> Vec<String> {

@@ -8,8 +8,8 @@ use breezeway::{Segment, Value};
 use super::child::child;
 use super::terminal::at_a_terminal;
 use super::{breezeway, json, segment, text};
-use crate::support::scratch::{Name, Scratch};
-use crate::support::{Watchdog, unique};
+use support::scratch::{Name, Scratch};
+use support::{Watchdog, unique};
 
 const LENGTH: u64 = 1 << 16;
 

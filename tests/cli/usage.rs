@@ -5,7 +5,7 @@ use std::fs;
 use predicates::prelude::*;
 
 use super::{breezeway, text};
-use crate::support::scratch::{Name, Scratch};
+use support::scratch::{Name, Scratch};
 
 #[test]
 fn what_is_not_understood_is_2() {

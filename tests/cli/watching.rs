@@ -7,8 +7,8 @@ use breezeway::queue::Queue;
 use serde_json::Value as Json;
 
 use super::{breezeway, text};
-use crate::support::Watchdog;
-use crate::support::scratch::Name;
+use support::Watchdog;
+use support::scratch::Name;
 
 /// Runs `body` while a thread pushes and pops.
 fn while_busy<R>(queue: &Queue<u64>, body: impl FnOnce() -> R) -> R {

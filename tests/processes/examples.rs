@@ -1,7 +1,5 @@
 //! The examples print what they say they print.
 
-#![cfg(feature = "process")]
-
 use std::path::PathBuf;
 use std::process::Command;
 

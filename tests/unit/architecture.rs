@@ -69,7 +69,7 @@ fn read(root: &Path, path: &Path) -> Source {
     Source { path, lines: code.len(), code: uncommented }
 }
 
-/// What `use crate::…`, `crate::…` and `$crate::…` name first.
+/// What `use crate::…`, `crate::…` and `$crate::architecture::…` name first.
 fn crate_paths(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -176,6 +176,7 @@ fn no_room_is_a_mod_rs() {
 /// The enforcer is enforced: what it looks for, it finds.
 #[test]
 fn the_parser_finds_every_form() {
-    let code = "use crate::{error::A, sys::{b, c}};\nuse crate::raw::mutex;\n$crate::segment::x()";
+    let code =
+        "use crate::{error::A, sys::{b, c}};\nuse crate::raw::mutex;\n$crate::architecture::segment::x()";
     assert_eq!(crate_paths(code), ["error", "sys", "raw", "segment"]);
 }

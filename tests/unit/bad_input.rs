@@ -1,19 +1,11 @@
 //! Whatever a caller asks and whatever the file says: a typed error, never a panic, a hang or a signal.
 
-#[path = "bad_input/files.rs"]
 mod files;
-#[path = "bad_input/lengths.rs"]
 mod lengths;
-#[path = "bad_input/names.rs"]
 mod names;
-#[path = "bad_input/objects.rs"]
 mod objects;
-#[path = "bad_input/queues.rs"]
 mod queues;
-mod support;
-#[path = "bad_input/tables.rs"]
 mod tables;
-#[path = "bad_input/victim.rs"]
 mod victim;
 
 use std::error::Error;
@@ -47,7 +39,7 @@ fn refused_lock<T>(result: Result<T, LockError>) -> LockError {
 /// Asserts that something is refused with an error of this pattern.
 macro_rules! assert_refused {
     ($result:expr, $($pattern:tt)+) => {
-        match $crate::refused($result) {
+        match $crate::bad_input::refused($result) {
             $($pattern)+ => {}
             other => panic!("{}: {other:?}", stringify!($result)),
         }

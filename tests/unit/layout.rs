@@ -5,8 +5,6 @@
 //! (with an opener that refuses or converts it), and add the new version's bytes beside it. If it was not meant, it is a bug:
 //! the builds before and after would misread each other's memory. The numbers are written down, not computed by the crate.
 
-mod support;
-
 use std::fs;
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,19 +1,8 @@
 //! [`breezeway::pipe`] in one process: messages of all kinds and lengths, boundaries, errors.
-#![cfg(feature = "process")]
 
-#[path = "pipe/damage.rs"]
 mod damage;
-#[path = "pipe/deaths.rs"]
-mod deaths;
-#[path = "pipe/ends.rs"]
 mod ends;
-#[path = "pipe/partly.rs"]
 mod partly;
-#[path = "pipe/processes.rs"]
-mod processes;
-#[allow(unreachable_pub)]
-mod support;
-#[path = "pipe/waiting.rs"]
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -24,14 +13,10 @@ use breezeway::queue::bytes;
 use breezeway::{PopError, PushError, SegmentError};
 use serde::{Deserialize, Serialize, Serializer};
 use support::Watchdog;
+use support::numbered::message;
 use support::waiting::asleep;
 
 const SOON: Duration = Duration::from_millis(30);
-
-/// A message that tells its length and its number.
-fn message(len: usize, n: usize) -> Vec<u8> {
-    (0..len).map(|at| (at * 7 + at / 251 + n * 31 + len) as u8).collect()
-}
 
 fn of<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     pipe::options().capacity(capacity).simplex().unwrap()

@@ -1,8 +1,5 @@
 //! Random sequences of operations on a value and an array through two handles, against a naive model of each.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::fmt::Debug;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

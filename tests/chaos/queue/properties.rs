@@ -1,8 +1,5 @@
 //! Random sequences of operations on queues, against a naive model of each.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 

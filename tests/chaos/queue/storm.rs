@@ -3,12 +3,8 @@
 //!
 //! `BREEZEWAY_STORM_SECONDS` is how long each storm rages.
 
-#[path = "storm/ledger.rs"]
 mod ledger;
-#[path = "storm/lines.rs"]
 mod lines;
-#[allow(unreachable_pub)]
-mod support;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -147,7 +143,7 @@ impl Crew {
         let side = if is_producer { "producer" } else { "consumer" };
         let kind = format!("{:?}", self.kind);
         let arguments = [side, &kind, &self.name, &self.books, &process.to_string()];
-        Member { role: Role::spawn("in_a_child", &arguments), process, is_producer }
+        Member { role: Role::spawn(in_a_child, &arguments), process, is_producer }
     }
 
     /// Kills one, starts another in its place, and says who died.

@@ -1,7 +1,5 @@
 //! Many processes make, open, replace and remove segments of few names at once: each finds a whole segment or none.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -179,7 +177,7 @@ fn spawn_racer(seed: usize, rounds: usize, kind: &str, names: &[Name]) -> Role {
     let rounds = rounds.to_string();
     let mut arguments = vec![&*seed, &rounds, kind];
     arguments.extend(names.iter().map(|name| &**name));
-    let mut racer = Role::spawn("racer", &arguments);
+    let mut racer = Role::spawn(racer, &arguments);
     assert_eq!(racer.hear(), "ready");
     racer
 }

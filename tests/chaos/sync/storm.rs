@@ -3,11 +3,7 @@
 //!
 //! `BREEZEWAY_STORM_SECONDS` is how long the storm rages.
 
-#[path = "sync_storm/ledger.rs"]
 mod ledger;
-#[allow(unreachable_pub)]
-mod support;
-#[path = "sync_storm/work.rs"]
 mod work;
 
 use std::path::Path;
@@ -81,7 +77,7 @@ impl Crew<'_> {
         self.started += 1;
         let process = self.started;
         let arguments = [&*self.name, &self.books, &process.to_string(), &place.to_string()];
-        Member { role: Role::spawn("in_a_child", &arguments), process }
+        Member { role: Role::spawn(in_a_child, &arguments), process }
     }
 
     /// Kills the one in a place, starts another there, and says what the dead one was at.

@@ -1,8 +1,5 @@
 //! [`breezeway::Array`] between processes: elements are whole, snapshots are of one time, sections exclude.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::time::{Duration, Instant};
 
 use breezeway::{Array, LockError};
@@ -111,7 +108,7 @@ fn elements_are_whole<T: Numbered>() {
     let _watchdog = Watchdog::start(120);
     let name = unique("array-whole");
     let array = Array::create(&name, [T::of(0); LEN]).unwrap();
-    let mut writer = Role::spawn("in_a_child", &["set", &name, &size_of::<T>().to_string()]);
+    let mut writer = Role::spawn(in_a_child, &["set", &name, &size_of::<T>().to_string()]);
     writer.hear();
     let (mut changes, mut reads, mut last) = (0, 0, T::of(0));
     while reads < 100_000 || changes < 30 {
@@ -147,7 +144,7 @@ fn snapshots_are_of_one_time<T: Numbered>() {
     let _watchdog = Watchdog::start(120);
     let name = unique("array-snapshot");
     let array = Array::create(&name, [T::of(0); LEN]).unwrap();
-    let mut writer = Role::spawn("in_a_child", &["fill", &name, &size_of::<T>().to_string()]);
+    let mut writer = Role::spawn(in_a_child, &["fill", &name, &size_of::<T>().to_string()]);
     writer.hear();
     let (mut changes, mut reads, mut last) = (0, 0, 0);
     let mut part = [T::of(0); 5];
@@ -184,7 +181,7 @@ fn neighbours_in_a_word_do_not_disturb_each_other() {
     let name = unique("array-neighbours");
     let array = Array::<u16>::create(&name, 4).unwrap();
     let counters =
-        (0..4).map(|n| Role::spawn("in_a_child", &["count", &name, &n.to_string(), &ROUNDS.to_string()]));
+        (0..4).map(|n| Role::spawn(in_a_child, &["count", &name, &n.to_string(), &ROUNDS.to_string()]));
     let mut counters: Vec<_> = counters.collect();
     counters.iter_mut().for_each(|counter| assert_eq!(counter.hear(), "ready"));
     counters.iter_mut().for_each(|counter| counter.tell("go"));
@@ -199,7 +196,7 @@ fn a_section_in_another_process_keeps_writers_out_but_not_readers_of_small_eleme
     let _watchdog = Watchdog::start(60);
     let name = unique("array-held");
     let array = Array::<u64>::create(&name, 1..5).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
     assert_eq!(holder.hear(), "holding");
     stop(holder.pid());
     assert_eq!(array.try_lock().err(), Some(LockError::WouldBlock));
@@ -233,9 +230,9 @@ fn every_write_and_every_snapshot_waits_for_the_end_of_a_section_in_another_proc
     ];
     for (verb, result) in verbs {
         array.write(.., &[1, 2, 3, 4]).unwrap();
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name]);
         assert_eq!(holder.hear(), "holding");
-        let mut writer = Role::spawn("in_a_child", &["write", &name, verb]);
+        let mut writer = Role::spawn(in_a_child, &["write", &name, verb]);
         let thread = writer.hear();
         until_parked(&thread);
         let now: Vec<_> = (0..4).map(|index| array.get(index).unwrap()).collect();
@@ -252,9 +249,9 @@ fn a_large_element_is_read_when_no_section_goes_on() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-large");
     let _array = Array::<[u64; 3]>::create(&name, [[1; 3], [2; 3], [3; 3]]).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold large", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold large", &name]);
     assert_eq!(holder.hear(), "holding");
-    let mut readers = ["0", "2"].map(|index| Role::spawn("in_a_child", &["get large", &name, index]));
+    let mut readers = ["0", "2"].map(|index| Role::spawn(in_a_child, &["get large", &name, index]));
     for reader in &mut readers {
         until_parked(&reader.hear());
     }

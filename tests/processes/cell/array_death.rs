@@ -1,8 +1,5 @@
 //! [`breezeway::Array`] when processes die in its sections: what they leave, and who is told.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::time::{Duration, Instant};
 
 use breezeway::{Array, Journaled, LockError, Segment};
@@ -62,7 +59,7 @@ fn fill<T: Numbered>(name: &str) {
 
 /// A process killed in a section.
 fn kill_in_a_section(name: &str) {
-    let mut holder = Role::spawn("in_a_child", &["hold", name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", name]);
     assert_eq!(holder.hear(), "holding");
     holder.kill();
 }
@@ -127,7 +124,7 @@ fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_section()
     let segment = Segment::create(&name, 1 << 16).unwrap();
     segment.tagged(1).add::<Array<u64>>("array", [1000, 9, 1000]).unwrap();
     let depths = segment.tagged(1).get::<Array<Depth>>("array").unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold tagged", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold tagged", &name]);
     assert_eq!(holder.hear(), "holding");
     holder.kill();
     for _ in 0..2 {
@@ -145,9 +142,9 @@ fn a_process_that_waits_gets_the_lock_of_one_that_is_killed() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-waiter");
     let array = Array::<u64>::create(&name, 1..5).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
     assert_eq!(holder.hear(), "holding");
-    let mut waiter = Role::spawn("in_a_child", &["wait", &name]);
+    let mut waiter = Role::spawn(in_a_child, &["wait", &name]);
     let thread = waiter.hear();
     until_parked(&thread);
     holder.kill();
@@ -160,7 +157,7 @@ fn a_process_that_waits_gets_the_lock_of_one_that_is_killed() {
 fn killed_while_filling<T: Numbered>(array: &Array<T>, name: &str, mut check: impl FnMut(&[T])) {
     let _watchdog = Watchdog::start(120);
     for round in 0..40_u32 {
-        let mut writer = Role::spawn("in_a_child", &["fill", name, &size_of::<T>().to_string()]);
+        let mut writer = Role::spawn(in_a_child, &["fill", name, &size_of::<T>().to_string()]);
         assert_eq!(writer.hear(), "filling");
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_micros(u64::from(round) * 37) {

@@ -1,8 +1,5 @@
 //! [`breezeway::Value`] between processes: sums are exact, reads are whole, sections exclude, the dead let go.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -121,7 +118,7 @@ fn processes_count_exactly() {
     let _watchdog = Watchdog::start(120);
     let name = unique("value-sum");
     let value = Value::create(&name, [0_u64; 2]).unwrap();
-    let adders = (0..PROCESSES).map(|_| Role::spawn("in_a_child", &["add", &name, &ROUNDS.to_string()]));
+    let adders = (0..PROCESSES).map(|_| Role::spawn(in_a_child, &["add", &name, &ROUNDS.to_string()]));
     let mut adders: Vec<_> = adders.collect();
     adders.iter_mut().for_each(|adder| assert_eq!(adder.hear(), "ready"));
     adders.iter_mut().for_each(|adder| adder.tell("go"));
@@ -136,7 +133,7 @@ fn reads_are_whole<const N: usize>() {
     let _watchdog = Watchdog::start(120);
     let name = unique("value-reads");
     let value = Value::create(&name, Words([0_u64; N])).unwrap();
-    let mut writer = Role::spawn("in_a_child", &["hammer", &name, &N.to_string()]);
+    let mut writer = Role::spawn(in_a_child, &["hammer", &name, &N.to_string()]);
     writer.hear();
     let (mut last, mut changes, mut reads) = (0, 0, 0);
     while reads < READS || changes < 30 {
@@ -188,7 +185,7 @@ fn no_reader_waits_for_a_stopped_writer<const N: usize>() {
     let _watchdog = Watchdog::start(120);
     let name = unique("value-stopped");
     let value = Value::create(&name, Words([0_u64; N])).unwrap();
-    let mut writer = Role::spawn("in_a_child", &["hammer", &name, &N.to_string()]);
+    let mut writer = Role::spawn(in_a_child, &["hammer", &name, &N.to_string()]);
     writer.hear();
     let (reads, enough) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -226,7 +223,7 @@ fn a_section_in_another_process_keeps_writers_out_but_not_readers() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-held");
     let value = Value::create(&name, 1_u64).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
     assert_eq!(holder.hear(), "holding");
     assert_eq!(value.try_lock().err(), Some(LockError::WouldBlock));
     for timeout in [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(150)] {
@@ -255,9 +252,9 @@ fn every_write_waits_for_the_end_of_a_section_in_another_process() {
     ];
     for (verb, result) in verbs {
         value.set(1).unwrap();
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name]);
         assert_eq!(holder.hear(), "holding");
-        let mut writer = Role::spawn("in_a_child", &["write", &name, verb]);
+        let mut writer = Role::spawn(in_a_child, &["write", &name, verb]);
         let thread = writer.hear();
         until_parked(&thread);
         assert_eq!(value.get(), 1, "{verb} got into a section");
@@ -270,7 +267,7 @@ fn every_write_waits_for_the_end_of_a_section_in_another_process() {
 
 /// A process killed in a section.
 fn kill_in_a_section(name: &str) {
-    let mut holder = Role::spawn("in_a_child", &["hold", name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", name]);
     assert_eq!(holder.hear(), "holding");
     holder.kill();
 }
@@ -326,7 +323,7 @@ fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_guard() {
     let segment = Segment::create(&name, 1 << 16).unwrap();
     segment.tagged(1).add::<Value<u64>>("value", 9).unwrap();
     let depth = segment.tagged(1).get::<Value<Depth>>("value").unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold tagged", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold tagged", &name]);
     assert_eq!(holder.hear(), "holding");
     holder.kill();
     assert_eq!(depth.lock().err(), Some(LockError::Corrupt { what: "a value" }));
@@ -339,9 +336,9 @@ fn a_process_that_waits_gets_the_lock_of_one_that_is_killed() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-waiter");
     let value = Value::create(&name, 1_u64).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
     assert_eq!(holder.hear(), "holding");
-    let mut waiter = Role::spawn("in_a_child", &["write", &name, "lock and tell"]);
+    let mut waiter = Role::spawn(in_a_child, &["write", &name, "lock and tell"]);
     let thread = waiter.hear();
     until_parked(&thread);
     holder.kill();
@@ -356,7 +353,7 @@ fn a_forgotten_guard_holds_the_lock_until_its_process_ends() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-forgotten");
     let value = Value::create(&name, 1_u64).unwrap();
-    let mut forgetter = Role::spawn("in_a_child", &["forget", &name]);
+    let mut forgetter = Role::spawn(in_a_child, &["forget", &name]);
     assert_eq!(forgetter.hear(), "forgotten");
     assert_eq!(value.try_lock().err(), Some(LockError::WouldBlock));
     assert_eq!(value.get(), 1);

@@ -8,11 +8,11 @@ use breezeway::Segment;
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex};
 
-use crate::account::Account;
-use crate::executors::{Executor, LocalTask, Task, block_on, pause};
-use crate::support::death::kill_and_keep;
-use crate::support::process::{kill_running, resume, stop};
-use crate::support::{Role, Watchdog, listen, role, say, unique};
+use support::account::Account;
+use support::death::kill_and_keep;
+use support::executors::{Executor, LocalTask, Task, block_on, pause};
+use support::process::{kill_running, resume, stop};
+use support::{Role, Watchdog, listen, role, say, unique};
 
 const QUEUE: &str = "queue";
 const PERMITS: &str = "permits";
@@ -94,7 +94,7 @@ fn take_turns(segment: &Segment, executor: Executor) {
 
 fn spawn(what: &str, name: &str, n: usize) -> Role {
     let executor = format!("{:?}", Executor::ALL[n % 4]);
-    let mut child = Role::spawn("deaths::in_a_child", &[what, name, &executor]);
+    let mut child = Role::spawn(in_a_child, &[what, name, &executor]);
     assert_eq!(child.hear(), "ready");
     child
 }

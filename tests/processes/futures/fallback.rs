@@ -9,10 +9,10 @@ use breezeway::pipe;
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex};
 
-use crate::account::Account;
-use crate::executors::{Executor, LocalTask, Task};
-use crate::polled::Polled;
-use crate::support::{Role, Watchdog, role, say};
+use support::account::Account;
+use support::executors::{Executor, LocalTask, Task};
+use support::polled::Polled;
+use support::{Role, Watchdog, role, say};
 
 #[test]
 fn in_a_child() {
@@ -105,7 +105,7 @@ fn wait(executor: Executor) {
         Box::pin(async move {
             for _ in 0..20 {
                 let _guard = mutex.lock_async().await.unwrap();
-                crate::executors::pause().await;
+                support::executors::pause().await;
             }
         })
     });
@@ -137,7 +137,7 @@ fn wait_for_pipes() {
 #[test]
 fn without_the_call_everything_works() {
     let _watchdog = Watchdog::start(60);
-    let spawn = |executor| Role::spawn("fallback::in_a_child", &["wait", &format!("{executor:?}")]);
+    let spawn = |executor| Role::spawn(in_a_child, &["wait", &format!("{executor:?}")]);
     for mut child in Executor::ALL.map(spawn) {
         assert_eq!(child.hear(), "done");
         assert!(child.join().success());

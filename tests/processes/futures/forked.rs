@@ -3,10 +3,10 @@
 use breezeway::queue::Queue;
 use breezeway::sync::Mutex;
 
-use crate::executors::{Executor, Task, block_on};
-use crate::polled::Polled;
-use crate::support::fork::fork;
-use crate::support::{Role, Watchdog, listen, role, say, unique};
+use support::executors::{Executor, Task, block_on};
+use support::fork::fork;
+use support::polled::Polled;
+use support::{Role, Watchdog, listen, role, say, unique};
 
 #[test]
 fn in_a_child() {
@@ -88,7 +88,7 @@ fn forked_children_have_tasks_of_their_own() {
     for _ in 0..10 {
         let name = unique("futures-fork");
         let queue = Queue::<u64>::create(&name, 8).unwrap();
-        let mut parent = Role::spawn("forked::in_a_child", &["fork", &name]);
+        let mut parent = Role::spawn(in_a_child, &["fork", &name]);
         for (next, who) in (1..).zip(["child", "grandchild"]) {
             assert_eq!(parent.hear(), who);
             queue.push(next).unwrap();

@@ -7,12 +7,12 @@ use std::time::Duration;
 use breezeway::Segment;
 use breezeway::queue::Queue;
 
-use crate::account::Account;
-use crate::executors::{Executor, Task};
-use crate::polled::Polled;
-use crate::support::process::until;
-use crate::support::waiting::ticks_of;
-use crate::support::{Role, Watchdog, listen, role, say};
+use support::account::Account;
+use support::executors::{Executor, Task};
+use support::polled::Polled;
+use support::process::until;
+use support::waiting::ticks_of;
+use support::{Role, Watchdog, listen, role, say};
 
 const QUEUES: usize = 200;
 const TASKS: usize = 10_000;
@@ -76,7 +76,7 @@ fn wait_at_many(executor: Executor) {
 
 fn many(executor: Executor) {
     let _watchdog = Watchdog::start(120);
-    let mut child = Role::spawn("many::in_a_child", &["wait", &format!("{executor:?}")]);
+    let mut child = Role::spawn(in_a_child, &["wait", &format!("{executor:?}")]);
     let ticks: u64 = child.hear().parse().unwrap();
     assert!(ticks < 60, "{ticks} ticks in 2 s for tasks that wait");
     assert!(child.join().success());
@@ -118,7 +118,7 @@ fn neglect_a_task() {
 #[test]
 fn a_task_that_is_called_and_not_polled_costs_nothing() {
     let _watchdog = Watchdog::start(60);
-    let mut child = Role::spawn("many::in_a_child", &["neglect"]);
+    let mut child = Role::spawn(in_a_child, &["neglect"]);
     let ticks: u64 = child.hear().parse().unwrap();
     assert!(ticks < 30, "{ticks} ticks in 1 s for nothing");
     assert!(child.join().success());
@@ -150,7 +150,7 @@ fn come_and_go() {
 #[test]
 fn the_thread_comes_and_goes() {
     let _watchdog = Watchdog::start(60);
-    let mut child = Role::spawn("many::in_a_child", &["come and go"]);
+    let mut child = Role::spawn(in_a_child, &["come and go"]);
     assert_eq!(child.hear(), "done");
     child.tell("end");
     assert!(child.join().success());
@@ -172,5 +172,5 @@ fn end_early() {
 #[test]
 fn a_future_that_ends_early_leaves_no_thread() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("many::in_a_child", &["end early"]).join().success());
+    assert!(Role::spawn(in_a_child, &["end early"]).join().success());
 }

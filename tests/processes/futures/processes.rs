@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use breezeway::queue::Queue;
 
-use crate::account::Account;
-use crate::executors::{Executor, Task};
-use crate::support::process::until;
-use crate::support::{Role, Watchdog, listen, role, say, unique};
+use support::account::Account;
+use support::executors::{Executor, Task};
+use support::process::until;
+use support::{Role, Watchdog, listen, role, say, unique};
 
 const TASKS: usize = 4;
 
@@ -84,8 +84,7 @@ fn push(queue: &Queue<u64>, executor: Executor, from: u64, to: u64) {
 fn consumers(name: &str) -> Vec<Role> {
     let executors = Executor::ALL.iter().map(|executor| format!("{executor:?}"));
     let kinds = executors.chain(["blocking".to_owned(), "blocking".to_owned()]);
-    let mut children: Vec<_> =
-        kinds.map(|kind| Role::spawn("processes::in_a_child", &["take", name, &kind])).collect();
+    let mut children: Vec<_> = kinds.map(|kind| Role::spawn(in_a_child, &["take", name, &kind])).collect();
     begin(&mut children);
     children
 }
@@ -114,7 +113,7 @@ fn is_exact(capacity: usize) {
     let producer = |(executor, from): (Executor, u64)| {
         let arguments =
             ["push", &name, &format!("{executor:?}"), &from.to_string(), &(from + EACH).to_string()];
-        Role::spawn("processes::in_a_child", &arguments)
+        Role::spawn(in_a_child, &arguments)
     };
     let mut producers: Vec<_> =
         Executor::ALL.into_iter().zip((EACH..).step_by(EACH as usize)).map(producer).collect();

@@ -8,9 +8,9 @@ use breezeway::process::{self, Process};
 use breezeway::sync::Event;
 use breezeway::{PopError, PushError};
 
-use crate::support::Watchdog;
-use crate::support::process::until;
-use crate::{SOON, for_ever};
+use super::{SOON, for_ever};
+use support::Watchdog;
+use support::process::until;
 
 /// Sends back what it gets, until the end of file.
 fn echo(mut end: Connection<(), ()>) {
@@ -40,7 +40,7 @@ fn connection() {
     assert!(start.elapsed() >= SOON);
     end.send_bytes(&[]).unwrap();
     assert!(end.poll_timeout(Duration::MAX));
-    assert_eq!(end.recv_bytes().unwrap(), []);
+    assert_eq!(end.recv_bytes().unwrap(), [0_u8; 0]);
     // 16 MiB, through a ring of 64 KiB.
     let large: Vec<u8> = (0..16_u32 << 20).map(|n| (n * 7 + n / 251) as u8).collect();
     end.send_bytes(&large).unwrap();

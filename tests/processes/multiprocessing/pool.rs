@@ -8,8 +8,8 @@ use std::time::Duration;
 use breezeway::process::Pool;
 use breezeway::{PoolError, TaskError};
 
-use crate::SOON;
-use crate::support::Watchdog;
+use super::SOON;
+use support::Watchdog;
 
 fn square(x: i64) -> i64 {
     x * x
@@ -103,7 +103,7 @@ fn async_and_timeout() {
     };
     let task = pool.apply_async(slow, 7).unwrap();
     assert_eq!(task.get().unwrap(), 49);
-    let task = pool.apply_async(|()| crate::for_ever(), ()).unwrap();
+    let task = pool.apply_async(|()| super::for_ever(), ()).unwrap();
     assert!(matches!(task.get_timeout(Duration::ZERO), Err(TaskError::Timeout)));
     assert!(matches!(task.get_timeout(SOON), Err(TaskError::Timeout)));
     assert!(!task.ready());
@@ -196,7 +196,7 @@ fn context() {
     let late = {
         let pool = Pool::new(2).unwrap();
         assert!(pool.map(square, 0..10).unwrap().into_iter().eq((0..10).map(square)));
-        pool.apply_async(|()| crate::for_ever(), ()).unwrap()
+        pool.apply_async(|()| super::for_ever(), ()).unwrap()
     };
     assert!(matches!(late.get(), Err(TaskError::Terminated)));
 }

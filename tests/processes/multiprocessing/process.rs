@@ -10,8 +10,8 @@ use breezeway::queue::MessageQueue;
 use breezeway::sync::Event;
 use breezeway::{Atomic, SpawnError, TaskError};
 
-use crate::support::Watchdog;
-use crate::{SOON, for_ever};
+use super::{SOON, for_ever};
+use support::Watchdog;
 
 #[test]
 fn current() {

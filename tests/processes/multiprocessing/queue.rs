@@ -8,8 +8,8 @@ use breezeway::sync::Event;
 use breezeway::{DoneError, PopError, PushError};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::SOON;
-use crate::support::Watchdog;
+use super::SOON;
+use support::Watchdog;
 
 /// What `f` returns, which took `least` or longer.
 fn timed<R>(least: Duration, f: impl FnOnce() -> R) -> R {

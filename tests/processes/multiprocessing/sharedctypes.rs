@@ -3,7 +3,7 @@
 use breezeway::process::Process;
 use breezeway::{Array, LockError, Value};
 
-use crate::support::Watchdog;
+use support::Watchdog;
 
 type Values =
     (Value<i8>, Value<u16>, Value<i32>, Value<u64>, Value<f32>, Value<f64>, Value<bool>, Value<[u8; 3]>);

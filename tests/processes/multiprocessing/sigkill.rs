@@ -10,9 +10,9 @@ use breezeway::sync::{Barrier, Condvar, Event, Mutex};
 use breezeway::{Atomic, LockError, TaskError};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::Watchdog;
-use crate::support::process::until;
-use crate::{SOON, for_ever};
+use super::{SOON, for_ever};
+use support::Watchdog;
+use support::process::until;
 
 const ROUNDS: u64 = 12;
 

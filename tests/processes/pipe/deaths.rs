@@ -3,10 +3,11 @@
 use breezeway::pipe::{self, Connection, Receiver, Sender};
 use breezeway::{PopError, PushError};
 
-use crate::support::process::kill_running;
-use crate::support::waiting::asleep;
-use crate::support::{Role, Watchdog, listen, role, say};
-use crate::{message, of};
+use super::of;
+use support::numbered::message;
+use support::process::kill_running;
+use support::waiting::asleep;
+use support::{Role, Watchdog, listen, role, say};
 
 #[test]
 fn in_a_child() {
@@ -49,7 +50,7 @@ fn in_a_child() {
 }
 
 fn child(role: &str, end: String, more: &[&str]) -> Role {
-    Role::spawn("deaths::in_a_child", &[&[role, &end], more].concat())
+    Role::spawn(in_a_child, &[&[role, &end], more].concat())
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use breezeway::pipe::{self, Connection, Receiver, Sender};
 use breezeway::{PopError, PushError};
 
-use crate::support::{Role, Watchdog, role, say};
-use crate::{message, of};
+use super::of;
+use support::numbered::message;
+use support::{Role, Watchdog, role, say};
 
 /// More than any ring here.
 const LARGE: usize = 16 << 20;
@@ -45,9 +46,7 @@ fn in_a_child() {
         ["pass on", end] => {
             // A child of its own, which has the end then.
             let tx: Sender<Vec<u8>> = serde_json::from_str(end).unwrap();
-            let status =
-                Role::spawn("processes::in_a_child", &["produce", &serde_json::to_string(&tx).unwrap()])
-                    .join();
+            let status = Role::spawn(in_a_child, &["produce", &serde_json::to_string(&tx).unwrap()]).join();
             assert!(status.success());
         }
         _ => unreachable!("{arguments:?}"),
@@ -58,7 +57,7 @@ fn in_a_child() {
 fn a_child_answers_and_goes() {
     let _watchdog = Watchdog::start(60);
     let (mut here, there) = pipe::duplex::<(String, String), String>().unwrap();
-    let mut adder = Role::spawn("processes::in_a_child", &["add", &serde_json::to_string(&there).unwrap()]);
+    let mut adder = Role::spawn(in_a_child, &["add", &serde_json::to_string(&there).unwrap()]);
     drop(there);
     here.send(("Hello, ".to_owned(), "World!".to_owned())).unwrap();
     assert_eq!(here.recv().unwrap(), "Hello, World!");
@@ -72,7 +71,7 @@ fn a_child_answers_and_goes() {
 fn messages_larger_than_the_ring_go_there_and_back() {
     let _watchdog = Watchdog::start(120);
     let (mut here, there) = pipe::duplex::<Vec<u8>, Vec<u8>>().unwrap();
-    let mut echo = Role::spawn("processes::in_a_child", &["echo", &serde_json::to_string(&there).unwrap()]);
+    let mut echo = Role::spawn(in_a_child, &["echo", &serde_json::to_string(&there).unwrap()]);
     for len in [0, 1, 1000, 16_000, 17_000, 65_536, 1 << 20, LARGE, 3] {
         let large = message(len, len);
         here.send(large.clone()).unwrap();
@@ -87,7 +86,7 @@ fn messages_larger_than_the_ring_go_there_and_back() {
 fn bytes_go_there_and_back() {
     let _watchdog = Watchdog::start(120);
     let (mut here, there) = pipe::duplex::<(), ()>().unwrap();
-    let echo = Role::spawn("processes::in_a_child", &["echo bytes", &serde_json::to_string(&there).unwrap()]);
+    let echo = Role::spawn(in_a_child, &["echo bytes", &serde_json::to_string(&there).unwrap()]);
     let mut space = vec![0; LARGE];
     for len in (0..3000).step_by(7).chain([1 << 17, LARGE]) {
         let bytes = message(len, len);
@@ -103,8 +102,7 @@ fn bytes_go_there_and_back() {
 fn a_child_consumes_until_the_end_of_file() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, rx) = of::<u32>(64);
-    let mut consumer =
-        Role::spawn("processes::in_a_child", &["consume", &serde_json::to_string(&rx).unwrap()]);
+    let mut consumer = Role::spawn(in_a_child, &["consume", &serde_json::to_string(&rx).unwrap()]);
     drop(rx);
     for number in 1..=4 {
         tx.send(number).unwrap();
@@ -119,7 +117,7 @@ fn what_a_child_has_sent_is_there_when_it_is_gone() {
     let _watchdog = Watchdog::start(60);
     for role in ["produce", "pass on"] {
         let (tx, mut rx) = of::<Vec<u8>>(1024);
-        let producer = Role::spawn("processes::in_a_child", &[role, &serde_json::to_string(&tx).unwrap()]);
+        let producer = Role::spawn(in_a_child, &[role, &serde_json::to_string(&tx).unwrap()]);
         drop(tx);
         for n in 0..5000 {
             assert_eq!(rx.recv().unwrap(), message(n * 37 % 3000, n));

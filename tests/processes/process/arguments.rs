@@ -9,7 +9,7 @@ use breezeway::sync::{Barrier, Event, Mutex, Semaphore};
 use breezeway::{Array, Atomic, Segment, SpawnError, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::support::{Watchdog, unique};
+use support::{Watchdog, unique};
 
 fn fill((value, array): (Value<f64>, Array<i32>)) {
     value.set(50.0).unwrap();

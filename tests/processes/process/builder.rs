@@ -6,8 +6,8 @@ use std::process::Command;
 use breezeway::process::{self, Process};
 use breezeway::{SpawnError, TaskError};
 
-use crate::support::Watchdog;
-use crate::support::scratch::Scratch;
+use support::scratch::Scratch;
+use support::{Watchdog, path_of};
 
 #[test]
 fn its_environment() {
@@ -116,7 +116,7 @@ fn one_that_could_not_have_children_starts_none() {
 /// This program, started with a word that no parent stands behind.
 fn started_with(word: &str) -> (Option<i32>, String, String) {
     let output = Command::new("/proc/self/exe")
-        .args(["--exact", "--list", "builder::its_name"])
+        .args(["--exact", "--list", path_of(&its_name)])
         .env("BREEZEWAY_CHILD", word)
         .output()
         .unwrap();

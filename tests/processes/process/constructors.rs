@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use breezeway::process::Process;
 
-use crate::support::Watchdog;
+use support::Watchdog;
 
 static RUNS: AtomicU32 = AtomicU32::new(0);
 

@@ -8,9 +8,9 @@ use breezeway::process::Process;
 use breezeway::queue::Queue;
 use breezeway::sync::Event;
 
-use crate::support::Watchdog;
-use crate::support::death::has_ended;
-use crate::support::process::until;
+use support::Watchdog;
+use support::death::has_ended;
+use support::process::until;
 
 #[test]
 fn others_are_waited_for() {

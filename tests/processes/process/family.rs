@@ -9,8 +9,8 @@ use breezeway::queue::Queue;
 use breezeway::sync::Event;
 use breezeway::{Atomic, TaskError};
 
-use crate::support::Watchdog;
-use crate::support::fork::fork;
+use support::Watchdog;
+use support::fork::fork;
 
 /// The names down from here.
 fn generations(more: u32) -> Vec<String> {
@@ -112,7 +112,7 @@ fn a_dropped_handle_changes_nothing() {
     event.set();
     done.wait().unwrap();
     // Nor does a zombie stay.
-    crate::support::process::until(|| {
+    support::process::until(|| {
         active_children().iter().all(|other| other.pid() != pid)
             && !std::path::Path::new(&format!("/proc/{pid}")).exists()
     });

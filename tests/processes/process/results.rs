@@ -8,7 +8,7 @@ use breezeway::TaskError;
 use breezeway::process::Process;
 use breezeway::sync::Event;
 
-use crate::support::Watchdog;
+use support::Watchdog;
 
 fn for_ever() {
     loop {

@@ -6,8 +6,8 @@ use breezeway::pipe::{self, Sender};
 use breezeway::process::{Child, Process, wait};
 use breezeway::sync::Event;
 
-use crate::support::Watchdog;
-use crate::support::process::until;
+use support::Watchdog;
+use support::process::until;
 
 #[test]
 fn for_two_pipes_and_two_processes() {

@@ -3,11 +3,11 @@
 use breezeway::queue::bytes::{self, Consumer, Producer};
 use breezeway::{PopError, PushError};
 
-use crate::message;
-use crate::support::fork::fork;
-use crate::support::process::kill_running;
-use crate::support::waiting::asleep;
-use crate::support::{Role, Watchdog, listen, role, say, unique};
+use support::fork::fork;
+use support::numbered::message;
+use support::process::kill_running;
+use support::waiting::asleep;
+use support::{Role, Watchdog, listen, role, say, unique};
 
 /// The sizes of a stream's messages.
 fn sized(n: usize, max: usize) -> Vec<u8> {
@@ -68,7 +68,7 @@ fn a_stream_of_all_sizes_arrives() {
         let name = unique("bytes-stream");
         let (mut tx, rx) = bytes::create(&name, capacity).unwrap();
         rx.release();
-        let mut taker = Role::spawn("processes::in_a_child", &["take", &name, &MANY.to_string()]);
+        let mut taker = Role::spawn(in_a_child, &["take", &name, &MANY.to_string()]);
         assert_eq!(taker.hear(), "ready");
         let max = tx.max_message();
         (0..MANY).for_each(|n| tx.push(&sized(n, max)).unwrap());
@@ -85,7 +85,7 @@ fn a_reader_killed_at_it_leaves_the_message_to_the_next() {
     tx.push(b"one").unwrap();
     tx.push(b"two").unwrap();
     for _ in 0..3 {
-        let mut reader = Role::spawn("processes::in_a_child", &["read", &name]);
+        let mut reader = Role::spawn(in_a_child, &["read", &name]);
         assert_eq!(reader.hear(), "one");
         reader.kill();
     }
@@ -102,7 +102,7 @@ fn a_writer_killed_at_it_leaves_nothing() {
     let (tx, mut rx) = bytes::create(&name, 128).unwrap();
     tx.release();
     for _ in 0..3 {
-        let mut writer = Role::spawn("processes::in_a_child", &["reserve", &name]);
+        let mut writer = Role::spawn(in_a_child, &["reserve", &name]);
         assert_eq!(writer.hear(), "reserved");
         assert!(matches!(rx.try_read().err(), Some(PopError::Empty)));
         let reader = asleep(move || (rx.read().map(drop).err(), rx));
@@ -125,7 +125,7 @@ fn a_writer_killed_at_any_moment_is_succeeded_without_a_gap() {
     let max = rx.max_message();
     let mut next = 0;
     for round in 1..=15 {
-        let mut writer = Role::spawn("processes::in_a_child", &["write", &name, &next.to_string()]);
+        let mut writer = Role::spawn(in_a_child, &["write", &name, &next.to_string()]);
         assert_eq!(writer.hear(), "ready");
         for _ in 0..round * 50 {
             assert_eq!(*rx.read().unwrap(), sized(next, max));
@@ -170,5 +170,5 @@ fn fork_with_both() {
 #[test]
 fn a_forked_child_has_no_say() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("processes::in_a_child", &["fork"]).join().success());
+    assert!(Role::spawn(in_a_child, &["fork"]).join().success());
 }

@@ -1,8 +1,5 @@
 //! [`breezeway::queue::Queue`] between processes that live: nothing lost, nothing doubled, each producer's order, sleepers woken.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::time::Duration;
 
 use breezeway::Segment;
@@ -123,9 +120,9 @@ fn is_exact(capacity: usize, producers: &[&str], consumers: &[&str], each: u64) 
     let name = unique("queue-exact");
     let queue = Queue::<[u64; 2]>::create(&name, capacity).unwrap();
     let mut consumers: Vec<_> =
-        consumers.iter().map(|verb| Role::spawn("in_a_child", &[verb, &name])).collect();
+        consumers.iter().map(|verb| Role::spawn(in_a_child, &[verb, &name])).collect();
     let spawn = |(me, verb): (usize, &&str)| {
-        Role::spawn("in_a_child", &[verb, &name, &me.to_string(), &each.to_string()])
+        Role::spawn(in_a_child, &[verb, &name, &me.to_string(), &each.to_string()])
     };
     let mut producers: Vec<_> = producers.iter().enumerate().map(spawn).collect();
     let expected = Tally::expected(producers.len() as u64, each);
@@ -180,7 +177,7 @@ fn large_values_arrive_whole_and_once() {
     let name = unique("queue-pages");
     let queue = Queue::<[u64; 512]>::create(&name, 5).unwrap();
     let mut producers: Vec<_> =
-        (0..2).map(|_| Role::spawn("in_a_child", &["push pages", &name, &EACH.to_string()])).collect();
+        (0..2).map(|_| Role::spawn(in_a_child, &["push pages", &name, &EACH.to_string()])).collect();
     producers.iter_mut().for_each(|producer| {
         producer.hear();
         producer.tell("go");
@@ -207,7 +204,7 @@ fn who_sleeps_is_woken_by_another_process() {
     let _watchdog = Watchdog::start(60);
     let name = unique("queue-wake");
     let queue = Queue::<u64>::create(&name, 4).unwrap();
-    let mut poppers: Vec<_> = (0..3).map(|_| Role::spawn("in_a_child", &["pop", &name])).collect();
+    let mut poppers: Vec<_> = (0..3).map(|_| Role::spawn(in_a_child, &["pop", &name])).collect();
     let threads: Vec<_> = poppers.iter_mut().map(Role::hear).collect();
     threads.iter().for_each(|thread| until_parked(thread));
     let operation = std::iter::repeat_with(|| futex_operation(&threads[0])).find_map(|found| found).unwrap();
@@ -228,7 +225,7 @@ fn a_close_in_another_process_wakes_who_sleeps() {
     let queue = Queue::<u64>::create(&name, 4).unwrap();
     let clone = queue.clone();
     let popper = asleep(move || clone.iter().count());
-    assert!(Role::spawn("in_a_child", &["close", &name]).join().success());
+    assert!(Role::spawn(in_a_child, &["close", &name]).join().success());
     assert_eq!(popper.wake(), 0);
 }
 
@@ -267,7 +264,7 @@ fn forked_children_push_and_pop_and_have_no_say_in_leases() {
     let _watchdog = Watchdog::start(60);
     let name = unique("queue-fork");
     let queue = Queue::<u64>::create(&name, 8).unwrap();
-    let mut parent = Role::spawn("in_a_child", &["fork", &name]);
+    let mut parent = Role::spawn(in_a_child, &["fork", &name]);
     assert_eq!(parent.hear(), "done");
     let lease = queue.lease().unwrap();
     assert!(*lease == 11 && lease.redelivered());

@@ -1,11 +1,7 @@
 //! [`breezeway::queue::Queue`] when processes are killed or stopped in the midst of it. Chaos is in `storm.rs`.
 
-#[path = "queue_death/child.rs"]
 mod child;
-#[path = "queue_death/leases.rs"]
 mod leases;
-#[allow(unreachable_pub)]
-mod support;
 
 use std::time::Duration;
 
@@ -26,7 +22,7 @@ fn producers_are_killed<T: Numbered>(hammer: &str, capacity: usize) {
     let segment = Segment::options().participants(4).create(&name, 1 << 20).unwrap();
     let queue = segment.add::<Queue<T>>("queue", capacity).unwrap();
     for round in 0..KILLS {
-        let producer = Role::spawn("child::in_a_child", &[hammer, &name]);
+        let producer = Role::spawn(child::in_a_child, &[hammer, &name]);
         let mut next = 0;
         let mut take = |value: T| {
             assert!(value.is_whole() && value == T::of(next), "{next} of round {round}");
@@ -68,7 +64,7 @@ fn consumers_are_killed<T: Numbered>(eat: &str) {
     let queue = segment.add::<Queue<T>>("queue", 8).unwrap();
     let mut pushed = 0;
     for round in 0..KILLS {
-        let consumer = Role::spawn("child::in_a_child", &[eat, &name]);
+        let consumer = Role::spawn(child::in_a_child, &[eat, &name]);
         for _ in 0..20 + round * 7 {
             queue.push(T::of(pushed)).unwrap();
             pushed += 1;
@@ -109,7 +105,7 @@ fn a_stopped_producer_keeps_its_slot_and_what_it_pushed_is_in_order() {
     let name = unique("queue-stopped");
     let segment = Segment::options().participants(4).create(&name, 1 << 20).unwrap();
     let queue = segment.add::<Queue<[u64; 512]>>("queue", 3).unwrap();
-    let producer = Role::spawn("child::in_a_child", &["hammer pages", &name]);
+    let producer = Role::spawn(child::in_a_child, &["hammer pages", &name]);
     let mut next = 0;
     for _ in 0..STOPS {
         stop(producer.pid());

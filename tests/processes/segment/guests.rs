@@ -3,8 +3,6 @@
 #![allow(clippy::multiple_unsafe_ops_per_block)]
 #![allow(unsafe_code)]
 
-mod support;
-
 use std::sync::atomic::Ordering::SeqCst;
 
 use breezeway::sync::Mutex;
@@ -26,7 +24,7 @@ fn is_root() -> bool {
 fn a_forked_child_that_only_reads_keeps_the_segment_from_being_stale() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("daemon");
-    let mut creator = Role::spawn("daemon_role", &[&name]);
+    let mut creator = Role::spawn(daemon_role, &[&name]);
     assert_eq!(creator.hear(), "forked");
     let daemon: u32 = creator.hear().parse().unwrap();
     // The role's process is gone, killed, before anybody looks.
@@ -66,7 +64,7 @@ fn a_forked_child_that_may_not_open_the_file_is_not_attached() {
     }
     let name = Name::new("rights");
     let value = Value::create(&name, 7_u64).unwrap();
-    let mut child = Role::spawn("rights_role", &[&name]);
+    let mut child = Role::spawn(rights_role, &[&name]);
     assert_eq!(child.hear(), "seen");
     assert!(child.join().success());
     assert_eq!(value.get(), 8);
@@ -103,12 +101,12 @@ fn a_process_of_another_pid_namespace_is_refused() {
     }
     let name = Name::new("namespace");
     let segment = Segment::create(&name, 1 << 16).unwrap();
-    let child = Role::spawn("namespace_role", &[&name, "refused"]);
+    let child = Role::spawn(namespace_role, &[&name, "refused"]);
     assert!(child.join().success());
     drop(segment);
 
     // Alone, or among its like, it is welcome.
-    let child = Role::spawn("namespace_role", &[&name, "alone"]);
+    let child = Role::spawn(namespace_role, &[&name, "alone"]);
     assert!(child.join().success());
 }
 
@@ -151,7 +149,7 @@ fn namespace_role() {
 #[test]
 fn a_forked_childs_copy_of_a_guard_does_not_unlock_what_the_child_has_locked() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("copied_guard_role", &[]).join().success());
+    assert!(Role::spawn(copied_guard_role, &[]).join().success());
 }
 
 #[test]

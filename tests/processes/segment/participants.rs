@@ -1,13 +1,8 @@
 //! Who has a segment attached, who of them lives, and what the dead leave.
 
-#[path = "participants/forks.rs"]
 mod forks;
-#[path = "participants/stages.rs"]
 mod stages;
-#[path = "participants/stale.rs"]
 mod stale;
-mod support;
-#[path = "participants/table.rs"]
 mod table;
 
 use breezeway::{Options, Segment, Value};
@@ -53,7 +48,7 @@ fn member() {
 
 /// A member, and the id it has.
 fn spawn_member(verb: &str, name: &str) -> (Role, u32) {
-    let mut member = Role::spawn("member", &[verb, name]);
+    let mut member = Role::spawn(member, &[verb, name]);
     let id = member.hear().parse().unwrap();
     (member, id)
 }

@@ -1,8 +1,4 @@
 //! Handles as serde values: into another process, by every format and from every kind of place.
-#![cfg(feature = "serde")]
-
-#[allow(unreachable_pub)]
-mod support;
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -141,7 +137,7 @@ fn change(value: &Value<u64>, array: &Array<[u8; 3]>, atomic: &Atomic<u32>, mute
 fn travels(segment: Segment, format: Format) {
     let _watchdog = Watchdog::start(60);
     let bundle = Bundle::add_to(segment);
-    let mut child = Role::spawn("in_a_child", &["bundle", format.name, &format.write(&bundle)]);
+    let mut child = Role::spawn(in_a_child, &["bundle", format.name, &format.write(&bundle)]);
     assert_eq!(child.hear(), "changed");
     assert_eq!(bundle.value.get(), 12);
     assert_eq!(bundle.array.to_vec(), [[0; 3], [7; 3], [0; 3], [0; 3]]);
@@ -185,7 +181,7 @@ fn handles_with_a_segment_of_their_own_travel() {
             atomic: Atomic::create(&unique("serde-alone"), 3).unwrap(),
             mutex: Mutex::new().unwrap(),
         };
-        let mut child = Role::spawn("in_a_child", &["alone", format.name, &format.write(&alone)]);
+        let mut child = Role::spawn(in_a_child, &["alone", format.name, &format.write(&alone)]);
         assert_eq!(child.hear(), "changed");
         assert_eq!((alone.value.get(), alone.array.get(1), alone.atomic.load(Relaxed)), (2, Some([7; 3]), 8));
         assert_eq!(alone.mutex.try_lock().err(), Some(LockError::WouldBlock));
@@ -206,7 +202,7 @@ fn queues_and_their_ends_travel() {
         let queues = Queues { queue, tx, rx: byte_rx };
         let text = format.write(&queues);
         assert!(serde_json::to_string(&queues.tx).is_err() && serde_json::to_string(&queues.rx).is_err());
-        let mut child = Role::spawn("in_a_child", &["queues", format.name, &text]);
+        let mut child = Role::spawn(in_a_child, &["queues", format.name, &text]);
         assert_eq!(child.hear(), "done");
         assert_eq!((queues.queue.pop().unwrap(), rx.pop().unwrap()), (2, [3; 3]));
         assert!(byte_tx.is_empty() && byte_tx.is_connected());
@@ -218,7 +214,7 @@ fn a_handle_that_was_received_travels_on() {
     let _watchdog = Watchdog::start(60);
     for format in FORMATS {
         for value in [Value::<u64>::new(1).unwrap(), Value::create(&unique("serde-on"), 1).unwrap()] {
-            let mut child = Role::spawn("in_a_child", &["pass on", format.name, &format.write(&value)]);
+            let mut child = Role::spawn(in_a_child, &["pass on", format.name, &format.write(&value)]);
             let back: Value<u64> = format.read(&child.hear()).unwrap();
             assert_eq!(back.get(), 5);
             back.set(6).unwrap();
@@ -234,7 +230,7 @@ fn a_reference_opens_what_its_segments_mode_allows() {
     let name = unique("serde-mode");
     let segment = Segment::options().mode(0o660).create(&name, 1 << 16).unwrap();
     assert!(
-        Role::spawn("in_a_child", &["shared", &name, &Format::of("json").write(&segment)]).join().success()
+        Role::spawn(in_a_child, &["shared", &name, &Format::of("json").write(&segment)]).join().success()
     );
     assert_eq!(segment.get::<Value<u8>>("seen").unwrap().get(), 1);
 }

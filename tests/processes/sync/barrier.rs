@@ -1,11 +1,14 @@
 //! Parties in processes of their own.
 
+mod child;
+mod deaths;
+
 use breezeway::sync::Barrier;
 use breezeway::{Atomic, LockError, Segment};
 
-use crate::support::process::{futex_operation, is_parked, until, until_parked};
-use crate::support::waiting::{asleep, ticks_of};
-use crate::support::{Role, Watchdog, unique};
+use support::process::{futex_operation, is_parked, until, until_parked};
+use support::waiting::{asleep, ticks_of};
+use support::{Role, Watchdog, unique};
 
 /// A segment with a barrier.
 pub(crate) fn with_barrier(what: &str, parties: usize) -> (String, Segment, Barrier) {
@@ -18,7 +21,7 @@ pub(crate) fn with_barrier(what: &str, parties: usize) -> (String, Segment, Barr
 fn pass(what: &str, parties: u64, rounds: u64) {
     let _watchdog = Watchdog::start(180);
     let (name, segment, barrier) = with_barrier(what, parties as usize);
-    let start = |_| Role::spawn("child::in_a_child", &["pass", &name, &rounds.to_string()]);
+    let start = |_| Role::spawn(child::in_a_child, &["pass", &name, &rounds.to_string()]);
     let mut children: Vec<_> = (0..parties).map(start).collect();
     children.iter_mut().for_each(|child| assert_eq!(child.hear(), "ready"));
     children.iter_mut().for_each(|child| child.tell("go"));
@@ -52,7 +55,7 @@ fn who_sleeps_is_woken_by_another_process() {
     const PRIVATE: u32 = 128;
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-wake", 4);
-    let mut children: Vec<_> = (0..3).map(|_| Role::spawn("child::in_a_child", &["wait", &name])).collect();
+    let mut children: Vec<_> = (0..3).map(|_| Role::spawn(child::in_a_child, &["wait", &name])).collect();
     let threads: Vec<_> = children.iter_mut().map(Role::hear).collect();
     threads.iter().for_each(|thread| until_parked(thread));
     until(|| barrier.waiting() == 3);
@@ -75,7 +78,7 @@ fn an_abort_in_another_process_wakes_who_sleeps() {
     let (name, _segment, barrier) = with_barrier("barrier-abort", 2);
     let clone = barrier.clone();
     let waiter = asleep(move || clone.wait());
-    assert!(Role::spawn("child::in_a_child", &["abort", &name]).join().success());
+    assert!(Role::spawn(child::in_a_child, &["abort", &name]).join().success());
     assert_eq!(waiter.wake(), Err(LockError::Broken));
     assert!(barrier.is_broken());
 }
@@ -86,7 +89,7 @@ fn another_process_whose_time_is_up_breaks_it_for_all() {
     let (name, _segment, barrier) = with_barrier("barrier-timeout", 3);
     let clone = barrier.clone();
     let waiter = asleep(move || clone.wait());
-    assert!(Role::spawn("child::in_a_child", &["give up", &name]).join().success());
+    assert!(Role::spawn(child::in_a_child, &["give up", &name]).join().success());
     assert_eq!(waiter.wake(), Err(LockError::Broken));
     assert!(barrier.is_broken());
 }
@@ -97,7 +100,7 @@ fn a_reset_in_another_process_breaks_it_for_who_waits() {
     let (name, _segment, barrier) = with_barrier("barrier-reset", 2);
     let clone = barrier.clone();
     let waiter = asleep(move || clone.wait());
-    let mut other = Role::spawn("child::in_a_child", &["reset and wait", &name]);
+    let mut other = Role::spawn(child::in_a_child, &["reset and wait", &name]);
     assert_eq!(other.hear(), "reset");
     assert_eq!(waiter.wake(), Err(LockError::Broken));
     assert!(barrier.wait().is_ok());
@@ -108,7 +111,7 @@ fn a_reset_in_another_process_breaks_it_for_who_waits() {
 fn forked_children_are_parties_of_their_own() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-fork", 2);
-    let mut parent = Role::spawn("child::in_a_child", &["fork", &name]);
+    let mut parent = Role::spawn(child::in_a_child, &["fork", &name]);
     assert_eq!(parent.hear(), "done");
     assert_eq!(barrier.waiting(), 0);
 }

@@ -1,64 +1,17 @@
 //! [`breezeway::sync::Condvar`]: waiting for each other, in one process and in several, and what deaths leave of it.
 
-#[path = "sync_condvar/damage.rs"]
-mod damage;
-#[path = "sync_condvar/deaths.rs"]
 mod deaths;
-#[allow(unreachable_pub)]
-mod support;
+#[path = "../../unit/sync/condvar/scene.rs"]
+mod scene;
 
+use self::scene::Scene;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use breezeway::sync::{Condvar, Mutex, ReentrantMutex, WaitGuard};
-use breezeway::{Atomic, LockError, Segment};
+use breezeway::sync::WaitGuard;
+use breezeway::{LockError, Segment};
 use support::process::until;
-use support::scratch::peek;
-use support::{Role, Watchdog, fork, listen, role, say, unique};
-
-/// A segment with a condition variable, its mutexes, and something to wait for.
-struct Scene {
-    segment: Segment,
-    condvar: Condvar,
-    mutex: Mutex,
-    reentrant: ReentrantMutex,
-    ready: Atomic<u64>,
-}
-
-impl Scene {
-    fn create(what: &str) -> (String, Self) {
-        let name = unique(what);
-        let segment = Segment::create(&name, 1 << 16).unwrap();
-        (name, Self::of(segment))
-    }
-
-    fn of(segment: Segment) -> Self {
-        Self {
-            condvar: segment.get_or_add("condvar", ()).unwrap(),
-            mutex: segment.get_or_add("mutex", ()).unwrap(),
-            reentrant: segment.get_or_add("reentrant", ()).unwrap(),
-            ready: segment.get_or_add("ready", 0).unwrap(),
-            segment,
-        }
-    }
-
-    fn offset(&self) -> u64 {
-        let objects = self.segment.objects().unwrap();
-        objects.iter().find(|object| object.name == "condvar").unwrap().offset
-    }
-
-    /// How many have a slot.
-    fn waiters(&self) -> u32 {
-        let bits: [u8; 32] = peek(&self.segment.path().unwrap(), self.offset() + 8);
-        bits.iter().map(|byte| byte.count_ones()).sum()
-    }
-
-    /// Waits until so many wait, and have given the mutex back.
-    fn until_waiting(&self, count: u32) {
-        until(|| self.waiters() == count);
-        drop((self.mutex.lock().unwrap(), self.reentrant.lock().unwrap()));
-    }
-}
+use support::{Role, Watchdog, fork, listen, role, say};
 
 #[test]
 fn in_a_child() {
@@ -152,7 +105,7 @@ fn ping(scene: &Scene, parity: u64) {
 fn processes_take_turns() {
     let _watchdog = Watchdog::start(120);
     let (name, scene) = Scene::create("condvar-turns");
-    let other = Role::spawn("in_a_child", &["ping", &name]);
+    let other = Role::spawn(in_a_child, &["ping", &name]);
     ping(&scene, 0);
     until(|| scene.ready.load(Relaxed) == 2 * ROUNDS);
     drop(other);
@@ -165,7 +118,7 @@ fn so_many_are_notified_as_asked() {
     let (name, scene) = Scene::create("condvar-n");
     let mut sleepers = Vec::new();
     for count in 1..=6 {
-        sleepers.push(Role::spawn("in_a_child", &["wait", &name]));
+        sleepers.push(Role::spawn(in_a_child, &["wait", &name]));
         scene.until_waiting(count);
     }
     assert_eq!(scene.condvar.notify_n(0), 0);
@@ -196,7 +149,7 @@ fn so_many_are_notified_as_asked() {
 fn a_condition_in_another_process() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-four");
-    let mut waiter = Role::spawn("in_a_child", &["wait for four", &name]);
+    let mut waiter = Role::spawn(in_a_child, &["wait for four", &name]);
     for _ in 0..4 {
         let guard = scene.mutex.lock().unwrap();
         scene.ready.fetch_add(1, Relaxed);
@@ -218,7 +171,7 @@ fn all_are_notified_after_some_have_timed_out() {
             scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), Duration::from_millis(5)).unwrap();
         assert!(result.timed_out() && !guard.recovered());
     }
-    let sleepers: Vec<_> = (0..4).map(|_| Role::spawn("in_a_child", &["wait", &name])).collect();
+    let sleepers: Vec<_> = (0..4).map(|_| Role::spawn(in_a_child, &["wait", &name])).collect();
     scene.until_waiting(4);
     assert_eq!(scene.condvar.notify_all(), 4);
     for sleeper in sleepers {
@@ -226,54 +179,12 @@ fn all_are_notified_after_some_have_timed_out() {
     }
 }
 
-#[test]
-fn a_wait_is_no_shorter_than_asked() {
-    let _watchdog = Watchdog::start(60);
-    let (_, scene) = Scene::create("condvar-timeout");
-    for millis in [0, 1, 7, 101, 250] {
-        let (begin, timeout) = (Instant::now(), Duration::from_millis(millis));
-        let guard = scene.mutex.lock().unwrap();
-        let (guard, result) = scene.condvar.wait_timeout(guard, timeout).unwrap();
-        assert!(result.timed_out() && begin.elapsed() >= timeout);
-        let begin = Instant::now();
-        let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, || true).unwrap();
-        assert!(result.timed_out() && begin.elapsed() >= timeout);
-        let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, || false).unwrap();
-        assert!(!result.timed_out());
-        let _guard = scene.condvar.wait_while(guard, || false).unwrap();
-        assert_eq!(scene.mutex.try_lock().err(), Some(LockError::Deadlock), "it is held again");
-    }
-    assert_eq!(scene.waiters(), 0);
-}
-
-/// The time that is over is the whole's, however often it is notified.
-#[test]
-fn notifications_do_not_prolong_a_wait() {
-    let _watchdog = Watchdog::start(60);
-    let (_, scene) = Scene::create("condvar-prolonged");
-    let is_over = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Relaxed) {
-                scene.condvar.notify_all();
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let guard = scene.mutex.lock().unwrap();
-        let waited = scene.condvar.wait_timeout_while(guard, Duration::from_millis(100), || true);
-        is_over.store(true, Relaxed);
-        assert!(waited.unwrap().1.timed_out());
-        let waited = scene.condvar.wait_timeout_while(scene.mutex.lock().unwrap(), Duration::MAX, || false);
-        assert!(!waited.unwrap().1.timed_out());
-    });
-}
-
 /// All levels are given back, and taken again.
 #[test]
 fn with_a_reentrant_mutex() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-reentrant");
-    let mut sleeper = Role::spawn("in_a_child", &["wait deeply", &name]);
+    let mut sleeper = Role::spawn(in_a_child, &["wait deeply", &name]);
     scene.until_waiting(1);
     let guard = scene.reentrant.lock().unwrap();
     assert_eq!(scene.condvar.notify_one(), 1);
@@ -304,83 +215,6 @@ fn with_a_reentrant_mutex() {
     }
 }
 
-#[test]
-fn a_mutex_of_another_segment() {
-    let _watchdog = Watchdog::start(60);
-    let (condvar, mutex) = (Condvar::new().unwrap(), Mutex::new().unwrap());
-    let flag = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| {
-            drop(condvar.clone().wait_while(mutex.lock().unwrap(), || !flag.load(Relaxed)).unwrap());
-        });
-        let guard = mutex.lock().unwrap();
-        flag.store(true, Relaxed);
-        condvar.notify_all();
-        drop(guard);
-        waiter.join().unwrap();
-    });
-    assert!(format!("{condvar:?}").contains("Condvar"));
-}
-
-#[test]
-fn no_more_wait_than_there_are_slots() {
-    const SLOTS: usize = 256;
-    let _watchdog = Watchdog::start(120);
-    let (_, scene) = Scene::create("condvar-many");
-    std::thread::scope(|scope| {
-        for _ in 0..SLOTS {
-            scope.spawn(|| {
-                drop(
-                    scene.condvar.wait_while(scene.mutex.lock().unwrap(), || scene.ready.load(Relaxed) == 0),
-                );
-            });
-        }
-        scene.until_waiting(SLOTS as u32);
-        let one_more = scene.condvar.wait(scene.mutex.lock().unwrap());
-        assert_eq!(one_more.err(), Some(LockError::TooMany { limit: SLOTS }));
-        assert!(scene.mutex.try_lock().is_ok(), "its guard is gone");
-        scene.ready.store(1, Relaxed);
-        assert_eq!(scene.condvar.notify_n(SLOTS - 1), SLOTS - 1);
-        assert_eq!(scene.condvar.notify_all(), 1);
-    });
-    scene.until_waiting(0);
-}
-
-/// Threads that come, go, time out and notify at random, and a count that says how many must have come through.
-#[test]
-fn many_come_and_go() {
-    const THREADS: u64 = 6;
-    const ITEMS: u64 = 3000;
-    let _watchdog = Watchdog::start(120);
-    let (_, scene) = Scene::create("condvar-crowd");
-    let taken = std::sync::atomic::AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (scene, taken) = (&scene, &taken);
-            scope.spawn(move || {
-                while taken.load(Relaxed) < ITEMS {
-                    let guard = scene.mutex.lock().unwrap();
-                    let timeout = Duration::from_micros(50 * thread * thread);
-                    let none = || scene.ready.load(Relaxed) == 0;
-                    let (guard, _) = scene.condvar.wait_timeout_while(guard, timeout, none).unwrap();
-                    if !none() {
-                        scene.ready.fetch_sub(1, Relaxed);
-                        taken.fetch_add(1, Relaxed);
-                    }
-                    drop(guard);
-                }
-            });
-        }
-        for _ in 0..ITEMS {
-            let guard = scene.mutex.lock().unwrap();
-            scene.ready.fetch_add(1, Relaxed);
-            drop(guard);
-            scene.condvar.notify_one();
-        }
-    });
-    assert_eq!((taken.into_inner(), scene.ready.load(Relaxed)), (ITEMS, 0));
-}
-
 /// Child: its own child waits with a copy of its guard.
 fn a_copy() {
     let (_, scene) = Scene::create("condvar-copy");
@@ -399,7 +233,7 @@ fn a_copy() {
 #[test]
 fn a_forked_child_does_not_wait_with_a_copy_of_a_guard() {
     let _watchdog = Watchdog::start(60);
-    let mut parent = Role::spawn("in_a_child", &["fork"]);
+    let mut parent = Role::spawn(in_a_child, &["fork"]);
     assert_eq!(parent.hear(), "done");
     parent.tell("end");
     assert!(parent.join().success());

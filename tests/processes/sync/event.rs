@@ -1,16 +1,12 @@
 //! [`breezeway::sync::Event`]: a flag that threads and processes wait for, and what deaths and damage do to it.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use breezeway::sync::Event;
-use breezeway::{Atomic, LockError, Segment, SegmentError, Value};
+use breezeway::{Atomic, LockError, Segment};
 use support::fork::fork;
 use support::process::{kill_running, resume, stop, thread_id, until_parked};
-use support::scratch::patch;
 use support::waiting::asleep;
 use support::{Role, Watchdog, listen, role, say, unique};
 
@@ -82,55 +78,6 @@ fn counter(segment: &Segment, name: &str) -> Atomic<u64> {
 }
 
 #[test]
-fn the_short_forms_make_open_and_find() {
-    let name = unique("event");
-    assert!(matches!(Event::open(&name), Err(SegmentError::NotFound { .. })));
-    let made = Event::open_or_create(&name).unwrap();
-    assert!(!made.is_set());
-    assert!(made.set());
-    let found = Event::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
-    assert!(found.is_set(), "what there is stays");
-    assert!(format!("{found:?}").contains("is_set: true"));
-    assert!(matches!(Event::create(&name), Err(SegmentError::AlreadyExists { .. })));
-    assert!(matches!(Value::<u32>::open(&name), Err(SegmentError::TypeMismatch { .. })));
-    assert!(!Event::new().unwrap().is_set());
-}
-
-#[test]
-fn it_is_set_and_cleared() {
-    let _watchdog = Watchdog::start(20);
-    let event = Event::new().unwrap();
-    let clone = event.clone();
-    for _ in 0..3 {
-        assert_eq!(event.try_wait(), Err(LockError::WouldBlock));
-        assert_eq!(event.wait_timeout(Duration::from_millis(2)), Err(LockError::Timeout));
-        assert!(!event.clear());
-        assert!(event.set() && !clone.set());
-        assert!(event.is_set() && clone.is_set());
-        // As often as one likes.
-        for _ in 0..2 {
-            assert_eq!(
-                (event.wait(), clone.try_wait(), event.wait_timeout(Duration::ZERO)),
-                (Ok(()), Ok(()), Ok(()))
-            );
-        }
-        assert!(clone.clear() && !event.is_set());
-    }
-}
-
-#[test]
-fn it_is_waited_for_no_shorter_than_asked() {
-    let _watchdog = Watchdog::start(60);
-    let event = Event::new().unwrap();
-    for millis in [0, 1, 7, 99, 100, 101, 250] {
-        let begin = Instant::now();
-        assert_eq!(event.wait_timeout(Duration::from_millis(millis)), Err(LockError::Timeout));
-        assert!(begin.elapsed() >= Duration::from_millis(millis));
-    }
-}
-
-#[test]
 fn all_who_sleep_get_through_in_threads_and_processes() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-all");
@@ -142,7 +89,7 @@ fn all_who_sleep_get_through_in_threads_and_processes() {
                 asleep(move || event.wait())
             })
             .collect();
-        let mut processes: Vec<_> = (0..3).map(|_| Role::spawn("in_a_child", &["wait", &name])).collect();
+        let mut processes: Vec<_> = (0..3).map(|_| Role::spawn(in_a_child, &["wait", &name])).collect();
         processes.iter_mut().for_each(|process| until_parked(&process.hear()));
         assert!(event.set());
         if is_pulse {
@@ -163,7 +110,7 @@ fn another_process_sets_it() {
     let event = Event::create(&name).unwrap();
     let clone = event.clone();
     let sleeper = asleep(move || clone.wait());
-    assert!(Role::spawn("in_a_child", &["set", &name]).join().success());
+    assert!(Role::spawn(in_a_child, &["set", &name]).join().success());
     sleeper.wake().unwrap();
     assert!(event.is_set());
 }
@@ -174,7 +121,7 @@ fn a_killed_or_stopped_waiter_keeps_nobody() {
     let name = unique("event-waiter");
     let event = Event::create(&name).unwrap();
     let waiter = || {
-        let mut waiter = Role::spawn("in_a_child", &["wait", &name]);
+        let mut waiter = Role::spawn(in_a_child, &["wait", &name]);
         until_parked(&waiter.hear());
         waiter
     };
@@ -194,7 +141,7 @@ fn a_forked_child_waits_for_its_parent() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-fork");
     let event = Event::create(&name).unwrap();
-    let mut parent = Role::spawn("in_a_child", &["fork", &name]);
+    let mut parent = Role::spawn(in_a_child, &["fork", &name]);
     until_parked(&parent.hear());
     parent.tell("set");
     assert_eq!(parent.hear(), "done");
@@ -204,7 +151,7 @@ fn a_forked_child_waits_for_its_parent() {
 #[test]
 fn who_cannot_be_a_participant_waits_for_nothing() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("in_a_child", &["no place"]).join().success());
+    assert!(Role::spawn(in_a_child, &["no place"]).join().success());
 }
 
 /// Who clears the event before it looks for work misses none, and whoever replaces a killed one finds what that one left.
@@ -217,7 +164,7 @@ fn work_is_not_missed_while_workers_are_killed() {
     let event = segment.add::<Event>("event", ()).unwrap();
     let (made, done) = (counter(&segment, "made"), counter(&segment, "done"));
     let worker = || {
-        let mut worker = Role::spawn("in_a_child", &["work", &name]);
+        let mut worker = Role::spawn(in_a_child, &["work", &name]);
         assert_eq!(worker.hear(), "working");
         worker
     };
@@ -241,26 +188,4 @@ fn work_is_not_missed_while_workers_are_killed() {
         }
     }
     kill_running(at_work);
-}
-
-#[test]
-fn any_words_there_do_no_harm() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("event-damage");
-    let event = Event::create(&name).unwrap();
-    let path = event.segment().path().unwrap();
-    let at = event.segment().objects().unwrap()[0].offset;
-    for sleepers in [0_u32, 1, 2, 3, u32::MAX - 1, u32::MAX] {
-        for word in [0_u64, 1, 2, 3, 1 << 63, (1 << 63) + 1, u64::MAX - 1, u64::MAX] {
-            patch(&path, at, &word.to_ne_bytes());
-            patch(&path, at + 8, &sleepers.to_ne_bytes());
-            let event = Event::open(&name).unwrap();
-            let expected = if word % 2 == 1 { Ok(()) } else { Err(LockError::Timeout) };
-            assert_eq!(event.wait_timeout(Duration::from_millis(1)), expected);
-            assert_eq!(event.is_set(), word % 2 == 1);
-            event.set();
-            assert_eq!(event.wait(), Ok(()));
-            assert!(event.clear() && event.set() && event.clear());
-        }
-    }
 }

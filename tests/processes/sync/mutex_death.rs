@@ -1,8 +1,5 @@
 //! [`breezeway::sync::Mutex`] when its holders and waiters die, are stopped, or end otherwise than they should.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::os::unix::process::CommandExt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -96,7 +93,7 @@ fn the_next_locker_after_a_death_is_told_once() {
     let name = unique("mutex-killed");
     let mutex = Mutex::create(&name).unwrap();
     for round in 0..3 {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name]);
         assert_eq!(holder.hear(), "holding");
         holder.kill();
         let guard = match round {
@@ -119,7 +116,7 @@ fn a_process_killed_with_thousands_of_locks_lets_go_of_all() {
     for n in 0..MANY {
         segment.add::<Mutex>(&n.to_string(), ()).unwrap();
     }
-    let mut holder = Role::spawn("in_a_child", &["hold all", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold all", &name]);
     assert_eq!(holder.hear(), "holding");
     holder.kill();
     for (n, mutex) in all_of(&segment).iter().enumerate() {
@@ -133,7 +130,7 @@ fn a_process_that_becomes_another_program_lets_go() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-exec");
     let mutex = Mutex::create(&name).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["become another", &name]);
+    let mut holder = Role::spawn(in_a_child, &["become another", &name]);
     holder.tell("role says: alive");
     assert_eq!(holder.hear(), "alive");
     let recovered = mutex.lock_timeout(Duration::from_secs(10)).map(|guard| guard.recovered());
@@ -148,9 +145,9 @@ fn a_waiter_gets_it_from_a_killed_holder() {
     let name = unique("mutex-waiter");
     let mutex = Mutex::create(&name).unwrap();
     for verb in ["lock", "lock_timeout"] {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name]);
         assert_eq!(holder.hear(), "holding");
-        let mut waiter = Role::spawn("in_a_child", &["wait", &name, verb]);
+        let mut waiter = Role::spawn(in_a_child, &["wait", &name, verb]);
         let thread = waiter.hear();
         until_parked(&thread);
         holder.kill();
@@ -167,7 +164,7 @@ fn waiters_pass_it_on_when_those_before_them_are_killed() {
     let name = unique("mutex-queue");
     let mutex = Mutex::create(&name).unwrap();
     let guard = mutex.lock().unwrap();
-    let mut waiters: Vec<_> = (0..4).map(|_| Role::spawn("in_a_child", &["wait", &name, "lock"])).collect();
+    let mut waiters: Vec<_> = (0..4).map(|_| Role::spawn(in_a_child, &["wait", &name, "lock"])).collect();
     for waiter in &mut waiters {
         until_parked(&waiter.hear());
     }
@@ -188,7 +185,7 @@ fn a_stopped_holder_is_not_robbed() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-stopped");
     let mutex = Mutex::create(&name).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
     assert_eq!(holder.hear(), "holding");
     stop(holder.pid());
     assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
@@ -209,7 +206,7 @@ fn a_waiter_that_was_stopped_meanwhile_still_gets_it() {
     let name = unique("mutex-stopped-waiter");
     let mutex = Mutex::create(&name).unwrap();
     let guard = mutex.lock().unwrap();
-    let mut waiter = Role::spawn("in_a_child", &["wait", &name, "lock"]);
+    let mut waiter = Role::spawn(in_a_child, &["wait", &name, "lock"]);
     until_parked(&waiter.hear());
     stop(waiter.pid());
     drop(guard);
@@ -246,7 +243,7 @@ fn many_deaths_of_holders_and_waiters_hang_nobody() {
     let segment = Segment::create(&name, 1 << 16).unwrap();
     let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
     let high = counter(&segment, "high");
-    let start = || Role::spawn("in_a_child", &["storm", &name]);
+    let start = || Role::spawn(in_a_child, &["storm", &name]);
     let mut roles: Vec<Role> = (0..PROCESSES).map(|_| start()).collect();
     roles.iter_mut().for_each(|role| assert_eq!(role.hear(), "storming"));
     let mut random = std::process::id();

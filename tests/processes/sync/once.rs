@@ -2,19 +2,15 @@
 
 #![allow(unsafe_code)] // fork
 
-#[allow(unreachable_pub)]
-mod support;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::Once;
-use breezeway::{Atomic, LockError, Segment, SegmentError, Value};
+use breezeway::{Atomic, LockError, Segment};
 use support::death::kill_and_keep;
 use support::fork::fork;
 use support::process::{resume, stop, thread_id, until_parked};
-use support::scratch::{Scratch, patch};
+use support::scratch::Scratch;
 use support::{Role, Watchdog, listen, role, say, unique};
 
 #[test]
@@ -122,37 +118,6 @@ fn fork_where_no_place_is() {
 }
 
 #[test]
-fn the_short_forms_make_open_and_find() {
-    let name = unique("once");
-    assert!(matches!(Once::open(&name), Err(SegmentError::NotFound { .. })));
-    let made = Once::open_or_create(&name).unwrap();
-    made.call_once(|_| {}).unwrap();
-    let found = Once::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
-    assert!(found.is_completed() && found.clone().is_completed());
-    assert!(format!("{found:?}").contains("is_completed: true"));
-    assert!(matches!(Once::create(&name), Err(SegmentError::AlreadyExists { .. })));
-    assert!(matches!(Value::<u32>::open(&name), Err(SegmentError::TypeMismatch { .. })));
-    assert!(!Once::new().unwrap().is_completed());
-}
-
-#[test]
-fn it_is_done_once() {
-    let once = Once::new().unwrap();
-    let mut times = 0;
-    for _ in 0..3 {
-        once.call_once(|state| {
-            assert!(!state.recovered());
-            times += 1;
-        })
-        .unwrap();
-        once.try_call_once(|_| unreachable!()).unwrap();
-        once.call_once_timeout(Duration::ZERO, |_| unreachable!()).unwrap();
-    }
-    assert_eq!(times, 1);
-}
-
-#[test]
 fn one_of_many_processes_does_it() {
     let _watchdog = Watchdog::start(120);
     let name = unique("once-race");
@@ -161,7 +126,7 @@ fn one_of_many_processes_does_it() {
         segment.add::<Once>(&format!("once {n}"), ()).unwrap();
         segment.add::<Atomic<u64>>(&format!("count {n}"), 0).unwrap();
     }
-    let mut racers: Vec<_> = (0..4).map(|_| Role::spawn("in_a_child", &["race", &name])).collect();
+    let mut racers: Vec<_> = (0..4).map(|_| Role::spawn(in_a_child, &["race", &name])).collect();
     racers.iter_mut().for_each(|racer| assert_eq!(racer.hear(), "ready"));
     racers.iter_mut().for_each(|racer| racer.tell("go"));
     racers.into_iter().for_each(|racer| assert!(racer.join().success()));
@@ -175,7 +140,7 @@ fn who_comes_while_somebody_is_at_it_waits_or_is_told() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-wait");
     let once = Once::create(&name).unwrap();
-    let mut first = Role::spawn("in_a_child", &["linger", &name]);
+    let mut first = Role::spawn(in_a_child, &["linger", &name]);
     assert_eq!(first.hear(), "at it");
     assert!(!once.is_completed());
     assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
@@ -184,7 +149,7 @@ fn who_comes_while_somebody_is_at_it_waits_or_is_told() {
         assert_eq!(once.call_once_timeout(timeout, |_| unreachable!()), Err(LockError::Timeout));
         assert!(begin.elapsed() >= timeout);
     }
-    let mut second = Role::spawn("in_a_child", &["call", &name]);
+    let mut second = Role::spawn(in_a_child, &["call", &name]);
     until_parked(&second.hear());
     first.tell("end");
     assert_eq!((first.hear(), second.hear()), ("done".to_owned(), "was done".to_owned()));
@@ -197,9 +162,9 @@ fn who_stands_still_in_it_is_waited_for() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-stopped");
     let once = Once::create(&name).unwrap();
-    let mut first = Role::spawn("in_a_child", &["linger", &name]);
+    let mut first = Role::spawn(in_a_child, &["linger", &name]);
     assert_eq!(first.hear(), "at it");
-    let mut second = Role::spawn("in_a_child", &["call", &name]);
+    let mut second = Role::spawn(in_a_child, &["call", &name]);
     until_parked(&second.hear());
     stop(first.pid());
     // Longer than one sleep may be.
@@ -217,9 +182,9 @@ fn a_death_of_who_waits_changes_nothing() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-waiter");
     let once = Once::create(&name).unwrap();
-    let mut first = Role::spawn("in_a_child", &["linger", &name]);
+    let mut first = Role::spawn(in_a_child, &["linger", &name]);
     assert_eq!(first.hear(), "at it");
-    let mut waiters = [0, 1].map(|_| Role::spawn("in_a_child", &["call", &name]));
+    let mut waiters = [0, 1].map(|_| Role::spawn(in_a_child, &["call", &name]));
     waiters.iter_mut().for_each(|waiter| until_parked(&waiter.hear()));
     let [dead, mut live] = waiters;
     dead.kill();
@@ -236,7 +201,7 @@ fn a_copy_of_its_file_knows_that_somebody_was_at_it() {
     let (file, copy) = (scratch.file("it"), scratch.file("copy"));
     let segment = Segment::create_file(&file, 1 << 16).unwrap();
     let once = segment.add::<Once>("it", ()).unwrap();
-    let mut first = Role::spawn("in_a_child", &["linger in", file.to_str().unwrap()]);
+    let mut first = Role::spawn(in_a_child, &["linger in", file.to_str().unwrap()]);
     assert_eq!(first.hear(), "at it");
     std::fs::copy(&file, &copy).unwrap();
     let mut told = None;
@@ -251,7 +216,7 @@ fn a_copy_of_its_file_knows_that_somebody_was_at_it() {
 #[test]
 fn who_cannot_be_a_participant_does_nothing() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("in_a_child", &["no place"]).join().success());
+    assert!(Role::spawn(in_a_child, &["no place"]).join().success());
 }
 
 #[test]
@@ -261,15 +226,15 @@ fn a_death_in_it_passes_it_on() {
     let once = Once::create(&name).unwrap();
     let mut expected = "at it";
     for _ in 0..3 {
-        let mut dead = Role::spawn("in_a_child", &["linger", &name]);
+        let mut dead = Role::spawn(in_a_child, &["linger", &name]);
         assert_eq!(dead.hear(), expected);
         expected = "at it again";
         kill_and_keep(&dead);
         assert!(!once.is_completed());
     }
-    let mut last = Role::spawn("in_a_child", &["linger", &name]);
+    let mut last = Role::spawn(in_a_child, &["linger", &name]);
     assert_eq!(last.hear(), expected);
-    let mut waiter = Role::spawn("in_a_child", &["call", &name]);
+    let mut waiter = Role::spawn(in_a_child, &["call", &name]);
     until_parked(&waiter.hear());
     last.kill();
     assert_eq!(waiter.hear(), "did it again");
@@ -277,73 +242,11 @@ fn a_death_in_it_passes_it_on() {
 }
 
 #[test]
-fn a_panic_in_it_is_told_to_the_next() {
-    let once = Once::new().unwrap();
-    for round in 0..3 {
-        let unwound = catch_unwind(AssertUnwindSafe(|| {
-            once.call_once(|state| {
-                assert_eq!(state.recovered(), round > 0);
-                std::panic::resume_unwind(Box::new("on purpose"));
-            })
-        }));
-        assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&"on purpose"));
-        assert!(!once.is_completed());
-    }
-    let mut told = None;
-    once.clone().try_call_once(|state| told = Some(state.recovered())).unwrap();
-    assert_eq!(told, Some(true));
-    assert!(once.is_completed());
-}
-
-#[test]
-fn who_waits_for_itself_is_told_so() {
-    let _watchdog = Watchdog::start(20);
-    let once = Once::new().unwrap();
-    let clone = once.clone();
-    once.call_once(|_| {
-        for once in [&once, &clone] {
-            assert_eq!(once.call_once(|_| unreachable!()), Err(LockError::Deadlock));
-            assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::Deadlock));
-            let timed = once.call_once_timeout(Duration::from_secs(1), |_| unreachable!());
-            assert_eq!(timed, Err(LockError::Deadlock));
-        }
-    })
-    .unwrap();
-    assert!(clone.is_completed());
-}
-
-#[test]
 fn a_child_forked_in_it_has_not_done_it() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-fork");
     let once = Once::create(&name).unwrap();
-    let mut parent = Role::spawn("in_a_child", &["fork", &name]);
+    let mut parent = Role::spawn(in_a_child, &["fork", &name]);
     assert_eq!(parent.hear(), "done");
     assert!(once.is_completed());
-}
-
-#[test]
-fn any_word_there_makes_an_error_at_worst() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("once-damage");
-    let once = Once::create(&name).unwrap();
-    let path = once.segment().path().unwrap();
-    let at = once.segment().objects().unwrap()[0].offset;
-    for word in [3_u64, 1 << 32, (1 << 32) + 1, 1 << 63, u64::MAX] {
-        patch(&path, at + 56, &word.to_ne_bytes());
-        for once in [&once, &Once::open(&name).unwrap()] {
-            assert!(!once.is_completed());
-            for _ in 0..2 {
-                let result = once.call_once(|_| unreachable!());
-                assert_eq!(result, Err(LockError::Corrupt { what: "the state of a once" }));
-            }
-        }
-    }
-    patch(&path, at + 56, &0_u64.to_ne_bytes());
-    once.call_once(|state| assert!(!state.recovered())).unwrap();
-    // A lock that is none.
-    patch(&path, at + 16, &[0xff; 4]);
-    assert!(matches!(Once::open(&name), Err(SegmentError::Corrupt { .. })));
-    patch(&path, at + 56, &0_u64.to_ne_bytes());
-    assert!(matches!(once.try_call_once(|_| unreachable!()), Err(LockError::Corrupt { .. })));
 }

@@ -1,9 +1,5 @@
 //! [`breezeway::sync::RawSyncMutex`]: what `raw_sync` code sees, and why it should rather have this one than its own.
-#![cfg(feature = "raw_sync")]
 #![allow(unsafe_code)]
-
-#[allow(unreachable_pub)]
-mod support;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -151,7 +147,7 @@ fn a_timed_wait_ends_no_earlier_than_asked() {
     let _watchdog = Watchdog::start(60);
     let name = unique("raw-sync-timeout");
     let mutex = Mutex::create(&name).unwrap();
-    let mut holder = Role::spawn("in_a_child", &["hold", "ours", &name]);
+    let mut holder = Role::spawn(in_a_child, &["hold", "ours", &name]);
     holder.hear();
     assert_eq!(holder.hear(), "holding");
     let lock = ours(&mutex);
@@ -177,7 +173,7 @@ fn processes_take_turns() {
     segment.add::<Mutex>("mutex", ()).unwrap();
     segment.add::<Atomic<u64>>("low", 0).unwrap();
     let high = segment.add::<Atomic<u64>>("high", 0).unwrap();
-    let counters = (0..PROCESSES).map(|_| Role::spawn("in_a_child", &["count", &name, &ROUNDS.to_string()]));
+    let counters = (0..PROCESSES).map(|_| Role::spawn(in_a_child, &["count", &name, &ROUNDS.to_string()]));
     let mut counters: Vec<_> = counters.collect();
     counters.iter_mut().for_each(|counter| assert_eq!(counter.hear(), "ready"));
     counters.iter_mut().for_each(|counter| counter.tell("go"));
@@ -189,10 +185,10 @@ fn processes_take_turns() {
 
 /// A process that waits for a lock whose holder is killed, and its thread.
 fn waiter_of_a_killed_holder(whose: &str, place: &str) -> (Role, String) {
-    let mut holder = Role::spawn("in_a_child", &["hold", whose, place]);
+    let mut holder = Role::spawn(in_a_child, &["hold", whose, place]);
     holder.hear();
     assert_eq!(holder.hear(), "holding");
-    let mut waiter = Role::spawn("in_a_child", &["wait", whose, place]);
+    let mut waiter = Role::spawn(in_a_child, &["wait", whose, place]);
     let thread = waiter.hear();
     until_parked(&thread);
     holder.kill();
@@ -227,8 +223,8 @@ fn their_code_waits_for_our_event() {
     let ours = Event::create(&name).unwrap();
     let event: &dyn EventImpl = &ours;
 
-    let mut waiter = Role::spawn("in_a_child", &["wait", &name]);
-    let mut killed = Role::spawn("in_a_child", &["wait", &name]);
+    let mut waiter = Role::spawn(in_a_child, &["wait", &name]);
+    let mut killed = Role::spawn(in_a_child, &["wait", &name]);
     until_parked(&waiter.hear());
     until_parked(&killed.hear());
     killed.kill();

@@ -1,19 +1,12 @@
 //! [`breezeway::sync::RwLock`]: many readers or one writer, between threads and processes, living and dying.
 
-#[path = "sync_rwlock/damage.rs"]
-mod damage;
-#[allow(unreachable_pub)]
-mod support;
-
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use breezeway::sync::{Mutex, RwLock};
-use breezeway::{Atomic, LockError, Segment, SegmentError};
+use breezeway::sync::RwLock;
+use breezeway::{Atomic, LockError, Segment};
 use support::fork::fork;
 use support::process::{kill_running, resume, stop, thread_id, until, until_parked};
-use support::scratch::Scratch;
-use support::waiting::asleep;
 use support::{Role, Watchdog, listen, role, say, unique};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -122,100 +115,12 @@ fn storm(segment: &Segment) {
 }
 
 #[test]
-fn readers_share_and_writers_do_not() {
-    let _watchdog = Watchdog::start(20);
-    let lock = RwLock::new().unwrap();
-    let clone = lock.clone();
-    let (one, another) = (lock.read().unwrap(), clone.try_read().unwrap());
-    assert!(!one.recovered() && !another.recovered());
-    assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
-    assert_eq!(lock.write_timeout(Duration::from_millis(1)).err(), Some(LockError::Timeout));
-    let third = lock.read_timeout(Duration::ZERO).unwrap();
-    drop((one, another));
-    assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
-    // A guard may be dropped by another thread.
-    std::thread::scope(|scope| scope.spawn(move || drop(third)).join().unwrap());
-    let guard = clone.try_write().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            assert_eq!(lock.try_read().err(), Some(LockError::WouldBlock));
-            assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
-            assert_eq!(lock.read_timeout(Duration::from_millis(1)).err(), Some(LockError::Timeout));
-            assert_eq!(lock.write_timeout(Duration::from_millis(1)).err(), Some(LockError::Timeout));
-        });
-    });
-    drop(guard);
-    drop(lock.read_timeout(LONG).unwrap());
-    assert!(!lock.write_timeout(LONG).unwrap().recovered());
-    let text = format!("{lock:?} {:?} {:?}", lock.read().unwrap(), RwLock::new().unwrap().write().unwrap());
-    assert!(text.contains("RwLockReadGuard") && text.contains("RwLockWriteGuard"), "{text}");
-}
-
-#[test]
-fn a_thread_that_writes_is_told_so() {
-    let _watchdog = Watchdog::start(20);
-    let lock = RwLock::new().unwrap();
-    let _guard = lock.write().unwrap();
-    for error in [
-        lock.read().err(),
-        lock.try_read().err(),
-        lock.read_timeout(LONG).err(),
-        lock.write().err(),
-        lock.try_write().err(),
-        lock.write_timeout(LONG).err(),
-    ] {
-        assert_eq!(error, Some(LockError::Deadlock));
-    }
-}
-
-#[test]
-fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
-    for participants in [1, 3, 128, 1000] {
-        let options = Segment::options().participants(participants);
-        let segment = options.create_anonymous(1 << 20).unwrap();
-        let lock = segment.add::<RwLock>("lock", ()).unwrap();
-        drop(lock.write().unwrap());
-        let other = segment.get::<RwLock>("lock").unwrap();
-        let _reader = other.read().unwrap();
-        assert!(segment.get_or_add::<RwLock>("lock", ()).unwrap().try_write().is_err());
-        assert!(matches!(segment.get::<Mutex>("lock"), Err(SegmentError::TypeMismatch { .. })));
-        assert!(matches!(segment.add::<RwLock>("lock", ()), Err(SegmentError::ObjectExists { .. })));
-    }
-    let small = Segment::options().participants(1000).create_anonymous(100 << 10);
-    let no_room = small.and_then(|segment| segment.add::<RwLock>("lock", ()));
-    assert!(matches!(no_room, Err(SegmentError::OutOfSpace { .. })));
-    let name = unique("rwlock-again");
-    let _first = RwLock::open_or_create(&name).unwrap();
-    drop(RwLock::open_or_create(&name).unwrap().read().unwrap());
-}
-
-#[test]
-fn a_waiting_writer_keeps_new_readers_out_and_lets_them_in_when_it_gives_up() {
-    let _watchdog = Watchdog::start(60);
-    let lock = RwLock::new().unwrap();
-    let reader = lock.read().unwrap();
-    let writer = asleep({
-        let lock = lock.clone();
-        move || lock.write_timeout(Duration::from_secs(2)).err()
-    });
-    assert_eq!(lock.try_read().err(), Some(LockError::WouldBlock));
-    let late = asleep({
-        let lock = lock.clone();
-        move || lock.read().is_ok()
-    });
-    assert_eq!(writer.wake(), Some(LockError::Timeout));
-    assert!(late.wake());
-    drop(reader);
-    assert!(lock.try_write().is_ok());
-}
-
-#[test]
 fn timeouts_are_no_shorter_than_asked() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-timeout");
     let lock = RwLock::create(&name).unwrap();
     for side in ["read", "write"] {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name, side]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name, side]);
         assert_eq!(holder.hear(), "holding");
         for millis in [0, 1, 99, 101, 250] {
             let (begin, timeout) = (Instant::now(), Duration::from_millis(millis));
@@ -239,12 +144,12 @@ fn sleepers_on_both_sides_are_woken_by_another_process() {
     let lock = RwLock::create(&name).unwrap();
     for _ in 0..20 {
         let guard = lock.write().unwrap();
-        let mut reader = Role::spawn("in_a_child", &["wait", &name, "read"]);
+        let mut reader = Role::spawn(in_a_child, &["wait", &name, "read"]);
         until_parked(&reader.hear());
         drop(guard);
         assert_eq!(reader.hear(), "locked");
         let guard = lock.read().unwrap();
-        let mut writer = Role::spawn("in_a_child", &["wait", &name, "write"]);
+        let mut writer = Role::spawn(in_a_child, &["wait", &name, "write"]);
         until_parked(&writer.hear());
         drop(guard);
         assert_eq!(writer.hear(), "locked");
@@ -257,7 +162,7 @@ fn a_dead_reader_is_sent_out() {
     let name = unique("rwlock-reader");
     let lock = RwLock::create(&name).unwrap();
     for round in 0..4 {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name, "read"]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name, "read"]);
         assert_eq!(holder.hear(), "holding");
         assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock), "it lives");
         match round {
@@ -274,7 +179,7 @@ fn a_dead_reader_is_sent_out() {
                 until(|| lock.try_write().is_ok_and(|guard| !guard.recovered()));
             }
             _ => {
-                let mut writer = Role::spawn("in_a_child", &["wait", &name, "write"]);
+                let mut writer = Role::spawn(in_a_child, &["wait", &name, "write"]);
                 until_parked(&writer.hear());
                 holder.kill();
                 assert_eq!(writer.hear(), "locked");
@@ -289,10 +194,10 @@ fn a_dead_writer_is_told_to_readers_until_a_writer_knows() {
     let name = unique("rwlock-writer");
     let lock = RwLock::create(&name).unwrap();
     for round in 0..4 {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name, "write"]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name, "write"]);
         assert_eq!(holder.hear(), "holding");
         let mut waiter = (round == 3).then(|| {
-            let mut waiter = Role::spawn("in_a_child", &["wait", &name, "read"]);
+            let mut waiter = Role::spawn(in_a_child, &["wait", &name, "read"]);
             until_parked(&waiter.hear());
             waiter
         });
@@ -319,7 +224,7 @@ fn a_writer_that_dies_waiting_leaves_nothing() {
     let lock = RwLock::create(&name).unwrap();
     for asked in ["read", "try_read", "write"] {
         let reader = lock.read().unwrap();
-        let mut writer = Role::spawn("in_a_child", &["wait", &name, "write"]);
+        let mut writer = Role::spawn(in_a_child, &["wait", &name, "write"]);
         until_parked(&writer.hear());
         writer.kill();
         match asked {
@@ -338,7 +243,7 @@ fn those_who_are_stopped_are_not_robbed() {
     let name = unique("rwlock-stopped");
     let lock = RwLock::create(&name).unwrap();
     for side in ["read", "write"] {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name, side]);
+        let mut holder = Role::spawn(in_a_child, &["hold", &name, side]);
         assert_eq!(holder.hear(), "holding");
         stop(holder.pid());
         assert_eq!(lock.write_timeout(Duration::from_millis(300)).err(), Some(LockError::Timeout));
@@ -355,7 +260,7 @@ fn guards_that_were_forgotten_go_with_their_process_or_thread() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-forgotten");
     let lock = RwLock::create(&name).unwrap();
-    let mut forgetful = Role::spawn("in_a_child", &["forget a reader", &name]);
+    let mut forgetful = Role::spawn(in_a_child, &["forget a reader", &name]);
     assert_eq!(forgetful.hear(), "forgotten");
     assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
     forgetful.tell("end");
@@ -380,32 +285,11 @@ fn a_forked_child_is_another_reader() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-fork");
     let lock = RwLock::create(&name).unwrap();
-    let mut parent = Role::spawn("in_a_child", &["fork", &name]);
+    let mut parent = Role::spawn(in_a_child, &["fork", &name]);
     assert_eq!(parent.hear(), "forked");
     parent.tell("end");
     assert!(parent.join().success());
     assert!(!lock.write().unwrap().recovered());
-}
-
-/// A copy of the file is what the disk has of it after a power failure.
-#[test]
-fn guards_held_when_the_machine_went_down_are_gone() {
-    let _watchdog = Watchdog::start(60);
-    let scratch = Scratch::new("rwlock-outage");
-    let segment = Segment::create_file(scratch.file("before"), 1 << 16).unwrap();
-    let lock = segment.add::<RwLock>("lock", ()).unwrap();
-    let copy = |after: &str| {
-        std::fs::copy(scratch.file("before"), scratch.file(after)).unwrap();
-        Segment::open_file(scratch.file(after)).unwrap().get::<RwLock>("lock").unwrap()
-    };
-    let guard = lock.read().unwrap();
-    assert!(!copy("read").write().unwrap().recovered());
-    drop(guard);
-    let _guard = lock.write().unwrap();
-    let written = copy("written");
-    assert!(written.read().unwrap().recovered());
-    assert!(written.write().unwrap().recovered());
-    assert!(!written.write().unwrap().recovered());
 }
 
 #[test]
@@ -417,7 +301,7 @@ fn many_deaths_of_readers_and_writers_hang_nobody() {
     let segment = Segment::create(&name, 1 << 16).unwrap();
     let lock = segment.add::<RwLock>("lock", ()).unwrap();
     let [low, high, reads] = ["low", "high", "reads"].map(|name| counter(&segment, name));
-    let start = || Role::spawn("in_a_child", &["storm", &name]);
+    let start = || Role::spawn(in_a_child, &["storm", &name]);
     let mut roles: Vec<Role> = (0..PROCESSES).map(|_| start()).collect();
     roles.iter_mut().for_each(|role| assert_eq!(role.hear(), "storming"));
     let mut random = std::process::id();

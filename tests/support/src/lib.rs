@@ -1,14 +1,20 @@
 //! What the tests share: names of their own, real child processes, watchdogs.
 //!
 //! A child is this test binary again, running one of its tests in a *role*: that test returns at once unless the role's
-//! arguments are there, so that an ordinary run passes over it.
+//! arguments are there, so that an ordinary run passes over it. A role is named by its function, which the compiler finds
+//! wherever the test moves.
+//!
+//! All tests of a binary share one process. A test that changes or counts what belongs to the process runs
+//! [in one of its own](in_own_process).
 
-#![allow(dead_code)] // Each test binary uses its part.
-
+pub mod account;
 pub mod death;
+#[cfg(feature = "executors")]
+pub mod executors;
 pub mod fork;
 pub mod locking;
 pub mod numbered;
+pub mod polled;
 pub mod process;
 pub mod scratch;
 pub mod waiting;
@@ -22,6 +28,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 const ROLE_ARGUMENTS: &str = "BREEZEWAY_TEST_ROLE";
+const ALONE: &str = "BREEZEWAY_TEST_ALONE";
 const SEPARATOR: &str = "\u{1f}";
 const MARK: &str = "role says: ";
 
@@ -29,6 +36,49 @@ const MARK: &str = "role says: ";
 pub fn unique(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("breezeway-test-{what}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The path of a test function in its binary, as the test harness wants it.
+pub fn path_of<F: Fn()>(_test: &F) -> &'static str {
+    let (_, path) = std::any::type_name::<F>().split_once("::").expect("a function is in a crate");
+    assert!(!path.contains('{'), "{path} is a closure, and no test");
+    path
+}
+
+/// This binary again, to run one of its tests.
+fn alone(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    command
+}
+
+/// Runs `test`, which calls this first, in a child: whether this is that child. Elsewhere the child has succeeded when this
+/// returns.
+///
+/// For tests of what a process has only one of: its descriptors, threads, children, limits, signals.
+///
+/// ```ignore
+/// #[test]
+/// fn no_thread_is_left() {
+///     if !in_own_process(no_thread_is_left) {
+///         return;
+///     }
+///     // No other test runs in this process.
+/// }
+/// ```
+#[must_use = "the test itself is to run in the child only"]
+pub fn in_own_process(test: impl Fn()) -> bool {
+    let path = path_of(&test);
+    if std::env::var(ALONE).is_ok_and(|alone| alone == path) {
+        set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
+        return true;
+    }
+    let output = alone(path).env(ALONE, path).output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "in a process of its own: {}\n{out}\n{err}", output.status);
+    // Its name may not have been found.
+    assert!(out.contains("1 passed"), "{out}");
+    false
 }
 
 /// A child process in a role. Dropped, it is killed.
@@ -39,10 +89,9 @@ pub struct Role {
 }
 
 impl Role {
-    /// Runs the test function `test` (its path in the test binary) of this binary in a process of its own.
-    pub fn spawn(test: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+    /// Runs the test function `test` of this binary in a child.
+    pub fn spawn(test: impl Fn(), arguments: &[&str]) -> Self {
+        let mut child = alone(path_of(&test))
             .env(ROLE_ARGUMENTS, arguments.join(SEPARATOR))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

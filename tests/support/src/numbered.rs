@@ -1,12 +1,16 @@
-//! Elements that tell whether they are whole.
+//! Elements and messages that tell whether they are whole.
 
 use std::fmt::Debug;
 
-use breezeway::Shareable;
-use bytemuck::AnyBitPattern;
+use bytemuck::{AnyBitPattern, NoUninit};
+
+/// A message that tells its length and its number.
+pub fn message(len: usize, n: usize) -> Vec<u8> {
+    (0..len).map(|at| (at * 7 + at / 251 + n * 31 + len) as u8).collect()
+}
 
 /// A type that repeats a number: of a torn one, the parts disagree.
-pub trait Numbered: Shareable + AnyBitPattern + PartialEq + Debug {
+pub trait Numbered: NoUninit + AnyBitPattern + Send + PartialEq + Debug {
     fn of(number: u64) -> Self;
 
     /// The number; fewer bits of it in smaller types.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake};
 
-use crate::support::process::until;
+use crate::process::until;
 
 /// Counts how many times it was called; and finds fault with calls behind the end of its future.
 #[derive(Default)]

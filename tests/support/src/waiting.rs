@@ -2,8 +2,15 @@
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::process::{thread_id, until_parked};
+
+/// Long enough for whatever must not happen to happen.
+pub const A_WHILE: Duration = Duration::from_millis(120);
+
+/// As long as a watchdog is patient.
+pub const LONG: Duration = Duration::from_secs(50);
 
 /// A thread that slept in a futex when it was last looked at.
 pub struct Asleep<T> {
@@ -33,6 +40,15 @@ impl<T> Asleep<T> {
     pub fn wake(self) -> T {
         self.handle.join().unwrap()
     }
+}
+
+/// Runs `run` in `count` threads, and gives what each of them returns.
+pub fn in_threads<R: Send>(count: usize, run: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    std::thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..count).map(|n| scope.spawn(move || run(n))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 /// The processor time that a thread has used, in the clock ticks of `/proc`.

@@ -5,10 +5,10 @@ use std::os::unix::fs::{PermissionsExt, chown};
 
 use breezeway::{Array, Journaled, Segment, SegmentError, Value};
 
-use crate::support::Watchdog;
-use crate::support::scratch::Scratch;
-use crate::victim::{ARENA_AT, DIRECTORY_AT, LENGTH, PARTICIPANTS_AT, Victim};
-use crate::{assert_refused, refused};
+use super::victim::{ARENA_AT, DIRECTORY_AT, LENGTH, PARTICIPANTS_AT, Victim};
+use super::{assert_refused, refused};
+use support::Watchdog;
+use support::scratch::Scratch;
 
 /// What opening says, the same for a file and a name, after these bytes were written to it.
 #[track_caller]

@@ -4,9 +4,9 @@
 
 use breezeway::{Array, Journaled, Segment, SegmentError, Value};
 
-use crate::support::scratch::{Name, Scratch, stages_of};
-use crate::support::{Role, Watchdog, role, say};
-use crate::{assert_refused, refused};
+use super::{assert_refused, refused};
+use support::scratch::{Name, Scratch, stages_of};
+use support::{Role, Watchdog, role, say};
 
 /// Header and tables of a segment made without options.
 const NEEDED: u64 = 20_736;
@@ -93,7 +93,7 @@ fn a_length_that_does_not_suffice_for_the_tables() {
 fn more_than_there_is() {
     let _watchdog = Watchdog::start(120);
     let (name, other) = (Name::new("glutton"), Name::new("glutton"));
-    let mut glutton = Role::spawn("lengths::glutton", &[&name, &other]);
+    let mut glutton = Role::spawn(glutton, &[&name, &other]);
     assert_eq!(glutton.hear(), "full");
     assert!(glutton.join().success());
 }
@@ -115,7 +115,7 @@ fn more_memory_than_there_are_numbers_for() {
 fn more_memory_than_the_machine_has() {
     let _watchdog = Watchdog::start(120);
     for length in &HUGE[2..] {
-        let mut glutton = Role::spawn("lengths::memory_glutton", &[&length.to_string()]);
+        let mut glutton = Role::spawn(memory_glutton, &[&length.to_string()]);
         assert_eq!((glutton.hear(), glutton.hear()), ("no space".to_owned(), "no space".to_owned()));
     }
 }

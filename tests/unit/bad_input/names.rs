@@ -11,9 +11,9 @@ use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Segment, SegmentError, Value};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::assert_refused;
-use crate::support::scratch::{Name, Scratch};
-use crate::support::unique;
+use super::assert_refused;
+use support::scratch::{Name, Scratch};
+use support::unique;
 
 const SIZE: u64 = 1 << 16;
 

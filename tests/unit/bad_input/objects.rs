@@ -6,9 +6,9 @@ use breezeway::sync::Mutex;
 use breezeway::{Array, Journaled, LockError, Segment, SegmentError, Value};
 use bytemuck::{CheckedBitPattern, NoUninit};
 
-use crate::support::Watchdog;
-use crate::victim::Victim;
-use crate::{assert_refused, refused_lock};
+use super::victim::Victim;
+use super::{assert_refused, refused_lock};
+use support::Watchdog;
 
 /// Where a lock has its kind, and the word beside it.
 const LOCK_KIND: u64 = 16;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use breezeway::{Segment, SegmentError, Value};
 
-use crate::support::scratch::{Name, Scratch, patch};
+use support::scratch::{Name, Scratch, patch};
 
 /// The tables of a victim lie here: it is made for 2 participants and 4 objects.
 pub const PARTICIPANTS_AT: u64 = 256;

@@ -1,8 +1,5 @@
 //! [`breezeway::Array`]: what it is made from, what its verbs do, and where they refuse.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::iter;
 use std::ops::{Bound, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};

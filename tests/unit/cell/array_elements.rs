@@ -1,8 +1,5 @@
 //! [`breezeway::Array`]: elements of every size, alone and beside each other.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -154,7 +151,7 @@ fn elements_of_every_type_cross_to_another_process_and_back() {
     let name = unique("array-types");
     let segment = Segment::options().objects(100).create(&name, 1 << 20).unwrap();
     every_type(&mut Add(&segment));
-    assert!(Role::spawn("in_a_child", &[&name]).join().success());
+    assert!(Role::spawn(in_a_child, &[&name]).join().success());
     every_type(&mut Verbs(&segment));
 }
 

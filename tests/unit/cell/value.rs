@@ -1,8 +1,5 @@
 //! [`breezeway::Value`]: what types it carries, and what its verbs do.
 
-#[allow(unreachable_pub)]
-mod support;
-
 use std::fmt::Debug;
 use std::num::{NonZeroU32, Wrapping};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -200,7 +197,7 @@ fn every_type_crosses_to_another_process_and_back() {
     let name = unique("value-types");
     let segment = Segment::options().objects(100).create(&name, 1 << 20).unwrap();
     every_type(&mut Add(&segment));
-    assert!(Role::spawn("in_a_child", &[&name]).join().success());
+    assert!(Role::spawn(in_a_child, &[&name]).join().success());
     every_type(&mut Verbs(&segment));
 }
 

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex};
 
-use crate::executors::block_on;
-use crate::polled::Polled;
-use crate::prompt::{is_news, settle, settled};
-use crate::support::Watchdog;
-use crate::support::locking::poll_when_called;
-use crate::support::process::until;
-use crate::support::waiting::{Asleep, asleep};
+use super::prompt::{is_news, settle, settled};
+use support::Watchdog;
+use support::executors::block_on;
+use support::locking::poll_when_called;
+use support::polled::Polled;
+use support::process::until;
+use support::waiting::{Asleep, asleep};
 
 /// A thread that waits for a value and says when it came.
 fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {

@@ -10,8 +10,8 @@ use breezeway::sync::{
 };
 use proptest::prelude::*;
 
-use crate::polled::{Counter, Polled};
-use crate::support::Watchdog;
+use support::Watchdog;
+use support::polled::{Counter, Polled};
 
 const PERMITS: usize = 2;
 

@@ -9,31 +9,10 @@ use std::time::Duration;
 use breezeway::sync::Mutex;
 use breezeway::{Array, Value};
 
-use crate::executors::{Executor, LocalTask, Task, block_on, pause};
-use crate::polled::Polled;
-use crate::support::process::{kill_running, until};
-use crate::support::{Role, Watchdog, listen, role, say, unique};
-
-#[test]
-fn in_a_child() {
-    let Some(arguments) = role() else { return };
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["hold", name] => {
-            let mutex = Mutex::open(name).unwrap();
-            let _guard = mutex.lock().unwrap();
-            say("held");
-            listen();
-        }
-        ["count", name, executor, rounds] => {
-            let value = Value::<[u64; 2]>::open(name).unwrap();
-            let rounds = rounds.parse().unwrap();
-            let tasks = (0..3).map(|_| -> LocalTask { Box::pin(count(value.clone(), rounds)) });
-            Executor::named(executor).run_here(tasks.collect());
-        }
-        _ => unreachable!("{arguments:?}"),
-    }
-}
+use support::Watchdog;
+use support::executors::{Executor, LocalTask, Task, block_on, pause};
+use support::polled::Polled;
+use support::process::until;
 
 /// Counts both numbers up, and lets others run in between.
 async fn count(value: Value<[u64; 2]>, rounds: u64) {
@@ -102,35 +81,6 @@ fn tasks_of_many_threads_exclude_each_other() {
     }
 }
 
-#[test]
-fn tasks_of_many_processes_exclude_each_other_and_threads() {
-    const ROUNDS: u64 = 300;
-    let _watchdog = Watchdog::start(120);
-    let name = unique("futures-count");
-    let value = Value::<[u64; 2]>::create(&name, [0; 2]).unwrap();
-    let spawn = |executor| {
-        let arguments = ["count", &name, &format!("{executor:?}"), &ROUNDS.to_string()];
-        Role::spawn("locks::in_a_child", &arguments)
-    };
-    let children = Executor::ALL.map(spawn);
-    // Blocking beside them.
-    let threads: Vec<_> = (0..3)
-        .map(|_| {
-            let value = value.clone();
-            std::thread::spawn(move || {
-                for _ in 0..ROUNDS {
-                    let mut section = value.lock().unwrap();
-                    section[0] += 1;
-                    section[1] += 1;
-                }
-            })
-        })
-        .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
-    children.into_iter().for_each(|child| assert!(child.join().success()));
-    assert_eq!(value.get(), [(3 * 4 + 3) * ROUNDS; 2]);
-}
-
 /// Threads that hold the lock nearly all the time do not keep tasks from it.
 #[test]
 fn tasks_and_threads_both_get_it() {
@@ -165,23 +115,6 @@ fn tasks_and_threads_both_get_it() {
     });
 }
 
-#[test]
-fn a_task_gets_the_lock_of_who_was_killed() {
-    let _watchdog = Watchdog::start(60);
-    for _ in 0..5 {
-        let name = unique("futures-killed-holder");
-        let mutex = Mutex::create(&name).unwrap();
-        let mut holder = Role::spawn("locks::in_a_child", &["hold", &name]);
-        assert_eq!(holder.hear(), "held");
-        let waiter = Polled::waiting(mutex.lock_async());
-        kill_running(holder);
-        let guard = waiter.finish().unwrap();
-        assert!(guard.recovered());
-        drop(guard);
-        assert!(!mutex.lock().unwrap().recovered());
-    }
-}
-
 /// A lock that is free while tasks wait for it does not stay so.
 #[test]
 fn a_task_that_was_called_and_is_dropped_passes_it_on() {
@@ -208,7 +141,7 @@ fn a_task_that_was_called_and_is_dropped_passes_it_on_to_threads() {
         let guard = mutex.lock().unwrap();
         let task = Polled::waiting(mutex.lock_async());
         let clone = mutex.clone();
-        let thread = crate::support::waiting::asleep(move || drop(clone.lock().unwrap()));
+        let thread = support::waiting::asleep(move || drop(clone.lock().unwrap()));
         drop(guard);
         // One of them is woken.
         until(|| task.counter.calls() > 0 || thread.is_done());

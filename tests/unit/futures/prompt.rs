@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex, Semaphore};
 
-use crate::polled::Polled;
-use crate::support::Watchdog;
-use crate::support::process::until;
+use support::Watchdog;
+use support::polled::Polled;
+use support::process::until;
 
 /// How soon tasks look in any case, at the earliest.
 const NAP: Duration = Duration::from_millis(9);

@@ -9,9 +9,9 @@ use breezeway::sync::{BoundedSemaphore, Event, Semaphore};
 use breezeway::{PopError, PushError};
 use futures_lite::StreamExt;
 
-use crate::account::Account;
-use crate::executors::{Executor, Task, block_on, pause};
-use crate::support::Watchdog;
+use support::Watchdog;
+use support::account::Account;
+use support::executors::{Executor, Task, block_on, pause};
 
 const PRODUCERS: u64 = 3;
 const EACH: u64 = 400;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use breezeway::PopError;
 use breezeway::queue::Queue;
 
-use crate::polled::Polled;
-use crate::support::Watchdog;
-use crate::support::process::until;
+use support::Watchdog;
+use support::polled::Polled;
+use support::process::until;
 
 type Popping = Pin<Box<dyn Future<Output = Result<u64, PopError>> + Send>>;
 

@@ -7,8 +7,9 @@ use breezeway::pipe::Receiver;
 use breezeway::queue::bytes::{self, Producer};
 use proptest::prelude::*;
 
-use crate::support::Watchdog;
-use crate::{SOON, message};
+use super::SOON;
+use support::Watchdog;
+use support::numbered::message;
 
 const FIRST: u8 = 2;
 const MORE: u8 = 3;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use breezeway::pipe::{self, Connection, Receiver, Sender};
+use breezeway::pipe::{self, Connection, Sender};
 use breezeway::{PopError, PushError};
 use serde::{Deserialize, Serialize};
 
-use crate::support::fork::fork;
-use crate::support::{Role, Watchdog, role};
-use crate::{SOON, message, of};
+use super::{SOON, of};
+use support::Watchdog;
+use support::numbered::message;
 
 #[test]
 fn an_end_that_is_sent_is_the_reader_s() {
@@ -96,43 +96,4 @@ fn both_halves_of_a_connection_travel() {
     drop(again);
     assert!(matches!(there.recv(), Err(PopError::Disconnected)));
     assert!(matches!(there.send(4), Err(PushError::Disconnected(4))));
-}
-
-/// Child: forks with ends in its hands, one with a message that has been looked at.
-#[test]
-fn parent() {
-    if role().is_none() {
-        return;
-    }
-    let (mut tx, mut rx) = of::<u64>(256);
-    tx.send(1).unwrap();
-    tx.send(2).unwrap();
-    assert!(rx.poll());
-    let mut ends = Some((tx, rx));
-    fork(|| {
-        let (mut tx, mut rx) = ends.take().unwrap();
-        assert!(matches!(tx.send(3), Err(PushError::HandedOver(3))));
-        assert!(matches!(
-            tx.try_send_bytes(&[3; 1000]),
-            Err(PushError::HandedOver(()) | PushError::TooLarge { .. })
-        ));
-        assert!(matches!(rx.recv(), Err(PopError::HandedOver)));
-        assert!(matches!(rx.try_recv_bytes(), Err(PopError::HandedOver)));
-        assert!(rx.poll(), "an error does not wait");
-        assert!(serde_json::to_string(&rx).is_err());
-    })
-    .join();
-    let (mut tx, mut rx) = ends.take().unwrap();
-    tx.send(3).unwrap();
-    assert_eq!((rx.recv().unwrap(), rx.recv().unwrap(), rx.recv().unwrap()), (1, 2, 3));
-    let (tx, mut rx): (Sender<u64>, Receiver<u64>) = (tx, rx);
-    fork(|| drop(serde_json::to_string(&tx))).join();
-    drop(tx);
-    assert!(matches!(rx.recv(), Err(PopError::Disconnected)));
-}
-
-#[test]
-fn a_forked_child_has_no_say() {
-    let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("ends::parent", &[]).join().success());
 }

@@ -6,8 +6,9 @@ use breezeway::pipe::{self, Receiver, Sender};
 use breezeway::queue::bytes::{self, Consumer, Producer};
 use breezeway::{PopError, PushError};
 
-use crate::support::{Watchdog, unique};
-use crate::{SOON, message, of};
+use super::{SOON, of};
+use support::numbered::message;
+use support::{Watchdog, unique};
 
 #[test]
 fn what_runs_out_of_time_in_the_middle_is_not_delivered() {

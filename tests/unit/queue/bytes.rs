@@ -1,25 +1,16 @@
 //! [`breezeway::queue::bytes`] in one process: sizes, the ring's end, reservations, messages where they lie.
 
-#[path = "bytes/processes.rs"]
-mod processes;
-#[allow(unreachable_pub)]
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use breezeway::queue::bytes::{self, Consumer, Producer};
 use breezeway::{PopError, PushError, Segment, SegmentError};
+use support::numbered::message;
 use support::scratch::Name;
 use support::waiting::asleep;
 use support::{Watchdog, unique};
 
 const CAPACITIES: [usize; 4] = [64, 128, 192, 1024];
-
-/// A message that tells its length and its number.
-fn message(len: usize, n: usize) -> Vec<u8> {
-    (0..len).map(|at| (at * 7 + n * 31 + len) as u8).collect()
-}
 
 #[test]
 fn every_size_passes_everywhere_in_the_ring() {

@@ -1,11 +1,7 @@
 //! [`breezeway::queue::Queue`] in one process: order, capacities, refusals, batches, closing, leases.
 
-#[path = "queue/closing.rs"]
 mod closing;
-#[path = "queue/leases.rs"]
 mod leases;
-#[allow(unreachable_pub)]
-mod support;
 
 use std::time::{Duration, Instant};
 

@@ -1,21 +1,5 @@
 //! [`breezeway::queue::spsc`]: order, capacities, refusals, batches, what is no value. Ends and peers: the files beside.
 
-#[path = "spsc/child.rs"]
-mod child;
-#[path = "spsc/ends.rs"]
-mod ends;
-#[path = "spsc/forked.rs"]
-mod forked;
-#[path = "spsc/peers.rs"]
-mod peers;
-#[cfg(feature = "serde")]
-#[path = "spsc/sent.rs"]
-mod sent;
-#[allow(unreachable_pub)]
-mod support;
-#[path = "spsc/waiting.rs"]
-mod waiting;
-
 use std::time::{Duration, Instant};
 
 use breezeway::queue::spsc::{self, Consumer, Producer};

@@ -1,14 +1,5 @@
 //! [`breezeway::sync::Barrier`]: parties that wait until all of them are there, threads and processes.
 
-#[path = "sync_barrier/child.rs"]
-mod child;
-#[path = "sync_barrier/deaths.rs"]
-mod deaths;
-#[path = "sync_barrier/processes.rs"]
-mod processes;
-#[allow(unreachable_pub)]
-mod support;
-
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -17,19 +8,10 @@ use std::time::{Duration, Instant};
 use breezeway::sync::{Barrier, BarrierWaitResult, Mutex};
 use breezeway::{LockError, Segment, SegmentError};
 use support::scratch::{Name, Scratch};
-use support::waiting::asleep;
+use support::waiting::{asleep, in_threads};
 use support::{Watchdog, unique};
 
 const PARTIES: usize = 10;
-
-/// Runs the same in as many threads, and gives what each came to.
-fn in_threads<R: Send>(count: usize, run: impl Fn(usize) -> R + Sync) -> Vec<R> {
-    std::thread::scope(|scope| {
-        let run = &run;
-        let threads: Vec<_> = (0..count).map(|n| scope.spawn(move || run(n))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    })
-}
 
 fn assert_one_of_each(mut results: Vec<BarrierWaitResult>) {
     results.sort_unstable_by_key(BarrierWaitResult::index);

@@ -8,9 +8,9 @@ use breezeway::sync::{
 };
 use breezeway::{LockError, Segment};
 
-use crate::Random;
-use crate::ledger::{Deed, Ledger, PLACES};
-use crate::support::death::has_ended;
+use super::Random;
+use super::ledger::{Deed, Ledger, PLACES};
+use support::death::has_ended;
 
 pub const PARTIES: usize = 3;
 pub const TOTAL: usize = 3;

@@ -8,11 +8,11 @@ use breezeway::process::Process;
 use breezeway::sync::Event;
 use futures_lite::future::{block_on, poll_once, zip};
 
-use crate::executors::{Count, everywhere, in_one_thread, poll_with, within};
-use crate::support::fork::fork;
-use crate::support::locking::poll_when_called;
-use crate::support::process::until;
-use crate::support::{Role, Watchdog, role, say};
+use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
+use support::fork::fork;
+use support::locking::poll_when_called;
+use support::process::until;
+use support::{Watchdog, in_own_process};
 
 fn wait_and_exit((event, code): (Event, i32)) {
     event.wait().unwrap();
@@ -152,10 +152,7 @@ fn threads() -> Vec<String> {
 #[test]
 fn the_thread_ends_when_nobody_waits_and_comes_again() {
     let _watchdog = Watchdog::start(60);
-    if role().is_none() {
-        // Where no other test waits.
-        let status = Role::spawn("joining::the_thread_ends_when_nobody_waits_and_comes_again", &[""]).join();
-        assert!(status.success());
+    if !in_own_process(the_thread_ends_when_nobody_waits_and_comes_again) {
         return;
     }
     let is_there = || threads().iter().any(|name| name.trim_end() == "breezeway files");
@@ -200,15 +197,13 @@ fn the_thread_ends_when_nobody_waits_and_comes_again() {
     }
     until(|| !is_there());
     until(|| files() <= before);
-    say("done");
 }
 
 /// What a task has begun to wait for in the parent, a forked child has a copy of, which harms neither.
 #[test]
 fn a_forked_child_waits_by_itself() {
     let _watchdog = Watchdog::start(60);
-    if role().is_none() {
-        assert!(Role::spawn("joining::a_forked_child_waits_by_itself", &[""]).join().success());
+    if !in_own_process(a_forked_child_waits_by_itself) {
         return;
     }
     let event = Event::new().unwrap();
@@ -267,9 +262,7 @@ fn who_knows_of_the_end_does_not_wait_for_its_waker() {
 #[test]
 fn a_forked_child_without_a_segment_waits_by_itself() {
     let _watchdog = Watchdog::start(60);
-    if role().is_none() {
-        let test = "joining::a_forked_child_without_a_segment_waits_by_itself";
-        assert!(Role::spawn(test, &[""]).join().success());
+    if !in_own_process(a_forked_child_without_a_segment_waits_by_itself) {
         return;
     }
     let exits = |code| Process::spawn(|code| -> () { exit(code) }, code).unwrap();

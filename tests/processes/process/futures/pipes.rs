@@ -11,9 +11,9 @@ use futures_lite::StreamExt;
 use futures_lite::future::{block_on, zip};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::executors::{everywhere, in_one_thread, within};
-use crate::message;
-use crate::support::Watchdog;
+use super::executors::{everywhere, in_one_thread, within};
+use support::Watchdog;
+use support::numbered::message;
 
 /// More than any ring here.
 const LARGE: usize = 3 << 20;

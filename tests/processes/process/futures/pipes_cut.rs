@@ -9,9 +9,9 @@ use breezeway::{PopError, PushError};
 use futures_lite::StreamExt;
 use futures_lite::future::{block_on, poll_once, zip};
 
-use crate::executors::{Count, everywhere, in_one_thread, poll_with, within};
-use crate::message;
-use crate::support::Watchdog;
+use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
+use support::Watchdog;
+use support::numbered::message;
 
 const LONG: usize = 1 << 20;
 

@@ -7,7 +7,7 @@ use std::thread;
 use breezeway::TaskError;
 use breezeway::process::Pool;
 
-use crate::support::Watchdog;
+use support::Watchdog;
 
 fn square(x: u64) -> u64 {
     x * x
@@ -39,7 +39,7 @@ fn with_the_result_and_before_its_handle_has_it() {
     // Of nothing as well.
     let (tell, hear) = channel();
     let nothing = pool.map_async_with(square, [], move |all| tell.send(all.as_ref().unwrap().len()).unwrap());
-    assert_eq!(nothing.unwrap().get().unwrap(), []);
+    assert_eq!(nothing.unwrap().get().unwrap(), [0_u64; 0]);
     assert_eq!(hear.recv().unwrap(), 0);
 }
 

@@ -11,8 +11,8 @@ use breezeway::sync::Event;
 use breezeway::{Array, Atomic, TaskError};
 use rustix::process::{Pid, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
-use crate::support::Watchdog;
-use crate::support::process::until;
+use support::Watchdog;
+use support::process::until;
 
 fn square(x: u64) -> u64 {
     x * x
@@ -275,9 +275,9 @@ fn a_stopped_worker_is_alive() {
     };
     let task = pool.apply_async(work, pids.clone()).unwrap();
     let pid = pids.pop().unwrap();
-    crate::support::process::stop(pid);
+    support::process::stop(pid);
     assert_eq!(pool.map_chunked(square, 0..500, 1).unwrap().len(), 500);
     assert!(!task.wait_timeout(Duration::from_millis(300)), "its worker keeps it");
-    crate::support::process::resume(pid);
+    support::process::resume(pid);
     assert_eq!(task.get().unwrap(), 1);
 }

@@ -7,7 +7,7 @@ use breezeway::TaskError;
 use breezeway::process::Pool;
 use breezeway::sync::Event;
 
-use crate::support::Watchdog;
+use support::Watchdog;
 
 fn square(x: u64) -> u64 {
     x * x

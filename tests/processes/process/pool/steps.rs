@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use serde::{Deserialize, Serialize};
 
-use crate::support::Watchdog;
-use crate::support::process::until_parked;
+use support::Watchdog;
+use support::process::until_parked;
 
 /// A worker's main thread, stopped, which goes on instruction by instruction. Of the thread that made it.
 ///

@@ -10,7 +10,7 @@ use breezeway::sync::Event;
 use breezeway::{TaskError, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::support::Watchdog;
+use support::Watchdog;
 
 fn square(x: i64) -> i64 {
     x * x

@@ -9,8 +9,8 @@ use breezeway::process::{self, Pool, Process};
 use breezeway::sync::Event;
 use breezeway::{Atomic, PoolError, SpawnError, TaskError};
 
-use crate::support::Watchdog;
-use crate::support::process::until;
+use support::Watchdog;
+use support::process::until;
 
 fn pid(_: u32) -> u32 {
     std::process::id()

@@ -7,12 +7,12 @@ use std::time::Duration;
 use breezeway::queue::JoinableQueue;
 use breezeway::{DoneError, PopError};
 
-use crate::support::death::kill_and_keep;
-use crate::support::fork::fork;
-use crate::support::process::{resume, stop, until_parked};
-use crate::support::scratch::Name;
-use crate::support::{Role, Watchdog, listen, say};
-use crate::{A_WHILE, LONG};
+use support::death::kill_and_keep;
+use support::fork::fork;
+use support::process::{resume, stop, until_parked};
+use support::scratch::Name;
+use support::waiting::{A_WHILE, LONG};
+use support::{Role, Watchdog, listen, say};
 
 /// Holds jobs until it is told to call them done.
 pub fn take(queue: &JoinableQueue<u64>, count: usize) {
@@ -63,7 +63,7 @@ fn made(what: &str, jobs: u64) -> (Name, JoinableQueue<u64>) {
 fn a_killed_workers_jobs_come_back_first_and_marked() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-killed", 5);
-    let mut worker = Role::spawn("in_a_child", &["take", &name, "3"]);
+    let mut worker = Role::spawn(super::in_a_child, &["take", &name, "3"]);
     assert_eq!(worker.hear(), "working");
     assert_eq!((queue.len(), queue.unfinished()), (2, 5));
     worker.kill();
@@ -84,7 +84,7 @@ fn a_killed_workers_jobs_come_back_first_and_marked() {
 fn a_job_kept_without_its_guard_comes_back() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-kept", 1);
-    let mut worker = Role::spawn("in_a_child", &["keep", &name]);
+    let mut worker = Role::spawn(super::in_a_child, &["keep", &name]);
     assert_eq!(worker.hear(), "working");
     worker.kill();
     assert!(queue.get().unwrap().redelivered());
@@ -109,9 +109,9 @@ fn who_detaches_gives_back_what_it_kept() {
 fn who_sleeps_for_a_job_gets_the_dead_ones() {
     let _watchdog = Watchdog::start(60);
     let (name, _queue) = made("joinable-sleeper", 1);
-    let mut worker = Role::spawn("in_a_child", &["take", &name, "1"]);
+    let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
     assert_eq!(worker.hear(), "working");
-    let mut sleeper = Role::spawn("in_a_child", &["get", &name]);
+    let mut sleeper = Role::spawn(super::in_a_child, &["get", &name]);
     until_parked(&sleeper.hear());
     kill_and_keep(&worker);
     assert_eq!(sleeper.hear(), "0 true");
@@ -123,7 +123,7 @@ fn who_only_asks_gets_the_dead_ones_job_too() {
     let (name, queue) = made("joinable-asks", 2);
     for ask in [JoinableQueue::<u64>::try_get, |queue: &JoinableQueue<u64>| queue.get_timeout(Duration::ZERO)]
     {
-        let mut worker = Role::spawn("in_a_child", &["take", &name, "1"]);
+        let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
         assert_eq!(worker.hear(), "working");
         let other = (!queue.is_empty()).then(|| queue.get().unwrap());
         worker.kill();
@@ -140,7 +140,7 @@ fn who_only_asks_gets_the_dead_ones_job_too() {
 fn a_stopped_worker_keeps_its_job() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-stopped", 1);
-    let mut worker = Role::spawn("in_a_child", &["take", &name, "1"]);
+    let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
     assert_eq!(worker.hear(), "working");
     stop(worker.pid());
     assert!(matches!(queue.get_timeout(3 * A_WHILE), Err(PopError::Timeout)));
@@ -155,7 +155,7 @@ fn a_stopped_worker_keeps_its_job() {
 fn a_forked_childs_copy_of_a_job_is_nothing() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-forked", 2);
-    let mut parent = Role::spawn("in_a_child", &["fork", &name]);
+    let mut parent = Role::spawn(super::in_a_child, &["fork", &name]);
     assert_eq!(parent.hear(), "one left");
     assert!(parent.join().success());
     // Its parent's end is another matter.
@@ -178,7 +178,8 @@ fn whatever_is_killed_no_job_is_lost_and_join_is_right() {
     let _watchdog = Watchdog::start(120);
     let (name, queue) = made("joinable-storm", 0);
     for round in 0..20 {
-        let mut workers: Vec<Role> = (0..2).map(|_| Role::spawn("in_a_child", &["storm", &name])).collect();
+        let mut workers: Vec<Role> =
+            (0..2).map(|_| Role::spawn(super::in_a_child, &["storm", &name])).collect();
         workers.iter_mut().for_each(|worker| drop(worker.hear()));
         let pushed: HashSet<u64> = (round * 1000..round * 1000 + 40 + 10 * round).collect();
         for job in &pushed {

@@ -5,10 +5,11 @@ use std::time::Instant;
 use breezeway::DoneError;
 use breezeway::queue::JoinableQueue;
 
-use crate::support::process::until_parked;
-use crate::support::scratch::Name;
-use crate::support::{Role, Watchdog, say};
-use crate::{A_WHILE, LONG, queue_of};
+use super::queue_of;
+use support::process::until_parked;
+use support::scratch::Name;
+use support::waiting::{A_WHILE, LONG};
+use support::{Role, Watchdog, say};
 
 /// Works until the queue is closed and all is done, and says what it did.
 pub fn work(queue: &JoinableQueue<u64>) {
@@ -30,7 +31,7 @@ fn four_workers_finish_everything() {
     let _watchdog = Watchdog::start(100);
     let name = Name::new("joinable-four");
     let queue = JoinableQueue::<u64>::create(&name, 10).unwrap();
-    let mut workers: Vec<Role> = (0..4).map(|_| Role::spawn("in_a_child", &["work", &name])).collect();
+    let mut workers: Vec<Role> = (0..4).map(|_| Role::spawn(super::in_a_child, &["work", &name])).collect();
     for round in 0..5 {
         for number in 0..200 {
             queue.push(round * 200 + number).unwrap();
@@ -66,7 +67,7 @@ fn all_who_join_are_woken() {
     let name = Name::new("joinable-all");
     let queue = JoinableQueue::<u64>::create(&name, 4).unwrap();
     queue.push(1).unwrap();
-    let mut joiners: Vec<Role> = (0..3).map(|_| Role::spawn("in_a_child", &["join", &name])).collect();
+    let mut joiners: Vec<Role> = (0..3).map(|_| Role::spawn(super::in_a_child, &["join", &name])).collect();
     for joiner in &mut joiners {
         until_parked(&joiner.hear());
     }

@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use breezeway::Segment;
 use breezeway::queue::Queue;
 
-use crate::support::fork::fork;
-use crate::support::numbered::Numbered;
-use crate::support::process::thread_id;
-use crate::support::{Role, listen, role, say};
+use support::fork::fork;
+use support::numbered::Numbered;
+use support::process::thread_id;
+use support::{Role, listen, role, say};
 
 #[test]
-fn in_a_child() {
+pub fn in_a_child() {
     let Some(arguments) = role() else { return };
     let segment = Segment::open(&arguments[1]).unwrap();
     match &*arguments[0] {
@@ -42,7 +42,7 @@ fn eat<T: Numbered>(segment: &Segment) {
 
 /// A child that does as it is told.
 pub fn spawn(name: &str) -> Role {
-    let mut child = Role::spawn("child::in_a_child", &["obey", name]);
+    let mut child = Role::spawn(in_a_child, &["obey", name]);
     assert_eq!(child.hear(), "ready");
     child
 }

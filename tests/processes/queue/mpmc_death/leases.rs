@@ -5,10 +5,10 @@ use std::time::Duration;
 use breezeway::queue::Queue;
 use breezeway::{PopError, PushError, Segment};
 
-use crate::child::{ask, spawn};
-use crate::support::process::{resume, stop, until};
-use crate::support::waiting::asleep;
-use crate::support::{Watchdog, unique};
+use super::child::{ask, spawn};
+use support::process::{resume, stop, until};
+use support::waiting::asleep;
+use support::{Watchdog, unique};
 
 const SOON: Duration = Duration::from_millis(400);
 

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use breezeway::queue::spsc::{Consumer, Producer};
 
-use crate::support::process::thread_id;
-use crate::support::{Role, listen, role, say};
+use support::process::thread_id;
+use support::{Role, listen, role, say};
 
 /// Child: has an end.
 #[test]
@@ -20,7 +20,7 @@ fn end() {
 
 /// A child that has an end.
 pub fn spawn(end: &str, name: &str) -> Role {
-    let mut child = Role::spawn("child::end", &[end, name]);
+    let mut child = Role::spawn(self::end, &[end, name]);
     assert_eq!(child.hear(), "ready");
     child
 }

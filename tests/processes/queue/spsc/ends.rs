@@ -5,9 +5,9 @@ use std::time::Duration;
 use breezeway::queue::spsc::{self, Consumer, Producer};
 use breezeway::{PopError, PushError, SegmentError};
 
-use crate::child::{ask, spawn};
-use crate::support::process::{resume, stop};
-use crate::support::{Watchdog, unique};
+use super::child::{ask, spawn};
+use support::process::{resume, stop};
+use support::{Watchdog, unique};
 
 const SOON: Duration = Duration::from_millis(150);
 
@@ -176,7 +176,7 @@ fn a_producer_killed_at_any_moment_leaves_whole_values_in_order() {
             assert_eq!(rx.pop().unwrap(), next);
             next += 1;
         }
-        crate::support::process::kill_running(child);
+        support::process::kill_running(child);
         loop {
             match rx.pop() {
                 Ok(value) => assert_eq!(value, next),

@@ -3,8 +3,8 @@
 use breezeway::queue::spsc::{self, Consumer};
 use breezeway::{PopError, PushError, SegmentError};
 
-use crate::support::fork::fork;
-use crate::support::{Role, Watchdog, role};
+use support::fork::fork;
+use support::{Role, Watchdog, role};
 
 /// Child: forks with both ends in its hands.
 #[test]
@@ -52,5 +52,5 @@ fn parent() {
 #[test]
 fn a_forked_child_can_neither_use_nor_give_away_its_parent_s_ends() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn("forked::parent", &[]).join().success());
+    assert!(Role::spawn(parent, &[]).join().success());
 }

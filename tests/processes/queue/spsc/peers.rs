@@ -3,10 +3,10 @@
 use breezeway::queue::spsc;
 use breezeway::{PopError, PushError};
 
-use crate::child::{ask, spawn};
-use crate::support::process::{resume, stop, until};
-use crate::support::waiting::asleep;
-use crate::support::{Watchdog, unique};
+use super::child::{ask, spawn};
+use support::process::{resume, stop, until};
+use support::waiting::asleep;
+use support::{Watchdog, unique};
 
 #[test]
 fn the_values_of_a_killed_producer_come_before_the_news() {

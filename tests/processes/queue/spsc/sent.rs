@@ -5,9 +5,9 @@ use std::time::Duration;
 use breezeway::queue::spsc::{self, Consumer, Producer};
 use breezeway::{PopError, PushError};
 
-use crate::child;
-use crate::support::scratch::Scratch;
-use crate::support::{Role, Watchdog, listen, role, say, unique};
+use super::child;
+use support::scratch::Scratch;
+use support::{Role, Watchdog, listen, role, say, unique};
 
 const SOON: Duration = Duration::from_millis(150);
 
@@ -28,7 +28,7 @@ fn receiver() {
 }
 
 fn receive(what: &str, text: &str) -> Role {
-    let mut receiver = Role::spawn("sent::receiver", &[what, text]);
+    let mut receiver = Role::spawn(receiver, &[what, text]);
     assert_eq!(receiver.hear(), "ready");
     receiver
 }
@@ -92,7 +92,7 @@ fn an_end_whose_sender_dies_is_gone_until_it_is_received() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-lost");
     let mut rx = Consumer::<u64>::create(&name, 4).unwrap();
-    let mut sender = Role::spawn("sent::receiver", &["send", &name]);
+    let mut sender = Role::spawn(receiver, &["send", &name]);
     let text = sender.hear();
     assert!(matches!(rx.pop_timeout(SOON), Err(PopError::Timeout)));
     sender.kill();

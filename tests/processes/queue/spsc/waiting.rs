@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use breezeway::queue::spsc::{self, Consumer, Producer};
 
-use crate::child::{ask, spawn};
-use crate::support::process::{futex_operation, is_parked, until_parked};
-use crate::support::waiting::{asleep, ticks_of};
-use crate::support::{Role, Watchdog, unique};
+use super::child::{ask, spawn};
+use support::process::{futex_operation, is_parked, until_parked};
+use support::waiting::{asleep, ticks_of};
+use support::{Role, Watchdog, unique};
 
 /// `FUTEX_PRIVATE_FLAG`: such a sleeper is woken by its own process only.
 const PRIVATE: u32 = 128;
@@ -79,10 +79,10 @@ fn take_turns(mut tx: Producer<u64>, mut rx: Consumer<u64>, peer: Role) {
 /// Child: sends back what comes.
 #[test]
 fn echo() {
-    let Some(arguments) = crate::support::role() else { return };
+    let Some(arguments) = support::role() else { return };
     let mut rx = Consumer::<u64>::open(&arguments[0]).unwrap();
     let mut tx = Producer::<u64>::open(&arguments[1]).unwrap();
-    crate::support::say("ready");
+    support::say("ready");
     rx.iter().for_each(|value| tx.push(value).unwrap());
 }
 
@@ -92,7 +92,7 @@ fn two_that_take_turns_lose_no_wake() {
     let (there, back) = (unique("spsc-there"), unique("spsc-back"));
     let tx = Producer::create(&there, 1).unwrap();
     let rx = Consumer::create(&back, 1).unwrap();
-    let mut peer = Role::spawn("waiting::echo", &[&there, &back]);
+    let mut peer = Role::spawn(echo, &[&there, &back]);
     assert_eq!(peer.hear(), "ready");
     take_turns(tx, rx, peer);
 }

@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use breezeway::sync::Mutex;
 use breezeway::{Array, LockError, Segment, SegmentError, Value};
 
-use crate::support::death::{has_ended, kill_and_keep};
-use crate::support::fork::fork;
-use crate::support::process::until;
-use crate::support::scratch::Name;
-use crate::support::{Role, Watchdog, listen, role, say};
-use crate::{SIZE, for_three, seen};
+use super::{SIZE, for_three, seen};
+use support::death::{has_ended, kill_and_keep};
+use support::fork::fork;
+use support::process::until;
+use support::scratch::Name;
+use support::{Role, Watchdog, listen, role, say};
 
 /// Child: opens the segment and forks; the child waits, locks, waits again.
 #[test]
@@ -149,7 +149,7 @@ fn a_forked_child_registers_anew_when_it_first_locks() {
     let name = Name::new("fork");
     let segment = for_three().create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
-    let mut parent = Role::spawn("forks::parent", &[&name]);
+    let mut parent = Role::spawn(parent, &[&name]);
     let word = parent.hear();
     let child: u32 = word.strip_prefix("2 ").unwrap().parse().unwrap();
     let (me, its_parent) = (std::process::id(), parent.pid());
@@ -171,7 +171,7 @@ fn a_forked_child_keeps_its_parent_alive_for_nobody() {
     let name = Name::new("orphan");
     let segment = for_three().create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
-    let mut parent = Role::spawn("forks::parent", &[&name]);
+    let mut parent = Role::spawn(parent, &[&name]);
     let word = parent.hear();
     let child: u32 = word.strip_prefix("2 ").unwrap().parse().unwrap();
     kill_and_keep(&parent);
@@ -193,7 +193,7 @@ fn a_forked_child_keeps_its_parent_alive_for_nobody() {
 fn a_guard_in_a_forked_child_neither_publishes_nor_unlocks() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("guards");
-    let mut guardian = Role::spawn("forks::guardian", &[&name]);
+    let mut guardian = Role::spawn(guardian, &[&name]);
     assert_eq!(guardian.hear(), "forked");
     let segment = Segment::open(&name).unwrap();
     let (value, array) =
@@ -215,7 +215,7 @@ fn a_guard_in_a_forked_child_neither_publishes_nor_unlocks() {
 fn a_forked_child_takes_no_name_away() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("maker");
-    let mut maker = Role::spawn("forks::maker", &[&name]);
+    let mut maker = Role::spawn(maker, &[&name]);
     assert_eq!(maker.hear(), "forked");
     assert!(name.is_taken());
     maker.tell("drop");
@@ -226,7 +226,7 @@ fn a_forked_child_takes_no_name_away() {
 #[test]
 fn every_generation_has_an_id_of_its_own() {
     let _watchdog = Watchdog::start(60);
-    let mut grandparent = Role::spawn("forks::grandparent", &[]);
+    let mut grandparent = Role::spawn(grandparent, &[]);
     assert_eq!(grandparent.hear(), "done");
 }
 
@@ -236,7 +236,7 @@ fn another_program_keeps_no_lock_of_who_started_it() {
     let name = Name::new("employer");
     let segment = for_three().create(&name, SIZE).unwrap();
     let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
-    let mut employer = Role::spawn("forks::employer", &[&name]);
+    let mut employer = Role::spawn(employer, &[&name]);
     let cat: u32 = employer.hear().parse().unwrap();
     assert!(seen(&segment)[1].2 && mutex.try_lock().is_err());
     kill_and_keep(&employer);

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use breezeway::{Segment, Value};
 
-use crate::SIZE;
-use crate::support::scratch::{Name, Scratch};
-use crate::support::{Role, Watchdog, listen, role, say};
+use super::SIZE;
+use support::scratch::{Name, Scratch};
+use support::{Role, Watchdog, listen, role, say};
 
 /// Child: is there.
 #[test]
@@ -38,10 +38,10 @@ fn private_name(pidns: u64, pid: u32, start: u64) -> String {
 /// Puts what processes would leave in a folder, lets `make` make a segment there, and looks what has stayed.
 fn sweep(folder: &Path, make: impl Fn()) {
     let _watchdog = Watchdog::start(60);
-    let mut bystander = Role::spawn("stages::bystander", &[]);
+    let mut bystander = Role::spawn(self::bystander, &[]);
     assert_eq!(bystander.hear(), "here");
     let (here, alive) = (pid_namespace(), bystander.pid());
-    let mut doomed = Role::spawn("stages::bystander", &[]);
+    let mut doomed = Role::spawn(self::bystander, &[]);
     assert_eq!(doomed.hear(), "here");
     let (dead, died) = (doomed.pid(), start_of(doomed.pid()));
     doomed.kill();

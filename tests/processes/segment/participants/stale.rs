@@ -5,10 +5,10 @@ use std::path::Path;
 use breezeway::sync::Mutex;
 use breezeway::{Segment, SegmentError, Value};
 
-use crate::support::Watchdog;
-use crate::support::process::{resume, stop};
-use crate::support::scratch::{Name, Scratch};
-use crate::{SIZE, ask, spawn_member};
+use super::{SIZE, ask, spawn_member};
+use support::Watchdog;
+use support::process::{resume, stop};
+use support::scratch::{Name, Scratch};
 
 /// A segment whose maker was killed.
 fn left_behind(verb: &str) -> Name {

@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use breezeway::{Segment, SegmentError, Value};
 
-use crate::support::Watchdog;
-use crate::support::process::{resume, stop};
-use crate::support::scratch::Name;
-use crate::{SIZE, ask, for_three, seen, spawn_member};
+use super::{SIZE, ask, for_three, seen, spawn_member};
+use support::Watchdog;
+use support::process::{resume, stop};
+use support::scratch::Name;
 
 #[test]
 fn the_table_has_everybody_in_it() {

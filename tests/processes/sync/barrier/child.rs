@@ -5,12 +5,12 @@ use std::time::Duration;
 use breezeway::sync::Barrier;
 use breezeway::{Atomic, LockError, Segment};
 
-use crate::support::fork::fork;
-use crate::support::process::thread_id;
-use crate::support::{listen, role, say};
+use support::fork::fork;
+use support::process::thread_id;
+use support::{listen, role, say};
 
 #[test]
-fn in_a_child() {
+pub fn in_a_child() {
     let Some(arguments) = role() else { return };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let barrier = |name: &str| Segment::open(name).unwrap().get::<Barrier>("barrier").unwrap();

@@ -5,15 +5,14 @@ use std::time::Duration;
 use breezeway::LockError;
 use breezeway::sync::Barrier;
 
-use super::in_threads;
-use super::processes::with_barrier;
-use crate::support::process::{resume, stop, until, until_parked};
-use crate::support::waiting::asleep;
-use crate::support::{Role, Watchdog};
+use super::with_barrier;
+use support::process::{resume, stop, until, until_parked};
+use support::waiting::{asleep, in_threads};
+use support::{Role, Watchdog};
 
 fn waiting_child(name: &str, barrier: &Barrier) -> Role {
     let before = barrier.waiting();
-    let mut child = Role::spawn("child::in_a_child", &["wait", name]);
+    let mut child = Role::spawn(super::child::in_a_child, &["wait", name]);
     until_parked(&child.hear());
     until(|| barrier.waiting() > before);
     child
@@ -56,7 +55,7 @@ fn the_last_is_killed_at_its_action() {
     let (name, _segment, barrier) = with_barrier("barrier-leader", 2);
     let clone = barrier.clone();
     let sleeper = asleep(move || clone.wait());
-    let mut leader = Role::spawn("child::in_a_child", &["lead", &name]);
+    let mut leader = Role::spawn(super::child::in_a_child, &["lead", &name]);
     assert_eq!(leader.hear(), "leading");
     leader.kill();
     assert_eq!(sleeper.wake(), Err(LockError::Broken));
@@ -109,7 +108,7 @@ fn one_with_the_id_of_another_is_another() {
     assert!(barrier.is_broken());
     barrier.reset();
     // One that has come by, and no more.
-    let mut passer = Role::spawn("child::in_a_child", &["lead", &name]);
+    let mut passer = Role::spawn(super::child::in_a_child, &["lead", &name]);
     until(|| barrier.waiting() == 1);
     passer.tell("go");
     assert!(barrier.wait().unwrap().is_leader());
@@ -118,7 +117,7 @@ fn one_with_the_id_of_another_is_another() {
     assert!(passer.join().success());
     assert!(!barrier.is_broken());
     // It has left. The next one has its id, and has never come when it is killed.
-    let mut idle = Role::spawn("child::in_a_child", &["pass", &name, "1"]);
+    let mut idle = Role::spawn(super::child::in_a_child, &["pass", &name, "1"]);
     assert_eq!(idle.hear(), "ready");
     idle.kill();
     assert_eq!(segment.reap().unwrap(), 1);

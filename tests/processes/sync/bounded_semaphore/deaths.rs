@@ -6,20 +6,21 @@ use std::time::Duration;
 use breezeway::sync::BoundedSemaphore;
 use breezeway::{Atomic, LockError, Segment};
 
-use crate::support::process::{kill_running, resume, stop, until, until_parked};
-use crate::support::scratch::Scratch;
-use crate::support::{Role, Watchdog, say, unique};
+use support::process::{kill_running, resume, stop, until, until_parked};
+use support::scratch::Scratch;
+use support::{Role, Watchdog, say, unique};
 
 const LONG: Duration = Duration::from_secs(60);
 
 fn holder(name: &str, kept: u32, forgotten: u32) -> Role {
-    let mut holder = Role::spawn("in_a_child", &["hold", name, &kept.to_string(), &forgotten.to_string()]);
+    let mut holder =
+        Role::spawn(super::in_a_child, &["hold", name, &kept.to_string(), &forgotten.to_string()]);
     assert_eq!(holder.hear(), "holding");
     holder
 }
 
 fn waiter(name: &str) -> Role {
-    let mut waiter = Role::spawn("in_a_child", &["wait", name]);
+    let mut waiter = Role::spawn(super::in_a_child, &["wait", name]);
     until_parked(&waiter.hear());
     waiter
 }
@@ -174,7 +175,7 @@ fn many_deaths_lose_no_permit() {
     let single = segment.add::<BoundedSemaphore>("single", 1).unwrap();
     let several = segment.add::<BoundedSemaphore>("several", SEVERAL).unwrap();
     let [_inside, passes] = ["inside", "passes"].map(|name| segment.add::<Atomic<u64>>(name, 0).unwrap());
-    let start = || Role::spawn("in_a_child", &["storm", &name]);
+    let start = || Role::spawn(super::in_a_child, &["storm", &name]);
     let mut roles: Vec<Role> = (0..PROCESSES).map(|_| start()).collect();
     roles.iter_mut().for_each(|role| assert_eq!(role.hear(), "storming"));
     let mut random = std::process::id();

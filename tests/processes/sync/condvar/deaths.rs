@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use breezeway::Segment;
 
-use crate::Scene;
-use crate::support::process::{resume, stop, until};
-use crate::support::{Role, Watchdog};
+use super::scene::Scene;
+use support::process::{resume, stop, until};
+use support::{Role, Watchdog};
 
 /// The dead one is before the living one, whom the notification reaches: at once, or when somebody has noticed.
 #[test]
@@ -15,9 +15,9 @@ fn a_killed_waiter_takes_no_notification_from_the_living() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-waiter");
     for notified_before in [false, true] {
-        let dead = Role::spawn("in_a_child", &["wait", &name]);
+        let dead = Role::spawn(super::in_a_child, &["wait", &name]);
         scene.until_waiting(1);
-        let mut living = Role::spawn("in_a_child", &["wait", &name]);
+        let mut living = Role::spawn(super::in_a_child, &["wait", &name]);
         scene.until_waiting(2);
         if notified_before {
             // It cannot have the mutex before it dies.
@@ -39,7 +39,7 @@ fn a_killed_waiter_takes_no_notification_from_the_living() {
 fn a_crowd_of_killed_waiters_leaves_room() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-crowd");
-    let mut roles: Vec<_> = (0..6).map(|_| Role::spawn("in_a_child", &["wait", &name])).collect();
+    let mut roles: Vec<_> = (0..6).map(|_| Role::spawn(super::in_a_child, &["wait", &name])).collect();
     scene.until_waiting(6);
     roles.drain(..3).for_each(|role| assert!(!role.kill().success()));
     // The others look again, told by nobody.
@@ -55,9 +55,9 @@ fn a_crowd_of_killed_waiters_leaves_room() {
 fn a_killed_process_of_two_waiters_takes_nothing_along() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-two");
-    let dead = Role::spawn("in_a_child", &["wait in threads", &name, "2"]);
+    let dead = Role::spawn(super::in_a_child, &["wait in threads", &name, "2"]);
     scene.until_waiting(2);
-    let living = [0, 1].map(|_| Role::spawn("in_a_child", &["wait", &name]));
+    let living = [0, 1].map(|_| Role::spawn(super::in_a_child, &["wait", &name]));
     scene.until_waiting(4);
     let guard = scene.mutex.lock().unwrap();
     assert_eq!(scene.condvar.notify_n(2), 2);
@@ -75,7 +75,7 @@ fn a_killed_process_of_two_waiters_takes_nothing_along() {
 fn the_next_waiter_finds_room_where_all_have_died() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-all");
-    let dead = Role::spawn("in_a_child", &["wait in threads", &name, "256"]);
+    let dead = Role::spawn(super::in_a_child, &["wait in threads", &name, "256"]);
     scene.until_waiting(256);
     dead.kill();
     let wait = || scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), Duration::from_millis(1));
@@ -89,9 +89,9 @@ fn a_killed_notifier_leaves_nobody_waiting() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-notifier");
     for (deed, word) in [("change", "ready"), ("change and hold", "recovered")] {
-        let mut waiter = Role::spawn("in_a_child", &["wait while", &name]);
+        let mut waiter = Role::spawn(super::in_a_child, &["wait while", &name]);
         scene.until_waiting(1);
-        let mut notifier = Role::spawn("in_a_child", &[deed, &name]);
+        let mut notifier = Role::spawn(super::in_a_child, &[deed, &name]);
         assert_eq!(notifier.hear(), "changed");
         notifier.kill();
         assert_eq!(waiter.hear(), word);
@@ -105,7 +105,7 @@ fn a_killed_notifier_leaves_nobody_waiting() {
 fn one_that_leaves_wakes_nobody() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-left");
-    let mut waiter = Role::spawn("in_a_child", &["wait", &name]);
+    let mut waiter = Role::spawn(super::in_a_child, &["wait", &name]);
     scene.until_waiting(1);
     drop(Scene::of(Segment::open(&name).unwrap()));
     std::thread::sleep(Duration::from_millis(300));
@@ -118,10 +118,10 @@ fn one_that_leaves_wakes_nobody() {
 fn a_stopped_waiter_is_not_robbed() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-stopped");
-    let mut slow = Role::spawn("in_a_child", &["wait", &name]);
+    let mut slow = Role::spawn(super::in_a_child, &["wait", &name]);
     scene.until_waiting(1);
     stop(slow.pid());
-    let mut other = Role::spawn("in_a_child", &["wait", &name]);
+    let mut other = Role::spawn(super::in_a_child, &["wait", &name]);
     scene.until_waiting(2);
     assert_eq!(scene.condvar.notify_one(), 1);
     std::thread::sleep(Duration::from_millis(300));
@@ -139,10 +139,10 @@ fn a_stopped_waiter_is_not_robbed() {
 fn a_holder_that_is_killed_is_told_of() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-holder");
-    let mut waiter = Role::spawn("in_a_child", &["wait while", &name]);
+    let mut waiter = Role::spawn(super::in_a_child, &["wait while", &name]);
     scene.until_waiting(1);
     for holders in 1..=2 {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+        let mut holder = Role::spawn(super::in_a_child, &["hold", &name]);
         assert_eq!(holder.hear(), "holding");
         // The first time it finds nothing to do and waits again; what it was told by then, it is told in the end.
         scene.ready.store(holders - 1, Relaxed);
@@ -158,10 +158,10 @@ fn a_holder_that_is_killed_is_told_of() {
 fn what_a_waiter_was_told_in_vain_is_told_again() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-news");
-    let mut waiter = Role::spawn("in_a_child", &["wait and tell of each look", &name]);
+    let mut waiter = Role::spawn(super::in_a_child, &["wait and tell of each look", &name]);
     assert_eq!(waiter.hear(), "looks");
     scene.until_waiting(1);
-    let mut holder = Role::spawn("in_a_child", &["hold", &name]);
+    let mut holder = Role::spawn(super::in_a_child, &["hold", &name]);
     assert_eq!(holder.hear(), "holding");
     assert_eq!(scene.condvar.notify_one(), 1);
     holder.kill();

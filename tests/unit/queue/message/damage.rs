@@ -3,8 +3,8 @@
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PopError, PushError, Segment, SegmentError};
 
-use crate::support::Watchdog;
-use crate::support::scratch::{Scratch, patch};
+use support::Watchdog;
+use support::scratch::{Scratch, patch};
 
 /// Where a queue has its stale mark, its index and its first slot.
 const STALE: u64 = 64;

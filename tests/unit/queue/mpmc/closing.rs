@@ -5,8 +5,8 @@ use std::time::Duration;
 use breezeway::queue::Queue;
 use breezeway::{PopError, PushError};
 
-use crate::support::Watchdog;
-use crate::support::waiting::asleep;
+use support::Watchdog;
+use support::waiting::asleep;
 
 #[test]
 fn pushes_are_refused_and_pops_go_on_to_the_end() {

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use breezeway::queue::Queue;
 use breezeway::{PopError, PushError};
 
-use crate::support::Watchdog;
-use crate::support::waiting::asleep;
+use support::Watchdog;
+use support::waiting::asleep;
 
 #[test]
 fn what_is_acknowledged_is_gone() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use breezeway::sync::BoundedSemaphore;
 use breezeway::{LockError, Segment, SegmentError};
 
-use crate::support::scratch::{Scratch, patch, peek};
-use crate::support::waiting::asleep;
-use crate::support::{Role, Watchdog, unique};
+use support::Watchdog;
+use support::scratch::{Scratch, patch, peek};
+use support::waiting::asleep;
 
 /// Where the permits' words begin.
 const WORDS: u64 = 128;
@@ -130,28 +130,6 @@ fn a_permit_that_was_taken_away_is_nothing() {
     drop(semaphore.acquire_timeout(Duration::ZERO));
     damaged.set_all(0);
     drop(semaphore.acquire().unwrap());
-}
-
-#[test]
-fn the_word_that_sleepers_sleep_on_may_be_anything() {
-    let _watchdog = Watchdog::start(60);
-    let name = unique("bounded-event");
-    let semaphore = BoundedSemaphore::create(&name, 1).unwrap();
-    let path = semaphore.segment().path().unwrap();
-    let at = semaphore.segment().objects().unwrap()[0].offset;
-    for word in [0_u32, 1, 2, 3, u32::MAX - 1, u32::MAX] {
-        let mut holder = Role::spawn("in_a_child", &["hold", &name, "1", "0"]);
-        assert_eq!(holder.hear(), "holding");
-        let clone = semaphore.clone();
-        let sleeper = asleep(move || clone.acquire().map(drop));
-        patch(&path, at, &word.to_ne_bytes());
-        assert_eq!(semaphore.acquire_timeout(SOON).err(), Some(LockError::Timeout));
-        patch(&path, at, &word.to_ne_bytes());
-        holder.tell("release");
-        assert_eq!(holder.hear(), "released");
-        assert_eq!(sleeper.wake(), Ok(()));
-        drop(semaphore.acquire().unwrap());
-    }
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use breezeway::LockError;
 
-use crate::Scene;
-use crate::support::Watchdog;
-use crate::support::scratch::patch;
-use crate::support::waiting::asleep;
+use super::scene::Scene;
+use support::Watchdog;
+use support::scratch::patch;
+use support::waiting::asleep;
 
 const TAKEN: u64 = 8;
 const SLOTS: u64 = 128;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use breezeway::sync::RwLock;
 use breezeway::{LockError, Segment, SegmentError};
 
-use crate::support::Watchdog;
-use crate::support::scratch::{Scratch, patch, peek};
+use support::Watchdog;
+use support::scratch::{Scratch, patch, peek};
 
 const WRITER: u64 = 128;
 const COUNTS: u64 = 384;
