@@ -1,6 +1,6 @@
-//! Tests that leave to chance what happens: storms, kills at random, sequences of operations at random.
+//! Tests that choose at random: storms of processes that are killed, and sequences of operations against a model.
 //!
-//! See `tests/README.md` for where the tests of a module are.
+//! `tests/README.md` says where the tests of a module are.
 
 mod cell;
 mod queue;

@@ -3,7 +3,6 @@
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex, RwLock};
 use breezeway::{Segment, Value};
-
 use support::{Role, listen, role, say};
 
 /// A process that does `what` with the segment, and has begun.

@@ -6,11 +6,11 @@ use breezeway::queue::{JoinableQueue, MessageQueue, Queue, spsc};
 use breezeway::sync::{Barrier, Condvar, Event, Mutex, RwLock, Semaphore};
 use breezeway::{LockError, PopError, PushError, Segment};
 use serde_json::{Value as Json, json};
+use support::Watchdog;
+use support::scratch::Name;
 
 use super::child::{child, furnish};
 use super::object;
-use support::Watchdog;
-use support::scratch::Name;
 
 const SHORT: Duration = Duration::from_millis(30);
 

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use breezeway::queue::Queue;
 use breezeway::{Segment, inspect};
-
-use super::{facts, text};
 use support::Watchdog;
 use support::process::until;
 use support::scratch::{Name, patch, peek};
+
+use super::{facts, text};
 
 /// Bytes of a queue's state, and of a slot of eight bytes.
 const STATE: u64 = 384;

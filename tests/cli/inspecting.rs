@@ -8,13 +8,13 @@ use breezeway::sync::{
 };
 use breezeway::{Array, Atomic, Segment, Value};
 use serde_json::{Value as Json, json};
-
-use super::child::{child, furnish};
-use super::{facts, object, segment, text};
 use support::Watchdog;
 use support::process::until;
 use support::scratch::Name;
 use support::waiting::asleep;
+
+use super::child::{child, furnish};
+use super::{facts, object, segment, text};
 
 #[test]
 fn the_header_and_who_is_there() {

@@ -1,8 +1,9 @@
-//! Tests with real children: processes that wait for each other, fork, are stopped and are killed.
+//! Tests with real children, which wait for each other, fork, are stopped and are killed.
 //!
-//! See `tests/README.md` for where the tests of a module are.
+//! `tests/README.md` says where the tests of a module are.
 
 mod cell;
+mod compile_fail;
 #[cfg(feature = "process")]
 mod examples;
 #[cfg(all(feature = "async", feature = "process"))]

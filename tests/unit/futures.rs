@@ -1,4 +1,4 @@
-//! Waiting as futures: under every executor, in every process, dropped at any time.
+//! Waiting as futures in one process: under every executor, woken in time, dropped at any time.
 
 mod astray;
 mod cancelling;

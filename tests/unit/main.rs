@@ -1,13 +1,14 @@
-//! Tests that need no other process, in one: a child, if there is one, is only asked to look.
+//! Tests within one process, which all of them share.
 //!
-//! See `tests/README.md` for where the tests of a module are.
+//! What needs another process is in `tests/processes`. The few roles here only look at what the test made, or are limited in
+//! what they may do. `tests/README.md` says where the tests of a module are.
 
 mod architecture;
 mod bad_input;
 mod cell;
-mod compile_fail;
 #[cfg(all(feature = "async", feature = "process"))]
 mod futures;
+mod index;
 mod layout;
 #[cfg(feature = "process")]
 mod pipe;

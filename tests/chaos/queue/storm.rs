@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use breezeway::Segment;
 use ledger::{Deliveries, LONGEST, Ledger};
 use lines::{Kind, Taken};
+use support::cpu_share::CpuShare;
 use support::process::{kill_running, resume, stop, until};
 use support::scratch::Scratch;
 use support::{Role, Watchdog, role, unique};
@@ -179,6 +180,7 @@ struct Account {
 
 fn storm(kind: Kind) {
     let seconds = seconds();
+    let _share = CpuShare::wait();
     let _watchdog = Watchdog::start(2 * seconds + 120);
     let (scratch, name) = (Scratch::new("storm"), unique("storm"));
     let ledger = Ledger::create(&scratch.file("ledger"), processes());

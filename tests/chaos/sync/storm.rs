@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use breezeway::Segment;
 use ledger::{DEEDS, Deed, Ledger, PLACES};
+use support::cpu_share::CpuShare;
 use support::death::has_ended;
 use support::process::{kill_running, resume, stop, until};
 use support::scratch::Scratch;
@@ -116,6 +117,7 @@ struct Account {
 #[test]
 fn all_the_objects_of_sync() {
     let seconds = seconds();
+    let _share = CpuShare::wait();
     let _watchdog = Watchdog::start(3 * seconds + 120);
     let (scratch, name) = (Scratch::new("sync-storm"), unique("sync-storm"));
     let ledger = Ledger::create(&scratch.file("ledger"), processes(), onces());

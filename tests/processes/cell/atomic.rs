@@ -1,4 +1,4 @@
-//! [`breezeway::Atomic`]: std's verbs on every type, and counting between processes.
+//! [`breezeway::Atomic`]: processes that count together.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use breezeway::Segment;
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex};
-
 use support::account::Account;
 use support::death::kill_and_keep;
 use support::executors::{Executor, LocalTask, Task, block_on, pause};

@@ -8,7 +8,6 @@ use std::time::Duration;
 use breezeway::pipe;
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex};
-
 use support::account::Account;
 use support::executors::{Executor, LocalTask, Task};
 use support::polled::Polled;

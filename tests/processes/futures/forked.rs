@@ -2,7 +2,6 @@
 
 use breezeway::queue::Queue;
 use breezeway::sync::Mutex;
-
 use support::executors::{Executor, Task, block_on};
 use support::fork::fork;
 use support::polled::Polled;

@@ -1,8 +1,7 @@
-//! Locks for tasks: of one thread, of several, of several processes; and beside threads that lock and wait.
+//! Locks that tasks of several processes wait for, and whose holder is killed.
 
 use breezeway::Value;
 use breezeway::sync::Mutex;
-
 use support::executors::{Executor, LocalTask, pause};
 use support::polled::Polled;
 use support::process::kill_running;

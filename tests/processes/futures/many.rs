@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use breezeway::Segment;
 use breezeway::queue::Queue;
-
 use support::account::Account;
 use support::executors::{Executor, Task};
 use support::polled::Polled;
 use support::process::until;
-use support::waiting::ticks_of;
+use support::waiting::ticks_of_process;
 use support::{Role, Watchdog, listen, role, say};
 
 const QUEUES: usize = 200;
@@ -60,9 +59,9 @@ fn wait_at_many(executor: Executor) {
     let sleepers = threads();
     assert_eq!(sleepers.len(), 2, "200 words are more than the kernel takes at a time");
     let own = std::process::id().to_string();
-    let before = ticks_of(&own);
+    let before = ticks_of_process(&own);
     std::thread::sleep(Duration::from_secs(2));
-    say(&format!("{}", ticks_of(&own) - before));
+    say(&format!("{}", ticks_of_process(&own) - before));
     assert_eq!(threads(), sleepers);
     for round in 0..TASKS / QUEUES {
         for (n, queue) in queues.iter().enumerate() {
@@ -105,9 +104,9 @@ fn neglect_a_task() {
     neglected.until_called();
     std::thread::sleep(Duration::from_millis(1500));
     if let [thread] = &threads()[..] {
-        let before = ticks_of(thread);
+        let before = ticks_of_process(thread);
         std::thread::sleep(Duration::from_secs(1));
-        say(&format!("{}", ticks_of(thread) - before));
+        say(&format!("{}", ticks_of_process(thread) - before));
     } else {
         say("0");
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use breezeway::queue::Queue;
-
 use support::account::Account;
 use support::executors::{Executor, Task};
 use support::process::until;

@@ -7,10 +7,10 @@ use breezeway::pipe::{self, Connection, Receiver, Sender, Waitable};
 use breezeway::process::{self, Process};
 use breezeway::sync::Event;
 use breezeway::{PopError, PushError};
-
-use super::{SOON, for_ever};
 use support::Watchdog;
 use support::process::until;
+
+use super::{SOON, for_ever};
 
 /// Sends back what it gets, until the end of file.
 fn echo(mut end: Connection<(), ()>) {

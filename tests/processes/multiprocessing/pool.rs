@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use breezeway::process::Pool;
 use breezeway::{PoolError, TaskError};
+use support::Watchdog;
 
 use super::SOON;
-use support::Watchdog;
 
 fn square(x: i64) -> i64 {
     x * x

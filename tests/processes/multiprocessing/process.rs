@@ -9,9 +9,9 @@ use breezeway::process::{self, Process, active_children, parent_process};
 use breezeway::queue::MessageQueue;
 use breezeway::sync::Event;
 use breezeway::{Atomic, SpawnError, TaskError};
+use support::Watchdog;
 
 use super::{SOON, for_ever};
-use support::Watchdog;
 
 #[test]
 fn current() {

@@ -7,9 +7,9 @@ use breezeway::queue::{JoinableQueue, MessageQueue, Queue};
 use breezeway::sync::Event;
 use breezeway::{DoneError, PopError, PushError};
 use serde::{Deserialize, Serialize, Serializer};
+use support::Watchdog;
 
 use super::SOON;
-use support::Watchdog;
 
 /// What `f` returns, which took `least` or longer.
 fn timed<R>(least: Duration, f: impl FnOnce() -> R) -> R {

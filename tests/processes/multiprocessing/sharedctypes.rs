@@ -2,7 +2,6 @@
 
 use breezeway::process::Process;
 use breezeway::{Array, LockError, Value};
-
 use support::Watchdog;
 
 type Values =

@@ -9,10 +9,10 @@ use breezeway::queue::MessageQueue;
 use breezeway::sync::{Barrier, Condvar, Event, Mutex};
 use breezeway::{Atomic, LockError, TaskError};
 use rustix::process::{Pid, Signal, kill_process};
-
-use super::{SOON, for_ever};
 use support::Watchdog;
 use support::process::until;
+
+use super::{SOON, for_ever};
 
 const ROUNDS: u64 = 12;
 

@@ -2,12 +2,12 @@
 
 use breezeway::pipe::{self, Connection, Receiver, Sender};
 use breezeway::{PopError, PushError};
-
-use super::of;
 use support::numbered::message;
 use support::process::kill_running;
 use support::waiting::asleep;
 use support::{Role, Watchdog, listen, role, say};
+
+use super::of;
 
 #[test]
 fn in_a_child() {

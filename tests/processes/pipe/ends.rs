@@ -1,11 +1,11 @@
-//! Whose an end is: serialised, sent inside a message, forked.
+//! Ends in a forked child.
 
 use breezeway::pipe::{Receiver, Sender};
 use breezeway::{PopError, PushError};
-
-use super::of;
 use support::fork::fork;
 use support::{Role, Watchdog, role};
+
+use super::of;
 
 /// Child: forks with ends in its hands, one with a message that has been looked at.
 #[test]

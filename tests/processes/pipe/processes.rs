@@ -2,10 +2,10 @@
 
 use breezeway::pipe::{self, Connection, Receiver, Sender};
 use breezeway::{PopError, PushError};
-
-use super::of;
 use support::numbered::message;
 use support::{Role, Watchdog, role, say};
+
+use super::of;
 
 /// More than any ring here.
 const LARGE: usize = 16 << 20;

@@ -1,13 +1,13 @@
-//! Waiting for many at once.
+//! Waiting for many pipes at once, whose other ends are in other processes.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use breezeway::pipe::{self, Connection, Receiver, Sender, Waitable, wait};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use support::{Role, Watchdog, listen, role, say};
 
 use super::SOON;
-use support::{Role, Watchdog, listen, role, say};
 
 #[test]
 fn in_a_child() {

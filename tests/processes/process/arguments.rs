@@ -8,7 +8,6 @@ use breezeway::queue::{JoinableQueue, MessageQueue, Queue, bytes, spsc};
 use breezeway::sync::{Barrier, Event, Mutex, Semaphore};
 use breezeway::{Array, Atomic, Segment, SpawnError, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use support::{Watchdog, unique};
 
 fn fill((value, array): (Value<f64>, Array<i32>)) {

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use breezeway::process::{self, Process};
 use breezeway::{SpawnError, TaskError};
-
 use support::scratch::Scratch;
 use support::{Watchdog, path_of};
 

@@ -6,7 +6,6 @@ use core::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use breezeway::process::Process;
-
 use support::Watchdog;
 
 static RUNS: AtomicU32 = AtomicU32::new(0);

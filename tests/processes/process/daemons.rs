@@ -6,7 +6,6 @@ use std::time::Duration;
 use breezeway::SpawnError;
 use breezeway::process::{Process, active_children};
 use breezeway::queue::Queue;
-
 use support::death::has_ended;
 use support::process::{stop, until};
 use support::{Watchdog, in_own_process};

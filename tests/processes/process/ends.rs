@@ -7,7 +7,6 @@ use std::time::Duration;
 use breezeway::process::Process;
 use breezeway::queue::Queue;
 use breezeway::sync::Event;
-
 use support::Watchdog;
 use support::death::has_ended;
 use support::process::until;

@@ -8,7 +8,6 @@ use breezeway::process::{self, Process, active_children, cpu_count, parent_proce
 use breezeway::queue::Queue;
 use breezeway::sync::Event;
 use breezeway::{Atomic, TaskError};
-
 use support::Watchdog;
 use support::fork::fork;
 

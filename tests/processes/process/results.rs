@@ -7,7 +7,6 @@ use std::time::Duration;
 use breezeway::TaskError;
 use breezeway::process::Process;
 use breezeway::sync::Event;
-
 use support::Watchdog;
 
 fn for_ever() {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use breezeway::pipe::{self, Sender};
 use breezeway::process::{Child, Process, wait};
 use breezeway::sync::Event;
-
 use support::Watchdog;
 use support::process::until;
 

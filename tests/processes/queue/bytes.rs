@@ -2,7 +2,6 @@
 
 use breezeway::queue::bytes::{self, Consumer, Producer};
 use breezeway::{PopError, PushError};
-
 use support::fork::fork;
 use support::numbered::message;
 use support::process::kill_running;

@@ -7,7 +7,7 @@ use breezeway::queue::Queue;
 use support::fork::fork;
 use support::numbered::Numbered;
 use support::process::{futex_operation, is_parked, thread_id, until_parked};
-use support::waiting::{asleep, ticks_of};
+use support::waiting::{asleep, ticks_of_process};
 use support::{Role, Watchdog, listen, role, say, unique};
 
 #[test]
@@ -209,10 +209,10 @@ fn who_sleeps_is_woken_by_another_process() {
     threads.iter().for_each(|thread| until_parked(thread));
     let operation = std::iter::repeat_with(|| futex_operation(&threads[0])).find_map(|found| found).unwrap();
     assert_eq!(operation & 128, 0, "a private futex in shared memory");
-    let before: u64 = threads.iter().map(|thread| ticks_of(thread)).sum();
+    let before: u64 = threads.iter().map(|thread| ticks_of_process(thread)).sum();
     std::thread::sleep(Duration::from_millis(500));
     assert!((0..1000).any(|_| is_parked(&threads[0])));
-    let used = threads.iter().map(|thread| ticks_of(thread)).sum::<u64>() - before;
+    let used = threads.iter().map(|thread| ticks_of_process(thread)).sum::<u64>() - before;
     assert!(used <= 3, "they do not sleep: {used} ticks");
     queue.push_slice(&[7, 7, 7]).unwrap();
     poppers.iter_mut().for_each(|popper| assert_eq!(popper.hear(), "Ok(7)"));

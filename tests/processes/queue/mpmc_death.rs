@@ -1,4 +1,4 @@
-//! [`breezeway::queue::Queue`] when processes are killed or stopped in the midst of it. Chaos is in `storm.rs`.
+//! [`breezeway::queue::Queue`] when processes are killed or stopped in the midst of it. Storms are in `tests/chaos/queue`.
 
 mod child;
 mod leases;

@@ -1,11 +1,10 @@
-//! Names, owners, and what stays when everybody has gone.
+//! Segments that other processes visit, write and hold: who owns the name, and what stays when everybody has gone.
 
 use std::fs::{self};
 use std::sync::atomic::Ordering::Relaxed;
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Journaled, LockError, Segment, SegmentError, Value};
-
 use support::scratch::{Name, Scratch};
 use support::{Role, Watchdog, listen, role, say};
 

@@ -1,8 +1,7 @@
-//! Objects in segments: adding, finding, listing them, and the errors of that.
+//! Objects that several processes add at the same time.
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Segment, SegmentError, Value};
-
 use support::scratch::Name;
 use support::{Role, Watchdog, listen, role, say};
 

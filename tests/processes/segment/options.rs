@@ -1,4 +1,4 @@
-//! What can be asked of a segment when it is made or opened.
+//! Options of a segment that depend on the process: umask, user, working directory.
 
 #![allow(unsafe_code)]
 
@@ -7,7 +7,6 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
 use breezeway::{Segment, SegmentError, Value};
-
 use support::scratch::{Name, Scratch};
 use support::{Role, Watchdog, listen, role, say};
 

@@ -1,13 +1,12 @@
-//! Parties in processes of their own.
+//! [`breezeway::sync::Barrier`] whose parties are processes.
 
 mod child;
 mod deaths;
 
 use breezeway::sync::Barrier;
 use breezeway::{Atomic, LockError, Segment};
-
 use support::process::{futex_operation, is_parked, until, until_parked};
-use support::waiting::{asleep, ticks_of};
+use support::waiting::{asleep, ticks_of_process};
 use support::{Role, Watchdog, unique};
 
 /// A segment with a barrier.
@@ -61,10 +60,10 @@ fn who_sleeps_is_woken_by_another_process() {
     until(|| barrier.waiting() == 3);
     let operation = std::iter::repeat_with(|| futex_operation(&threads[0])).find_map(|found| found).unwrap();
     assert_eq!(operation & PRIVATE, 0, "a private futex in shared memory");
-    let before: u64 = threads.iter().map(|thread| ticks_of(thread)).sum();
+    let before: u64 = threads.iter().map(|thread| ticks_of_process(thread)).sum();
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert!((0..1000).any(|_| is_parked(&threads[0])));
-    let used = threads.iter().map(|thread| ticks_of(thread)).sum::<u64>() - before;
+    let used = threads.iter().map(|thread| ticks_of_process(thread)).sum::<u64>() - before;
     assert!(used <= 3, "they do not sleep: {used} ticks");
     assert_eq!(barrier.wait().unwrap().index(), 3);
     let mut said: Vec<_> = children.iter_mut().map(Role::hear).collect();

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::BoundedSemaphore`]: so many at a time, between threads and processes, and whose the permits are, living and dying.
+//! [`breezeway::sync::BoundedSemaphore`] between processes: so many at a time, and whose the permits are.
 
 mod damage;
 mod deaths;

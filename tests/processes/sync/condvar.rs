@@ -1,15 +1,15 @@
-//! [`breezeway::sync::Condvar`]: waiting for each other, in one process and in several, and what deaths leave of it.
+//! [`breezeway::sync::Condvar`]: processes that wait for each other, and what deaths leave of it.
 
 mod deaths;
 #[path = "../../unit/sync/condvar/scene.rs"]
 mod scene;
 
-use self::scene::Scene;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::sync::WaitGuard;
 use breezeway::{LockError, Segment};
+use scene::Scene;
 use support::process::until;
 use support::{Role, Watchdog, fork, listen, role, say};
 

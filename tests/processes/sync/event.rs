@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Event`]: a flag that threads and processes wait for, and what deaths and damage do to it.
+//! [`breezeway::sync::Event`] that processes wait for, some of which are killed or stopped.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Mutex`]: one at a time, between threads and processes.
+//! [`breezeway::sync::Mutex`] between processes that live.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Once`]: done once by one of many, and again only where that one was killed in it or panicked.
+//! [`breezeway::sync::Once`] between processes: done once by one of many, and again only where that one was killed in it.
 
 #![allow(unsafe_code)] // fork
 

@@ -1,10 +1,10 @@
-//! [`breezeway::sync::ReentrantMutex`]: one thread at a time, as often as it likes.
+//! [`breezeway::sync::ReentrantMutex`] between processes, some of which die holding it.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use breezeway::sync::ReentrantMutex;
 use breezeway::{Atomic, LockError, Segment};
-use std::sync::atomic::Ordering::Relaxed;
 use support::process::until_parked;
 use support::{Role, Watchdog, fork, listen, role, say, unique};
 

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Semaphore`]: so many at a time, between threads and processes, and what deaths and damage do to it.
+//! [`breezeway::sync::Semaphore`] between processes: so many at a time, living and dying.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;

@@ -53,7 +53,16 @@ pub fn in_threads<R: Send>(count: usize, run: impl Fn(usize) -> R + Sync) -> Vec
 
 /// The processor time that a thread has used, in the clock ticks of `/proc`.
 pub fn ticks_of(thread: &str) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{thread}/stat")).unwrap();
+    ticks_in(&format!("/proc/{thread}/task/{thread}/stat"))
+}
+
+/// The processor time that all threads of a process have used, of which this is one.
+pub fn ticks_of_process(thread: &str) -> u64 {
+    ticks_in(&format!("/proc/{thread}/stat"))
+}
+
+fn ticks_in(stat: &str) -> u64 {
+    let stat = std::fs::read_to_string(stat).unwrap();
     let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
     // Behind the name: user time is the 12th field, system time the 13th.
     fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()

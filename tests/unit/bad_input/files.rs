@@ -4,11 +4,11 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 
 use breezeway::{Array, Journaled, Segment, SegmentError, Value};
+use support::Watchdog;
+use support::scratch::Scratch;
 
 use super::victim::{ARENA_AT, DIRECTORY_AT, LENGTH, PARTICIPANTS_AT, Victim};
 use super::{assert_refused, refused};
-use support::Watchdog;
-use support::scratch::Scratch;
 
 /// What opening says, the same for a file and a name, after these bytes were written to it.
 #[track_caller]

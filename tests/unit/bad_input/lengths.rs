@@ -3,10 +3,10 @@
 #![allow(unsafe_code)]
 
 use breezeway::{Array, Journaled, Segment, SegmentError, Value};
-
-use super::{assert_refused, refused};
 use support::scratch::{Name, Scratch, stages_of};
 use support::{Role, Watchdog, role, say};
+
+use super::{assert_refused, refused};
 
 /// Header and tables of a segment made without options.
 const NEEDED: u64 = 20_736;

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Segment, SegmentError, Value};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-
-use super::assert_refused;
 use support::scratch::{Name, Scratch};
 use support::unique;
+
+use super::assert_refused;
 
 const SIZE: u64 = 1 << 16;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use breezeway::sync::Mutex;
 use breezeway::{Array, Journaled, LockError, Segment, SegmentError, Value};
 use bytemuck::{CheckedBitPattern, NoUninit};
+use support::Watchdog;
 
 use super::victim::Victim;
 use super::{assert_refused, refused_lock};
-use support::Watchdog;
 
 /// Where a lock has its kind, and the word beside it.
 const LOCK_KIND: u64 = 16;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::{Initial, Object, PopError, PushError, Segment, SegmentError};
+use support::Watchdog;
 
 use super::assert_refused;
 use super::victim::{DIRECTORY_AT, Victim};
-use support::Watchdog;
 
 /// Where a queue has its indices, the word of its ends, and what is behind the state.
 const TAIL: u64 = 0;

@@ -2,10 +2,10 @@
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Kind, LockError, Segment, SegmentError, Value};
+use support::Watchdog;
 
 use super::victim::{ARENA_AT, DIRECTORY_AT, LENGTH, PARTICIPANTS_AT, Victim};
 use super::{assert_refused, refused};
-use support::Watchdog;
 
 /// The second object's entry; the first is that of "value".
 const ENTRY_AT: u64 = DIRECTORY_AT + 192;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use breezeway::{Segment, SegmentError, Value};
-
 use support::scratch::{Name, Scratch, patch};
 
 /// The tables of a victim lie here: it is made for 2 participants and 4 objects.

@@ -1,4 +1,4 @@
-//! [`breezeway::Atomic`]: std's verbs on every type, and counting between processes.
+//! [`breezeway::Atomic`]: std's verbs on every type.
 
 use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{

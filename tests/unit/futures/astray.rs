@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex};
-
-use super::prompt::{is_news, settle, settled};
 use support::Watchdog;
 use support::executors::block_on;
 use support::locking::poll_when_called;
 use support::polled::Polled;
 use support::process::until;
 use support::waiting::{Asleep, asleep};
+
+use super::prompt::{is_news, settle, settled};
 
 /// A thread that waits for a value and says when it came.
 fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {

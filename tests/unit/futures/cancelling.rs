@@ -9,7 +9,6 @@ use breezeway::sync::{
     BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit,
 };
 use proptest::prelude::*;
-
 use support::Watchdog;
 use support::polled::{Counter, Polled};
 

@@ -1,4 +1,4 @@
-//! Locks for tasks: of one thread, of several, of several processes; and beside threads that lock and wait.
+//! Locks for tasks of one thread and of several, beside threads that lock and wait.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Value};
-
 use support::Watchdog;
 use support::executors::{Executor, LocalTask, Task, block_on, pause};
 use support::polled::Polled;

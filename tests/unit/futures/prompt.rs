@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex, Semaphore};
-
 use support::Watchdog;
 use support::polled::Polled;
 use support::process::until;

@@ -8,7 +8,6 @@ use breezeway::queue::{JoinableQueue, MessageQueue, Queue, bytes, spsc};
 use breezeway::sync::{BoundedSemaphore, Event, Semaphore};
 use breezeway::{PopError, PushError};
 use futures_lite::StreamExt;
-
 use support::Watchdog;
 use support::account::Account;
 use support::executors::{Executor, Task, block_on, pause};

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use breezeway::PopError;
 use breezeway::queue::Queue;
-
 use support::Watchdog;
 use support::polled::Polled;
 use support::process::until;

@@ -6,10 +6,10 @@ use breezeway::PopError;
 use breezeway::pipe::Receiver;
 use breezeway::queue::bytes::{self, Producer};
 use proptest::prelude::*;
-
-use super::SOON;
 use support::Watchdog;
 use support::numbered::message;
+
+use super::SOON;
 
 const FIRST: u8 = 2;
 const MORE: u8 = 3;

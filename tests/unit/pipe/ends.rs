@@ -1,14 +1,14 @@
-//! Whose an end is: serialised, sent inside a message, forked.
+//! Ends that are serialised, and ends that are sent inside a message.
 
 use std::time::Duration;
 
 use breezeway::pipe::{self, Connection, Sender};
 use breezeway::{PopError, PushError};
 use serde::{Deserialize, Serialize};
-
-use super::{SOON, of};
 use support::Watchdog;
 use support::numbered::message;
+
+use super::{SOON, of};
 
 #[test]
 fn an_end_that_is_sent_is_the_reader_s() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use breezeway::pipe::{self, Receiver, Sender};
 use breezeway::queue::bytes::{self, Consumer, Producer};
 use breezeway::{PopError, PushError};
-
-use super::{SOON, of};
 use support::numbered::message;
 use support::{Watchdog, unique};
+
+use super::{SOON, of};
 
 #[test]
 fn what_runs_out_of_time_in_the_middle_is_not_delivered() {

@@ -1,15 +1,15 @@
-//! Waiting for many at once.
+//! Waiting for many pipes at once, in one process.
 
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use breezeway::pipe::{self, Receiver, Sender, Waitable, wait};
-
-use super::SOON;
 use support::Watchdog;
 use support::numbered::message;
 use support::waiting::ticks_of;
+
+use super::SOON;
 
 /// So many pipes.
 fn pipes(count: usize) -> (Vec<Sender<u8>>, Vec<Receiver<u8>>) {

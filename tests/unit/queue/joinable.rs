@@ -1,4 +1,4 @@
-//! [`breezeway::queue::JoinableQueue`] between processes.
+//! [`breezeway::queue::JoinableQueue`] in one process: jobs, what becomes of them, and what cannot be decoded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

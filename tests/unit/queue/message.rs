@@ -1,4 +1,4 @@
-//! [`breezeway::queue::MessageQueue`] between processes.
+//! [`breezeway::queue::MessageQueue`] in one process: order, sizes, limits, damage.
 
 mod damage;
 mod limits;

@@ -1,4 +1,4 @@
-//! [`breezeway::queue::spsc`]: order, capacities, refusals, batches, what is no value. Ends and peers: the files beside.
+//! [`breezeway::queue::spsc`] in one process: order, capacities, refusals, batches, what is no value.
 
 use std::time::{Duration, Instant};
 

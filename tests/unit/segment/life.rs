@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use breezeway::sync::Mutex;
 use breezeway::{Segment, SegmentError, Value};
-
 use support::scratch::{Name, Scratch};
 
 const SIZE: u64 = 1 << 16;

@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 
 use breezeway::{Segment, SegmentError, Value};
-
 use support::scratch::{Name, Scratch};
 
 const SIZE: u64 = 1 << 16;

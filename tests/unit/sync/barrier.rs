@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Barrier`]: parties that wait until all of them are there, threads and processes.
+//! [`breezeway::sync::Barrier`]: threads that wait until all of them are there.
 
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

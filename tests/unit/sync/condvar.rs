@@ -1,14 +1,14 @@
-//! [`breezeway::sync::Condvar`]: waiting for each other, in one process and in several, and what deaths leave of it.
+//! [`breezeway::sync::Condvar`]: threads that wait for each other.
 
 mod damage;
 mod scene;
 
-use self::scene::Scene;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use breezeway::LockError;
 use breezeway::sync::{Condvar, Mutex};
+use scene::Scene;
 use support::Watchdog;
 
 #[test]

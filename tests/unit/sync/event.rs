@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Event`]: a flag that threads and processes wait for, and what deaths and damage do to it.
+//! [`breezeway::sync::Event`] in one process: set, cleared, waited for, damaged.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::RwLock`]: many readers or one writer, between threads and processes, living and dying.
+//! [`breezeway::sync::RwLock`]: many readers or one writer, between threads.
 
 mod damage;
 

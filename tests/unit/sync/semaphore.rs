@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Semaphore`]: so many at a time, between threads and processes, and what deaths and damage do to it.
+//! [`breezeway::sync::Semaphore`] in one process: so many at a time, and what damage does to it.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};

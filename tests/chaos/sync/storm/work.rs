@@ -7,10 +7,10 @@ use breezeway::sync::{
     Barrier, BoundedSemaphore, Condvar, Event, Mutex, Once, ReentrantMutex, RwLock, Semaphore,
 };
 use breezeway::{LockError, Segment};
+use support::death::has_ended;
 
 use super::Random;
 use super::ledger::{Deed, Ledger, PLACES};
-use support::death::has_ended;
 
 pub const PARTIES: usize = 3;
 pub const TOTAL: usize = 3;

@@ -7,12 +7,12 @@ use breezeway::TaskError;
 use breezeway::process::Process;
 use breezeway::sync::Event;
 use futures_lite::future::{block_on, poll_once, zip};
-
-use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
 use support::fork::fork;
 use support::locking::poll_when_called;
 use support::process::until;
 use support::{Watchdog, in_own_process};
+
+use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
 
 fn wait_and_exit((event, code): (Event, i32)) {
     event.wait().unwrap();

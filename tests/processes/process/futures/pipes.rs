@@ -10,10 +10,10 @@ use breezeway::{PopError, PushError};
 use futures_lite::StreamExt;
 use futures_lite::future::{block_on, zip};
 use serde::{Deserialize, Serialize, Serializer};
-
-use super::executors::{everywhere, in_one_thread, within};
 use support::Watchdog;
 use support::numbered::message;
+
+use super::executors::{everywhere, in_one_thread, within};
 
 /// More than any ring here.
 const LARGE: usize = 3 << 20;

@@ -8,10 +8,10 @@ use breezeway::sync::Event;
 use breezeway::{PopError, PushError};
 use futures_lite::StreamExt;
 use futures_lite::future::{block_on, poll_once, zip};
-
-use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
 use support::Watchdog;
 use support::numbered::message;
+
+use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
 
 const LONG: usize = 1 << 20;
 

@@ -9,11 +9,11 @@ use breezeway::sync::Event;
 use futures_lite::StreamExt;
 use futures_lite::future::{block_on, poll_once};
 use rustix::process::{Pid, Signal, kill_process};
-
-use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
 use support::Watchdog;
 use support::locking::poll_when_called;
 use support::process::until;
+
+use super::executors::{Count, everywhere, in_one_thread, poll_with, within};
 
 fn square(x: u64) -> u64 {
     x * x

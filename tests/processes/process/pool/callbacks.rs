@@ -6,7 +6,6 @@ use std::thread;
 
 use breezeway::TaskError;
 use breezeway::process::Pool;
-
 use support::Watchdog;
 
 fn square(x: u64) -> u64 {

@@ -10,7 +10,6 @@ use breezeway::queue::Queue;
 use breezeway::sync::Event;
 use breezeway::{Array, Atomic, TaskError};
 use rustix::process::{Pid, Signal, kill_process, pidfd_open, pidfd_send_signal};
-
 use support::Watchdog;
 use support::process::until;
 

@@ -7,7 +7,6 @@ use breezeway::process::{Pool, Process, active_children};
 use breezeway::queue::Queue;
 use breezeway::sync::Event;
 use breezeway::{PoolError, TaskError};
-
 use support::death::has_ended;
 use support::process::{stop, until};
 use support::{Watchdog, in_own_process};

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use breezeway::TaskError;
 use breezeway::process::Pool;
 use breezeway::sync::Event;
-
 use support::Watchdog;
 
 fn square(x: u64) -> u64 {

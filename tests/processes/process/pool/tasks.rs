@@ -9,7 +9,6 @@ use breezeway::queue::spsc;
 use breezeway::sync::Event;
 use breezeway::{TaskError, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use support::Watchdog;
 
 fn square(x: i64) -> i64 {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use breezeway::process::{self, Pool, Process};
 use breezeway::sync::Event;
 use breezeway::{Atomic, PoolError, SpawnError, TaskError};
-
 use support::Watchdog;
 use support::process::until;
 

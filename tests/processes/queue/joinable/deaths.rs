@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use breezeway::queue::JoinableQueue;
 use breezeway::{DoneError, PopError};
-
 use support::death::kill_and_keep;
 use support::fork::fork;
 use support::process::{resume, stop, until_parked};

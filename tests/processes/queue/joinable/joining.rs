@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use breezeway::DoneError;
 use breezeway::queue::JoinableQueue;
-
-use super::queue_of;
 use support::process::until_parked;
 use support::scratch::Name;
 use support::waiting::{A_WHILE, LONG};
 use support::{Role, Watchdog, say};
+
+use super::queue_of;
 
 /// Works until the queue is closed and all is done, and says what it did.
 pub fn work(queue: &JoinableQueue<u64>) {

@@ -1,9 +1,8 @@
-//! Waiting for messages and for room, for a time and for ever.
+//! Waiting for messages of other processes, which are killed and stopped meanwhile.
 
 use std::time::Duration;
 
 use breezeway::queue::MessageQueue;
-
 use support::process::{kill_running, resume, stop, until, until_parked};
 use support::scratch::Name;
 use support::waiting::A_WHILE;

@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use breezeway::Segment;
 use breezeway::queue::Queue;
-
 use support::fork::fork;
 use support::numbered::Numbered;
 use support::process::thread_id;

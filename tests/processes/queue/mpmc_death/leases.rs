@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use breezeway::queue::Queue;
 use breezeway::{PopError, PushError, Segment};
-
-use super::child::{ask, spawn};
 use support::process::{resume, stop, until};
 use support::waiting::asleep;
 use support::{Watchdog, unique};
+
+use super::child::{ask, spawn};
 
 const SOON: Duration = Duration::from_millis(400);
 

@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 
 use breezeway::queue::spsc::{Consumer, Producer};
-
 use support::process::thread_id;
 use support::{Role, listen, role, say};
 

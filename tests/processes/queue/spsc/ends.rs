@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use breezeway::queue::spsc::{self, Consumer, Producer};
 use breezeway::{PopError, PushError, SegmentError};
-
-use super::child::{ask, spawn};
 use support::process::{resume, stop};
 use support::{Watchdog, unique};
+
+use super::child::{ask, spawn};
 
 const SOON: Duration = Duration::from_millis(150);
 

@@ -2,7 +2,6 @@
 
 use breezeway::queue::spsc::{self, Consumer};
 use breezeway::{PopError, PushError, SegmentError};
-
 use support::fork::fork;
 use support::{Role, Watchdog, role};
 

@@ -2,11 +2,11 @@
 
 use breezeway::queue::spsc;
 use breezeway::{PopError, PushError};
-
-use super::child::{ask, spawn};
 use support::process::{resume, stop, until};
 use support::waiting::asleep;
 use support::{Watchdog, unique};
+
+use super::child::{ask, spawn};
 
 #[test]
 fn the_values_of_a_killed_producer_come_before_the_news() {

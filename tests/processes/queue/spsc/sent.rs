@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use breezeway::queue::spsc::{self, Consumer, Producer};
 use breezeway::{PopError, PushError};
-
-use super::child;
 use support::scratch::Scratch;
 use support::{Role, Watchdog, listen, role, say, unique};
+
+use super::child;
 
 const SOON: Duration = Duration::from_millis(150);
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use breezeway::queue::spsc::{self, Consumer, Producer};
+use support::process::{futex_operation, is_parked, until_parked};
+use support::waiting::{asleep, ticks_of_process};
+use support::{Role, Watchdog, unique};
 
 use super::child::{ask, spawn};
-use support::process::{futex_operation, is_parked, until_parked};
-use support::waiting::{asleep, ticks_of};
-use support::{Role, Watchdog, unique};
 
 /// `FUTEX_PRIVATE_FLAG`: such a sleeper is woken by its own process only.
 const PRIVATE: u32 = 128;
@@ -56,11 +56,11 @@ fn who_sleeps_uses_no_processor_to_speak_of_and_can_be_woken_from_anywhere() {
     let thread = ask(&mut consumer, "wait");
     until_parked(&thread);
     assert_eq!(operation_of(&thread) & PRIVATE, 0, "a private futex in shared memory");
-    let before = ticks_of(&thread);
+    let before = ticks_of_process(&thread);
     std::thread::sleep(Duration::from_millis(500));
     // It looks up every 100 ms, which may be right now.
     assert!((0..1000).any(|_| is_parked(&thread)));
-    assert!(ticks_of(&thread) - before <= 1, "it does not sleep");
+    assert!(ticks_of_process(&thread) - before <= 1, "it does not sleep");
     tx.push(1).unwrap();
     assert_eq!(consumer.hear(), "Ok(1)");
 }

@@ -4,13 +4,13 @@ use std::process::{Command, Stdio};
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, LockError, Segment, SegmentError, Value};
-
-use super::{SIZE, for_three, seen};
 use support::death::{has_ended, kill_and_keep};
 use support::fork::fork;
 use support::process::until;
 use support::scratch::Name;
 use support::{Role, Watchdog, listen, role, say};
+
+use super::{SIZE, for_three, seen};
 
 /// Child: opens the segment and forks; the child waits, locks, waits again.
 #[test]

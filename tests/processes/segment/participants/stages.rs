@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use breezeway::{Segment, Value};
-
-use super::SIZE;
 use support::scratch::{Name, Scratch};
 use support::{Role, Watchdog, listen, role, say};
+
+use super::SIZE;
 
 /// Child: is there.
 #[test]

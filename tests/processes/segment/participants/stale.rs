@@ -4,11 +4,11 @@ use std::path::Path;
 
 use breezeway::sync::Mutex;
 use breezeway::{Segment, SegmentError, Value};
-
-use super::{SIZE, ask, spawn_member};
 use support::Watchdog;
 use support::process::{resume, stop};
 use support::scratch::{Name, Scratch};
+
+use super::{SIZE, ask, spawn_member};
 
 /// A segment whose maker was killed.
 fn left_behind(verb: &str) -> Name {

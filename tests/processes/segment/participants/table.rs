@@ -3,11 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use breezeway::{Segment, SegmentError, Value};
-
-use super::{SIZE, ask, for_three, seen, spawn_member};
 use support::Watchdog;
 use support::process::{resume, stop};
 use support::scratch::Name;
+
+use super::{SIZE, ask, for_three, seen, spawn_member};
 
 #[test]
 fn the_table_has_everybody_in_it() {

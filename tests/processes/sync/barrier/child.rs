@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use breezeway::sync::Barrier;
 use breezeway::{Atomic, LockError, Segment};
-
 use support::fork::fork;
 use support::process::thread_id;
 use support::{listen, role, say};

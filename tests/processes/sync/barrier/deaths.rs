@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use breezeway::LockError;
 use breezeway::sync::Barrier;
-
-use super::with_barrier;
 use support::process::{resume, stop, until, until_parked};
 use support::waiting::{asleep, in_threads};
 use support::{Role, Watchdog};
+
+use super::with_barrier;
 
 fn waiting_child(name: &str, barrier: &Barrier) -> Role {
     let before = barrier.waiting();

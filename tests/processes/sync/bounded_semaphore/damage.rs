@@ -1,13 +1,13 @@
-//! Semaphores whose words cannot be.
+//! A word to sleep on that may be anything, and permits that come back with a death all the same.
 
 use std::time::Duration;
 
 use breezeway::LockError;
 use breezeway::sync::BoundedSemaphore;
-
 use support::scratch::patch;
 use support::waiting::asleep;
 use support::{Role, Watchdog, unique};
+
 const SOON: Duration = Duration::from_millis(150);
 
 #[test]

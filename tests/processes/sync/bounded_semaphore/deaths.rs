@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use breezeway::sync::BoundedSemaphore;
 use breezeway::{Atomic, LockError, Segment};
-
 use support::process::{kill_running, resume, stop, until, until_parked};
 use support::scratch::Scratch;
 use support::{Role, Watchdog, say, unique};

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use breezeway::Segment;
-
-use super::scene::Scene;
 use support::process::{resume, stop, until};
 use support::{Role, Watchdog};
+
+use super::scene::Scene;
 
 /// The dead one is before the living one, whom the notification reaches: at once, or when somebody has noticed.
 #[test]

@@ -2,7 +2,6 @@
 
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PopError, PushError, Segment, SegmentError};
-
 use support::Watchdog;
 use support::scratch::{Scratch, patch};
 

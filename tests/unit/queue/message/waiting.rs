@@ -1,11 +1,10 @@
-//! Waiting for messages and for room, for a time and for ever.
+//! Waiting for messages and for room, for a time and for ever, in one process.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PopError, PushError};
-
 use support::Watchdog;
 use support::process::{thread_id, until, until_parked};
 use support::waiting::{A_WHILE, LONG};

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use breezeway::queue::Queue;
 use breezeway::{PopError, PushError};
-
 use support::Watchdog;
 use support::waiting::asleep;
 

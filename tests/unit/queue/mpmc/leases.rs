@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use breezeway::queue::Queue;
 use breezeway::{PopError, PushError};
-
 use support::Watchdog;
 use support::waiting::asleep;
 

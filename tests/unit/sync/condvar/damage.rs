@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use breezeway::LockError;
-
-use super::scene::Scene;
 use support::Watchdog;
 use support::scratch::patch;
 use support::waiting::asleep;
+
+use super::scene::Scene;
 
 const TAKEN: u64 = 8;
 const SLOTS: u64 = 128;

@@ -1,4 +1,4 @@
-//! A condition variable with what it is used with. Both `unit` and `processes` have this file.
+//! A condition variable and what it is used with. `tests/processes/sync/condvar.rs` includes this file, too.
 
 use breezeway::sync::{Condvar, Mutex, ReentrantMutex};
 use breezeway::{Atomic, Segment};

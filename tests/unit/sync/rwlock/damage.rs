@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use breezeway::sync::RwLock;
 use breezeway::{LockError, Segment, SegmentError};
-
 use support::Watchdog;
 use support::scratch::{Scratch, patch, peek};
 

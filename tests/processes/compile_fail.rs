@@ -10,7 +10,7 @@ fn misuse_is_refused_in_words_a_person_understands() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = Command::new(rustc).arg("--version").output().unwrap();
     if version.stdout.starts_with(COMPILER.as_bytes()) {
-        trybuild::TestCases::new().compile_fail("tests/unit/compile_fail/*.rs");
+        trybuild::TestCases::new().compile_fail("tests/processes/compile_fail/*.rs");
     } else {
         eprintln!("not compared: the snapshots are of {COMPILER}*");
     }
