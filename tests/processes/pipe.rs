@@ -12,5 +12,5 @@ use breezeway::pipe::{self, Receiver, Sender};
 const SOON: Duration = Duration::from_millis(30);
 
 fn of<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    pipe::options().capacity(capacity).simplex().unwrap()
+    pipe::builder().capacity(capacity).simplex().unwrap()
 }

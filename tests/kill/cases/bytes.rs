@@ -1,14 +1,14 @@
 //! `bytes`: every committed message is delivered once, whole and in order; one that was read is taken out when its guard is
 //! dropped, and not before.
 
-use breezeway::queue::bytes::{Consumer, Producer};
+use breezeway::queue::bytes::{BytesConsumer, BytesProducer};
 
 use super::two_ends::{self, Act, Bytes, Scene, every};
 use crate::kill::tally::Tally;
 
 type Ring = Bytes<64>;
-type Push = fn(&mut Producer, &[Vec<u8>]);
-type Read = fn(&mut Consumer, &[Vec<u8>]);
+type Push = fn(&mut BytesProducer, &[Vec<u8>]);
+type Read = fn(&mut BytesConsumer, &[Vec<u8>]);
 
 const PUSH: Push = |tx, messages| {
     let message = &messages[0][..];

@@ -35,7 +35,7 @@ const NAMED: Way = Way {
 };
 
 const PERSISTENT: Way =
-    Way { make: |name| Segment::options().persist(true).create(name, LENGTH), persists: true, ..NAMED };
+    Way { make: |name| Segment::builder().persist(true).create(name, LENGTH), persists: true, ..NAMED };
 
 const OPENED_OR_MADE: Way = Way { make: |name| Segment::open_or_create(name, LENGTH), ..NAMED };
 
@@ -226,7 +226,7 @@ impl Subject for Remove {
         };
         assert!(!death.completed || outcome == "gone", "it was removed");
         let segment = self.segment.take().unwrap();
-        assert_eq!(segment.still_linked(), outcome == "still there");
+        assert_eq!(segment.is_linked(), outcome == "still there");
         outcome
     }
 

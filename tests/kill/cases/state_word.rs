@@ -15,7 +15,7 @@ const OBJECT: &str = "it";
 /// Makes an object whose segment has few participants: who waits looks from time to time whether they live, which is a long way to
 /// step through where there may be many.
 pub(super) fn create<O: Object>(name: &str, initial: impl Initial<O>) -> O {
-    let segment = Segment::options().participants(8).create(name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(8).create(name, 1 << 16).unwrap();
     segment.add(OBJECT, initial).unwrap()
 }
 

@@ -114,8 +114,8 @@ impl<const N: usize> Bytes<N> {
 }
 
 impl<const N: usize> Line for Bytes<N> {
-    type Tx = bytes::Producer;
-    type Rx = bytes::Consumer;
+    type Tx = bytes::BytesProducer;
+    type Rx = bytes::BytesConsumer;
     type Message = Vec<u8>;
     const CAPACITY: usize = N;
 

@@ -15,7 +15,7 @@ const SIZE: u64 = 1 << 16;
 fn visitor() {
     let Some(arguments) = role() else { return };
     let value = Segment::open(&arguments[0]).unwrap().get::<Value<u64>>("value").unwrap();
-    assert!(!value.segment().created());
+    assert!(!value.segment().was_created());
     value.set(value.get() + 1).unwrap();
     drop(value);
     say("gone");
@@ -26,12 +26,12 @@ fn visitor() {
 #[test]
 fn writer() {
     let Some(arguments) = role() else { return };
-    let segment = Segment::options().open_or_create_file(&arguments[0], SIZE).unwrap();
+    let segment = Segment::builder().open_or_create_file(&arguments[0], SIZE).unwrap();
     let runs = segment.get_or_add::<Atomic<u64>>("runs", 0).unwrap().fetch_add(1, Relaxed) + 1;
     segment.get_or_add::<Value<[u64; 4]>>("value", [0; 4]).unwrap().set([runs; 4]).unwrap();
     let array = segment.get_or_add::<Array<u32>>("array", 100).unwrap();
     array.lock().unwrap().iter_mut().for_each(|element| *element += 1);
-    say(if segment.created() { "created" } else { "opened" });
+    say(if segment.was_created() { "created" } else { "opened" });
 }
 
 /// Child: holds every lock of a file segment.
@@ -58,11 +58,11 @@ fn an_opener_owns_nothing() {
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
     let mut visitor = Role::spawn(visitor, &[&name]);
     assert_eq!(visitor.hear(), "gone");
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(value.get(), 2);
     visitor.tell("end");
     assert!(visitor.join().success());
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(Segment::open(&name).unwrap().id(), segment.id());
 }
 
@@ -86,7 +86,7 @@ fn a_file_is_there_again_when_everybody_was_gone() {
     assert_eq!(segment.participants().unwrap().len(), 1);
     assert!(matches!(Segment::create_file(&path, SIZE), Err(SegmentError::AlreadyExists { .. })));
     Segment::remove_file(&path).unwrap();
-    assert!(!path.exists() && !segment.still_linked());
+    assert!(!path.exists() && !segment.is_linked());
     assert!(matches!(Segment::open_file(&path), Err(SegmentError::NotFound { .. })));
 }
 

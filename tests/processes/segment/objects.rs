@@ -28,7 +28,7 @@ fn adder() {
 fn processes_add_objects_at_the_same_time() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("adders");
-    let segment = Segment::options().objects(450).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(450).create(&name, 1 << 20).unwrap();
     let mut adders = ["0", "1"].map(|me| Role::spawn(adder, &[&name, me]));
     adders.iter_mut().for_each(|adder| assert_eq!(adder.hear(), "ready"));
     adders.iter_mut().for_each(|adder| adder.tell("go"));
@@ -51,7 +51,7 @@ fn processes_add_objects_at_the_same_time() {
 fn a_killed_idler_leaves_the_objects_usable() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("idler");
-    let segment = Segment::options().objects(450).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(450).create(&name, 1 << 20).unwrap();
     let mut idler = Role::spawn(adder, &[&name, "0"]);
     idler.hear();
     idler.tell("go");

@@ -42,7 +42,7 @@ fn masked() {
     for umask in [0o022, 0o077, 0o000, 0o777, 0o700, 0o600, 0o200] {
         rustix::process::umask(umask.into());
         for mode in [0o600, 0o660, 0o640, 0o666, 0o777] {
-            let options = Segment::options().mode(mode).group_access(true).other_access(true);
+            let options = Segment::builder().mode(mode).group_access(true).other_access(true);
             let told = format!("mode {mode:o}, umask {umask:o}");
             let named = options.create(&name, SIZE).unwrap_or_else(|error| panic!("{told}: {error:?}"));
             assert_eq!(mode_of(&name.path()), mode, "{told}");
@@ -71,7 +71,7 @@ fn stranger() {
         assert!(matches!(error, SegmentError::ForeignOwner { uid: 0 }), "{error:?}");
         let error = Segment::open_or_create(theirs, SIZE).unwrap_err();
         assert!(matches!(error, SegmentError::ForeignOwner { uid: 0 }), "{error:?}");
-        let options = Segment::options().foreign_owner(true);
+        let options = Segment::builder().foreign_owner(true);
         assert!(matches!(options.open(theirs), Err(SegmentError::TooOpen { mode: 0o666 })));
         let segment = options.other_access(true).group_access(true).open(theirs).unwrap();
         segment.get::<Value<u64>>("value").unwrap().set(2).unwrap();
@@ -89,11 +89,11 @@ fn traveller() {
     std::env::set_current_dir(&arguments[0]).unwrap();
     let segment = Segment::create_file("segment", SIZE).unwrap();
     segment.add::<Value<u64>>("value", 1).unwrap();
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(Segment::open_file("./segment").unwrap().id(), segment.id());
     // It is where it was made, wherever its maker goes.
     std::env::set_current_dir("/").unwrap();
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     say("made");
     listen();
 }
@@ -128,7 +128,7 @@ fn what_is_somebody_elses_opens_only_where_that_is_meant() {
     let _watchdog = Watchdog::start(60);
     let (ours, theirs) = (Name::new("ours"), Name::new("theirs"));
     let value =
-        Segment::options().mode(0o600).create(&ours, SIZE).unwrap().add::<Value<u64>>("value", 1).unwrap();
+        Segment::builder().mode(0o600).create(&ours, SIZE).unwrap().add::<Value<u64>>("value", 1).unwrap();
     let mut stranger = Role::spawn(stranger, &[&ours, &theirs]);
     let refused = stranger.hear();
     assert!(refused.starts_with("Os") && refused.contains("PermissionDenied"), "{refused}");
@@ -140,7 +140,7 @@ fn what_is_somebody_elses_opens_only_where_that_is_meant() {
     assert!(matches!(Segment::open(&theirs), Err(SegmentError::ForeignOwner { uid: NOBODY })));
     assert!(matches!(Value::<u64>::open(&theirs), Err(SegmentError::ForeignOwner { uid: NOBODY })));
     assert!(matches!(Segment::create(&theirs, SIZE), Err(SegmentError::AlreadyExists { .. })));
-    let open = || Segment::options().foreign_owner(true).open(&theirs).unwrap();
+    let open = || Segment::builder().foreign_owner(true).open(&theirs).unwrap();
     assert_eq!(open().get::<Value<u64>>("value").unwrap().get(), 3);
     // Also stale it is not ours to replace.
     stranger.kill();
@@ -156,7 +156,7 @@ fn a_path_may_have_any_form() {
     let scratch = Scratch::new("paths");
     fs::create_dir(scratch.file("inner")).unwrap();
     let segment = Segment::create_file(scratch.file("inner/../segment"), SIZE).unwrap();
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(Segment::open_file(scratch.file("segment")).unwrap().id(), segment.id());
 
     // The folder that a process stands in is all its threads', so a child goes there.

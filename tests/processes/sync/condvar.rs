@@ -67,7 +67,7 @@ fn in_a_child() {
             let guard = scene.mutex.lock().unwrap();
             let four = || scene.ready.load(Relaxed) == 4;
             let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, four).unwrap();
-            assert!(result.timed_out() && begin.elapsed() >= timeout);
+            assert!(result.has_timed_out() && begin.elapsed() >= timeout);
             drop(guard);
             say("still four");
         }
@@ -169,7 +169,7 @@ fn all_are_notified_after_some_have_timed_out() {
     for _ in 0..3 {
         let (guard, result) =
             scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), Duration::from_millis(5)).unwrap();
-        assert!(result.timed_out() && !guard.recovered());
+        assert!(result.has_timed_out() && !guard.recovered());
     }
     let sleepers: Vec<_> = (0..4).map(|_| Role::spawn(in_a_child, &["wait", &name])).collect();
     scene.until_waiting(4);
@@ -203,7 +203,7 @@ fn with_a_reentrant_mutex() {
         let (first, second) = (scene.reentrant.lock().unwrap(), other.reentrant.lock().unwrap());
         let (waiter, left) = if first_waits { (first, second) } else { (second, first) };
         let (waiter, result) = other.condvar.wait_timeout(waiter, millisecond).unwrap();
-        assert!(result.timed_out() && !free());
+        assert!(result.has_timed_out() && !free());
         drop(waiter);
         assert!(!free());
         let (left, _) = scene.condvar.wait_timeout(left, millisecond).unwrap();

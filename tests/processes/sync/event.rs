@@ -48,7 +48,7 @@ fn fork_and_wait(event: &Event) {
 
 /// The child cannot be a participant. It can do what it need not be one for.
 fn fork_where_no_place_is() {
-    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let event = segment.add::<Event>("it", ()).unwrap();
     fork(|| {
         assert_eq!(event.wait(), Err(LockError::NotAttached));

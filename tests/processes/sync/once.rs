@@ -102,7 +102,7 @@ fn fork_in_it(once: &Once) {
 
 /// The child cannot be a participant.
 fn fork_where_no_place_is() {
-    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let once = segment.add::<Once>("it", ()).unwrap();
     fork(|| {
         let refused = Err(LockError::NotAttached);
@@ -121,7 +121,7 @@ fn fork_where_no_place_is() {
 fn one_of_many_processes_does_it() {
     let _watchdog = Watchdog::start(120);
     let name = unique("once-race");
-    let segment = Segment::options().objects(2 * ONCES as u32).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(2 * ONCES as u32).create(&name, 1 << 20).unwrap();
     for n in 0..ONCES {
         segment.add::<Once>(&format!("once {n}"), ()).unwrap();
         segment.add::<Atomic<u64>>(&format!("count {n}"), 0).unwrap();

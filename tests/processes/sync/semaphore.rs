@@ -99,7 +99,7 @@ fn fork_with_a_permit(semaphore: &Semaphore) {
 
 /// The child cannot be a participant.
 fn fork_where_no_place_is() {
-    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let semaphore = segment.add::<Semaphore>("it", 1).unwrap();
     fork(|| {
         let refused = Some(LockError::NotAttached);

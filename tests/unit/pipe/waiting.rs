@@ -13,7 +13,7 @@ use super::SOON;
 
 /// So many pipes.
 fn pipes(count: usize) -> (Vec<Sender<u8>>, Vec<Receiver<u8>>) {
-    (0..count).map(|_| pipe::options().capacity(64).simplex().unwrap()).unzip()
+    (0..count).map(|_| pipe::builder().capacity(64).simplex().unwrap()).unzip()
 }
 
 fn all(many: &mut [Receiver<u8>]) -> Vec<&mut dyn Waitable> {

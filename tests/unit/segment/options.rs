@@ -42,14 +42,14 @@ fn the_memory_is_really_there() {
 #[test]
 fn participants_and_objects_are_as_many_as_asked_for() {
     let name = Name::new("counts");
-    let segment = Segment::options().participants(2).objects(1).create(&name, 4096).unwrap();
+    let segment = Segment::builder().participants(2).objects(1).create(&name, 4096).unwrap();
     let second = Segment::open(&name).unwrap();
     assert_eq!((segment.participant_id().unwrap(), second.participant_id().unwrap()), (1, 2));
     assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 2 })));
     drop(second);
     assert_eq!(Segment::open(&name).unwrap().participant_id().unwrap(), 2);
 
-    let most = Segment::options().participants(65_535).objects(65_535).create_anonymous(1 << 25).unwrap();
+    let most = Segment::builder().participants(65_535).objects(65_535).create_anonymous(1 << 25).unwrap();
     most.add::<Value<u64>>("value", 1).unwrap();
     assert_eq!(most.participants().unwrap().len(), 1);
 }
@@ -64,9 +64,9 @@ fn what_others_may_write_opens_only_where_that_is_meant() {
         (0o666, true, true),
     ] {
         let name = Name::new("open");
-        let _segment = Segment::options().mode(mode).create(&name, SIZE).unwrap();
+        let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
         for (allow_group, allow_other) in [(false, false), (true, false), (false, true), (true, true)] {
-            let options = Segment::options().group_access(allow_group).other_access(allow_other);
+            let options = Segment::builder().group_access(allow_group).other_access(allow_other);
             match options.open(&name) {
                 Ok(_) => assert!((allow_group || !group) && (allow_other || !other), "{mode:o}"),
                 Err(SegmentError::TooOpen { mode: found }) => {
@@ -81,7 +81,7 @@ fn what_others_may_write_opens_only_where_that_is_meant() {
     }
     for mode in [0o600, 0o640, 0o644, 0o700, 0o755] {
         let name = Name::new("closed");
-        let _segment = Segment::options().mode(mode).create(&name, SIZE).unwrap();
+        let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
         Segment::open(&name).unwrap();
     }
 }
@@ -96,13 +96,13 @@ fn an_owner_that_changes_is_noticed_in_files_too() {
     Segment::create_file(&path, SIZE).unwrap();
     chown(&path, Some(NOBODY), None).unwrap();
     assert!(matches!(Segment::open_file(&path), Err(SegmentError::ForeignOwner { uid: NOBODY })));
-    Segment::options().foreign_owner(true).open_file(&path).unwrap();
+    Segment::builder().foreign_owner(true).open_file(&path).unwrap();
 }
 
 #[test]
 fn huge_pages_are_a_hint() {
     let (name, scratch) = (Name::new("huge"), Scratch::new("huge"));
-    let options = Segment::options().huge_pages(true);
+    let options = Segment::builder().huge_pages(true);
     let length = 4 << 20;
     let segments = [
         options.create(&name, length).unwrap(),

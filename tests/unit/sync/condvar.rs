@@ -19,12 +19,12 @@ fn a_wait_is_no_shorter_than_asked() {
         let (begin, timeout) = (Instant::now(), Duration::from_millis(millis));
         let guard = scene.mutex.lock().unwrap();
         let (guard, result) = scene.condvar.wait_timeout(guard, timeout).unwrap();
-        assert!(result.timed_out() && begin.elapsed() >= timeout);
+        assert!(result.has_timed_out() && begin.elapsed() >= timeout);
         let begin = Instant::now();
         let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, || true).unwrap();
-        assert!(result.timed_out() && begin.elapsed() >= timeout);
+        assert!(result.has_timed_out() && begin.elapsed() >= timeout);
         let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, || false).unwrap();
-        assert!(!result.timed_out());
+        assert!(!result.has_timed_out());
         let _guard = scene.condvar.wait_while(guard, || false).unwrap();
         assert_eq!(scene.mutex.try_lock().err(), Some(LockError::Deadlock), "it is held again");
     }
@@ -47,9 +47,9 @@ fn notifications_do_not_prolong_a_wait() {
         let guard = scene.mutex.lock().unwrap();
         let waited = scene.condvar.wait_timeout_while(guard, Duration::from_millis(100), || true);
         is_over.store(true, Relaxed);
-        assert!(waited.unwrap().1.timed_out());
+        assert!(waited.unwrap().1.has_timed_out());
         let waited = scene.condvar.wait_timeout_while(scene.mutex.lock().unwrap(), Duration::MAX, || false);
-        assert!(!waited.unwrap().1.timed_out());
+        assert!(!waited.unwrap().1.has_timed_out());
     });
 }
 

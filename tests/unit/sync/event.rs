@@ -15,7 +15,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(!made.is_set());
     assert!(made.set());
     let found = Event::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert!(found.is_set(), "what there is stays");
     assert!(format!("{found:?}").contains("is_set: true"));
     assert!(matches!(Event::create(&name), Err(SegmentError::AlreadyExists { .. })));

@@ -17,7 +17,7 @@ fn the_short_forms_make_open_and_find() {
     let made = Once::open_or_create(&name).unwrap();
     made.call_once(|_| {}).unwrap();
     let found = Once::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert!(found.is_completed() && found.clone().is_completed());
     assert!(format!("{found:?}").contains("is_completed: true"));
     assert!(matches!(Once::create(&name), Err(SegmentError::AlreadyExists { .. })));

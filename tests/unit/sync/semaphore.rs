@@ -18,7 +18,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(matches!(Semaphore::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Semaphore::open_or_create(&name, 3).unwrap();
     let found = Semaphore::open_or_create(&name, 5).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert_eq!(found.available(), 3, "what there is stays");
     let permit = made.acquire().unwrap();
     assert_eq!((found.available(), found.clone().available()), (2, 2));
