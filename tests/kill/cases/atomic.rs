@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use breezeway::Atomic;
 
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 const OLD: u64 = 0x0000_00ff_ffff_ffff;
 const NEW: u64 = OLD + 1;

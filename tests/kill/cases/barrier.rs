@@ -8,12 +8,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::sleeper::asleep;
 use super::state_word::{self, StateWord, without_spinning};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::process::Process;
+use crate::progress;
+use crate::tally::Tally;
+use crate::trace::Trace;
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

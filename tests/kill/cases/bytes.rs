@@ -4,7 +4,7 @@
 use breezeway::queue::bytes::{Consumer, Producer};
 
 use super::two_ends::{self, Act, Bytes, Scene, every};
-use crate::kill::tally::Tally;
+use crate::tally::Tally;
 
 type Ring = Bytes<64>;
 type Push = fn(&mut Producer, &[Vec<u8>]);

@@ -10,10 +10,10 @@ use breezeway::{Atomic, Segment};
 use super::condvar_slots::{Slots, Waiter};
 use super::locked::{SOON, Watched};
 use super::reentrant::count_the_cpus;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::process::{self, Process};
+use crate::tally::Tally;
 
 /// What a process needs to wait until there are items, and to add some.
 pub(super) struct Scene {

@@ -2,7 +2,7 @@
 
 use breezeway::Segment;
 
-use crate::kill::window::Window;
+use crate::window::Window;
 
 /// The slots of a condition variable.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use breezeway::{Segment, SegmentError, Value};
 
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::supervisor::names_in;
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::supervisor::names_in;
+use crate::tally::Tally;
 
 const LENGTH: u64 = 1 << 16;
 

@@ -9,10 +9,10 @@ use super::frozen::{Account, Part, Script, attempt, empty, empty_and_fill, fill,
 use super::mpmc::{Act, Parent, Scene, scene, scene_with_returned};
 use super::number::Numbered;
 use super::slots::Changes;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
+use crate::trace::Trace;
 
 const CAPACITY: usize = 4;
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use breezeway::Segment;
 
 use super::two_ends::{Bytes, End, Line, Parent, QUEUE, Values, Whose};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 /// Two messages of three or 24 bytes lie in the queue, and go round its end.
 const START: u64 = 24;

@@ -11,11 +11,11 @@ use breezeway::{Atomic, PopError, PushError};
 
 use super::mpmc::{Act, Parent, Scene, scene, scene_with_returned};
 use super::number::Numbered;
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::progress;
+use crate::tally::Tally;
+use crate::trace::Trace;
 
 const TOLD: &str = "told";
 const CAPACITY: usize = 3;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use breezeway::{Segment, Value};
 
 use super::locked::{SOON, Watched};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 const OLD: u64 = 1;
 const NEW: u64 = 2;

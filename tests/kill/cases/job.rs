@@ -7,9 +7,9 @@ use breezeway::DoneError;
 use breezeway::queue::{Job, JoinableQueue, Limits};
 
 use super::locked::SOON;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 type Handle = (JoinableQueue<u64>, RefCell<Option<Job<u64>>>);
 

@@ -10,10 +10,10 @@ use breezeway::{Atomic, PopError, Segment, SegmentError};
 
 use super::number::Numbered;
 use super::two_ends::{Line, Parent, QUEUE, Values, Whose};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::progress;
-use crate::kill::tally::Tally;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::progress;
+use crate::tally::Tally;
 
 const TOLD: &str = "told";
 const MESSAGE: u32 = 42;

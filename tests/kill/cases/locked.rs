@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use breezeway::Segment;
 
-use crate::kill::child::Child;
-use crate::kill::drive::Death;
-use crate::kill::window::{Holder, LockView};
+use crate::child::Child;
+use crate::drive::Death;
+use crate::window::{Holder, LockView};
 
 /// Longer than any survivor may wait: running out of it is a failure.
 pub(crate) const SOON: Duration = Duration::from_secs(5);

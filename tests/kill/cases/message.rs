@@ -4,11 +4,11 @@ use breezeway::PopError;
 use breezeway::queue::{Limits, MessageQueue};
 
 use super::locked::{SOON, Watched};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::Holder;
+use crate::child::Child;
+use crate::drive::{self, Death, Point, Subject};
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::Holder;
 
 type Message = Vec<u64>;
 

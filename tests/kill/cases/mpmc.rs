@@ -8,9 +8,9 @@ use breezeway::{PopError, PushError, Segment};
 
 use super::number::Numbered;
 use super::slots::{Slots, State};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 pub(super) const QUEUE: &str = "queue";
 const SOON: Duration = Duration::from_secs(5);

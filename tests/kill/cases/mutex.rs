@@ -3,11 +3,11 @@
 use breezeway::sync::Mutex;
 
 use super::locked::{SOON, Watched};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, RobustHead, RobustList};
+use crate::child::Child;
+use crate::drive::{self, Death, Point, Subject};
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::{Holder, RobustHead, RobustList};
 
 /// A child locks and unlocks.
 pub(super) struct LockUnlock {

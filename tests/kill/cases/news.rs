@@ -3,11 +3,11 @@
 use breezeway::Value;
 
 use super::value::Change;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::Holder;
+use crate::child::Child;
+use crate::drive::{self, Death, Point, Subject};
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::Holder;
 
 const OLD: u64 = 1;
 const NEW: u64 = 11;

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::condvar::{Kind, Parent, Scene, Waiting};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::process::Process;
+use crate::progress;
+use crate::tally::Tally;
+use crate::trace::Trace;
 
 /// Longer than it takes to step to a sleep and to be notified there.
 const PATIENCE: Duration = Duration::from_secs(1);

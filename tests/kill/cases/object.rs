@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use breezeway::{Array, Segment, SegmentError, Value};
 
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 const LENGTH: u64 = 1 << 16;
 

@@ -11,13 +11,13 @@ use breezeway::{Atomic, LockError, Segment};
 use super::locked::SOON;
 use super::sleeper::asleep;
 use super::state_word::{StateWord, without_spinning};
-use crate::kill::child::{self, Child, Stop};
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, LockView};
+use crate::child::{self, Child, Stop};
+use crate::drive::{self, Death, Point, Subject};
+use crate::process::Process;
+use crate::progress;
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::{Holder, LockView};
 
 /// The word beside its lock, and what stands there.
 const BESIDE: u64 = 56;

@@ -5,10 +5,10 @@ use breezeway::sync::Mutex;
 use super::locked::SOON;
 use super::mutex::LockUnlock;
 use super::waiter::wait_once;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::window::Holder;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
+use crate::window::Holder;
 
 /// A child that finds the holder to be no more, and takes the lock.
 struct Finder {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use breezeway::{Segment, SegmentError, Value};
 
 use super::locked::SOON;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 const LENGTH: u64 = 1 << 16;
 

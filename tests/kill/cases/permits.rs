@@ -10,11 +10,11 @@ use breezeway::sync::{BoundedSemaphore, BoundedSemaphorePermit};
 use super::locked::SOON;
 use super::sleeper::asleep;
 use super::state_word::{StateWord, create, open, without_spinning};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::progress;
-use crate::kill::tally::Tally;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::process::{self, Process};
+use crate::progress;
+use crate::tally::Tally;
 
 /// Where the permits' words begin. There are two.
 const WORDS: u64 = 128;

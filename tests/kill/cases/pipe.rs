@@ -9,11 +9,11 @@ use breezeway::queue::bytes::{self, Consumer, Producer};
 use breezeway::{PopError, PushError, Segment};
 
 use super::sleeper::asleep;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::Process;
-use crate::kill::tally::Tally;
-use crate::kill::window::Window;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::process::Process;
+use crate::tally::Tally;
+use crate::window::Window;
 
 /// How it went for the sleeper, as its exit code.
 const AS_MEANT: libc::c_int = 0;

@@ -10,12 +10,12 @@ use breezeway::sync::{ReentrantMutex, ReentrantMutexGuard, Semaphore};
 use super::locked::{SOON, Watched};
 use super::state_word::without_spinning;
 use super::waiter::{AFTER_DEATH, CLEANLY};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, RobustHead, RobustList};
+use crate::child::Child;
+use crate::drive::{self, Death, Point, Subject};
+use crate::process::{self, Process};
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::{Holder, RobustHead, RobustList};
 
 /// The survivor's mutex.
 struct Parent {

@@ -9,12 +9,12 @@ use super::locked::SOON;
 use super::sleeper::asleep;
 use super::state_word::{StateWord, create, open};
 use super::waiter::{AFTER_DEATH, CLEANLY};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, LockView};
+use crate::child::Child;
+use crate::drive::{self, Death, Point, Subject};
+use crate::process::{self, Process};
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::{Holder, LockView};
 
 /// Where the writer's word lies, in one with the word for untold deaths; and each participant's count.
 const WRITER: u64 = 128;

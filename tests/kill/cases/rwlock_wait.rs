@@ -7,10 +7,10 @@ use breezeway::sync::RwLock;
 use super::rwlock::{Parent, Side, Writer};
 use super::state_word::{open, without_spinning};
 use super::waiter::{AFTER_DEATH, CLEANLY};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::progress;
-use crate::kill::tally::Tally;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::progress;
+use crate::tally::Tally;
 
 /// Long enough to step to a sleep before it is over.
 const TO_STEP: Duration = Duration::from_millis(600);

@@ -6,11 +6,11 @@ use breezeway::{Array, Journaled, Shareable};
 use bytemuck::AnyBitPattern;
 
 use super::locked::{SOON, Watched};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::Holder;
+use crate::child::Child;
+use crate::drive::{self, Death, Point, Subject};
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::window::Holder;
 
 const LEN: usize = 6;
 

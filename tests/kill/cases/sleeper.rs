@@ -13,10 +13,10 @@ use super::mpmc::{Parent, scene};
 use super::number::Numbered;
 use super::slots::{Slot, State};
 use super::two_ends::{self, Bytes, End, Line, Values};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::process::{self, Process};
+use crate::tally::Tally;
 
 /// How it went for the sleeper, as its exit code.
 const AS_MEANT: libc::c_int = 0;

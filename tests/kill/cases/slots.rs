@@ -2,8 +2,8 @@
 
 use breezeway::Segment;
 
-use crate::kill::trace::Trace;
-use crate::kill::window::Window;
+use crate::trace::Trace;
+use crate::window::Window;
 
 /// What a slot's word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

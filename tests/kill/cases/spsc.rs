@@ -5,7 +5,7 @@ use breezeway::queue::spsc::{Consumer, Producer};
 
 use super::number::Numbered;
 use super::two_ends::{self, Act, Scene, Values, every};
-use crate::kill::tally::Tally;
+use crate::tally::Tally;
 
 /// Where the first value lies in a ring of four, and how many there are: the ring goes round at each possible place.
 const STATES: [(u64, &[u32]); 5] = [(0, &[]), (3, &[]), (2, &[0; 2]), (1, &[0; 3]), (3, &[0; 3])];

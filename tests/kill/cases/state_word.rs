@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use breezeway::{Initial, Object, Segment};
 
-use crate::kill::cpu;
-use crate::kill::window::Window;
+use crate::cpu;
+use crate::window::Window;
 
 /// What the object is called.
 const OBJECT: &str = "it";

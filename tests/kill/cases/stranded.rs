@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::mutex::LockUnlock;
 use super::waiter::{CLEANLY, Waiter, another_waiter, wait_once};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Subject};
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Subject};
+use crate::progress;
+use crate::tally::Tally;
+use crate::trace::Trace;
 
 /// What became of one attempt to strand D.
 enum Attempt {

@@ -9,11 +9,11 @@ use breezeway::queue::{bytes, spsc};
 use breezeway::{Object, PopError, PushError, Segment};
 
 use super::number::Numbered;
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::window::Window;
+use crate::child::{Child, Stop};
+use crate::drive::{self, Death, Subject};
+use crate::progress;
+use crate::tally::Tally;
+use crate::window::Window;
 
 /// The object's name.
 pub(super) const QUEUE: &str = "queue";

@@ -6,9 +6,9 @@ use breezeway::{Shareable, Value};
 use bytemuck::AnyBitPattern;
 
 use super::locked::{SOON, Watched};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::tally::Tally;
 
 /// What the child does: from the old value to the new one.
 type Act<T> = fn(&Value<T>, T, T);

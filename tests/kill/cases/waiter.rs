@@ -7,11 +7,11 @@ use breezeway::LockError;
 use breezeway::sync::{Mutex, MutexGuard};
 
 use super::mutex::LockUnlock;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
-use crate::kill::window::Holder;
+use crate::child::Child;
+use crate::drive::{self, Death, Subject};
+use crate::process::{self, Process};
+use crate::tally::Tally;
+use crate::window::Holder;
 
 /// A child waits for the lock that its parent holds.
 pub(super) struct Waiter {

@@ -1,117 +1,52 @@
-//! The crash contract, proved instruction by instruction.
-//!
-//! A case is an operation and what its survivors check (`tests/kill/cases/`). For every n:
-//!
-//! 1. The test process, which has one thread, forks a child. The child opens a handle of its own, stops, does the
-//!    operation, and stops again.
-//! 2. Under ptrace, the child goes n instructions into the operation, and is killed there with SIGKILL.
-//! 3. The survivors check what the operation's type promises, while a watchdog runs: they may not hang either. Then the
-//!    next child takes n + 1, until one completes the operation.
-//!
-//! **The first run, and short cuts.** At first the operation is stepped through once, which is when readers that take no
-//! lock look at it after every instruction. By this trace, each later child finds a short way to its point: past system
-//! calls, to a breakpoint, a few steps more. One that comes out at another address than the trace says makes way for one
-//! that goes step by step. So killing everywhere takes about a millisecond a point, not the square of the operation's length.
-//!
-//! **Long operations** (making, opening, leaving a segment: up to 100,000 instructions) are killed before and after each
-//! instruction that changes what anybody else can see, which is the segment's bytes, the thread's robust list (the kernel
-//! reads it at death), and whatever the kernel knows, hence every system call; and at a sample of the rest, 150 points
-//! unless `BREEZEWAY_KILL_SAMPLE` says otherwise.
-//!
-//! **Asleep.** A child in a system call that does not return is killed in it, too.
-//!
-//! **Second order.** Cases named for a death (`_recoverer`, `_after_death`) kill a first child where its lock is held or
-//! its journal counts, or in each state of a queue's slots that it leaves behind; and then the one that clears up, everywhere.
-//!
-//! **Standing still.** A child that is stopped in the middle of its work is alive. Cases of queues (`_frozen`, `_with_a_slow_…`,
-//! `_successor`) stop one at each instruction, let others work around it and perhaps be killed there, and let it go on.
-//!
-//! **Sleepers.** Cases `_with_sleeper` kill the one whom another process sleeps for.
-//!
-//! SIGKILL falls between two instructions, and what the victim has stored until then is seen by all. So for one operation
-//! and one way through it this is no sample. What living processes do to each other at the same time it does
-//! not show: that is for loom and for storms.
-//!
-//! The file is its own test harness, because libtest has threads. `--list`, `--exact`, `--skip`, `--test-threads` and
-//! filters work as usual, and so does nextest. Each case runs in a process of its own, under a supervisor that clears up
-//! behind it.
-#![allow(unsafe_code, clippy::multiple_unsafe_ops_per_block)] // ptrace, and a look at shared memory from outside
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a failed expectation is a failed case
+//! The cases: operations of the crate, and what their survivors check.
 
-use std::process::ExitCode;
-
-mod kill {
-    pub(crate) mod arguments;
-    pub(crate) mod child;
-    pub(crate) mod cpu;
-    pub(crate) mod drive;
-    pub(crate) mod machine;
-    pub(crate) mod process;
-    pub(crate) mod progress;
-    pub(crate) mod supervisor;
-    pub(crate) mod tally;
-    pub(crate) mod trace;
-    pub(crate) mod window;
-
-    pub(crate) mod cases {
-        pub(crate) mod after_death;
-        pub(crate) mod atomic;
-        pub(crate) mod barrier;
-        pub(crate) mod bytes;
-        pub(crate) mod condvar;
-        pub(crate) mod condvar_slots;
-        pub(crate) mod creation;
-        pub(crate) mod crowd;
-        pub(crate) mod element;
-        pub(crate) mod ends;
-        pub(crate) mod event;
-        pub(crate) mod frozen;
-        pub(crate) mod guest;
-        #[cfg(feature = "serde")]
-        pub(crate) mod job;
-        pub(crate) mod late;
-        pub(crate) mod locked;
-        #[cfg(feature = "serde")]
-        pub(crate) mod message;
-        pub(crate) mod mpmc;
-        pub(crate) mod mutex;
-        pub(crate) mod news;
-        pub(crate) mod notified;
-        pub(crate) mod number;
-        pub(crate) mod object;
-        pub(crate) mod once;
-        pub(crate) mod ownerless;
-        pub(crate) mod participant;
-        pub(crate) mod permits;
-        #[cfg(feature = "process")]
-        pub(crate) mod pipe;
-        pub(crate) mod reentrant;
-        pub(crate) mod rwlock;
-        pub(crate) mod rwlock_wait;
-        pub(crate) mod section;
-        pub(crate) mod semaphore;
-        pub(crate) mod sleeper;
-        pub(crate) mod slots;
-        pub(crate) mod spsc;
-        pub(crate) mod state_word;
-        pub(crate) mod stranded;
-        pub(crate) mod two_ends;
-        pub(crate) mod value;
-        pub(crate) mod waiter;
-    }
-}
-
-#[cfg(feature = "process")]
-use kill::cases::pipe;
-use kill::cases::{
-    after_death, atomic, barrier, bytes, condvar, creation, crowd, element, ends, event, frozen, guest, late,
-    mpmc, mutex, news, notified, object, once, ownerless, participant, permits, reentrant, rwlock,
-    rwlock_wait, section, semaphore, sleeper, spsc, stranded, value, waiter,
-};
+mod after_death;
+mod atomic;
+mod barrier;
+mod bytes;
+mod condvar;
+mod condvar_slots;
+mod creation;
+mod crowd;
+mod element;
+mod ends;
+mod event;
+mod frozen;
+mod guest;
 #[cfg(feature = "serde")]
-use kill::cases::{job, message};
-use kill::supervisor::Case;
-use kill::tally::Tally;
+mod job;
+mod late;
+mod locked;
+#[cfg(feature = "serde")]
+mod message;
+mod mpmc;
+mod mutex;
+mod news;
+mod notified;
+mod number;
+mod object;
+mod once;
+mod ownerless;
+mod participant;
+mod permits;
+#[cfg(feature = "process")]
+mod pipe;
+mod reentrant;
+mod rwlock;
+mod rwlock_wait;
+mod section;
+mod semaphore;
+mod sleeper;
+mod slots;
+mod spsc;
+mod state_word;
+mod stranded;
+mod two_ends;
+mod value;
+mod waiter;
+
+use crate::supervisor::Case;
+use crate::tally::Tally;
 
 const fn case(name: &'static str, run: fn(&str) -> Tally) -> Case {
     Case { name, run, is_sleepy: false }
@@ -122,7 +57,8 @@ const fn sleepy(name: &'static str, run: fn(&str) -> Tally) -> Case {
     Case { name, run, is_sleepy: true }
 }
 
-const CASES: &[Case] = &[
+/// Every case, in the order in which they are listed.
+pub(crate) const CASES: &[Case] = &[
     case("mutex_lock_unlock", mutex::lock_unlock),
     case("mutex_recoverer", mutex::recoverer),
     sleepy("mutex_wait", waiter::wait),
@@ -336,7 +272,3 @@ const CASES: &[Case] = &[
     #[cfg(feature = "process")]
     case("pipe_recv_long_message_with_sleeper", pipe::recv_long_message_with_sleeper),
 ];
-
-fn main() -> ExitCode {
-    if kill::arguments::obey(CASES) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
