@@ -1,7 +1,9 @@
-//! Everything a program can do with a segment that is there. Errors are fine; panics, hangs and crashes are not.
+//! Calls every operation on a segment's objects. Errors are fine; panics, hangs and crashes are
+//! not.
 //!
-//! A lock word of arbitrary bytes may look held by somebody alive, so a lock is only ever tried; what waits for a lock is
-//! called only once a try has found it free (and nobody else is there to take it).
+//! A lock word of arbitrary bytes may look as if a live process held it, so a lock is only tried.
+//! An operation that waits for a lock is called only after a try has found the lock free; no other
+//! process uses it.
 
 mod queues;
 
@@ -13,14 +15,14 @@ use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Segment, Shareable, Value};
 use bytemuck::AnyBitPattern;
 
-/// Bytes up to which an array is copied.
+/// The largest array that is copied, in bytes.
 const SMALL: usize = 1 << 20;
 
-/// Opens the file as a segment and uses whatever it names; then lets it be replaced and removed.
+/// Opens the file as a segment and uses every object in it; then replaces and removes it.
 pub fn segment(path: &Path) {
     if let Ok(segment) = Segment::options().huge_pages(true).open_file(path) {
         look(&segment);
-        // While one handle is there, a second one finds other things to be done.
+        // While one handle is open, a second handle takes other paths.
         if let Ok(second) = Segment::open_file(path) {
             look(&second);
         }
@@ -68,7 +70,7 @@ fn use_objects(segment: &Segment) {
     }
 }
 
-/// A value of any type; `None` where there is none of the type, or its lock is not free.
+/// Uses a value of any type. `None` if there is no value of this type, or its lock is not free.
 fn value<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Option<Value<T>> {
     let value = segment.get::<Value<T>>(name).ok()?;
     let _ = value.try_get();
@@ -84,14 +86,15 @@ fn value<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Opt
     Some(value)
 }
 
-/// A value of a type that any bytes are of.
+/// Uses a value of a type for which every bit pattern is valid.
 fn plain_value<T: Shareable + AnyBitPattern + PartialEq>(segment: &Segment, name: &str, new: T) {
     if let Some(value) = value(segment, name, new) {
         let _ = value.get();
     }
 }
 
-/// An array of any type; `None` where there is none of the type, it is long, or its lock is not free.
+/// Uses an array of any type. `None` if there is no array of this type, it is long, or its lock is
+/// not free.
 fn array<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Option<Array<T>> {
     let array = segment.get::<Array<T>>(name).ok()?;
     let ends = [0, array.len().wrapping_sub(1), array.len(), usize::MAX];
@@ -121,7 +124,7 @@ fn array<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Opt
     Some(array)
 }
 
-/// An array of a type that any bytes are of.
+/// Uses an array of a type for which every bit pattern is valid.
 fn plain_array<T: Shareable + AnyBitPattern + PartialEq>(segment: &Segment, name: &str, new: T) {
     let Some(array) = array(segment, name, new) else { return };
     assert!(array.get(array.len()).is_none());

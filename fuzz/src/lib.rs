@@ -15,9 +15,9 @@ pub mod ring_of_two;
 pub mod scratch;
 pub mod seeds;
 
-/// Opens the input as a segment's file and does with it what can be done.
+/// Opens the input as a segment's file and calls every operation on what it finds.
 ///
-/// The first byte says how much is mended; the rest is the file.
+/// The first byte says how much of the input is repaired; the rest is the file.
 pub fn open_segment(input: &[u8]) {
     let Some((&degree, bytes)) = input.split_first() else { return };
     let file = scratch::File::with(&mend::mended(degree, bytes));

@@ -1,25 +1,25 @@
-//! Making bytes look more like a segment, so that what lies behind the first checks is reached too.
+//! Repairs bytes so that they look more like a segment, and the fuzzer gets past the first checks.
 //!
-//! Each degree keeps the one before and mends one thing more; what is not mended stays as the fuzzer made it.
+//! Each level repairs one thing more than the level below; the rest stays as the fuzzer made it.
 
 use std::sync::OnceLock;
 
 use crate::seeds;
 
-/// Bytes of a directory entry.
+/// The size of a directory entry.
 pub const ENTRY_LEN: usize = 192;
-/// Where the header's flags lie.
+/// The offset of the header's flags.
 pub const FLAGS_AT: usize = 112;
-/// Where the header counts the directory's entries.
+/// The offset of the header's number of directory entries.
 pub const DIRECTORY_USED_AT: usize = 120;
 
 const HEADER_LEN: usize = 256;
 const PARTICIPANT_LEN: usize = 64;
 const OBJECT_ALIGN: usize = 128;
-/// From the start of a lock: what kind of mutex it is.
+/// The offset of a lock's mutex kind, from the lock's start.
 const LOCK_KIND_AT: usize = 16;
 
-/// The bytes, mended as far as `degree` says: 0 for not at all, to 5.
+/// Repairs the bytes up to a level: 0 changes nothing, 5 is the highest.
 pub fn mended(degree: u8, bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let degree = degree % 6;
@@ -42,14 +42,15 @@ fn model() -> &'static [u8] {
     MODEL.get_or_init(|| seeds::sound().expect("a place for a small file"))
 }
 
-/// Magic, version, byte order, pointer width; the length; and that it persists, for otherwise it is stale.
+/// Sets magic, version, byte order and pointer width; the length; and the persistent flag, since
+/// any other segment is stale.
 fn header(bytes: &mut [u8]) {
     bytes[..20].copy_from_slice(&model()[..20]);
     put(bytes, 24, bytes.len() as u64);
     bytes[FLAGS_AT] |= 1;
 }
 
-/// Few participants and objects, and the tables where that puts them.
+/// Limits the numbers of participants and objects, and places the tables after them.
 fn tables(bytes: &mut [u8]) -> Directory {
     let participants = 1 + usize::from(bytes[52] % 4);
     let capacity = 1 + usize::from(bytes[56] % 12);
@@ -70,8 +71,8 @@ struct Directory {
 }
 
 impl Directory {
-    /// Entries that count have a name and lie one behind the other; with `types`, they are of a type that the target looks for;
-    /// with `locks`, their locks are of the right kind.
+    /// Gives each used entry a name, and places the objects one after the other. With `types`, each
+    /// gets a type that the target looks for; with `locks`, each lock gets the right kind.
     fn mend(&self, bytes: &mut [u8], types: bool, locks: bool) {
         let used = get(bytes, DIRECTORY_USED_AT) as usize % (self.capacity + 1);
         put(bytes, DIRECTORY_USED_AT, used as u64);

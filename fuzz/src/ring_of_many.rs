@@ -1,4 +1,4 @@
-//! A [`Queue`] against a naive oracle, or with its memory damaged again and again.
+//! Runs a [`Queue`] against a model, or with its memory damaged repeatedly.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use breezeway::{PopError, PushError, Shareable};
 
 use crate::program::{Arena, NAME, Program};
 
-/// Operations on a damaged queue, each of which may take a million steps before it gives up.
+/// The most operations on a damaged queue: each may take a million steps before it returns.
 const LONGEST_DAMAGED: usize = 60;
 
-/// A value that is known by its number.
+/// A value with a number that identifies it.
 trait Numbered: Shareable {
     fn new(number: u64) -> Self;
-    /// `None` for what is a mixture.
+    /// The number; `None` if the value is torn.
     fn number(&self) -> Option<u64>;
 }
 
@@ -37,14 +37,15 @@ impl<const N: usize> Numbered for [u64; N] {
     }
 }
 
-/// Runs the program: its first byte says with which values, in how many slots, and whether there is damage.
+/// Runs the program. Its first bytes choose the value type, the capacity, and whether memory is
+/// damaged.
 pub fn run(input: &[u8]) {
     let mut program = Program::new(input);
     let (kind, capacity) = (program.below(6), 1 + program.below(5));
     match kind {
         0 => sound::<u64>(program, capacity),
         1 => sound::<[u64; 3]>(program, capacity),
-        // Large enough to be leased rather than popped.
+        // Large enough to be leased instead of popped.
         2 => sound::<[u64; 40]>(program, capacity),
         3 => damaged::<u64>(program, capacity),
         4 => damaged::<[u64; 3]>(program, capacity),
@@ -52,7 +53,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// What the queue should be.
+/// The model: what the queue must contain.
 #[derive(Default)]
 struct Oracle {
     capacity: usize,
@@ -61,7 +62,7 @@ struct Oracle {
     leased: usize,
     next: u64,
     closed: bool,
-    /// Whether a lease may have left a free slot where producers come only later.
+    /// Whether a lease may have left a free slot that producers reach only later.
     gaps: bool,
 }
 
@@ -70,7 +71,7 @@ impl Oracle {
         self.capacity - self.ready.len() - self.returned.len() - self.leased
     }
 
-    /// So many of the values that were offered have been pushed.
+    /// Records that `pushed` of the `offered` values were pushed.
     fn pushed(&mut self, offered: usize, pushed: usize) {
         assert!(!self.closed && pushed <= self.room() && pushed <= offered);
         assert!(self.gaps || pushed == self.room().min(offered), "there was room for more than {pushed}");
@@ -86,7 +87,8 @@ impl Oracle {
         }
     }
 
-    /// What comes out is the first, or one that was returned, where there are any. Says which.
+    /// Records a popped value: the first, or any returned one if there are any. Returns whether it
+    /// was a returned one.
     fn popped(&mut self, number: Option<u64>) -> bool {
         let number = number.expect("no mixture");
         let redelivered = !self.returned.is_empty();
@@ -110,7 +112,7 @@ impl Oracle {
     }
 }
 
-/// Every operation does what the oracle says.
+/// Every operation must do what the model says.
 fn sound<T: Numbered>(mut program: Program<'_>, capacity: usize) {
     let arena = Arena::new(1 << 14);
     let made = arena.segment.add::<Queue<T>>(NAME, capacity).expect("room for the queue");
@@ -193,7 +195,7 @@ fn sound<T: Numbered>(mut program: Program<'_>, capacity: usize) {
     }
 }
 
-/// Nothing is expected of a damaged queue, but that each operation ends.
+/// Nothing is expected of a damaged queue, except that each operation returns.
 fn damaged<T: Numbered>(mut program: Program<'_>, capacity: usize) {
     let arena = Arena::new(1 << 14);
     let made = arena.segment.add::<Queue<T>>(NAME, capacity).expect("room for the queue");

@@ -1,4 +1,5 @@
-//! The queues with one producer and one consumer against naive oracles, or with their memory damaged again and again.
+//! Runs the queues with one producer and one consumer against models, or with their memory damaged
+//! repeatedly.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -8,7 +9,7 @@ use breezeway::{PopError, PushError, SegmentError};
 
 use crate::program::{Arena, NAME, Program};
 
-/// Runs the program: its first byte says which queue it is, and whether there is damage.
+/// Runs the program. Its first bytes choose the queue, its size, and whether memory is damaged.
 pub fn run(input: &[u8]) {
     let mut program = Program::new(input);
     let (kind, size) = (program.below(4), 1 + program.below(6));
@@ -19,14 +20,14 @@ pub fn run(input: &[u8]) {
         2 => values(&arena, program, size, false),
         _ => values(&arena, program, size, true),
     };
-    // An end that cannot be opened again ends the program; only damage does that.
+    // An endpoint that cannot be opened again ends the program; only damage causes that.
     assert!(end.is_ok() || kind % 2 == 1, "{end:?}");
 }
 
-/// A ring of bytes, as it should be.
+/// The model of a byte ring.
 struct Ring {
     capacity: usize,
-    /// Where the producer is.
+    /// The producer's position.
     at: usize,
     used: usize,
     /// Each message, and the bytes that it takes.
@@ -34,7 +35,8 @@ struct Ring {
 }
 
 impl Ring {
-    /// Bytes that a message takes, behind a pad if it does not fit before the ring's end.
+    /// The bytes of the padding, if the message does not fit before the ring's end, and of the
+    /// frame.
     fn pad_and_frame(&self, len: usize) -> (usize, usize) {
         let (frame, to_end) = (8 + len.next_multiple_of(8), self.capacity - self.at);
         (if frame <= to_end { 0 } else { to_end }, frame)
@@ -45,7 +47,7 @@ impl Ring {
         pad + frame <= self.capacity - self.used
     }
 
-    /// A message, in a piece for which `reserved` bytes were reserved.
+    /// Records a message for which `reserved` bytes were reserved.
     fn push(&mut self, message: Vec<u8>, reserved: usize) {
         let (pad, _) = self.pad_and_frame(reserved);
         let taken = pad + 8 + message.len().next_multiple_of(8);
@@ -168,7 +170,7 @@ fn values(
                         0
                     }
                 };
-                // As many as the consumer knows of, which may be fewer than there are.
+                // The consumer pops what it knows of, which may be less than there is.
                 let there = values.len().min(ring.len());
                 assert!(damaged || popped <= there && (popped > 0 || there == 0));
                 for value in &values[..popped] {

@@ -1,4 +1,5 @@
-//! Segments to start from: one with an object of every kind, as small as it can be, and damaged copies of it.
+//! Segments to start from: one with an object of every kind, as small as possible, and damaged
+//! copies of it.
 
 use std::fs;
 
@@ -9,18 +10,18 @@ use breezeway::{Array, Atomic, Journaled, Segment, SegmentError, Value};
 use crate::mend::{DIRECTORY_USED_AT, ENTRY_LEN, FLAGS_AT};
 use crate::scratch::File;
 
-/// Bytes of the seeds' segments: two pages.
+/// The length of the seeds' segments: two pages.
 const LENGTH: u64 = 8192;
 const PARTICIPANTS: u32 = 2;
 const OBJECTS: u32 = 12;
 
-/// Objects in the seeds.
+/// The number of objects in the seeds.
 pub const KINDS: usize = OBJECTS as usize - 1;
 
-/// Where the seeds' directory lies.
+/// The offset of the seeds' directory.
 pub const DIRECTORY_AT: usize = 256 + 64 * PARTICIPANTS as usize;
 
-/// A sound segment with an object of every kind the target looks for.
+/// A sound segment with an object of every kind that the target looks for.
 pub fn sound() -> Result<Vec<u8>, SegmentError> {
     let file = File::absent();
     let options = Segment::options().participants(PARTICIPANTS).objects(OBJECTS);
@@ -36,20 +37,20 @@ pub fn sound() -> Result<Vec<u8>, SegmentError> {
     let jobs = segment.add::<Queue<u64>>("queue", 2)?;
     let (mut values, _) = spsc::add::<u64>(&segment, "spsc", 2)?;
     let (mut messages, _) = bytes::add(&segment, "bytes", 64)?;
-    // What fits into an empty queue is pushed.
+    // Pushes whatever fits into an empty queue.
     let _ = (jobs.try_push(7), values.try_push(7), messages.try_push(b"seven"));
     drop((jobs, values, messages));
     drop(segment);
     let read = fs::read(file.path());
     let mut bytes = read.map_err(|source| SegmentError::Os { operation: "read the segment back", source })?;
-    // What differs from run to run: the segment's id and birth, and who was attached.
+    // Clear what differs between runs: the segment's id and time of birth, and its participants.
     for differs in [32..52, 88..112, 256..DIRECTORY_AT] {
         bytes[differs].fill(0);
     }
     Ok(bytes)
 }
 
-/// The seeds: a name and an input each.
+/// The seeds: for each a name and an input.
 pub fn all() -> Result<Vec<(&'static str, Vec<u8>)>, SegmentError> {
     let sound = sound()?;
     let entry = |index: usize| DIRECTORY_AT + index * ENTRY_LEN;
@@ -106,7 +107,7 @@ pub fn all() -> Result<Vec<(&'static str, Vec<u8>)>, SegmentError> {
     ])
 }
 
-/// Programs for the targets that run one: arbitrary ones, of each kind.
+/// Programs for the targets that run one: an arbitrary program for each kind.
 pub fn programs() -> Vec<(String, Vec<u8>)> {
     let program = |kind: u8| {
         let mut state = u64::from(kind) + 1;

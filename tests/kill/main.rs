@@ -40,19 +40,19 @@
 
 use std::process::ExitCode;
 
-mod arguments;
+mod affinity;
+mod arch;
+mod case_process;
 mod cases;
 mod child;
-mod cpu;
-mod drive;
-mod machine;
+mod kill;
+mod kill_counts;
+mod observe;
 mod process;
 mod progress;
-mod supervisor;
-mod tally;
+mod runner;
 mod trace;
-mod window;
 
 fn main() -> ExitCode {
-    if arguments::obey(cases::CASES) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    runner::main(cases::CASES)
 }

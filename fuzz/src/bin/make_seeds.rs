@@ -1,5 +1,5 @@
-//! Writes the seeds of a corpus anew: `cargo run --bin make_seeds`, in this folder. They hold the format's bytes, so this is for
-//! a new version of it.
+//! Writes the seeds of the corpora: `cargo run --bin make_seeds`, in this folder. The seeds hold
+//! the format's bytes, so a new version of the format needs new ones.
 
 use std::error::Error;
 use std::fs;

@@ -1,11 +1,11 @@
-//! Everything a program can do with a queue that is there, without waiting.
+//! Calls every operation of a queue that does not wait.
 
 use std::time::Duration;
 
 use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::{Segment, Shareable};
 
-/// A queue of many.
+/// Uses an MPMC queue.
 pub fn queue<T: Shareable>(segment: &Segment, name: &str, new: T) {
     let Ok(queue) = segment.get::<Queue<T>>(name) else { return };
     let _ = (queue.len(), queue.is_closed(), queue.capacity());
@@ -22,7 +22,7 @@ pub fn queue<T: Shareable>(segment: &Segment, name: &str, new: T) {
     assert!(queue.try_push(new).is_err(), "closed");
 }
 
-/// A queue of values with two ends.
+/// Uses both endpoints of a queue of values.
 pub fn values(segment: &Segment, name: &str) {
     if let Ok(mut producer) = segment.get::<spsc::Producer<u64>>(name) {
         let _ = (producer.len(), producer.is_connected(), producer.capacity());
@@ -38,7 +38,7 @@ pub fn values(segment: &Segment, name: &str) {
     }
 }
 
-/// A queue of messages with two ends.
+/// Uses both endpoints of a queue of byte messages.
 pub fn messages(segment: &Segment, name: &str) {
     if let Ok(mut producer) = segment.get::<bytes::Producer>(name) {
         let longest = producer.max_message().min(1 << 16);

@@ -1,0 +1,117 @@
+//! A `Queue` with one process stopped in the middle of its operation, another killed at every
+//! instruction of its own, and survivors that operate around both.
+//!
+//! The dead process's work is undone, the stopped one's is not: when it goes on, it completes what
+//! it has begun.
+
+use breezeway::queue::Queue;
+
+use super::numbered::Numbered;
+use super::queue::{Operation, Parent, Scene, scene, scene_with_returned};
+use super::queue_slots::Changes;
+use super::queue_stopped_peer::{
+    Ledger, Script, StoppedPeer, attempt, empty, empty_and_fill, fill, returned, several_laps,
+};
+use crate::child::Child;
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::trace::Trace;
+
+const CAPACITY: usize = 4;
+
+/// A child that operates on a queue while another process is stopped there.
+struct Victim<T: Numbered> {
+    slow: StoppedPeer<T>,
+    slow_trace: Trace,
+    /// Where the other process is stopped.
+    point: usize,
+    standing: Option<Child>,
+    operation: Operation,
+    /// The queue's messages when the victim began, and when it was last observed; how many of these
+    /// had been leased.
+    found: Vec<u32>,
+    left: Vec<u32>,
+    in_hand: usize,
+}
+
+impl<T: Numbered> Victim<T> {
+    fn new_number(&self) -> u32 {
+        self.slow.parent.number(51)
+    }
+}
+
+impl<T: Numbered> Scenario for Victim<T> {
+    type Handle = (Queue<T>, T);
+
+    fn reset(&mut self) {
+        self.standing = Some(self.slow.stop_at(&self.slow_trace, self.point));
+        self.found = self.slow.parent.slots.messages().0;
+    }
+
+    fn open(&self) -> Self::Handle {
+        (self.slow.parent.open(), T::of(self.new_number()))
+    }
+
+    fn operate(&self, (queue, new): &Self::Handle) {
+        attempt(self.operation, queue, *new);
+    }
+
+    fn observe(&mut self, _: &Child) {
+        (self.left, self.in_hand) = self.slow.parent.slots.messages();
+    }
+
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        let (mut ledger, outcome) =
+            Ledger::after_death((&self.found, &self.left), self.in_hand, self.new_number());
+        ledger.dead = Some(1);
+        let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
+        scripts[death.point % scripts.len()](&self.slow.parent, &mut ledger);
+        let slow = self.standing.take().expect("one that stands still");
+        self.slow.finish(slow, &mut ledger);
+        self.slow.parent.segment.reap().unwrap();
+        empty(&self.slow.parent, &mut ledger);
+        ledger.assert_balanced(&self.slow.before);
+        self.slow.parent.exercise();
+        outcome
+    }
+}
+
+/// Stops the first process after each instruction by which it changes the queue, and before the
+/// first of them; kills the victim at every instruction.
+fn every(name: &str, slow: Operation, scene: Scene, victims: &[Operation]) -> KillCounts {
+    let mut part = StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), slow, scene);
+    let mut changes = Changes::default();
+    let mut slow_trace =
+        kill::trace_operation(&mut part, |part, _, trace| changes.look(&part.parent.slots, trace));
+    // Right before its first change, the process has read everything, and changed nothing.
+    let points = [&[changes.points[0] - 1], &changes.points[..]].concat();
+    let mut kills = KillCounts::default();
+    for &operation in victims {
+        for &point in &points {
+            let (found, left) = (Vec::new(), Vec::new());
+            let mut victim =
+                Victim { slow: part, slow_trace, point, standing: None, operation, found, left, in_hand: 0 };
+            kills.merge(&kill::at_every_instruction(&mut victim));
+            (part, slow_trace) = (victim.slow, victim.slow_trace);
+        }
+    }
+    kills
+}
+
+const VICTIMS: &[Operation] = &[Operation::Push, Operation::Pop, Operation::LeaseAndAck];
+
+pub(crate) fn stopped_push(name: &str) -> KillCounts {
+    every(name, Operation::Push, scene(2, 2), VICTIMS)
+}
+
+pub(crate) fn stopped_pop(name: &str) -> KillCounts {
+    every(name, Operation::Pop, scene(3, 2), VICTIMS)
+}
+
+pub(crate) fn stopped_ack(name: &str) -> KillCounts {
+    every(name, Operation::LeaseAndAck, scene_with_returned(1, 4), VICTIMS)
+}
+
+pub(crate) fn stopped_drop_lease(name: &str) -> KillCounts {
+    every(name, Operation::LeaseAndDrop, scene(1, 3), VICTIMS)
+}

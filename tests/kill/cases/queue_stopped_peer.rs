@@ -1,0 +1,363 @@
+//! A process is stopped in the middle of its operation on a `Queue`, at every instruction in turn,
+//! while others operate around it; then it goes on.
+//!
+//! It is alive, however long that takes. So no process undoes its work, it overwrites nothing when
+//! it goes on, and every message is delivered once.
+
+use std::sync::atomic::Ordering;
+
+use breezeway::queue::Queue;
+use breezeway::{Atomic, PopError, PushError};
+
+use super::numbered::Numbered;
+use super::queue::{Operation, Parent, Scene, scene, scene_with_returned};
+use crate::child::{Child, Stop};
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::progress;
+use crate::trace::Trace;
+
+const TOLD: &str = "told";
+const CAPACITY: usize = 3;
+
+/// The stopped process's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerResult {
+    /// It found no room, or no message.
+    Refused,
+    Pushed,
+    /// It has taken this message for good.
+    Took(u32),
+    /// It has leased this message and dropped the lease.
+    Returned(u32),
+}
+
+impl PeerResult {
+    fn to_number(self) -> u64 {
+        let (kind, number) = match self {
+            Self::Refused => (1, 0),
+            Self::Pushed => (2, 0),
+            Self::Took(number) => (3, number),
+            Self::Returned(number) => (4, number),
+        };
+        kind << 32 | u64::from(number)
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Pushed => "pushed",
+            Self::Took(_) => "took",
+            Self::Returned(_) => "let fall",
+        }
+    }
+
+    fn from_number(told: u64) -> Self {
+        match (told >> 32, told as u32) {
+            (1, _) => Self::Refused,
+            (2, _) => Self::Pushed,
+            (3, number) => Self::Took(number),
+            (4, number) => Self::Returned(number),
+            _ => panic!("nothing was told: {told}"),
+        }
+    }
+}
+
+/// The process that is stopped.
+pub(super) struct StoppedPeer<T: Numbered> {
+    pub(super) parent: Parent<T>,
+    operation: Operation,
+    scene: Scene,
+    told: Atomic<u64>,
+    /// The queue's messages before the operation.
+    pub(super) before: Vec<u32>,
+}
+
+impl<T: Numbered> StoppedPeer<T> {
+    pub(super) fn new(parent: Parent<T>, operation: Operation, scene: Scene) -> Self {
+        let told = parent.segment.get_or_add(TOLD, 0).unwrap();
+        Self { parent, operation, scene, told, before: Vec::new() }
+    }
+
+    /// The message that it pushes.
+    fn new_number(&self) -> u32 {
+        self.parent.number(50)
+    }
+
+    /// Runs the process to a point of its operation, where it stops.
+    pub(super) fn stop_at(&mut self, trace: &Trace, point: usize) -> Child {
+        let mut child = kill::start_child(self);
+        assert_eq!(child.run_route(trace.route(point)), Stop::InOperation, "in the middle of it");
+        child
+    }
+
+    /// Lets the process go on to its end, and enters its result in the ledger.
+    pub(super) fn finish(&self, mut child: Child, ledger: &mut Ledger) -> PeerResult {
+        child.finish();
+        child.kill();
+        let told = PeerResult::from_number(self.told.load(Ordering::Relaxed));
+        match told {
+            PeerResult::Refused => {}
+            PeerResult::Pushed => ledger.others.push(self.new_number()),
+            PeerResult::Took(number) => ledger.taken.push(number),
+            PeerResult::Returned(number) => ledger.returned.push(number),
+        }
+        ledger.returned.extend(&self.before[..usize::from(self.scene.returned)]);
+        told
+    }
+}
+
+impl<T: Numbered> Scenario for StoppedPeer<T> {
+    type Handle = (Queue<T>, T, Atomic<u64>);
+
+    fn reset(&mut self) {
+        self.before = self.parent.set(self.scene);
+        self.told.store(0, Ordering::Relaxed);
+    }
+
+    fn open(&self) -> Self::Handle {
+        let queue = self.parent.open();
+        let told = queue.segment().get(TOLD).unwrap();
+        (queue, T::of(self.new_number()), told)
+    }
+
+    fn operate(&self, (queue, new, told): &Self::Handle) {
+        told.store(attempt(self.operation, queue, *new).to_number(), Ordering::Relaxed);
+    }
+
+    fn check_survivors(&mut self, _: &Death) -> &'static str {
+        "on its own"
+    }
+}
+
+/// Performs the operation without waiting.
+pub(super) fn attempt<T: Numbered>(operation: Operation, queue: &Queue<T>, new: T) -> PeerResult {
+    let refused = |error: PopError| match error {
+        PopError::Empty => PeerResult::Refused,
+        error => panic!("{error}"),
+    };
+    match operation {
+        Operation::Push => match queue.try_push(new) {
+            Ok(()) => PeerResult::Pushed,
+            Err(PushError::Full(_) | PushError::Closed(_)) => PeerResult::Refused,
+            Err(error) => panic!("{error}"),
+        },
+        Operation::Pop => queue.try_pop().map_or_else(refused, |value| PeerResult::Took(value.number())),
+        Operation::LeaseAndAck => queue.try_lease().map_or_else(refused, |lease| {
+            let number = lease.number();
+            lease.ack();
+            PeerResult::Took(number)
+        }),
+        Operation::LeaseAndDrop => {
+            queue.try_lease().map_or_else(refused, |lease| PeerResult::Returned(lease.number()))
+        }
+        other => panic!("no part for a slow one: {other:?}"),
+    }
+}
+
+/// What became of every message.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// By those that operate around the stopped process.
+    pushed: Vec<u32>,
+    popped: Vec<u32>,
+    /// Pushed by others.
+    pub(super) others: Vec<u32>,
+    /// Popped by others.
+    pub(super) taken: Vec<u32>,
+    /// Messages that had been leased, and whose lease was dropped.
+    pub(super) returned: Vec<u32>,
+    /// How many processes there are at most to be reaped, if that is known. (A process that tries
+    /// often enough reaps, too.)
+    pub(super) dead: Option<u32>,
+}
+
+impl Ledger {
+    /// After the death of a process that found the messages `found` and left those in `left`, of
+    /// which the first `in_hand` had been leased; it may have pushed `new`. Returns the outcome of
+    /// its operation, too.
+    pub(super) fn after_death(
+        (found, left): (&[u32], &[u32]),
+        in_hand: usize,
+        new: u32,
+    ) -> (Self, &'static str) {
+        let missing_in = |some: &[u32], others: &[u32]| -> Vec<u32> {
+            others.iter().filter(|number| !some.contains(number)).copied().collect()
+        };
+        let (others, taken) = (missing_in(found, left), missing_in(left, found));
+        let outcome = match (&others[..], &taken[..]) {
+            ([], []) => "as before",
+            (&[number], []) if number == new => "pushed",
+            ([], [_]) => "popped",
+            _ => panic!("from {found:?} to {left:?}"),
+        };
+        (Self { others, taken, returned: left[..in_hand].to_vec(), ..Self::default() }, outcome)
+    }
+
+    pub(super) fn push<T: Numbered>(&mut self, parent: &Parent<T>) -> bool {
+        let number = parent.number(60) + self.pushed.len() as u32;
+        let pushed = parent.queue.try_push(T::of(number)).is_ok();
+        self.pushed.extend(pushed.then_some(number));
+        pushed
+    }
+
+    pub(super) fn pop<T: Numbered>(&mut self, parent: &Parent<T>) -> bool {
+        let popped = parent.queue.try_pop().map(|value| value.number());
+        self.popped.extend(popped.iter());
+        popped.is_ok()
+    }
+
+    fn pop_by_lease<T: Numbered>(&mut self, parent: &Parent<T>) -> bool {
+        let Ok(lease) = parent.queue.try_lease() else { return false };
+        self.popped.push(lease.number());
+        lease.ack();
+        true
+    }
+
+    /// Every message that was there before or was pushed has been popped once, and in the order in
+    /// which it was pushed. (The order between several producers is not checked, nor that of
+    /// returned messages.)
+    pub(super) fn assert_balanced(&self, before: &[u32]) {
+        let mut all = [before, &self.pushed, &self.others].concat();
+        let mut popped = [&self.popped[..], &self.taken].concat();
+        all.sort_unstable();
+        popped.sort_unstable();
+        assert_eq!(popped, all, "each message once, with {self:?}");
+        let ours = |number: &&u32| !self.others.contains(number) && !self.returned.contains(number);
+        assert!(self.popped.iter().filter(ours).is_sorted(), "in order: {self:?}");
+    }
+}
+
+/// What the others do while the process is stopped.
+pub(super) type Script<T> = fn(&Parent<T>, &mut Ledger);
+
+/// Several laps, with and without a message in the queue; no live process is reaped.
+pub(super) fn several_laps<T: Numbered>(parent: &Parent<T>, ledger: &mut Ledger) {
+    for _ in 0..2 * parent.queue.capacity() + 1 {
+        ledger.push(parent);
+        ledger.pop(parent);
+    }
+    let reaped = parent.segment.reap().unwrap();
+    assert!(ledger.dead.is_none_or(|dead| reaped <= dead), "a stopped process is alive");
+    for _ in 0..=parent.queue.capacity() {
+        ledger.pop_by_lease(parent);
+        ledger.push(parent);
+    }
+}
+
+pub(super) fn fill<T: Numbered>(parent: &Parent<T>, ledger: &mut Ledger) {
+    while ledger.push(parent) {}
+}
+
+pub(super) fn empty<T: Numbered>(parent: &Parent<T>, ledger: &mut Ledger) {
+    while ledger.pop(parent) {}
+}
+
+/// One full lap: the next message goes to the last one's slot.
+pub(super) fn empty_and_fill<T: Numbered>(parent: &Parent<T>, ledger: &mut Ledger) {
+    empty(parent, ledger);
+    fill(parent, ledger);
+}
+
+/// A lease is dropped, and producers have to pass that slot.
+pub(super) fn returned<T: Numbered>(parent: &Parent<T>, ledger: &mut Ledger) {
+    fill(parent, ledger);
+    let first = parent.queue.try_lease();
+    ledger.returned.extend(first.iter().map(|lease| lease.number()));
+    ledger.pop(parent);
+    drop(first);
+    fill(parent, ledger);
+}
+
+/// Runs each script at each point of each operation.
+fn at_every_instruction<T: Numbered>(name: &str, scenes: &[(Operation, Scene)]) -> KillCounts {
+    let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
+    let mut kills = KillCounts::default();
+    let mut parent = Parent::<T>::new(name, CAPACITY);
+    for &(operation, scene) in scenes {
+        let mut part = StoppedPeer::new(parent, operation, scene);
+        let trace = kill::trace_operation(&mut part, |_, _, _| {});
+        for point in 0..trace.last() {
+            for (n, script) in scripts.iter().enumerate() {
+                progress::set_stage(format_args!(
+                    "{operation:?}, {scene:?}, frozen after instruction {point}, script {n}"
+                ));
+                let slow = part.stop_at(&trace, point);
+                let mut ledger = Ledger { dead: Some(0), ..Ledger::default() };
+                script(&part.parent, &mut ledger);
+                let told = part.finish(slow, &mut ledger);
+                empty(&part.parent, &mut ledger);
+                ledger.assert_balanced(&part.before);
+                part.parent.exercise();
+                kills.count(told.describe());
+                progress::count_kill();
+            }
+        }
+        parent = part.parent;
+    }
+    kills
+}
+
+pub(crate) fn push_stopped_peer(name: &str) -> KillCounts {
+    at_every_instruction::<u64>(
+        name,
+        &[
+            (Operation::Push, scene(0, 0)),
+            (Operation::Push, scene(2, 1)),
+            (Operation::Push, scene(0, 2)),
+            (Operation::Push, scene_with_returned(0, 3)),
+        ],
+    )
+}
+
+pub(crate) fn pop_stopped_peer(name: &str) -> KillCounts {
+    at_every_instruction::<u64>(
+        name,
+        &[
+            (Operation::Pop, scene(2, 1)),
+            (Operation::Pop, scene(1, 3)),
+            (Operation::Pop, scene_with_returned(0, 3)),
+            (Operation::Pop, scene_with_returned(2, 2)),
+        ],
+    )
+}
+
+pub(crate) fn lease_stopped_peer(name: &str) -> KillCounts {
+    at_every_instruction::<u64>(
+        name,
+        &[
+            (Operation::LeaseAndAck, scene(2, 2)),
+            (Operation::LeaseAndAck, scene_with_returned(0, 3)),
+            (Operation::LeaseAndDrop, scene(1, 3)),
+            (Operation::LeaseAndDrop, scene_with_returned(0, 3)),
+        ],
+    )
+}
+
+/// The queue is closed and emptied in the middle of a push: either the message is popped, or the
+/// push returns it.
+pub(crate) fn push_stopped_peer_close(name: &str) -> KillCounts {
+    let new_part = || StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), Operation::Push, scene(2, 1));
+    let trace = kill::trace_operation(&mut new_part(), |_, _, _| {});
+    let mut kills = KillCounts::default();
+    for point in 0..trace.last() {
+        progress::set_stage(format_args!("closed while one stands still after instruction {point}"));
+        // A closed queue remains closed.
+        let mut part = new_part();
+        let slow = part.stop_at(&trace, point);
+        let mut ledger = Ledger::default();
+        assert!(part.parent.queue.close());
+        empty(&part.parent, &mut ledger);
+        // A consumer that is told that the queue is closed goes away.
+        let nobody_waits = matches!(part.parent.queue.try_pop(), Err(PopError::Closed));
+        let is_lost = nobody_waits && !ledger.popped.contains(&part.new_number());
+        let told = part.finish(slow, &mut ledger);
+        assert!(!is_lost || told == PeerResult::Refused, "nobody gets the message");
+        empty(&part.parent, &mut ledger);
+        ledger.assert_balanced(&part.before);
+        assert!(matches!(part.parent.queue.pop(), Err(PopError::Closed)));
+        kills.count(told.describe());
+        progress::count_kill();
+    }
+    kills
+}
