@@ -7,6 +7,7 @@ mod barrier;
 mod bounded_semaphore;
 mod bytes;
 mod condvar;
+mod condvar_wait;
 mod condvar_waiters;
 mod condvar_woken;
 mod event;
@@ -32,6 +33,7 @@ mod queue_slots;
 mod queue_stopped_peer;
 mod reentrant_mutex;
 mod rwlock;
+mod rwlock_after_death;
 mod rwlock_blocked;
 mod segment_add;
 mod segment_create;
@@ -40,6 +42,7 @@ mod semaphore;
 mod spsc;
 mod spsc_endpoints;
 mod spsc_fixture;
+mod spsc_kinds;
 mod spsc_successor;
 mod state_word;
 mod value;
@@ -76,8 +79,8 @@ pub(crate) const CASES: &[Case] = &[
     case("condvar_notify_all_with_waiters", condvar::notify_all_with_waiters),
     case("condvar_notify_one_locked_with_waiter", condvar::notify_one_locked_with_waiter),
     case("condvar_notify_one_unlocked_with_waiter", condvar::notify_one_unlocked_with_waiter),
-    blocking("condvar_wait_timeout_expired", condvar::wait_timeout_expired),
-    blocking("condvar_wait_timeout_expired_reentrant", condvar::wait_timeout_expired_reentrant),
+    blocking("condvar_wait_timeout_expired", condvar_wait::wait_timeout_expired),
+    blocking("condvar_wait_timeout_expired_reentrant", condvar_wait::wait_timeout_expired_reentrant),
     blocking("condvar_wait_timeout_woken", condvar_woken::wait_timeout_woken),
     case("condvar_wait_timeout_woken_reentrant", condvar_woken::wait_timeout_woken_reentrant),
     case("condvar_reap_after_death", condvar_woken::reap_after_death),
@@ -125,11 +128,11 @@ pub(crate) const CASES: &[Case] = &[
     case("rwlock_try_read_try_write_held", rwlock::try_read_try_write_held),
     case("rwlock_read_unlock_with_waiters", rwlock::read_unlock_with_waiters),
     case("rwlock_write_unlock_with_waiters", rwlock::write_unlock_with_waiters),
-    case("rwlock_write_after_writer_death", rwlock::write_after_writer_death),
-    case("rwlock_try_write_after_reader_death", rwlock::try_write_after_reader_death),
-    case("rwlock_try_read_after_writer_death", rwlock::try_read_after_writer_death),
-    case("rwlock_reap", rwlock::reap),
-    case("rwlock_reap_contended", rwlock::reap_contended),
+    case("rwlock_write_after_writer_death", rwlock_after_death::write_after_writer_death),
+    case("rwlock_try_write_after_reader_death", rwlock_after_death::try_write_after_reader_death),
+    case("rwlock_try_read_after_writer_death", rwlock_after_death::try_read_after_writer_death),
+    case("rwlock_reap", rwlock_after_death::reap),
+    case("rwlock_reap_contended", rwlock_after_death::reap_contended),
     blocking("rwlock_read_timeout_held", rwlock_blocked::read_timeout_held),
     blocking("rwlock_write_timeout_held", rwlock_blocked::write_timeout_held),
     blocking("rwlock_read_timeout_woken", rwlock_blocked::read_timeout_woken),

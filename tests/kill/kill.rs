@@ -122,7 +122,10 @@ pub(crate) fn trace_operation<S: Scenario>(
         trace.push(counter, returned);
         assert!(trace.last() < LONGEST, "an operation that ends");
         if trace.last().is_multiple_of(100) {
-            progress::set_stage(format_args!("stopped after instruction {} or soon behind", trace.last()));
+            progress::set_stage(format_args!(
+                "stopped after instruction {} or up to 100 later",
+                trace.last()
+            ));
         }
         scenario.observe(&child);
         each(scenario, &child, &trace);
@@ -155,7 +158,7 @@ pub(crate) fn trace_blocking<S: Scenario>(scenario: &mut S, sleeps: usize) -> Tr
         }
         TIMEOUT_SCALE.fetch_add(TIMEOUT_SCALE.load(Relaxed), Relaxed);
     }
-    panic!("a wait is a sleep");
+    panic!("the operation blocks");
 }
 
 /// Children that run first, untraced. The later children find their parent's memory alike, and take
@@ -220,7 +223,7 @@ pub(crate) fn at_changes_and_blocked<S: Scenario>(scenario: &mut S) -> KillCount
         }
         TIMEOUT_SCALE.fetch_add(TIMEOUT_SCALE.load(Relaxed), Relaxed);
     }
-    panic!("a wait is a sleep");
+    panic!("the operation blocks");
 }
 
 /// The operation, and where it changes something.
@@ -324,7 +327,7 @@ fn kill_and_check<S: Scenario>(
     if death.blocked {
         kills.count_blocked();
     }
-    let blocked = if point.blocked { ", asleep" } else { "" };
+    let blocked = if point.blocked { ", blocked" } else { "" };
     progress::set_stage(format_args!("survivors of a death after instruction {}{blocked}", point.steps));
     kills.count(scenario.check_survivors(&death));
     progress::count_kill();

@@ -66,14 +66,14 @@ impl ProgressPage {
 
     /// The last stage of a case that has ended.
     pub(crate) fn stage(self) -> String {
-        // SAFETY: mapped for ever, and nobody writes it any more.
+        // SAFETY: mapped for ever, and the case that wrote it has ended.
         let shared = unsafe { &*self.0 };
         String::from_utf8_lossy(&shared.text[..shared.len.load(Ordering::Relaxed)]).into_owned()
     }
 
     /// How many kills the case has counted.
     pub(crate) fn kills(self) -> usize {
-        // SAFETY: mapped for ever, and nobody writes it any more.
+        // SAFETY: mapped for ever, and the case that wrote it has ended.
         unsafe { (*self.0).kill_points.load(Ordering::Relaxed) }
     }
 }

@@ -45,7 +45,7 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Change<T> {
             return "new";
         }
         assert_eq!(found, self.old, "the element is old or new, its neighbours are old");
-        assert!(!death.completed, "what has returned has happened");
+        assert!(!death.completed, "a completed operation has taken effect");
         "old"
     }
 
@@ -53,16 +53,16 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Change<T> {
         // Every other time, a reader comes first. It must not consume the report of the death.
         let elements: Option<Vec<T>> =
             (!death.point.is_multiple_of(2)).then(|| (0..LEN).map(|n| self.array.get(n).unwrap()).collect());
-        let guard = self.array.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let guard = self.array.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         assert_eq!(guard.recovered(), holder_died, "whether the holder died");
         let outcome = self.outcome(&guard, death);
-        assert!(elements.is_none_or(|elements| elements == *guard), "what a reader saw");
+        assert!(elements.is_none_or(|elements| elements == *guard), "what a reader has read");
         drop(guard);
-        self.array.set(INDEX, self.new[INDEX]).expect("the lock works on");
+        self.array.set(INDEX, self.new[INDEX]).expect("the lock still works");
         assert_eq!(self.array.to_vec(), self.new);
         self.array.update(INDEX, |element| *element = self.old[INDEX]).unwrap();
         assert_eq!(self.array.to_vec(), self.old);
-        assert!(!self.array.lock_timeout(SURVIVOR_TIMEOUT).unwrap().recovered(), "that is told once");
+        assert!(!self.array.lock_timeout(SURVIVOR_TIMEOUT).unwrap().recovered(), "a death is reported once");
         outcome
     }
 }
@@ -165,8 +165,12 @@ impl Scenario for Reader {
 
     fn reset(&mut self) {
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.watch.lock.holder(), LockHolder::Dead, "the first one died holding the lock");
-        assert_ne!(self.first.watch.lock.pending(), 0, "the first one died in the element");
+        assert_eq!(
+            self.first.watch.lock.holder(),
+            LockHolder::Dead,
+            "the first process died holding the lock"
+        );
+        assert_ne!(self.first.watch.lock.pending(), 0, "the first process died in the element");
     }
 
     fn open(&self) -> Array<[u64; 3]> {
@@ -174,7 +178,7 @@ impl Scenario for Reader {
     }
 
     fn operate(&self, array: &Array<[u64; 3]>) {
-        assert_eq!(array.get(INDEX), Some(self.first.old[INDEX]), "undone");
+        assert_eq!(array.get(INDEX), Some(self.first.old[INDEX]), "rolled back");
     }
 
     fn observe(&mut self, child: &Child) {
@@ -186,9 +190,9 @@ impl Scenario for Reader {
         let outcome = self.first.check(&Death { completed: false, ..*death }, true);
         assert_eq!(outcome, "old");
         if self.first.watch.was_left_behind(death) {
-            "undone by the survivor"
+            "rolled back by the survivor"
         } else {
-            "undone by the reader"
+            "rolled back by the reader"
         }
     }
 }

@@ -58,7 +58,7 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Change<T> {
         if found == self.new {
             return "new";
         }
-        assert!(!death.completed, "what has returned has happened: {found:?}");
+        assert!(!death.completed, "a completed operation has taken effect: {found:?}");
         if found == self.old {
             return "old";
         }
@@ -69,17 +69,17 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Change<T> {
     }
 
     fn check(&self, death: &Death, holder_died: bool) -> &'static str {
-        let guard = self.array.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let guard = self.array.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         assert_eq!(guard.recovered(), holder_died, "whether the holder died");
         let outcome = self.outcome(&guard, death);
         drop(guard);
         if self.array.is_journaled() {
             assert_eq!(self.watch.lock.pending(), 0, "the journal is settled");
         }
-        self.array.write(.., &self.new).expect("the lock works on");
+        self.array.write(.., &self.new).expect("the lock still works");
         assert_eq!(self.array.to_vec(), self.new);
         let guard = self.array.lock_timeout(SURVIVOR_TIMEOUT).unwrap();
-        assert!(!guard.recovered(), "that is told once");
+        assert!(!guard.recovered(), "a death is reported once");
         assert_eq!(*guard, self.new);
         outcome
     }
@@ -192,8 +192,12 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Scenario for Recoverer<T>
 
     fn reset(&mut self) {
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.watch.lock.holder(), LockHolder::Dead, "the first one died holding the lock");
-        assert_ne!(self.first.watch.lock.pending(), 0, "the first one died in its commit");
+        assert_eq!(
+            self.first.watch.lock.holder(),
+            LockHolder::Dead,
+            "the first process died holding the lock"
+        );
+        assert_ne!(self.first.watch.lock.pending(), 0, "the first process died in its commit");
     }
 
     fn open(&self) -> Array<T> {

@@ -36,14 +36,14 @@ impl Scenario for Add {
 
     fn observe(&mut self, _: &Child) {
         let found = self.atomic.load(Ordering::Acquire);
-        assert!(found == self.seen || found == NEW, "neither old nor new: {found:#x}");
+        assert!(found == self.seen || found == NEW, "torn: {found:#x}");
         self.seen = found;
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let found = self.atomic.load(Ordering::Acquire);
         assert_eq!(found, self.seen, "a death changes nothing");
-        assert!(!death.completed || found == NEW, "what has returned has happened");
+        assert!(!death.completed || found == NEW, "a completed operation has taken effect");
         if found == NEW { "new" } else { "old" }
     }
 }

@@ -24,7 +24,7 @@ enum Operation {
     /// Arrives last in the second generation, after it arrived in the first.
     LastAgain,
     /// Arrives if it is the last.
-    LastWithoutWaiting,
+    TryWaitLast,
     /// Arrives first, waits until its timeout expires, and breaks the barrier.
     First,
     /// Aborts the barrier.
@@ -34,14 +34,14 @@ enum Operation {
     /// Reaps a party that died after it arrived.
     Reap,
     /// Waits for one other party.
-    Meet,
+    WaitForOne,
 }
 
 impl Operation {
     /// How many processes wait at the barrier besides the child.
     fn waiters(self) -> usize {
         match self {
-            Self::Meet => 0,
+            Self::WaitForOne => 0,
             Self::LastAgain | Self::First | Self::Reap => 1,
             _ => 2,
         }
@@ -49,14 +49,14 @@ impl Operation {
 
     fn parties(self) -> usize {
         match self {
-            Self::LastAgain | Self::Meet => 2,
+            Self::LastAgain | Self::WaitForOne => 2,
             _ => 3,
         }
     }
 
     /// Whether the child lets the waiters pass.
     fn is_last(self) -> bool {
-        matches!(self, Self::Last | Self::LastAgain | Self::LastWithoutWaiting)
+        matches!(self, Self::Last | Self::LastAgain | Self::TryWaitLast)
     }
 }
 
@@ -91,7 +91,7 @@ struct Seen {
     arrived: usize,
 }
 
-struct AtTheBarrier {
+struct BarrierOperation {
     name: String,
     barrier: Barrier,
     word: StateWord,
@@ -104,7 +104,7 @@ struct AtTheBarrier {
     waiters: Vec<Process>,
 }
 
-impl AtTheBarrier {
+impl BarrierOperation {
     fn new(name: &str, operation: Operation) -> Self {
         let parties = operation.parties();
         let barrier: Barrier = state_word::create(name, parties);
@@ -128,26 +128,26 @@ impl AtTheBarrier {
         Seen { word: self.word.get(), arrived }
     }
 
-    fn open_anew(&self) -> Barrier {
+    fn open_again(&self) -> Barrier {
         state_word::open(&self.name)
     }
 
-    fn open_for_good(&self) -> &'static Barrier {
-        Box::leak(Box::new(self.open_anew()))
+    fn open_leaked(&self) -> &'static Barrier {
+        Box::leak(Box::new(self.open_again()))
     }
 
     fn waiter(&self) -> Process {
-        fork_until_blocked(|| code(self.open_anew().wait()))
+        fork_until_blocked(|| code(self.open_again().wait()))
     }
 
     /// Leaves a party that has died after it arrived, of which no process knows.
-    fn leave_a_dead_one(&self) {
+    fn leave_dead_party(&self) {
         let before = self.barrier.waiting();
-        let mut one = Child::fork(|| self.open_for_good(), |barrier| assert!(barrier.wait().is_err()));
+        let mut victim = Child::fork(|| self.open_leaked(), |barrier| assert!(barrier.wait().is_err()));
         while self.barrier.waiting() == before {
-            assert_eq!(one.step(), Stop::InOperation);
+            assert_eq!(victim.step(), Stop::InOperation);
         }
-        one.kill();
+        victim.kill();
     }
 
     /// All parties pass once, whatever happened before.
@@ -162,9 +162,9 @@ impl AtTheBarrier {
     }
 
     /// The child has changed nothing: the parent does the operation. Returns the waiters' result.
-    fn do_it_instead(&self) -> libc::c_int {
+    fn operate_instead(&self) -> libc::c_int {
         match self.operation {
-            Operation::Last | Operation::LastWithoutWaiting => {
+            Operation::Last | Operation::TryWaitLast => {
                 assert!(self.barrier.wait_timeout(Duration::from_secs(10)).unwrap().is_leader());
                 PASSED
             }
@@ -185,7 +185,7 @@ impl AtTheBarrier {
                 BROKEN
             }
             Operation::Reap => BROKEN,
-            Operation::Meet => PASSED,
+            Operation::WaitForOne => PASSED,
         }
     }
 }
@@ -194,7 +194,7 @@ fn send(process: &Process, signal: Signal) {
     kill_process(Pid::from_raw(process.pid()).expect("a process"), signal).unwrap();
 }
 
-impl Scenario for AtTheBarrier {
+impl Scenario for BarrierOperation {
     type Handle = &'static Barrier;
 
     fn reset(&mut self) {
@@ -205,7 +205,7 @@ impl Scenario for AtTheBarrier {
         if self.operation == Operation::LastAgain {
             // It waits for the child in two generations.
             self.waiters.push(fork_until_blocked(|| {
-                let barrier = self.open_anew();
+                let barrier = self.open_again();
                 barrier.wait().unwrap();
                 code(barrier.wait())
             }));
@@ -213,7 +213,7 @@ impl Scenario for AtTheBarrier {
     }
 
     fn open(&self) -> Self::Handle {
-        let barrier = self.open_for_good();
+        let barrier = self.open_leaked();
         if self.operation == Operation::LastAgain {
             assert!(barrier.wait().unwrap().is_leader());
         }
@@ -227,14 +227,14 @@ impl Scenario for AtTheBarrier {
                 assert!(barrier.wait_with(|| done = true).unwrap().is_leader());
                 assert!(done);
             }
-            Operation::LastWithoutWaiting => assert!(barrier.try_wait().unwrap().is_leader()),
+            Operation::TryWaitLast => assert!(barrier.try_wait().unwrap().is_leader()),
             Operation::First => {
                 assert_eq!(barrier.wait_timeout(kill::scaled_timeout(WAIT_TIMEOUT)), Err(LockError::Timeout))
             }
             Operation::Abort => barrier.abort(),
             Operation::Reset => barrier.reset(),
             Operation::Reap => assert_eq!(barrier.segment().reap().unwrap(), 1),
-            Operation::Meet => assert!(
+            Operation::WaitForOne => assert!(
                 barrier.wait_timeout(kill::scaled_timeout(2 * WAIT_TIMEOUT)).is_err()
                     || barrier.waiting() == 0
             ),
@@ -253,7 +253,7 @@ impl Scenario for AtTheBarrier {
         if self.operation == Operation::Reap {
             // Otherwise the waiter would detect the dead party first.
             self.waiters.iter().for_each(|waiter| send(waiter, Signal::STOP));
-            self.leave_a_dead_one();
+            self.leave_dead_party();
         }
         self.before = self.look();
     }
@@ -265,7 +265,7 @@ impl Scenario for AtTheBarrier {
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let Seen { word, arrived } = self.seen;
         let (has_moved, has_arrived) = (word != self.before.word, arrived > self.before.arrived);
-        assert!(!death.completed || has_moved, "what has returned has happened");
+        assert!(!death.completed || has_moved, "a completed operation has taken effect");
         let has_passed = has_moved && self.operation.is_last();
         // Mostly the parent reaps, and the waiters need not detect the death themselves.
         let is_reaped = !death.point.is_multiple_of(8);
@@ -278,7 +278,7 @@ impl Scenario for AtTheBarrier {
         let expected = match (has_moved, has_arrived) {
             (true, _) if has_passed => PASSED,
             (true, _) | (false, true) => BROKEN,
-            (false, false) => self.do_it_instead(),
+            (false, false) => self.operate_instead(),
         };
         self.waiters.drain(..).for_each(|waiter| assert_eq!(waiter.exit_code(), Some(expected)));
         if has_passed {
@@ -297,33 +297,33 @@ impl Scenario for AtTheBarrier {
 }
 
 pub(crate) fn wait_last_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheBarrier::new(name, Operation::Last))
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::Last))
 }
 
 pub(crate) fn wait_last_again_with_waiter(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheBarrier::new(name, Operation::LastAgain))
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::LastAgain))
 }
 
 pub(crate) fn try_wait_last_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheBarrier::new(name, Operation::LastWithoutWaiting))
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::TryWaitLast))
 }
 
 pub(crate) fn abort_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheBarrier::new(name, Operation::Abort))
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::Abort))
 }
 
 pub(crate) fn reset_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheBarrier::new(name, Operation::Reset))
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::Reset))
 }
 
 /// Second order: kills the process that reaps a party that died after it arrived.
 pub(crate) fn reap_with_waiter(name: &str) -> KillCounts {
-    kill::at_changes(&mut AtTheBarrier::new(name, Operation::Reap))
+    kill::at_changes(&mut BarrierOperation::new(name, Operation::Reap))
 }
 
 /// Kills a waiter: running, blocked, and when its timeout has expired.
 pub(crate) fn wait_timeout_incomplete(name: &str) -> KillCounts {
-    let mut scenario = AtTheBarrier::new(name, Operation::First);
+    let mut scenario = BarrierOperation::new(name, Operation::First);
     pin_without_spinning();
     kill::at_changes_and_blocked(&mut scenario)
 }
@@ -338,17 +338,17 @@ enum Woken {
 
 /// The victim waits, and the parent lets it pass; then the victim is killed after this many steps.
 /// It has arrived once, and will not arrive again.
-fn wake_and_kill(scenario: &mut AtTheBarrier, trace: &Trace, steps: usize) -> Woken {
-    let mut one = kill::start_child(scenario);
+fn kill_woken(scenario: &mut BarrierOperation, trace: &Trace, steps: usize) -> Woken {
+    let mut victim = kill::start_child(scenario);
     // The second futex wait: the first one is too short.
-    one.run_route(trace.route(trace.blocking_points()[1]));
-    if one.step() != Stop::Blocked {
+    victim.run_route(trace.route(trace.blocking_points()[1]));
+    if victim.step() != Stop::Blocked {
         return Woken::NotBlocked;
     }
     assert!(scenario.barrier.wait_timeout(Duration::from_secs(10)).unwrap().is_leader());
-    one.wait();
-    let is_done = (0..steps).any(|_| one.step() == Stop::Finished);
-    one.kill();
+    victim.wait();
+    let is_done = (0..steps).any(|_| victim.step() == Stop::Finished);
+    victim.kill();
     if !steps.is_multiple_of(8) {
         scenario.barrier.segment().reap().unwrap();
     }
@@ -359,7 +359,7 @@ fn wake_and_kill(scenario: &mut AtTheBarrier, trace: &Trace, steps: usize) -> Wo
 
 /// Kills a waiter at every instruction between its wake-up and its return.
 pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
-    let mut scenario = AtTheBarrier::new(name, Operation::Meet);
+    let mut scenario = BarrierOperation::new(name, Operation::WaitForOne);
     pin_without_spinning();
     // The first park, and a full one.
     let trace = kill::trace_blocking(&mut scenario, 2);
@@ -367,9 +367,9 @@ pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
     let mut steps = 0;
     loop {
         progress::set_stage(format_args!("a waiter killed {steps} instructions after it was woken"));
-        match wake_and_kill(&mut scenario, &trace, steps) {
+        match kill_woken(&mut scenario, &trace, steps) {
             Woken::NotBlocked => continue,
-            Woken::Killed => kills.count("killed on its way"),
+            Woken::Killed => kills.count("killed running"),
             Woken::Done => {
                 kills.count("done");
                 return kills;

@@ -22,7 +22,7 @@ const WORDS: u64 = 128;
 const FORGOTTEN: u32 = 1 << 31;
 
 /// Long enough to be single-stepped to a futex wait before the timeout expires.
-const TO_STEP: Duration = Duration::from_millis(250);
+const STEPPING_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ enum Operation {
     Refused,
     Wait,
     /// Acquires a permit of a dead process.
-    Inherit,
+    AcquireAfterDeath,
     /// Reaps a dead process.
     Reap,
 }
@@ -53,12 +53,12 @@ enum Operation {
 enum Others {
     None,
     /// Two wait, for both permits.
-    Asleep,
+    Waiting,
     /// Two acquire.
-    Awake,
+    Acquiring,
 }
 
-struct AtTheSemaphore {
+struct PermitOperation {
     name: String,
     semaphore: BoundedSemaphore,
     words: StateWord,
@@ -70,7 +70,7 @@ struct AtTheSemaphore {
     seen: [u32; 2],
 }
 
-impl AtTheSemaphore {
+impl PermitOperation {
     fn new(name: &str, operation: Operation, others: Others) -> Self {
         let semaphore = create::<BoundedSemaphore>(name, 2);
         let words = StateWord::of(semaphore.segment(), WORDS);
@@ -123,7 +123,7 @@ impl AtTheSemaphore {
     }
 
     /// A child dies with both permits, one of them forgotten.
-    fn one_dies_with_both(&self) {
+    fn leave_dead_holder(&self) {
         let take = || {
             let semaphore: &'static _ = Box::leak(Box::new(open::<BoundedSemaphore>(&self.name)));
             core::mem::forget(semaphore.acquire().unwrap());
@@ -139,12 +139,12 @@ impl AtTheSemaphore {
         let had = self.seen.iter().filter(|word| is_its(word)).count();
         let forgotten = self.seen.iter().filter(|word| is_its(word) && *word & FORGOTTEN != 0).count();
         let is_as_it_should_be = match self.operation {
-            Operation::Acquire | Operation::Inherit => (had, forgotten) == (1, 0),
+            Operation::Acquire | Operation::AcquireAfterDeath => (had, forgotten) == (1, 0),
             Operation::Forget => (had, forgotten) == (1, 1),
             Operation::ReleaseNone => (had, forgotten) == (1, 0),
             _ => had == 0,
         };
-        assert!(!completed || is_as_it_should_be, "what has returned has happened: {:x?}", self.seen);
+        assert!(!completed || is_as_it_should_be, "a completed operation has taken effect: {:x?}", self.seen);
         let least = usize::from(matches!(self.operation, Operation::Forget | Operation::ReleaseNone));
         let most = if self.operation == Operation::DropAndRelease { 2 } else { 1 };
         assert!((least..=most).contains(&had), "{:x?}", self.seen);
@@ -152,13 +152,13 @@ impl AtTheSemaphore {
     }
 }
 
-impl Scenario for AtTheSemaphore {
+impl Scenario for PermitOperation {
     type Handle = (&'static BoundedSemaphore, RefCell<Option<BoundedSemaphorePermit<'static>>>);
 
     fn reset(&mut self) {
         self.reap();
-        if matches!(self.operation, Operation::Inherit | Operation::Reap) {
-            self.one_dies_with_both();
+        if matches!(self.operation, Operation::AcquireAfterDeath | Operation::Reap) {
+            self.leave_dead_holder();
         }
     }
 
@@ -189,8 +189,8 @@ impl Scenario for AtTheSemaphore {
             }
             Operation::ReleaseNone => assert_eq!(semaphore.release(), Err(LockError::NotHeld)),
             Operation::Refused => assert!(semaphore.try_acquire().is_err()),
-            Operation::Wait => drop(semaphore.acquire_timeout(kill::scaled_timeout(TO_STEP))),
-            Operation::Inherit => *permit.borrow_mut() = Some(semaphore.try_acquire().unwrap()),
+            Operation::Wait => drop(semaphore.acquire_timeout(kill::scaled_timeout(STEPPING_TIMEOUT))),
+            Operation::AcquireAfterDeath => *permit.borrow_mut() = Some(semaphore.try_acquire().unwrap()),
             Operation::Reap => drop(semaphore.segment().reap().unwrap()),
         }
     }
@@ -200,8 +200,8 @@ impl Scenario for AtTheSemaphore {
         self.id = all.iter().find(|participant| participant.pid == child.pid()).expect("it has attached").id;
         self.waiters = match self.others {
             Others::None => Vec::new(),
-            Others::Asleep => (0..2).map(|_| fork_until_blocked(|| self.lock_and_exit())).collect(),
-            Others::Awake => (0..2).map(|_| process::fork(|| self.lock_and_exit())).collect(),
+            Others::Waiting => (0..2).map(|_| fork_until_blocked(|| self.lock_and_exit())).collect(),
+            Others::Acquiring => (0..2).map(|_| process::fork(|| self.lock_and_exit())).collect(),
         };
     }
 
@@ -243,7 +243,7 @@ impl Scenario for AtTheSemaphore {
 fn each(name: &str, operations: &[Operation]) -> KillCounts {
     let mut kills = KillCounts::default();
     for &operation in operations {
-        kills.merge(&kill::at_every_instruction(&mut AtTheSemaphore::new(name, operation, Others::None)));
+        kills.merge(&kill::at_every_instruction(&mut PermitOperation::new(name, operation, Others::None)));
     }
     kills
 }
@@ -267,12 +267,12 @@ pub(crate) fn release(name: &str) -> KillCounts {
 
 /// The child releases two permits in turn, and a process waits for each.
 pub(crate) fn release_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::DropAndRelease, Others::Asleep))
+    kill::at_every_instruction(&mut PermitOperation::new(name, Operation::DropAndRelease, Others::Waiting))
 }
 
 /// Runs the case while the parent holds both permits.
-fn in_vain(name: &str, operation: Operation, run: fn(&mut AtTheSemaphore) -> KillCounts) -> KillCounts {
-    let mut scenario = AtTheSemaphore::new(name, operation, Others::None);
+fn while_held(name: &str, operation: Operation, run: fn(&mut PermitOperation) -> KillCounts) -> KillCounts {
+    let mut scenario = PermitOperation::new(name, operation, Others::None);
     let semaphore = scenario.semaphore.clone();
     let both = [(); 2].map(|()| semaphore.acquire().unwrap());
     let kills = run(&mut scenario);
@@ -282,64 +282,64 @@ fn in_vain(name: &str, operation: Operation, run: fn(&mut AtTheSemaphore) -> Kil
 }
 
 pub(crate) fn try_acquire_empty(name: &str) -> KillCounts {
-    in_vain(name, Operation::Refused, kill::at_changes)
+    while_held(name, Operation::Refused, kill::at_changes)
 }
 
 /// Kills a waiter: the holders notice nothing.
 pub(crate) fn acquire_timeout_empty(name: &str) -> KillCounts {
     pin_without_spinning();
-    in_vain(name, Operation::Wait, kill::at_changes_and_blocked)
+    while_held(name, Operation::Wait, kill::at_changes_and_blocked)
 }
 
 /// The permits belong to a dead process, whose death the child detects by itself.
 pub(crate) fn try_acquire_after_death(name: &str) -> KillCounts {
-    kill::at_changes(&mut AtTheSemaphore::new(name, Operation::Inherit, Others::None))
+    kill::at_changes(&mut PermitOperation::new(name, Operation::AcquireAfterDeath, Others::None))
 }
 
 /// Kills the process that reaps: alone, and while others acquire.
 pub(crate) fn reap(name: &str) -> KillCounts {
-    let mut kills = kill::at_changes(&mut AtTheSemaphore::new(name, Operation::Reap, Others::None));
-    kills.merge(&kill::at_changes(&mut AtTheSemaphore::new(name, Operation::Reap, Others::Awake)));
+    let mut kills = kill::at_changes(&mut PermitOperation::new(name, Operation::Reap, Others::None));
+    kills.merge(&kill::at_changes(&mut PermitOperation::new(name, Operation::Reap, Others::Acquiring)));
     kills
 }
 
 /// The victim and another process wait; a released permit wakes the victim, which is killed after
 /// this many steps. `None` if the victim was not blocked when it was woken.
-fn kill_woken(scenario: &mut AtTheSemaphore, steps: usize) -> Option<&'static str> {
+fn kill_woken(scenario: &mut PermitOperation, steps: usize) -> Option<&'static str> {
     let semaphore = scenario.semaphore.clone();
     let [first, second] = [(); 2].map(|()| semaphore.acquire().unwrap());
-    let mut b = kill::start_child(scenario);
+    let mut victim = kill::start_child(scenario);
     // The second futex wait: the first one is too short.
-    if b.run_until_blocked() != Stop::Blocked {
+    if victim.run_until_blocked() != Stop::Blocked {
         return None;
     }
-    let d = fork_until_blocked(|| scenario.lock_and_exit());
-    let has_timed_out = b.poll().is_some();
+    let other = fork_until_blocked(|| scenario.lock_and_exit());
+    let has_timed_out = victim.poll().is_some();
     drop(first);
     if !has_timed_out {
-        b.wait();
+        victim.wait();
     }
-    let end = (0..steps).map(|_| b.step()).find(|stop| *stop != Stop::InOperation);
+    let end = (0..steps).map(|_| victim.step()).find(|stop| *stop != Stop::InOperation);
     let had = scenario.look().iter().any(|word| word & !FORGOTTEN == scenario.id);
-    b.kill();
+    victim.kill();
     if !steps.is_multiple_of(8) {
         scenario.reap();
     }
-    assert_eq!(d.exit_code(), Some(0), "D is not stranded");
+    assert_eq!(other.exit_code(), Some(0), "the other waiter is not stranded");
     drop(second);
     scenario.check(1);
     match end {
         _ if has_timed_out => None,
         Some(Stop::Finished) => Some("done"),
         Some(_) => None,
-        None => Some(if had { "died with it" } else { "died without it" }),
+        None => Some(if had { "died with the permit" } else { "died without the permit" }),
     }
 }
 
 /// Kills the victim at every instruction between its wake-up and its end.
 pub(crate) fn acquire_timeout_woken(name: &str) -> KillCounts {
     pin_without_spinning();
-    let mut scenario = AtTheSemaphore::new(name, Operation::Wait, Others::None);
+    let mut scenario = PermitOperation::new(name, Operation::Wait, Others::None);
     let mut kills = KillCounts::default();
     let mut steps = 0;
     loop {

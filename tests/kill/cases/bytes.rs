@@ -3,10 +3,11 @@
 
 use breezeway::queue::bytes::{Consumer, Producer};
 
-use super::spsc_fixture::{self, Bytes, Operation, Scene, every};
+use super::spsc_fixture::{Operation, Run, every, stopped_at_every_instruction};
+use super::spsc_kinds::ByteQueue;
 use crate::kill_counts::KillCounts;
 
-type Ring = Bytes<64>;
+type Ring = ByteQueue<64>;
 type Push = fn(&mut Producer, &[Vec<u8>]);
 type Read = fn(&mut Consumer, &[Vec<u8>]);
 
@@ -19,7 +20,7 @@ const PUSH: Push = |tx, messages| {
 };
 
 /// Reserves and writes a message, and drops it uncommitted: nothing is sent.
-const THINK_BETTER_OF_IT: Push = |tx, _| {
+const RESERVE_AND_DROP: Push = |tx, _| {
     let mut piece = tx.reserve(20).unwrap();
     piece.fill(0xff);
     drop(piece);
@@ -32,7 +33,7 @@ const READ: Read = |rx, messages| {
 };
 
 /// Reads a message and forgets its guard: the message stays.
-const LOOK: Read = |rx, _| core::mem::forget(rx.read().unwrap());
+const READ_AND_FORGET: Read = |rx, _| core::mem::forget(rx.read().unwrap());
 
 /// A message of 16 bytes takes 24 of the ring's 64. The messages end at the ring's end, or need
 /// padding (of one header, and of more), or are empty.
@@ -46,9 +47,8 @@ pub(crate) fn push(name: &str) -> KillCounts {
         (56, &[], &[0]),
         (8, &[16, 0], &[0]),
     ];
-    let scene =
-        |(start, filled, sizes)| Scene { start, filled, operation: Operation::<Ring>::Push(sizes, PUSH) };
-    every(name, states.map(scene))
+    let run = |(start, filled, sizes)| Run { start, filled, operation: Operation::<Ring>::Push(sizes, PUSH) };
+    every(name, states.map(run))
 }
 
 pub(crate) fn read(name: &str) -> KillCounts {
@@ -56,27 +56,27 @@ pub(crate) fn read(name: &str) -> KillCounts {
         [(0, &[16]), (40, &[16, 5]), (48, &[16, 0]), (56, &[13]), (56, &[0, 16, 16]), (8, &[0, 0, 0])];
     every(
         name,
-        states.map(|(start, filled)| Scene { start, filled, operation: Operation::<Ring>::Pop(1, READ) }),
+        states.map(|(start, filled)| Run { start, filled, operation: Operation::<Ring>::Pop(1, READ) }),
     )
 }
 
 /// A reservation that is not committed, and a guard that is not dropped.
 pub(crate) fn reserve_read_without_commit(name: &str) -> KillCounts {
-    let scenes = [
-        Scene { start: 0, filled: &[16], operation: Operation::<Ring>::Push(&[], THINK_BETTER_OF_IT) },
-        Scene { start: 48, filled: &[], operation: Operation::Push(&[], THINK_BETTER_OF_IT) },
-        Scene { start: 48, filled: &[16], operation: Operation::Pop(0, LOOK) },
+    let runs = [
+        Run { start: 0, filled: &[16], operation: Operation::<Ring>::Push(&[], RESERVE_AND_DROP) },
+        Run { start: 48, filled: &[], operation: Operation::Push(&[], RESERVE_AND_DROP) },
+        Run { start: 48, filled: &[16], operation: Operation::Pop(0, READ_AND_FORGET) },
     ];
-    every(name, scenes)
+    every(name, runs)
 }
 
 /// A message that is being read stays where it is, and unchanged; so does one that is being
 /// written.
 pub(crate) fn push_read_stopped_peer(name: &str) -> KillCounts {
-    let scenes = [
-        Scene { start: 24, filled: &[16], operation: Operation::<Ring>::Push(&[16], PUSH) },
-        Scene { start: 40, filled: &[16, 16], operation: Operation::Pop(1, READ) },
-        Scene { start: 56, filled: &[13], operation: Operation::Pop(1, READ) },
+    let runs = [
+        Run { start: 24, filled: &[16], operation: Operation::<Ring>::Push(&[16], PUSH) },
+        Run { start: 40, filled: &[16, 16], operation: Operation::Pop(1, READ) },
+        Run { start: 56, filled: &[13], operation: Operation::Pop(1, READ) },
     ];
-    spsc_fixture::frozen(name, scenes)
+    stopped_at_every_instruction(name, runs)
 }

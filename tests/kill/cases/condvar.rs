@@ -1,14 +1,13 @@
 //! `Condvar`: whichever process dies, the waiters check their condition again, and none waits for
 //! what has happened.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use breezeway::sync::{Condvar, Mutex, ReentrantMutex};
 use breezeway::{Atomic, Segment};
 
-use super::condvar_waiters::{Slots, Waiter};
+use super::condvar_waiters::{CondvarSlots, Waiter};
 use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
 use super::reentrant_mutex::pin_and_count_cpus;
 use crate::child::Child;
@@ -17,7 +16,7 @@ use crate::kill_counts::KillCounts;
 use crate::process::{self, Process};
 
 /// A counter of items under a lock with a condition variable.
-pub(super) struct Scene {
+pub(super) struct ItemCounter {
     pub(super) segment: Segment,
     lock: Lock,
     pub(super) condvar: Condvar,
@@ -36,7 +35,7 @@ pub(super) enum Kind {
     Reentrant,
 }
 
-impl Scene {
+impl ItemCounter {
     /// The lock is the first object: there it is observed.
     fn of(segment: Segment, kind: Kind) -> Self {
         let lock = match kind {
@@ -78,12 +77,12 @@ impl Scene {
     pub(super) fn locked(&self, work: impl FnOnce()) -> bool {
         match &self.lock {
             Lock::Plain(mutex) => {
-                let guard = mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+                let guard = mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
                 work();
                 guard.recovered()
             }
             Lock::Reentrant(mutex) => {
-                let guard = mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+                let guard = mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
                 work();
                 guard.recovered()
             }
@@ -103,23 +102,23 @@ const AFTER_DEATH: libc::c_int = 1;
 pub(super) struct Parent {
     name: String,
     kind: Kind,
-    pub(super) scene: Scene,
+    pub(super) counter: ItemCounter,
     pub(super) watch: LockWatch,
-    pub(super) slots: Slots,
+    pub(super) slots: CondvarSlots,
 }
 
 impl Parent {
     pub(super) fn new(name: &str, kind: Kind) -> Self {
         pin_and_count_cpus();
         let segment = Segment::create(name, 1 << 16).unwrap();
-        let scene = Scene::of(segment, kind);
-        let watch = LockWatch::of(&scene.segment);
-        let slots = Slots::of(&scene.segment, "condvar");
-        Self { name: name.to_owned(), kind, scene, watch, slots }
+        let counter = ItemCounter::of(segment, kind);
+        let watch = LockWatch::of(&counter.segment);
+        let slots = CondvarSlots::of(&counter.segment, "condvar");
+        Self { name: name.to_owned(), kind, counter, watch, slots }
     }
 
-    pub(super) fn open(&self) -> Scene {
-        Scene::of(Segment::open(&self.name).unwrap(), self.kind)
+    pub(super) fn open(&self) -> ItemCounter {
+        ItemCounter::of(Segment::open(&self.name).unwrap(), self.kind)
     }
 
     /// Forks a process that takes an item, and waits until it is blocked for one. It exits
@@ -144,23 +143,23 @@ impl Parent {
 
     /// Reaps, and removes all items.
     pub(super) fn reset(&self) {
-        self.scene.segment.reap().unwrap();
+        self.counter.segment.reap().unwrap();
         self.check_empty();
-        self.scene.items.store(0, Relaxed);
+        self.counter.items.store(0, Relaxed);
     }
 
     /// No process waits, and dead processes have left nothing.
     pub(super) fn check_empty(&self) {
-        self.scene.segment.reap().unwrap();
+        self.counter.segment.reap().unwrap();
         assert_eq!((self.slots.waiters(), self.slots.marks()), (Vec::new(), 0));
-        assert_eq!(self.scene.condvar.notify_all(), 0);
-        assert!(!self.scene.locked(|| {}), "a death is told of once");
+        assert_eq!(self.counter.condvar.notify_all(), 0);
+        assert!(!self.counter.locked(|| {}), "a death is told of once");
     }
 
     /// Mostly the parent reaps, and the waiters need not detect the death themselves.
     pub(super) fn notice(&self, point: usize) {
         if !point.is_multiple_of(8) {
-            self.scene.segment.reap().unwrap();
+            self.counter.segment.reap().unwrap();
         }
     }
 
@@ -173,8 +172,8 @@ impl Parent {
         let mut told = 0;
         for nth in 0..takers.len() {
             if nth >= there {
-                told += usize::from(self.scene.locked(|| self.scene.add_one()));
-                self.scene.condvar.notify_all();
+                told += usize::from(self.counter.locked(|| self.counter.add_one()));
+                self.counter.condvar.notify_all();
             }
         }
         for taker in takers.drain(..) {
@@ -228,28 +227,28 @@ impl Notifier {
 }
 
 impl Scenario for Notifier {
-    type Handle = Scene;
+    type Handle = ItemCounter;
 
     fn reset(&mut self) {
         self.parent.reset();
     }
 
-    fn open(&self) -> Scene {
+    fn open(&self) -> ItemCounter {
         self.parent.open()
     }
 
-    fn operate(&self, scene: &Scene) {
+    fn operate(&self, counter: &ItemCounter) {
         match self.operation {
-            Operation::Notify(count) => assert_eq!(scene.condvar.notify_n(count), count.min(self.others)),
+            Operation::Notify(count) => assert_eq!(counter.condvar.notify_n(count), count.min(self.others)),
             Operation::AddLocked => {
-                scene.locked(|| {
-                    scene.add_one();
-                    assert_eq!(scene.condvar.notify_one(), 1);
+                counter.locked(|| {
+                    counter.add_one();
+                    assert_eq!(counter.condvar.notify_one(), 1);
                 });
             }
             Operation::AddAndNotify => {
-                scene.locked(|| scene.add_one());
-                assert_eq!(scene.condvar.notify_one(), 1);
+                counter.locked(|| counter.add_one());
+                assert_eq!(counter.condvar.notify_one(), 1);
             }
         }
     }
@@ -260,7 +259,7 @@ impl Scenario for Notifier {
         assert_eq!(self.before.len(), self.others);
         if matches!(self.operation, Operation::Notify(_)) {
             // A notified waiter finds an item.
-            self.parent.scene.items.store(self.others as u64, Relaxed);
+            self.parent.counter.items.store(self.others as u64, Relaxed);
         }
     }
 
@@ -273,7 +272,7 @@ impl Scenario for Notifier {
         let has_the_rest = self.before[self.notified..].iter().all(|waiter| waiters.contains(waiter));
         let is_all = self.count() == self.others;
         assert!(has_the_rest || is_all, "in the order in which they came");
-        let items = self.parent.scene.items.load(Relaxed) as usize;
+        let items = self.parent.counter.items.load(Relaxed) as usize;
         self.items = match self.operation {
             Operation::Notify(_) => self.others,
             _ => items.max(self.notified),
@@ -282,7 +281,7 @@ impl Scenario for Notifier {
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         assert!(self.notified <= self.count());
-        assert!(!death.completed || self.notified == self.count(), "what has returned has happened");
+        assert!(!death.completed || self.notified == self.count(), "a completed operation has taken effect");
         let held = self.parent.watch.was_held_by(death);
         self.parent.notice(death.point);
         // The waiters get the items by themselves: they were notified, or check again because of
@@ -291,7 +290,7 @@ impl Scenario for Notifier {
         self.parent.check_empty();
         match (self.notified, self.items) {
             (0, 0) => "served by the next",
-            (0, _) => "found by themselves",
+            (0, _) => "found without a notification",
             (count, _) if count == self.count() => "notified",
             _ => "notified in part",
         }
@@ -324,85 +323,4 @@ pub(crate) fn notify_one_locked_with_waiter(name: &str) -> KillCounts {
 
 pub(crate) fn notify_one_unlocked_with_waiter(name: &str) -> KillCounts {
     notify(name, Kind::Reentrant, Operation::AddAndNotify, 1)
-}
-
-/// Longer than one recheck interval.
-const WAIT_TIMEOUT: Duration = Duration::from_millis(400);
-
-/// A child waits for an item until its timeout expires.
-pub(super) struct Waiting {
-    pub(super) parent: Parent,
-    /// The processes that wait after the child's death: after it in the list, if it has left a
-    /// slot.
-    takers: Vec<Process>,
-    timeout: Duration,
-}
-
-impl Waiting {
-    pub(super) fn new(name: &str, kind: Kind, timeout: Duration) -> Self {
-        Self { parent: Parent::new(name, kind), takers: Vec::new(), timeout }
-    }
-}
-
-impl Scenario for Waiting {
-    type Handle = Scene;
-
-    fn reset(&mut self) {
-        self.parent.reset();
-    }
-
-    fn open(&self) -> Scene {
-        self.parent.open()
-    }
-
-    fn operate(&self, scene: &Scene) {
-        scene.take(kill::scaled_timeout(self.timeout));
-    }
-
-    fn observe(&mut self, child: &Child) {
-        self.parent.watch.observe(child);
-    }
-
-    fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let held = self.parent.watch.was_held_by(death);
-        let left = self.parent.slots.waiters();
-        assert!(left.len() <= usize::from(!death.completed), "what has returned has happened: {left:?}");
-        // A later waiter gets the notification, even if it goes to the dead waiter's slot first.
-        self.takers.push(self.parent.taker());
-        let told = self.parent.scene.locked(|| self.parent.scene.add_one());
-        assert!(!told, "the taker was told, if anybody");
-        self.parent.scene.condvar.notify_one();
-        self.parent.notice(death.point);
-        self.parent.serve(&mut self.takers, 1, held);
-        self.parent.check_empty();
-        match (left.is_empty(), held) {
-            (true, false) => "left nothing",
-            (true, true) => "left the lock",
-            (false, false) => "left its slot",
-            (false, true) => "left both",
-        }
-    }
-
-    /// Fewer than by default: each run takes as long as the wait.
-    fn sample_size(&self) -> usize {
-        40
-    }
-
-    fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.parent.scene.segment.path().into_iter().collect()
-    }
-}
-
-fn wait_with(name: &str, kind: Kind) -> KillCounts {
-    let mut scenario = Waiting::new(name, kind, WAIT_TIMEOUT);
-    kill::at_changes_and_blocked(&mut scenario)
-}
-
-/// Kills a waiter: before it waits, blocked, and when its timeout has expired.
-pub(crate) fn wait_timeout_expired(name: &str) -> KillCounts {
-    wait_with(name, Kind::Plain)
-}
-
-pub(crate) fn wait_timeout_expired_reentrant(name: &str) -> KillCounts {
-    wait_with(name, Kind::Reentrant)
 }

@@ -6,7 +6,7 @@ use crate::observe::FileMapping;
 
 /// The slots of a condition variable.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(super) struct CondvarSlots {
     mapping: FileMapping,
     at: usize,
 }
@@ -25,7 +25,7 @@ const SLOTS: usize = 128;
 const SLOT: usize = 16;
 const COUNT: usize = 256;
 
-impl Slots {
+impl CondvarSlots {
     pub(super) fn of(segment: &Segment, name: &str) -> Self {
         let objects = segment.objects().unwrap();
         let object = objects.iter().find(|object| object.name == name).expect("a condition variable");

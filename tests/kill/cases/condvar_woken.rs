@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::condvar::{Kind, Parent, Scene, Waiting};
+use super::condvar::{ItemCounter, Kind, Parent};
+use super::condvar_wait::Waiting;
 use crate::child::{Child, Stop};
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
@@ -30,33 +31,33 @@ enum Attempt {
 /// The victim and another process wait; the victim is notified of an item, and killed after this
 /// many steps.
 fn kill_woken(scenario: &mut Waiting, trace: &Trace, steps: usize) -> Attempt {
-    let mut b = kill::start_child(scenario);
+    let mut victim = kill::start_child(scenario);
     // After the first park, which is too short.
-    b.run_route(trace.route(trace.blocking_points()[0]));
-    if b.step() != Stop::Blocked {
-        b.kill();
+    victim.run_route(trace.route(trace.blocking_points()[0]));
+    if victim.step() != Stop::Blocked {
+        victim.kill();
         return Attempt::NotBlocked;
     }
     let parent = &scenario.parent;
-    let mut d = vec![parent.taker()];
-    let has_timed_out = b.poll().is_some();
-    parent.scene.locked(|| parent.scene.add_one());
-    assert_eq!(parent.scene.condvar.notify_one(), 1);
-    assert!(!parent.slots.waiters()[1].is_notified, "B was there first");
+    let mut other = vec![parent.taker()];
+    let has_timed_out = victim.poll().is_some();
+    parent.counter.locked(|| parent.counter.add_one());
+    assert_eq!(parent.counter.condvar.notify_one(), 1);
+    assert!(!parent.slots.waiters()[1].is_notified, "the victim came first");
     if !has_timed_out {
-        b.wait();
+        victim.wait();
     }
-    let is_done = (0..steps).any(|_| b.step() == Stop::Finished);
-    scenario.observe(&b);
-    let is_left = scenario.parent.scene.items.load(Relaxed) == 1;
-    let death = Death { pid: b.pid(), point: steps, completed: is_done, blocked: false };
-    b.kill();
+    let is_done = (0..steps).any(|_| victim.step() == Stop::Finished);
+    scenario.observe(&victim);
+    let is_left = scenario.parent.counter.items.load(Relaxed) == 1;
+    let death = Death { pid: victim.pid(), point: steps, completed: is_done, blocked: false };
+    victim.kill();
     let parent = &scenario.parent;
     let held = parent.watch.was_held_by(&death);
     parent.notice(steps);
-    parent.serve(&mut d, usize::from(is_left), held);
+    parent.serve(&mut other, usize::from(is_left), held);
     parent.check_empty();
-    assert!(!(is_left && is_done && !has_timed_out), "what has returned has happened");
+    assert!(!(is_left && is_done && !has_timed_out), "a completed operation has taken effect");
     match (has_timed_out, is_done, is_left) {
         (true, ..) => Attempt::NotBlocked,
         (_, true, _) => Attempt::Done,
@@ -74,8 +75,8 @@ fn woken(name: &str, kind: Kind, stride: usize) -> KillCounts {
         progress::set_stage(format_args!("a waiter killed {steps} instructions after it was notified"));
         match kill_woken(&mut scenario, &trace, steps) {
             Attempt::NotBlocked => continue,
-            Attempt::Left => kills.count("the other had it"),
-            Attempt::Had => kills.count("had it"),
+            Attempt::Left => kills.count("left to the other"),
+            Attempt::Had => kills.count("taken by the victim"),
             Attempt::Done => {
                 kills.count("done");
                 return kills;
@@ -98,42 +99,42 @@ pub(crate) fn wait_timeout_woken_reentrant(name: &str) -> KillCounts {
 }
 
 /// A child reaps a waiter that has died.
-struct Repairer {
+struct ReapAfterDeath {
     parent: Parent,
     /// Whether the dead waiter was notified.
     notified: bool,
     /// Another waiter, which is stopped meanwhile. It would repair the condition variable instead
     /// of the child.
-    slow: Vec<Process>,
+    stopped: Vec<Process>,
 }
 
-impl Scenario for Repairer {
-    type Handle = Scene;
+impl Scenario for ReapAfterDeath {
+    type Handle = ItemCounter;
 
     fn reset(&mut self) {
         let parent = &self.parent;
         parent.reset();
         let dead = parent.taker();
-        let slow = parent.taker();
-        stop(&slow);
-        parent.scene.locked(|| {
-            parent.scene.add_one();
+        let stopped = parent.taker();
+        stop(&stopped);
+        parent.counter.locked(|| {
+            parent.counter.add_one();
             if self.notified {
-                assert_eq!(parent.scene.condvar.notify_one(), 1);
+                assert_eq!(parent.counter.condvar.notify_one(), 1);
             }
-            kill(dead);
+            send_kill(dead);
         });
         let waiters = parent.slots.waiters();
         assert_eq!((waiters.len(), waiters[0].is_notified), (2, self.notified));
-        self.slow = vec![slow];
+        self.stopped = vec![stopped];
     }
 
-    fn open(&self) -> Scene {
+    fn open(&self) -> ItemCounter {
         self.parent.open()
     }
 
-    fn operate(&self, scene: &Scene) {
-        assert_eq!(scene.segment.reap().unwrap(), 1);
+    fn operate(&self, counter: &ItemCounter) {
+        assert_eq!(counter.segment.reap().unwrap(), 1);
     }
 
     fn observe(&mut self, child: &Child) {
@@ -142,10 +143,13 @@ impl Scenario for Repairer {
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let waiters = self.parent.slots.waiters();
-        let is_notified = waiters.last().expect("the slow one").is_notified;
-        assert!(!death.completed || is_notified && waiters.len() == 1, "what has returned has happened");
-        signal(&self.slow[0], libc::SIGCONT);
-        self.parent.serve(&mut self.slow, 1, self.parent.watch.was_held_by(death));
+        let is_notified = waiters.last().expect("the stopped one").is_notified;
+        assert!(
+            !death.completed || is_notified && waiters.len() == 1,
+            "a completed operation has taken effect"
+        );
+        signal(&self.stopped[0], libc::SIGCONT);
+        self.parent.serve(&mut self.stopped, 1, self.parent.watch.was_held_by(death));
         self.parent.check_empty();
         match (waiters.len(), is_notified) {
             (2, false) => "not begun",
@@ -156,7 +160,7 @@ impl Scenario for Repairer {
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.parent.scene.segment.path().into_iter().collect()
+        self.parent.counter.segment.path().into_iter().collect()
     }
 }
 
@@ -173,7 +177,7 @@ fn stop(process: &Process) {
     assert!(stopped == process.pid() && libc::WIFSTOPPED(status));
 }
 
-fn kill(process: Process) {
+fn send_kill(process: Process) {
     signal(&process, libc::SIGKILL);
     assert_eq!(process.exit_code(), None);
 }
@@ -181,7 +185,8 @@ fn kill(process: Process) {
 /// Kills the repair at each of its changes: after the death of a notified waiter, and of one that
 /// was not notified while the items of which it was not told are other waiters' too.
 pub(crate) fn reap_after_death(name: &str) -> KillCounts {
-    let mut scenario = Repairer { parent: Parent::new(name, Kind::Plain), notified: false, slow: Vec::new() };
+    let mut scenario =
+        ReapAfterDeath { parent: Parent::new(name, Kind::Plain), notified: false, stopped: Vec::new() };
     let mut kills = kill::at_changes(&mut scenario);
     scenario.notified = true;
     kills.merge(&kill::at_changes(&mut scenario));

@@ -19,7 +19,7 @@ enum Operation {
     Set,
     Clear,
     /// Sets the event, and clears it immediately.
-    Pulse,
+    SetAndClear,
     /// Waits until its timeout expires, or until the event is set.
     Wait,
 }
@@ -36,7 +36,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_millis(250);
 /// Long enough to be stepped to the second futex wait on a busy machine.
 const LONG_TIMEOUT: Duration = Duration::from_secs(1);
 
-struct AtTheEvent {
+struct EventOperation {
     name: String,
     event: Event,
     word: StateWord,
@@ -50,7 +50,7 @@ struct AtTheEvent {
     waiters: Vec<Process>,
 }
 
-impl AtTheEvent {
+impl EventOperation {
     fn new(name: &str, operation: Operation, others: usize) -> Self {
         let event: Event = state_word::create(name, ());
         let word = StateWord::of(event.segment(), 0);
@@ -83,13 +83,13 @@ impl AtTheEvent {
         match self.operation {
             Operation::Set => &[UNSET, SET_NEXT],
             Operation::Clear => &[SET, UNSET],
-            Operation::Pulse => &[UNSET, SET_NEXT, UNSET_NEXT],
+            Operation::SetAndClear => &[UNSET, SET_NEXT, UNSET_NEXT],
             Operation::Wait => &[UNSET],
         }
     }
 }
 
-impl Scenario for AtTheEvent {
+impl Scenario for EventOperation {
     type Handle = Event;
 
     fn reset(&mut self) {
@@ -106,7 +106,7 @@ impl Scenario for AtTheEvent {
         match self.operation {
             Operation::Set => assert!(event.set()),
             Operation::Clear => assert!(event.clear()),
-            Operation::Pulse => assert!(event.set() && event.clear()),
+            Operation::SetAndClear => assert!(event.set() && event.clear()),
             Operation::Wait => {
                 let _ = event.wait_timeout(kill::scaled_timeout(self.timeout));
             }
@@ -125,7 +125,7 @@ impl Scenario for AtTheEvent {
         assert_eq!(self.word.get(), self.seen, "a death changes nothing");
         let states = self.states();
         let state = states.iter().position(|state| *state == self.seen).expect("a state it goes through");
-        assert!(!death.completed || state == states.len() - 1, "what has returned has happened");
+        assert!(!death.completed || state == states.len() - 1, "a completed operation has taken effect");
         if state == 0 && self.others > 0 {
             // The next process does the operation instead.
             assert!(self.event.set() && self.event.clear());
@@ -142,24 +142,24 @@ impl Scenario for AtTheEvent {
 }
 
 pub(crate) fn set(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheEvent::new(name, Operation::Set, 0))
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::Set, 0))
 }
 
 pub(crate) fn clear(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheEvent::new(name, Operation::Clear, 0))
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::Clear, 0))
 }
 
 pub(crate) fn set_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheEvent::new(name, Operation::Set, 2))
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::Set, 2))
 }
 
 pub(crate) fn set_clear_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheEvent::new(name, Operation::Pulse, 2))
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::SetAndClear, 2))
 }
 
 /// Kills a waiter, while another one goes on waiting.
 pub(crate) fn wait_timeout_unset(name: &str) -> KillCounts {
-    let mut scenario = AtTheEvent::new(name, Operation::Wait, 1);
+    let mut scenario = EventOperation::new(name, Operation::Wait, 1);
     pin_without_spinning();
     assert!(scenario.event.wait_timeout(Duration::from_millis(1)).is_err());
     kill::at_changes_and_blocked(&mut scenario)
@@ -176,27 +176,27 @@ enum Attempt {
 
 /// The victim and another process wait; the event is set and cleared, which wakes them; the victim
 /// is killed after this many steps.
-fn kill_woken(scenario: &mut AtTheEvent, trace: &Trace, steps: usize) -> Attempt {
-    let mut b = kill::start_child(scenario);
-    b.run_route(trace.route(trace.blocking_points()[1]));
-    if b.step() != Stop::Blocked {
+fn kill_woken(scenario: &mut EventOperation, trace: &Trace, steps: usize) -> Attempt {
+    let mut victim = kill::start_child(scenario);
+    victim.run_route(trace.route(trace.blocking_points()[1]));
+    if victim.step() != Stop::Blocked {
         return Attempt::NotBlocked;
     }
     scenario.waiters.push(scenario.waiter());
-    let has_timed_out = b.poll().is_some();
+    let has_timed_out = victim.poll().is_some();
     assert!(scenario.event.set() && scenario.event.clear());
     if !has_timed_out {
-        b.wait();
+        victim.wait();
     }
-    let mut step = || match b.step() {
+    let mut step = || match victim.step() {
         // It only had no CPU.
-        Stop::Blocked => b.wait(),
+        Stop::Blocked => victim.wait(),
         stop => stop,
     };
     let is_done = (0..steps).any(|_| step() == Stop::Finished);
-    b.kill();
+    victim.kill();
     scenario.join_waiters();
-    assert_eq!(scenario.word.get(), UNSET_NEXT, "who is through has changed nothing");
+    assert_eq!(scenario.word.get(), UNSET_NEXT, "a waiter changes nothing");
     match (has_timed_out, is_done) {
         (true, _) => Attempt::NotBlocked,
         (false, false) => Attempt::Killed,
@@ -206,7 +206,7 @@ fn kill_woken(scenario: &mut AtTheEvent, trace: &Trace, steps: usize) -> Attempt
 
 /// Kills the victim at every instruction between its wake-up and its return.
 pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
-    let mut scenario = AtTheEvent::new(name, Operation::Wait, 0);
+    let mut scenario = EventOperation::new(name, Operation::Wait, 0);
     pin_without_spinning();
     scenario.timeout = LONG_TIMEOUT;
     // The first park, and a full one.
@@ -217,7 +217,7 @@ pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
         progress::set_stage(format_args!("a waiter killed {steps} instructions after it was woken"));
         match kill_woken(&mut scenario, &trace, steps) {
             Attempt::NotBlocked => continue,
-            Attempt::Killed => kills.count("killed awake"),
+            Attempt::Killed => kills.count("killed running"),
             Attempt::Done => {
                 kills.count("done");
                 return kills;
@@ -231,7 +231,7 @@ pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
 /// A child sets the event after another process was killed between setting it and waking the
 /// waiters.
 struct SetAgain {
-    first: AtTheEvent,
+    first: EventOperation,
     trace: Trace,
     point: usize,
 }
@@ -241,7 +241,7 @@ impl Scenario for SetAgain {
 
     fn reset(&mut self) {
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.word.get(), SET_NEXT, "the first one has set it");
+        assert_eq!(self.first.word.get(), SET_NEXT, "the first process has set it");
     }
 
     fn open(&self) -> Event {
@@ -261,7 +261,7 @@ impl Scenario for SetAgain {
 
 /// Kills the second process at every instruction.
 pub(crate) fn set_after_death(name: &str) -> KillCounts {
-    let mut first = AtTheEvent::new(name, Operation::Set, 2);
+    let mut first = EventOperation::new(name, Operation::Set, 2);
     let mut point = None;
     let trace = kill::trace_operation(&mut first, |first, _, trace| {
         if first.seen == SET_NEXT {

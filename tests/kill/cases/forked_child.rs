@@ -15,13 +15,13 @@ const NEW: u64 = 2;
 
 /// A child changes a value through its parent's handle, for which it first registers a participant
 /// of its own.
-struct Guest {
+struct ForkedChild {
     name: String,
     value: Value<u64>,
     watch: LockWatch,
 }
 
-impl Scenario for Guest {
+impl Scenario for ForkedChild {
     type Handle = ();
 
     fn reset(&mut self) {
@@ -42,7 +42,7 @@ impl Scenario for Guest {
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let found = self.value.get();
         assert!(found == NEW || (found == OLD && !death.completed), "old, or new: {found}");
-        let guard = self.value.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let guard = self.value.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         assert_eq!(guard.recovered(), self.watch.was_held_by(death), "whether the holder died");
         drop(guard);
 
@@ -67,5 +67,5 @@ impl Scenario for Guest {
 pub(crate) fn set_in_forked_child(name: &str) -> KillCounts {
     let value = Value::create(name, OLD).unwrap();
     let watch = LockWatch::of(value.segment());
-    kill::at_changes(&mut Guest { name: name.to_owned(), value, watch })
+    kill::at_changes(&mut ForkedChild { name: name.to_owned(), value, watch })
 }

@@ -17,7 +17,7 @@ type Handle = (JoinableQueue<u64>, RefCell<Option<Job<u64>>>);
 const LIMITS: Limits = Limits { messages: 3, bytes: 3 * 56 };
 
 /// A child operates on a queue of two jobs, or on the first of them.
-struct Operation {
+struct JobOperation {
     name: String,
     queue: JoinableQueue<u64>,
     /// Whether the child has taken a job before the operation.
@@ -30,7 +30,7 @@ struct Operation {
 /// A name for each possible result. The last is that of a completed operation.
 type Outcomes = &'static [(&'static str, &'static [(u64, bool)])];
 
-impl Operation {
+impl JobOperation {
     fn check(&self, death: &Death) -> &'static str {
         // Every other time, the dead process is reaped before a survivor waits for its job.
         if death.point.is_multiple_of(2) {
@@ -46,7 +46,7 @@ impl Operation {
         let outcome = self.outcomes.iter().find(|(_, jobs)| *jobs == found);
         let (name, _) = outcome.unwrap_or_else(|| panic!("{found:?} is no outcome"));
         let last = self.outcomes[self.outcomes.len() - 1].0;
-        assert!(!death.completed || *name == last, "what has returned has happened: {found:?}");
+        assert!(!death.completed || *name == last, "a completed operation has taken effect: {found:?}");
         assert_eq!((self.queue.len(), self.queue.unfinished()), (0, 0));
         for job in 10..13 {
             self.queue.try_push(job).expect("all the room there was");
@@ -61,7 +61,7 @@ impl Operation {
     }
 }
 
-impl Scenario for Operation {
+impl Scenario for JobOperation {
     type Handle = Handle;
 
     fn reset(&mut self) {
@@ -87,7 +87,13 @@ impl Scenario for Operation {
 
 fn run(name: &str, has_job: bool, operation: fn(&Handle), outcomes: Outcomes) -> KillCounts {
     let queue = JoinableQueue::create(name, LIMITS).unwrap();
-    kill::at_every_instruction(&mut Operation { name: name.to_owned(), queue, has_job, operation, outcomes })
+    kill::at_every_instruction(&mut JobOperation {
+        name: name.to_owned(),
+        queue,
+        has_job,
+        operation,
+        outcomes,
+    })
 }
 
 pub(crate) fn push(name: &str) -> KillCounts {
@@ -98,22 +104,22 @@ pub(crate) fn push(name: &str) -> KillCounts {
 
 pub(crate) fn get(name: &str) -> KillCounts {
     let outcomes: Outcomes =
-        &[("not got", &[(1, false), (2, false)]), ("redelivered", &[(1, true), (2, false)])];
-    let operation = |(queue, mine): &Handle| *mine.borrow_mut() = Some(queue.get().unwrap());
+        &[("not taken", &[(1, false), (2, false)]), ("redelivered", &[(1, true), (2, false)])];
+    let operation = |(queue, own): &Handle| *own.borrow_mut() = Some(queue.get().unwrap());
     run(name, false, operation, outcomes)
 }
 
 pub(crate) fn done(name: &str) -> KillCounts {
     let outcomes: Outcomes = &[("redelivered", &[(1, true), (2, false)]), ("done", &[(2, false)])];
-    run(name, true, |(_, mine)| mine.take().unwrap().done().unwrap(), outcomes)
+    run(name, true, |(_, own)| own.take().unwrap().done().unwrap(), outcomes)
 }
 
 pub(crate) fn drop_job(name: &str) -> KillCounts {
-    run(name, true, |(_, mine)| drop(mine.take()), &[("redelivered", &[(1, true), (2, false)])])
+    run(name, true, |(_, own)| drop(own.take()), &[("redelivered", &[(1, true), (2, false)])])
 }
 
 /// A child reaps a dead process that has taken a job.
-struct Reap(Operation);
+struct Reap(JobOperation);
 
 impl Scenario for Reap {
     type Handle = Handle;
@@ -145,7 +151,7 @@ pub(crate) fn reap_after_death(name: &str) -> KillCounts {
     let queue = JoinableQueue::create(name, LIMITS).unwrap();
     let operation = |(queue, _): &Handle| assert_eq!(queue.segment().reap().unwrap(), 1);
     let outcomes: Outcomes = &[("redelivered", &[(1, true), (2, false)])];
-    kill::at_changes(&mut Reap(Operation {
+    kill::at_changes(&mut Reap(JobOperation {
         name: name.to_owned(),
         queue,
         has_job: false,

@@ -37,7 +37,7 @@ impl LockWatch {
         assert!(!(held && death.completed), "an operation that has returned holds no lock");
         assert!(
             held || !matches!(self.before, LockHolder::Thread(_)),
-            "nobody else held it: {:?}",
+            "no other process held it: {:?}",
             self.before
         );
         held

@@ -25,7 +25,7 @@ fn long(n: u64) -> Message {
 }
 
 /// A child operates on a queue.
-struct Operation {
+struct QueueOperation {
     name: String,
     queue: MessageQueue<Message>,
     watch: LockWatch,
@@ -36,7 +36,7 @@ struct Operation {
     operation: fn(&MessageQueue<Message>),
 }
 
-impl Operation {
+impl QueueOperation {
     fn new(name: &str, before: &[Message], after: &[Message], operation: fn(&MessageQueue<Message>)) -> Self {
         let queue = MessageQueue::create(name, LIMITS).unwrap();
         let watch = LockWatch::of(queue.segment());
@@ -65,13 +65,13 @@ impl Operation {
             self.queue.push_timeout(short(9), SURVIVOR_TIMEOUT).unwrap();
         }
         let mut found: Vec<Message> = (0..self.queue.len()).map(|_| self.queue.try_pop().unwrap()).collect();
-        assert!(matches!(self.queue.try_pop(), Err(PopError::Empty)), "as many as it says");
+        assert!(matches!(self.queue.try_pop(), Err(PopError::Empty)), "as many as its length");
         if pushed {
             assert_eq!(found.pop(), Some(short(9)));
         }
         let is_new = found == self.after;
         assert!(is_new || found == self.before, "as before or as after: {found:?}");
-        assert!(is_new || !death.completed, "what has returned has happened");
+        assert!(is_new || !death.completed, "a completed operation has taken effect");
         self.fill();
         if is_new { "new" } else { "old" }
     }
@@ -89,7 +89,7 @@ impl Operation {
     }
 }
 
-impl Scenario for Operation {
+impl Scenario for QueueOperation {
     type Handle = MessageQueue<Message>;
 
     fn reset(&mut self) {
@@ -118,16 +118,16 @@ impl Scenario for Operation {
 }
 
 pub(crate) fn push(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut Operation::push(name))
+    kill::at_every_instruction(&mut QueueOperation::push(name))
 }
 
 pub(crate) fn pop(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut Operation::pop(name))
+    kill::at_every_instruction(&mut QueueOperation::pop(name))
 }
 
 /// A child repairs the queue after another process died holding the lock.
 struct Recoverer {
-    first: Operation,
+    first: QueueOperation,
     trace: Trace,
     point: usize,
 }
@@ -138,7 +138,11 @@ impl Scenario for Recoverer {
     fn reset(&mut self) {
         self.first.reset();
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.watch.lock.holder(), LockHolder::Dead, "the first one died holding the lock");
+        assert_eq!(
+            self.first.watch.lock.holder(),
+            LockHolder::Dead,
+            "the first process died holding the lock"
+        );
     }
 
     fn open(&self) -> Self::Handle {
@@ -163,7 +167,7 @@ impl Scenario for Recoverer {
 /// At how many points the first process dies.
 const FIRST_DEATHS: usize = 6;
 
-fn recoverer(mut first: Operation) -> KillCounts {
+fn recoverer(mut first: QueueOperation) -> KillCounts {
     let mut points = Vec::new();
     let trace = kill::trace_operation(&mut first, |first, child, trace| {
         if first.watch.lock.holder() == LockHolder::Thread(child.pid()) {
@@ -182,9 +186,9 @@ fn recoverer(mut first: Operation) -> KillCounts {
 }
 
 pub(crate) fn is_empty_after_push_death(name: &str) -> KillCounts {
-    recoverer(Operation::push(name))
+    recoverer(QueueOperation::push(name))
 }
 
 pub(crate) fn is_empty_after_pop_death(name: &str) -> KillCounts {
-    recoverer(Operation::pop(name))
+    recoverer(QueueOperation::pop(name))
 }

@@ -26,11 +26,11 @@ impl LockUnlock {
     /// The next locker gets the lock and is told whether the holder died; the locker after it is
     /// told of no death.
     pub(super) fn check(&self, holder_died: bool) {
-        let guard = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let guard = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         assert_eq!(guard.recovered(), holder_died, "whether the holder died");
         drop(guard);
-        let guard = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock works on");
-        assert!(!guard.recovered(), "that is told once");
+        let guard = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock still works");
+        assert!(!guard.recovered(), "a death is reported once");
     }
 }
 
@@ -74,7 +74,11 @@ impl Scenario for Recoverer {
 
     fn reset(&mut self) {
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.watch.lock.holder(), LockHolder::Dead, "the first one died holding the lock");
+        assert_eq!(
+            self.first.watch.lock.holder(),
+            LockHolder::Dead,
+            "the first process died holding the lock"
+        );
     }
 
     fn open(&self) -> Mutex {
@@ -110,7 +114,7 @@ pub(crate) fn lock_after_death(name: &str) -> KillCounts {
             points.push((robust, trace.last()));
         }
     });
-    assert!(points.len() >= 3, "in the making, held, on its way out: {points:?}");
+    assert!(points.len() >= 3, "pending, held, leaving the list: {points:?}");
     let mut kills = KillCounts::default();
     let mut second = Recoverer { first, trace, point: 0 };
     for (_, point) in points {

@@ -39,7 +39,7 @@ impl Scenario for Waiter {
         assert_eq!(
             self.parent.watch.lock.holder(),
             LockHolder::Thread(std::process::id()),
-            "who had it has it"
+            "the holder still holds it"
         );
         "still held"
     }
@@ -120,15 +120,15 @@ impl Scenario for Unlock {
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let held = self.before == LockHolder::Thread(death.pid);
-        assert!(!(held && death.completed), "what has returned has happened");
+        assert!(!(held && death.completed), "a completed operation has taken effect");
         let code = self.waiter.take().unwrap().exit_code();
         assert_eq!(
             code,
             Some(if held { AFTER_DEATH } else { CLEANLY }),
-            "the waiter gets the lock, and the truth"
+            "the waiter gets the lock and is told of a death"
         );
         self.parent.check(false);
-        if held { "passed on by the kernel" } else { "passed on" }
+        if held { "released by the kernel" } else { "released" }
     }
 }
 

@@ -23,9 +23,9 @@ impl Scenario for Finder {
 
     fn reset(&mut self) {
         let child = Child::fork(|| {}, |()| {});
-        let nobody = child.pid();
+        let dead = child.pid();
         child.kill();
-        self.parent.watch.lock.set_holder(self.parent.mutex.segment(), nobody);
+        self.parent.watch.lock.set_holder(self.parent.mutex.segment(), dead);
     }
 
     fn open(&self) -> Mutex {
@@ -43,11 +43,11 @@ impl Scenario for Finder {
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let released = self.before == LockHolder::Nobody;
         assert!(released || !death.completed);
-        let guard = self.parent.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let guard = self.parent.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         assert_eq!(guard.recovered(), !released, "whether the last holder died");
         drop(guard);
         self.parent.check(false);
-        if released { "freed by the child" } else { "freed by the survivor" }
+        if released { "taken over by the child" } else { "taken over by the survivor" }
     }
 
     /// Fewer than by default: each run waits for the next check of the holder, and so does its

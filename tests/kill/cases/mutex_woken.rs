@@ -20,38 +20,38 @@ enum Attempt {
     /// The victim was not blocked when it was woken.
     NotBlocked,
     /// The victim was killed running, after this many instructions.
-    Awake,
+    Running,
     /// The victim has blocked again, and marked the lock as having waiters.
-    AsleepAgain,
+    BlockedAgain,
 }
 
 /// Wakes the victim, takes the lock before it, kills it after `steps` instructions, and unlocks.
 fn kill_woken(scenario: &Waiter, trace: &Trace, steps: usize) -> Attempt {
     let mutex = &scenario.parent.mutex;
     let guard = mutex.lock().unwrap();
-    let mut b = Child::fork(|| scenario.open(), |mutex| scenario.operate(mutex));
-    b.run_route(trace.route(trace.blocking_points()[0]));
-    if b.step() != Stop::Blocked {
+    let mut victim = Child::fork(|| scenario.open(), |mutex| scenario.operate(mutex));
+    victim.run_route(trace.route(trace.blocking_points()[0]));
+    if victim.step() != Stop::Blocked {
         return Attempt::NotBlocked;
     }
-    let d = another_waiter(&scenario.name);
-    while !d.is_in_futex_wait() {
+    let other = another_waiter(&scenario.name);
+    while !other.is_in_futex_wait() {
         std::thread::sleep(Duration::from_micros(100));
     }
-    let has_timed_out = b.poll().is_some();
+    let has_timed_out = victim.poll().is_some();
     drop(guard);
     if !has_timed_out {
-        b.wait();
+        victim.wait();
     }
-    let guard = mutex.try_lock().expect("B has not come to it, and D sleeps");
-    let gone = (0..steps).find(|_| b.step() == Stop::Blocked);
-    b.kill();
+    let guard = mutex.try_lock().expect("the victim has not run, and the other waiter is blocked");
+    let blocked_again = (0..steps).find(|_| victim.step() == Stop::Blocked);
+    victim.kill();
     drop(guard);
-    assert_eq!(d.exit_code(), Some(CLEANLY), "D is not stranded");
-    match (has_timed_out, gone) {
+    assert_eq!(other.exit_code(), Some(CLEANLY), "the other waiter is not stranded");
+    match (has_timed_out, blocked_again) {
         (true, _) => Attempt::NotBlocked,
-        (false, None) => Attempt::Awake,
-        (false, Some(_)) => Attempt::AsleepAgain,
+        (false, None) => Attempt::Running,
+        (false, Some(_)) => Attempt::BlockedAgain,
     }
 }
 
@@ -71,11 +71,11 @@ pub(crate) fn lock_timeout_woken(name: &str) -> KillCounts {
         scenario.parent.check(false);
         match attempt {
             Attempt::NotBlocked => continue,
-            Attempt::Awake => kills.count("killed awake"),
-            Attempt::AsleepAgain => kills.count("killed asleep again"),
+            Attempt::Running => kills.count("killed running"),
+            Attempt::BlockedAgain => kills.count("killed blocked again"),
         }
         progress::count_kill();
-        if matches!(attempt, Attempt::AsleepAgain) {
+        if matches!(attempt, Attempt::BlockedAgain) {
             return kills;
         }
         steps += 1;

@@ -41,7 +41,7 @@ enum Operation {
     /// The function panics.
     Panic,
     /// Tries while another process runs the function.
-    Refused,
+    TryRunning,
     /// Waits until its timeout expires while another process runs the function.
     Wait,
 }
@@ -114,8 +114,8 @@ impl Call {
             told = Some(state.recovered());
             fill(&self.fields);
         })
-        .expect("nobody is at it");
-        assert_eq!(told, (self.seen != DONE).then_some(self.seen == BEGUN), "whether anybody had begun");
+        .expect("no process runs it");
+        assert_eq!(told, (self.seen != DONE).then_some(self.seen == BEGUN), "whether a run had begun");
         assert!(self.is_filled() && once.is_completed());
         once.call_once(|_| panic!("it is done")).unwrap();
     }
@@ -136,7 +136,7 @@ impl Scenario for Call {
     fn reset(&mut self) {
         // Otherwise a waiter would run the function, which is a long path.
         self.segment.reap().unwrap();
-        if matches!(self.operation, Operation::Refused | Operation::Wait) {
+        if matches!(self.operation, Operation::TryRunning | Operation::Wait) {
             return;
         }
         self.word.set(NEW);
@@ -160,7 +160,7 @@ impl Scenario for Call {
                 let call = || once.call_once(|_| resume_unwind(Box::new(())));
                 assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
             }
-            Operation::Refused => {
+            Operation::TryRunning => {
                 assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
             }
             Operation::Wait => {
@@ -172,9 +172,9 @@ impl Scenario for Call {
 
     fn observe(&mut self, child: &Child) {
         self.seen = self.word.get();
-        assert!(self.seen != DONE || self.is_filled(), "what is done is there");
-        let is_at_it = self.seen == BEGUN && self.lock.holder() == LockHolder::Thread(child.pid());
-        if self.waits && self.waiter.is_none() && is_at_it {
+        assert!(self.seen != DONE || self.is_filled(), "a completed function has filled the fields");
+        let is_running = self.seen == BEGUN && self.lock.holder() == LockHolder::Thread(child.pid());
+        if self.waits && self.waiter.is_none() && is_running {
             self.wait();
         }
     }
@@ -185,12 +185,12 @@ impl Scenario for Call {
             // In the first run, the waiter may have run the function by now.
             Operation::Panic if self.waiter.is_some() => self.seen,
             Operation::Panic => BEGUN,
-            Operation::Refused | Operation::Wait => {
-                assert_eq!(self.seen, BEGUN, "who is at it is at it");
-                return "still at it";
+            Operation::TryRunning | Operation::Wait => {
+                assert_eq!(self.seen, BEGUN, "the function still runs");
+                return "still running";
             }
         };
-        assert!(!death.completed || self.seen == after, "what has returned has happened");
+        assert!(!death.completed || self.seen == after, "a completed operation has taken effect");
         if let Some(waiter) = self.waiter.take() {
             let was_done = self.operation != Operation::Panic && self.seen == DONE;
             let expected = if was_done { WAS_DONE } else { DID_IT_AGAIN };
@@ -229,7 +229,7 @@ pub(crate) fn call_once_panic_with_waiter(name: &str) -> KillCounts {
 }
 
 /// This process runs the function meanwhile, and completes it.
-fn at_it(name: &str, operation: Operation, kill: impl FnOnce(&mut Call) -> KillCounts) -> KillCounts {
+fn while_running(name: &str, operation: Operation, kill: impl FnOnce(&mut Call) -> KillCounts) -> KillCounts {
     let mut scenario = Call::new(name, operation, false);
     let (once, _) = open(name);
     let mut kills = None;
@@ -244,12 +244,12 @@ fn at_it(name: &str, operation: Operation, kill: impl FnOnce(&mut Call) -> KillC
 }
 
 pub(crate) fn try_call_once_running(name: &str) -> KillCounts {
-    at_it(name, Operation::Refused, kill::at_every_instruction)
+    while_running(name, Operation::TryRunning, kill::at_every_instruction)
 }
 
 pub(crate) fn call_once_timeout_running(name: &str) -> KillCounts {
     pin_without_spinning();
-    at_it(name, Operation::Wait, kill::at_changes_and_blocked)
+    while_running(name, Operation::Wait, kill::at_changes_and_blocked)
 }
 
 /// A process waits for the child, which is killed at every instruction after its function has
@@ -258,7 +258,7 @@ pub(crate) fn call_once_return_with_waiter(name: &str) -> KillCounts {
     let mut scenario = Call::new(name, Operation::FillAndStop, false);
     let mut kills = KillCounts::default();
     for point in 0.. {
-        progress::set_stage(format_args!("on the way to a death {point} instructions behind the function"));
+        progress::set_stage(format_args!("on the way to a death {point} instructions after the function"));
         let mut child = kill::start_child(&mut scenario);
         child.finish();
         scenario.wait();
@@ -292,7 +292,7 @@ impl Scenario for Recoverer {
 
     fn reset(&mut self) {
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.word.get(), BEGUN, "the first one died at it");
+        assert_eq!(self.first.word.get(), BEGUN, "the first process died at it");
     }
 
     fn open(&self) -> Self::Handle {

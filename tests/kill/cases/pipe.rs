@@ -174,7 +174,7 @@ impl Scenario for Sending {
                     (found, false) if found.is_empty() => DISCONNECTED,
                     (found, false) if found[..] == [self.message.clone()] => AS_MEANT,
                     (found, true) if found.is_empty() => CUT_SHORT,
-                    (found, _) => panic!("{found:?} was sent by nobody"),
+                    (found, _) => panic!("{found:?} was never sent"),
                 }
             }));
         }
@@ -199,11 +199,11 @@ impl Scenario for Sending {
                     [] if is_cut => "cut short",
                     [] => "nothing",
                     [one] if *one == self.message && !is_cut => "sent",
-                    other => panic!("{other:?} was sent by nobody"),
+                    other => panic!("{other:?} was never sent"),
                 }
             }
         };
-        assert!(!death.completed || outcome == "sent", "what has returned has happened");
+        assert!(!death.completed || outcome == "sent", "a completed operation has taken effect");
         self.parent.segment.reap().unwrap();
         self.parent.exercise();
         outcome
@@ -301,7 +301,7 @@ impl Scenario for Receiving {
         // The dead receiver owns any message that it has begun to remove.
         let left = usize::from(has_begun);
         assert_eq!(found, self.messages[left..], "the messages from there on");
-        assert!(!death.completed || has_begun, "what has returned has happened");
+        assert!(!death.completed || has_begun, "a completed operation has taken effect");
         self.parent.exercise();
         if has_begun { "received" } else { "left" }
     }
@@ -361,7 +361,7 @@ impl Scenario for Draining {
             self.parent.segment.reap().unwrap();
         }
         let code = self.waiter.take().expect("a waiter").exit_code();
-        assert!(matches!(code, Some(AS_MEANT | DISCONNECTED)), "how it woke: {code:?}");
+        assert!(matches!(code, Some(AS_MEANT | DISCONNECTED)), "the result of the waiter: {code:?}");
         let is_sent = code == Some(AS_MEANT);
         assert!(!death.completed || is_sent, "what was received has been sent");
         self.parent.segment.reap().unwrap();

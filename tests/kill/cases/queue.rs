@@ -8,7 +8,7 @@ use breezeway::queue::Queue;
 use breezeway::{PopError, PushError, Segment};
 
 use super::numbered::Numbered;
-use super::queue_slots::{Slots, State};
+use super::queue_slots::{QueueSlots, SlotState};
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
@@ -18,7 +18,7 @@ const SURVIVOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The queue's contents before the operation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scene {
+pub(super) struct Contents {
     /// The slot of the first message.
     pub(super) start: usize,
     /// The number of messages in the queue.
@@ -28,12 +28,12 @@ pub(super) struct Scene {
     pub(super) returned: bool,
 }
 
-pub(super) const fn scene(start: usize, filled: usize) -> Scene {
-    Scene { start, filled, returned: false }
+pub(super) const fn contents(start: usize, filled: usize) -> Contents {
+    Contents { start, filled, returned: false }
 }
 
-pub(super) const fn scene_with_returned(start: usize, filled: usize) -> Scene {
-    Scene { start, filled, returned: true }
+pub(super) const fn contents_with_returned(start: usize, filled: usize) -> Contents {
+    Contents { start, filled, returned: true }
 }
 
 /// What the child does.
@@ -93,7 +93,7 @@ impl Operation {
 pub(super) struct Parent<T: Numbered> {
     pub(super) segment: Segment,
     pub(super) queue: Queue<T>,
-    pub(super) slots: Slots,
+    pub(super) slots: QueueSlots,
     round: u32,
 }
 
@@ -101,7 +101,7 @@ impl<T: Numbered> Parent<T> {
     pub(super) fn new(name: &str, capacity: usize) -> Self {
         let segment = Segment::create(name, 1 << 16).unwrap();
         let queue = segment.add(QUEUE, capacity).unwrap();
-        let slots = Slots::of(&segment, QUEUE, capacity, size_of::<T>());
+        let slots = QueueSlots::of(&segment, QUEUE, capacity, size_of::<T>());
         Self { segment, queue, slots, round: 0 }
     }
 
@@ -118,19 +118,19 @@ impl<T: Numbered> Parent<T> {
 
     /// Empties the queue and puts the messages in. Returns them in the order in which they will be
     /// delivered.
-    pub(super) fn set(&mut self, scene: Scene) -> Vec<u32> {
+    pub(super) fn set(&mut self, contents: Contents) -> Vec<u32> {
         self.segment.reap().unwrap();
         self.round += 1;
         while self.queue.try_pop().is_ok() {}
-        while self.slots.tail_index() != scene.start {
+        while self.slots.tail_index() != contents.start {
             self.queue.try_push(T::of(0)).unwrap();
             assert_eq!(self.queue.try_pop().unwrap().number(), 0);
         }
-        for n in 0..scene.filled {
+        for n in 0..contents.filled {
             self.queue.try_push(T::of(self.number(n))).unwrap();
         }
-        let mut messages: Vec<u32> = (0..scene.filled).map(|n| self.number(n)).collect();
-        if scene.returned {
+        let mut messages: Vec<u32> = (0..contents.filled).map(|n| self.number(n)).collect();
+        if contents.returned {
             let (first, second) = (self.queue.try_lease().unwrap(), self.queue.try_lease().unwrap());
             drop(first);
             second.ack();
@@ -140,26 +140,33 @@ impl<T: Numbered> Parent<T> {
     }
 
     /// Removes all messages, which must be these; then the queue works like a new one.
-    pub(super) fn check(&self, expected: &[u32], way: Way) {
+    pub(super) fn check(&self, expected: &[u32], first: FirstCheck) {
         let capacity = self.queue.capacity();
         let mut expected = expected.to_vec();
-        let is_writing = self.slots.any(State::Writing);
-        match way {
-            Way::Pop => {}
-            Way::Reap => assert_eq!(self.segment.reap().unwrap(), 1, "one has died"),
-            Way::Push => {
+        let is_writing = self.slots.any(SlotState::Writing);
+        match first {
+            FirstCheck::Pop => {}
+            FirstCheck::Reap => assert_eq!(self.segment.reap().unwrap(), 1, "one has died"),
+            FirstCheck::Push => {
                 let new = (0..).map(|n| self.number(60 + n));
                 let pushed: Vec<u32> =
                     new.take_while(|&number| self.queue.try_push(T::of(number)).is_ok()).collect();
                 // A slot that the dead producer was writing counts as used as long as there are
                 // messages before it.
                 let hole = usize::from(is_writing && !expected.is_empty());
-                assert_eq!(pushed.len(), capacity - expected.len() - hole, "the dead leaves all the room");
+                assert_eq!(
+                    pushed.len(),
+                    capacity - expected.len() - hole,
+                    "the dead process leaves all the room"
+                );
                 expected.extend(pushed);
             }
-            Way::Wait => {
-                let number =
-                    self.queue.pop_timeout(SURVIVOR_TIMEOUT).expect("what the dead had in hand").number();
+            FirstCheck::Wait => {
+                let number = self
+                    .queue
+                    .pop_timeout(SURVIVOR_TIMEOUT)
+                    .expect("what the dead process had leased")
+                    .number();
                 assert_eq!(number, expected.remove(0));
             }
         }
@@ -178,7 +185,7 @@ impl<T: Numbered> Parent<T> {
             redelivered = redelivered.saturating_sub(1);
             if by_lease {
                 let lease = self.queue.try_lease().ok()?;
-                assert_eq!(lease.redelivered(), marked, "whether somebody had it in hand");
+                assert_eq!(lease.redelivered(), marked, "whether it had been leased");
                 let number = lease.number();
                 lease.ack();
                 Some(number)
@@ -207,7 +214,7 @@ impl<T: Numbered> Parent<T> {
 
 /// What the survivors do first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum FirstCheck {
     /// They pop.
     Pop,
     /// They reap the dead process.
@@ -219,9 +226,9 @@ pub(super) enum Way {
 }
 
 /// A child operates on the queue.
-pub(super) struct Work<T: Numbered> {
+pub(super) struct QueueOperation<T: Numbered> {
     pub(super) parent: Parent<T>,
-    pub(super) scene: Scene,
+    pub(super) contents: Contents,
     pub(super) operation: Operation,
     before: Vec<u32>,
     /// The queue's messages when the child was last observed.
@@ -229,9 +236,9 @@ pub(super) struct Work<T: Numbered> {
     state: &'static str,
 }
 
-impl<T: Numbered> Work<T> {
-    pub(super) fn new(parent: Parent<T>, scene: Scene, operation: Operation) -> Self {
-        Self { parent, scene, operation, before: Vec::new(), seen: Vec::new(), state: "" }
+impl<T: Numbered> QueueOperation<T> {
+    pub(super) fn new(parent: Parent<T>, contents: Contents, operation: Operation) -> Self {
+        Self { parent, contents, operation, before: Vec::new(), seen: Vec::new(), state: "" }
     }
 
     fn new_numbers(&self) -> [u32; 2] {
@@ -239,11 +246,11 @@ impl<T: Numbered> Work<T> {
     }
 }
 
-impl<T: Numbered> Scenario for Work<T> {
+impl<T: Numbered> Scenario for QueueOperation<T> {
     type Handle = (Queue<T>, Vec<T>, [T; 2]);
 
     fn reset(&mut self) {
-        self.before = self.parent.set(self.scene);
+        self.before = self.parent.set(self.contents);
     }
 
     fn open(&self) -> Self::Handle {
@@ -259,9 +266,9 @@ impl<T: Numbered> Scenario for Work<T> {
         let slots = &self.parent.slots;
         self.seen = slots.messages().0;
         self.state = match () {
-            () if slots.any(State::Writing) => "half written",
-            () if slots.any(State::Leased) => "in dead hands",
-            () if slots.any(State::Returned) && !slots.knows_of_returned() => "let fall by the dead",
+            () if slots.any(SlotState::Writing) => "half written",
+            () if slots.any(SlotState::Leased) => "leased by the dead",
+            () if slots.any(SlotState::Returned) && !slots.knows_of_returned() => "returned by the dead",
             () => "",
         };
     }
@@ -272,18 +279,21 @@ impl<T: Numbered> Scenario for Work<T> {
         let stage = stages.iter().position(|stage| *stage == self.seen);
         let stage = stage.unwrap_or_else(|| panic!("{:?} is none of {stages:?}", self.seen));
         let is_last = stage + 1 == stages.len();
-        assert!(!death.completed || is_last && self.state.is_empty(), "what has returned has happened");
-        let for_reapers = matches!(self.state, "in dead hands" | "let fall by the dead");
-        let way = match death.point {
+        assert!(
+            !death.completed || is_last && self.state.is_empty(),
+            "a completed operation has taken effect"
+        );
+        let for_reapers = matches!(self.state, "leased by the dead" | "returned by the dead");
+        let first = match death.point {
             // A waiting consumer reaps. That takes a whole recheck interval, so not every time.
-            n if for_reapers && self.seen.len() == 1 && n.is_multiple_of(16) => Way::Wait,
-            _ if for_reapers => Way::Reap,
-            n => [Way::Pop, Way::Reap, Way::Push][n % 3],
+            n if for_reapers && self.seen.len() == 1 && n.is_multiple_of(16) => FirstCheck::Wait,
+            _ if for_reapers => FirstCheck::Reap,
+            n => [FirstCheck::Pop, FirstCheck::Reap, FirstCheck::Push][n % 3],
         };
-        self.parent.check(&self.seen, way);
+        self.parent.check(&self.seen, first);
         match (self.state, stage) {
             ("", 0) => "as before",
-            ("", _) if !is_last => "in part",
+            ("", _) if !is_last => "in peer",
             ("", _) => "done",
             (state, _) => state,
         }
@@ -291,11 +301,11 @@ impl<T: Numbered> Scenario for Work<T> {
 }
 
 /// Kills each operation at every instruction.
-pub(super) fn every<T: Numbered>(name: &str, capacity: usize, scenes: &[(Operation, Scene)]) -> KillCounts {
+pub(super) fn every<T: Numbered>(name: &str, capacity: usize, runs: &[(Operation, Contents)]) -> KillCounts {
     let mut kills = KillCounts::default();
     let mut parent = Parent::<T>::new(name, capacity);
-    for &(operation, scene) in scenes {
-        let mut work = Work::new(parent, scene, operation);
+    for &(operation, contents) in runs {
+        let mut work = QueueOperation::new(parent, contents, operation);
         kills.merge(&kill::at_every_instruction(&mut work));
         parent = work.parent;
     }
@@ -304,38 +314,38 @@ pub(super) fn every<T: Numbered>(name: &str, capacity: usize, scenes: &[(Operati
 
 /// Into an empty queue, a half full one, one with one free slot; around the ring's end, and past a
 /// returned message.
-const PUSHES: &[(Operation, Scene)] = &[
-    (Operation::Push, scene(0, 0)),
-    (Operation::Push, scene(2, 0)),
-    (Operation::Push, scene(1, 1)),
-    (Operation::Push, scene(1, 2)),
-    (Operation::Push, scene(0, 2)),
-    (Operation::Push, scene_with_returned(0, 3)),
-    (Operation::Push, scene_with_returned(2, 3)),
-    (Operation::PushRefused, scene(0, 3)),
-    (Operation::PushRefused, scene(2, 3)),
-    (Operation::PushTwo, scene(2, 1)),
+const PUSHES: &[(Operation, Contents)] = &[
+    (Operation::Push, contents(0, 0)),
+    (Operation::Push, contents(2, 0)),
+    (Operation::Push, contents(1, 1)),
+    (Operation::Push, contents(1, 2)),
+    (Operation::Push, contents(0, 2)),
+    (Operation::Push, contents_with_returned(0, 3)),
+    (Operation::Push, contents_with_returned(2, 3)),
+    (Operation::PushRefused, contents(0, 3)),
+    (Operation::PushRefused, contents(2, 3)),
+    (Operation::PushTwo, contents(2, 1)),
 ];
 
-const POPS: &[(Operation, Scene)] = &[
-    (Operation::Pop, scene(0, 1)),
-    (Operation::Pop, scene(2, 2)),
-    (Operation::Pop, scene(0, 3)),
-    (Operation::Pop, scene_with_returned(0, 3)),
-    (Operation::Pop, scene_with_returned(2, 2)),
-    (Operation::PopRefused, scene(0, 0)),
-    (Operation::PopRefused, scene(2, 0)),
-    (Operation::PopTwo, scene(2, 3)),
-    (Operation::PopTwo, scene_with_returned(1, 3)),
+const POPS: &[(Operation, Contents)] = &[
+    (Operation::Pop, contents(0, 1)),
+    (Operation::Pop, contents(2, 2)),
+    (Operation::Pop, contents(0, 3)),
+    (Operation::Pop, contents_with_returned(0, 3)),
+    (Operation::Pop, contents_with_returned(2, 2)),
+    (Operation::PopRefused, contents(0, 0)),
+    (Operation::PopRefused, contents(2, 0)),
+    (Operation::PopTwo, contents(2, 3)),
+    (Operation::PopTwo, contents_with_returned(1, 3)),
 ];
 
-const LEASES: &[(Operation, Scene)] = &[
-    (Operation::LeaseAndAck, scene(0, 1)),
-    (Operation::LeaseAndAck, scene(2, 3)),
-    (Operation::LeaseAndAck, scene_with_returned(1, 3)),
-    (Operation::LeaseAndDrop, scene(0, 3)),
-    (Operation::LeaseAndDrop, scene(2, 2)),
-    (Operation::LeaseAndDrop, scene_with_returned(2, 3)),
+const LEASES: &[(Operation, Contents)] = &[
+    (Operation::LeaseAndAck, contents(0, 1)),
+    (Operation::LeaseAndAck, contents(2, 3)),
+    (Operation::LeaseAndAck, contents_with_returned(1, 3)),
+    (Operation::LeaseAndDrop, contents(0, 3)),
+    (Operation::LeaseAndDrop, contents(2, 2)),
+    (Operation::LeaseAndDrop, contents_with_returned(2, 3)),
 ];
 
 /// No power of two, so that going round is more than a carry.
@@ -380,11 +390,11 @@ pub(crate) fn capacity_one(name: &str) -> KillCounts {
         name,
         1,
         &[
-            (Operation::Push, scene(0, 0)),
-            (Operation::PushRefused, scene(0, 1)),
-            (Operation::Pop, scene(0, 1)),
-            (Operation::LeaseAndAck, scene(0, 1)),
-            (Operation::LeaseAndDrop, scene(0, 1)),
+            (Operation::Push, contents(0, 0)),
+            (Operation::PushRefused, contents(0, 1)),
+            (Operation::Pop, contents(0, 1)),
+            (Operation::LeaseAndAck, contents(0, 1)),
+            (Operation::LeaseAndDrop, contents(0, 1)),
         ],
     )
 }

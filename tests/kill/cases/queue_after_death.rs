@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use breezeway::queue::Queue;
 
 use super::numbered::Numbered;
-use super::queue::{Operation, Parent, Scene, Work, scene, scene_with_returned};
-use super::queue_slots::{Changes, State};
+use super::queue::{Contents, Operation, Parent, QueueOperation, contents, contents_with_returned};
+use super::queue_slots::{SlotChanges, SlotState};
 use super::queue_stopped_peer::{
     Ledger, Script, attempt, empty, empty_and_fill, fill, returned, several_laps,
 };
@@ -25,13 +25,13 @@ const SHORT: usize = 1000;
 /// What the second process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Second {
-    Works(Operation),
+    Operates(Operation),
     Reaps,
 }
 
 /// The second process.
-struct Successor<T: Numbered> {
-    first: Work<T>,
+struct SecondProcess<T: Numbered> {
+    first: QueueOperation<T>,
     trace: Trace,
     /// Where the first process dies.
     point: usize,
@@ -42,12 +42,12 @@ struct Successor<T: Numbered> {
     /// of these had been leased.
     found: Vec<u32>,
     left: Vec<u32>,
-    in_hand: usize,
+    leased: usize,
     /// Whether nothing of the first process's work was left to repair.
     is_clear: bool,
 }
 
-impl<T: Numbered> Successor<T> {
+impl<T: Numbered> SecondProcess<T> {
     fn parent(&self) -> &Parent<T> {
         &self.first.parent
     }
@@ -58,7 +58,7 @@ impl<T: Numbered> Successor<T> {
     }
 }
 
-impl<T: Numbered> Scenario for Successor<T> {
+impl<T: Numbered> Scenario for SecondProcess<T> {
     type Handle = (Queue<T>, T);
 
     fn reset(&mut self) {
@@ -75,21 +75,21 @@ impl<T: Numbered> Scenario for Successor<T> {
 
     fn operate(&self, (queue, new): &Self::Handle) {
         match self.second {
-            Second::Works(operation) => drop(attempt(operation, queue, *new)),
+            Second::Operates(operation) => drop(attempt(operation, queue, *new)),
             Second::Reaps => assert_eq!(queue.segment().reap().unwrap(), 1),
         }
     }
 
     fn observe(&mut self, _: &Child) {
         let slots = &self.parent().slots;
-        let is_clear = !slots.any(State::Writing) && !slots.any(State::Leased);
-        (self.left, self.in_hand) = slots.messages();
+        let is_clear = !slots.any(SlotState::Writing) && !slots.any(SlotState::Leased);
+        (self.left, self.leased) = slots.messages();
         self.is_clear = is_clear;
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (mut ledger, outcome) =
-            Ledger::after_death((&self.found, &self.left), self.in_hand, self.new_number());
+            Ledger::after_death((&self.found, &self.left), self.leased, self.new_number());
         ledger.dead = (self.second != Second::Reaps).then_some(2);
         let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
         scripts[death.point % scripts.len()](self.parent(), &mut ledger);
@@ -107,22 +107,31 @@ impl<T: Numbered> Scenario for Successor<T> {
 
 /// How the first process dies: its operation, the queue's contents, and how many messages are
 /// pushed afterwards.
-type First = (Operation, Scene, usize);
+type First = (Operation, Contents, usize);
 
 fn every<T: Numbered>(name: &str, second: Second, firsts: &[First]) -> KillCounts {
     let mut kills = KillCounts::default();
     let mut parent = Parent::<T>::new(name, CAPACITY);
-    for &(operation, scene, between) in firsts {
-        let mut first = Work::new(parent, scene, operation);
-        let mut changes = Changes::default();
+    for &(operation, contents, between) in firsts {
+        let mut first = QueueOperation::new(parent, contents, operation);
+        let mut changes = SlotChanges::default();
         let mut trace =
             kill::trace_operation(&mut first, |first, _, trace| changes.look(&first.parent.slots, trace));
         for point in changes.points {
             let (found, left) = (Vec::new(), Vec::new());
-            let mut successor =
-                Successor { first, trace, point, between, second, found, left, in_hand: 0, is_clear: true };
-            kills.merge(&kill::at_changes_unless_short(&mut successor, SHORT));
-            (first, trace) = (successor.first, successor.trace);
+            let mut second_process = SecondProcess {
+                first,
+                trace,
+                point,
+                between,
+                second,
+                found,
+                left,
+                leased: 0,
+                is_clear: true,
+            };
+            kills.merge(&kill::at_changes_unless_short(&mut second_process, SHORT));
+            (first, trace) = (second_process.first, second_process.trace);
         }
         parent = first.parent;
     }
@@ -134,12 +143,12 @@ fn every<T: Numbered>(name: &str, second: Second, firsts: &[First]) -> KillCount
 pub(crate) fn push_after_death(name: &str) -> KillCounts {
     every::<u64>(
         name,
-        Second::Works(Operation::Push),
+        Second::Operates(Operation::Push),
         &[
-            (Operation::Push, scene(2, 1), 0),
-            (Operation::Push, scene(1, 0), CAPACITY - 1),
-            (Operation::LeaseAndAck, scene(2, 2), 1),
-            (Operation::LeaseAndDrop, scene(0, 3), 0),
+            (Operation::Push, contents(2, 1), 0),
+            (Operation::Push, contents(1, 0), CAPACITY - 1),
+            (Operation::LeaseAndAck, contents(2, 2), 1),
+            (Operation::LeaseAndDrop, contents(0, 3), 0),
         ],
     )
 }
@@ -148,12 +157,12 @@ pub(crate) fn push_after_death(name: &str) -> KillCounts {
 pub(crate) fn pop_after_death(name: &str) -> KillCounts {
     every::<u64>(
         name,
-        Second::Works(Operation::Pop),
+        Second::Operates(Operation::Pop),
         &[
-            (Operation::Push, scene(2, 0), 1),
-            (Operation::Push, scene(2, 1), 0),
-            (Operation::Pop, scene(2, 2), 0),
-            (Operation::LeaseAndDrop, scene(1, 2), 0),
+            (Operation::Push, contents(2, 0), 1),
+            (Operation::Push, contents(2, 1), 0),
+            (Operation::Pop, contents(2, 2), 0),
+            (Operation::LeaseAndDrop, contents(1, 2), 0),
         ],
     )
 }
@@ -161,11 +170,11 @@ pub(crate) fn pop_after_death(name: &str) -> KillCounts {
 pub(crate) fn lease_after_death(name: &str) -> KillCounts {
     every::<[u32; 6]>(
         name,
-        Second::Works(Operation::LeaseAndDrop),
+        Second::Operates(Operation::LeaseAndDrop),
         &[
-            (Operation::Push, scene(1, 0), 1),
-            (Operation::LeaseAndAck, scene(2, 2), 0),
-            (Operation::LeaseAndDrop, scene_with_returned(0, 3), 1),
+            (Operation::Push, contents(1, 0), 1),
+            (Operation::LeaseAndAck, contents(2, 2), 0),
+            (Operation::LeaseAndDrop, contents_with_returned(0, 3), 1),
         ],
     )
 }
@@ -174,6 +183,6 @@ pub(crate) fn reap_after_death(name: &str) -> KillCounts {
     every::<u64>(
         name,
         Second::Reaps,
-        &[(Operation::Push, scene(2, 1), 0), (Operation::LeaseAndDrop, scene_with_returned(0, 3), 1)],
+        &[(Operation::Push, contents(2, 1), 0), (Operation::LeaseAndDrop, contents_with_returned(0, 3), 1)],
     )
 }

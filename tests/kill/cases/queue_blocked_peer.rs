@@ -10,22 +10,23 @@ use breezeway::{PopError, Segment};
 use futures_lite::future::block_on;
 
 use super::numbered::Numbered;
-use super::queue::{Parent, scene};
-use super::queue_slots::{Slot, State};
-use super::spsc_fixture::{self, Bytes, End, Line, Values};
+use super::queue::{Parent, contents};
+use super::queue_slots::{SlotState, SlotView};
+use super::spsc_fixture::{self, Endpoint};
+use super::spsc_kinds::{self, ByteQueue, EndpointQueue, ValueQueue};
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::process::{Process, fork_until_blocked};
 
 /// The waiter's result, as its exit code.
-const AS_MEANT: libc::c_int = 0;
+const AS_INTENDED: libc::c_int = 0;
 const ANOTHER: libc::c_int = 1;
 const DISCONNECTED: libc::c_int = 2;
 const CLOSED: libc::c_int = 3;
 
 /// A child operates on one endpoint of a queue, and a process waits at the other.
-struct AtOneEnd<L: Line> {
+struct EndpointOperation<L: EndpointQueue> {
     parent: spsc_fixture::Parent<L>,
     /// Whether the child pushes.
     pushes: bool,
@@ -37,31 +38,31 @@ struct AtOneEnd<L: Line> {
     has_committed: bool,
 }
 
-impl<L: Line> AtOneEnd<L> {
+impl<L: EndpointQueue> EndpointOperation<L> {
     fn open_segment(&self) -> &'static Segment {
         Box::leak(Box::new(Segment::open(self.parent.segment.name().unwrap()).unwrap()))
     }
 
     /// What the waiter does.
-    fn sleep(&self) -> libc::c_int {
+    fn wait(&self) -> libc::c_int {
         let segment = self.open_segment();
         if self.pushes {
-            let mut rx: L::Rx = segment.get(spsc_fixture::QUEUE).unwrap();
+            let mut rx: L::Rx = segment.get(spsc_kinds::QUEUE).unwrap();
             match L::pop(&mut rx) {
-                Ok(number) if number == self.new => AS_MEANT,
+                Ok(number) if number == self.new => AS_INTENDED,
                 Ok(_) => ANOTHER,
                 Err(PopError::Disconnected) => DISCONNECTED,
                 Err(error) => panic!("{error}"),
             }
         } else {
-            let mut tx: L::Tx = segment.get(spsc_fixture::QUEUE).unwrap();
-            if L::push(&mut tx, self.new) { AS_MEANT } else { DISCONNECTED }
+            let mut tx: L::Tx = segment.get(spsc_kinds::QUEUE).unwrap();
+            if L::push(&mut tx, self.new) { AS_INTENDED } else { DISCONNECTED }
         }
     }
 }
 
-impl<L: Line> Scenario for AtOneEnd<L> {
-    type Handle = RefCell<End<L>>;
+impl<L: EndpointQueue> Scenario for EndpointOperation<L> {
+    type Handle = RefCell<Endpoint<L>>;
 
     fn reset(&mut self) {
         self.before = self.parent.fill(0, self.sizes);
@@ -74,21 +75,21 @@ impl<L: Line> Scenario for AtOneEnd<L> {
     fn open(&self) -> Self::Handle {
         let segment = self.open_segment();
         RefCell::new(if self.pushes {
-            End::Tx(segment.get(spsc_fixture::QUEUE).unwrap())
+            Endpoint::Tx(segment.get(spsc_kinds::QUEUE).unwrap())
         } else {
-            End::Rx(segment.get(spsc_fixture::QUEUE).unwrap())
+            Endpoint::Rx(segment.get(spsc_kinds::QUEUE).unwrap())
         })
     }
 
     fn operate(&self, end: &Self::Handle) {
         match &mut *end.borrow_mut() {
-            End::Tx(tx) => assert!(L::push(tx, self.new)),
-            End::Rx(rx) => assert_eq!(L::pop(rx).unwrap(), self.before[0]),
+            Endpoint::Tx(tx) => assert!(L::push(tx, self.new)),
+            Endpoint::Rx(rx) => assert_eq!(L::pop(rx).unwrap(), self.before[0]),
         }
     }
 
     fn before_operation(&mut self, _: &Child) {
-        self.waiter = Some(fork_until_blocked(|| self.sleep()));
+        self.waiter = Some(fork_until_blocked(|| self.wait()));
     }
 
     fn observe(&mut self, _: &Child) {
@@ -96,41 +97,49 @@ impl<L: Line> Scenario for AtOneEnd<L> {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        assert!(!death.completed || self.has_committed, "what has returned has happened");
+        assert!(!death.completed || self.has_committed, "a completed operation has taken effect");
         // Mostly the parent reaps, and the waiter need not detect the death itself.
         if !self.has_committed && !death.point.is_multiple_of(8) {
             self.parent.segment.reap().unwrap();
         }
         let code = self.waiter.take().expect("a waiter").exit_code();
-        assert_eq!(code, Some(if self.has_committed { AS_MEANT } else { DISCONNECTED }));
+        assert_eq!(code, Some(if self.has_committed { AS_INTENDED } else { DISCONNECTED }));
         let content = match (self.pushes, self.has_committed) {
             (true, _) => Vec::new(),
             (false, true) => [&self.before[1..], &[self.new]].concat(),
             (false, false) => self.before.clone(),
         };
         self.parent.check(&content);
-        if self.has_committed { "served" } else { "told of the death" }
+        if self.has_committed { "served" } else { "result of the death" }
     }
 }
 
-fn at_one_end<L: Line>(name: &str, pushes: bool, sizes: &'static [u32]) -> KillCounts {
+fn with_waiter_at_peer<L: EndpointQueue>(name: &str, pushes: bool, sizes: &'static [u32]) -> KillCounts {
     let parent = spsc_fixture::Parent::<L>::new(name);
     let before = Vec::new();
-    let mut scenario =
-        AtOneEnd { parent, pushes, sizes, before, new: 0, start: 0, waiter: None, has_committed: false };
+    let mut scenario = EndpointOperation {
+        parent,
+        pushes,
+        sizes,
+        before,
+        new: 0,
+        start: 0,
+        waiter: None,
+        has_committed: false,
+    };
     kill::at_every_instruction(&mut scenario)
 }
 
 pub(crate) fn spsc_push_with_waiter(name: &str) -> KillCounts {
-    at_one_end::<Values<u64, 4>>(name, true, &[])
+    with_waiter_at_peer::<ValueQueue<u64, 4>>(name, true, &[])
 }
 
 pub(crate) fn spsc_pop_with_waiter(name: &str) -> KillCounts {
-    at_one_end::<Values<[u32; 5], 4>>(name, false, &[0; 4])
+    with_waiter_at_peer::<ValueQueue<[u32; 5], 4>>(name, false, &[0; 4])
 }
 
 pub(crate) fn bytes_push_with_waiter(name: &str) -> KillCounts {
-    at_one_end::<Bytes<64>>(name, true, &[])
+    with_waiter_at_peer::<ByteQueue<64>>(name, true, &[])
 }
 
 /// What the child does at a `Queue`, and what the waiter does.
@@ -147,7 +156,7 @@ enum Operation {
 }
 
 /// A child operates on a queue, and a process waits there.
-struct AtTheQueue {
+struct SharedQueueOperation {
     name: String,
     parent: Option<Parent<u64>>,
     operation: Operation,
@@ -160,7 +169,7 @@ struct AtTheQueue {
     has_committed: bool,
 }
 
-impl AtTheQueue {
+impl SharedQueueOperation {
     const CAPACITY: usize = 2;
 
     fn new(name: &str, operation: Operation, is_task: bool) -> Self {
@@ -177,26 +186,26 @@ impl AtTheQueue {
         [50, 51].map(|n| self.parent().number(n))
     }
 
-    fn sleep(&self) -> libc::c_int {
+    fn wait(&self) -> libc::c_int {
         let queue = self.parent().open();
-        let [meant, another] = self.new_numbers();
+        let [intended, another] = self.new_numbers();
         if self.operation == Operation::Pop {
             #[cfg(feature = "async")]
             if self.is_task {
                 block_on(queue.push_async(u64::of(another))).unwrap();
-                return AS_MEANT;
+                return AS_INTENDED;
             }
             queue.push(u64::of(another)).unwrap();
-            return AS_MEANT;
+            return AS_INTENDED;
         }
         #[cfg(feature = "async")]
         let popped = if self.is_task { block_on(queue.pop_async()) } else { queue.pop() };
         #[cfg(not(feature = "async"))]
         let popped = queue.pop();
         match popped {
-            Ok(value) if value.number() == meant => AS_MEANT,
+            Ok(value) if value.number() == intended => AS_INTENDED,
             Ok(value) if value.number() == another => ANOTHER,
-            Ok(value) => panic!("{} was pushed by nobody", value.number()),
+            Ok(value) => panic!("{} was never pushed", value.number()),
             Err(PopError::Closed) => CLOSED,
             Err(error) => panic!("{error}"),
         }
@@ -206,7 +215,7 @@ impl AtTheQueue {
 /// What the child has: a queue, and perhaps a lease.
 type Handle = (&'static Queue<u64>, RefCell<Option<Lease<'static, u64>>>);
 
-impl Scenario for AtTheQueue {
+impl Scenario for SharedQueueOperation {
     type Handle = Handle;
 
     fn reset(&mut self) {
@@ -215,7 +224,7 @@ impl Scenario for AtTheQueue {
             self.parent = None;
         }
         let parent = self.parent.get_or_insert_with(|| Parent::new(&self.name, Self::CAPACITY));
-        parent.set(scene(0, if self.operation == Operation::Pop { Self::CAPACITY } else { 0 }));
+        parent.set(contents(0, if self.operation == Operation::Pop { Self::CAPACITY } else { 0 }));
         if self.operation == Operation::Return {
             parent.queue.try_push(u64::of(parent.number(50))).unwrap();
         }
@@ -237,24 +246,24 @@ impl Scenario for AtTheQueue {
     }
 
     fn before_operation(&mut self, _: &Child) {
-        self.waiter = Some(fork_until_blocked(|| self.sleep()));
+        self.waiter = Some(fork_until_blocked(|| self.wait()));
     }
 
     fn observe(&mut self, _: &Child) {
-        let Slot { lap, state, .. } = self.parent().slots.all()[0];
+        let SlotView { lap, state, .. } = self.parent().slots.all()[0];
         let first_lap = self.first_lap;
         self.has_committed = match self.operation {
             Operation::Close => self.parent().queue.is_closed(),
             // The waiter may have taken the message by now.
-            Operation::Push => state == State::Full || lap > first_lap,
-            Operation::Pop => !(state == State::Full && lap == first_lap),
+            Operation::Push => state == SlotState::Full || lap > first_lap,
+            Operation::Pop => !(state == SlotState::Full && lap == first_lap),
             // The waiter gets the message in any case.
             Operation::Return => true,
         };
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        assert!(!death.completed || self.has_committed, "what has returned has happened");
+        assert!(!death.completed || self.has_committed, "a completed operation has taken effect");
         let parent = self.parent.as_ref().expect("a queue");
         let [_, another] = self.new_numbers();
         if !self.has_committed {
@@ -269,9 +278,13 @@ impl Scenario for AtTheQueue {
         let expected = match self.operation {
             Operation::Push if !self.has_committed => ANOTHER,
             Operation::Close => CLOSED,
-            _ => AS_MEANT,
+            _ => AS_INTENDED,
         };
-        assert_eq!(self.waiter.take().expect("a waiter").exit_code(), Some(expected), "how it woke");
+        assert_eq!(
+            self.waiter.take().expect("a waiter").exit_code(),
+            Some(expected),
+            "the result of the waiter"
+        );
         parent.segment.reap().unwrap();
         let rest: &[u32] = if self.operation == Operation::Pop { &[parent.number(1), another] } else { &[] };
         let found: Vec<u32> =
@@ -284,43 +297,43 @@ impl Scenario for AtTheQueue {
     }
 }
 
-fn at_the_queue(name: &str, operation: Operation) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheQueue::new(name, operation, false))
+fn with_waiter(name: &str, operation: Operation) -> KillCounts {
+    kill::at_every_instruction(&mut SharedQueueOperation::new(name, operation, false))
 }
 
 /// The waiter is a task, for which a thread of its process blocks.
 #[cfg(feature = "async")]
-fn beside_a_task(name: &str, operation: Operation) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheQueue::new(name, operation, true))
+fn with_task(name: &str, operation: Operation) -> KillCounts {
+    kill::at_every_instruction(&mut SharedQueueOperation::new(name, operation, true))
 }
 
 #[cfg(feature = "async")]
 pub(crate) fn queue_push_with_task(name: &str) -> KillCounts {
-    beside_a_task(name, Operation::Push)
+    with_task(name, Operation::Push)
 }
 
 #[cfg(feature = "async")]
 pub(crate) fn queue_pop_with_task(name: &str) -> KillCounts {
-    beside_a_task(name, Operation::Pop)
+    with_task(name, Operation::Pop)
 }
 
 #[cfg(feature = "async")]
 pub(crate) fn queue_drop_lease_with_task(name: &str) -> KillCounts {
-    beside_a_task(name, Operation::Return)
+    with_task(name, Operation::Return)
 }
 
 pub(crate) fn queue_push_with_waiter(name: &str) -> KillCounts {
-    at_the_queue(name, Operation::Push)
+    with_waiter(name, Operation::Push)
 }
 
 pub(crate) fn queue_pop_with_waiter(name: &str) -> KillCounts {
-    at_the_queue(name, Operation::Pop)
+    with_waiter(name, Operation::Pop)
 }
 
 pub(crate) fn queue_drop_lease_with_waiter(name: &str) -> KillCounts {
-    at_the_queue(name, Operation::Return)
+    with_waiter(name, Operation::Return)
 }
 
 pub(crate) fn queue_close_with_waiter(name: &str) -> KillCounts {
-    at_the_queue(name, Operation::Close)
+    with_waiter(name, Operation::Close)
 }

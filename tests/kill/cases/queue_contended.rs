@@ -7,8 +7,8 @@
 use breezeway::queue::Queue;
 
 use super::numbered::Numbered;
-use super::queue::{Operation, Parent, Scene, scene, scene_with_returned};
-use super::queue_slots::Changes;
+use super::queue::{Contents, Operation, Parent, contents, contents_with_returned};
+use super::queue_slots::SlotChanges;
 use super::queue_stopped_peer::{
     Ledger, Script, StoppedPeer, attempt, empty, empty_and_fill, fill, returned, several_laps,
 };
@@ -21,22 +21,22 @@ const CAPACITY: usize = 4;
 
 /// A child that operates on a queue while another process is stopped there.
 struct Victim<T: Numbered> {
-    slow: StoppedPeer<T>,
-    slow_trace: Trace,
+    stopped: StoppedPeer<T>,
+    stopped_trace: Trace,
     /// Where the other process is stopped.
     point: usize,
-    standing: Option<Child>,
+    resumable: Option<Child>,
     operation: Operation,
     /// The queue's messages when the victim began, and when it was last observed; how many of these
     /// had been leased.
     found: Vec<u32>,
     left: Vec<u32>,
-    in_hand: usize,
+    leased: usize,
 }
 
 impl<T: Numbered> Victim<T> {
     fn new_number(&self) -> u32 {
-        self.slow.parent.number(51)
+        self.stopped.parent.number(51)
     }
 }
 
@@ -44,12 +44,12 @@ impl<T: Numbered> Scenario for Victim<T> {
     type Handle = (Queue<T>, T);
 
     fn reset(&mut self) {
-        self.standing = Some(self.slow.stop_at(&self.slow_trace, self.point));
-        self.found = self.slow.parent.slots.messages().0;
+        self.resumable = Some(self.stopped.stop_at(&self.stopped_trace, self.point));
+        self.found = self.stopped.parent.slots.messages().0;
     }
 
     fn open(&self) -> Self::Handle {
-        (self.slow.parent.open(), T::of(self.new_number()))
+        (self.stopped.parent.open(), T::of(self.new_number()))
     }
 
     fn operate(&self, (queue, new): &Self::Handle) {
@@ -57,42 +57,50 @@ impl<T: Numbered> Scenario for Victim<T> {
     }
 
     fn observe(&mut self, _: &Child) {
-        (self.left, self.in_hand) = self.slow.parent.slots.messages();
+        (self.left, self.leased) = self.stopped.parent.slots.messages();
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (mut ledger, outcome) =
-            Ledger::after_death((&self.found, &self.left), self.in_hand, self.new_number());
+            Ledger::after_death((&self.found, &self.left), self.leased, self.new_number());
         ledger.dead = Some(1);
         let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
-        scripts[death.point % scripts.len()](&self.slow.parent, &mut ledger);
-        let slow = self.standing.take().expect("one that stands still");
-        self.slow.finish(slow, &mut ledger);
-        self.slow.parent.segment.reap().unwrap();
-        empty(&self.slow.parent, &mut ledger);
-        ledger.assert_balanced(&self.slow.before);
-        self.slow.parent.exercise();
+        scripts[death.point % scripts.len()](&self.stopped.parent, &mut ledger);
+        let stopped = self.resumable.take().expect("a stopped process");
+        self.stopped.finish(stopped, &mut ledger);
+        self.stopped.parent.segment.reap().unwrap();
+        empty(&self.stopped.parent, &mut ledger);
+        ledger.assert_balanced(&self.stopped.before);
+        self.stopped.parent.exercise();
         outcome
     }
 }
 
 /// Stops the first process after each instruction by which it changes the queue, and before the
 /// first of them; kills the victim at every instruction.
-fn every(name: &str, slow: Operation, scene: Scene, victims: &[Operation]) -> KillCounts {
-    let mut part = StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), slow, scene);
-    let mut changes = Changes::default();
-    let mut slow_trace =
-        kill::trace_operation(&mut part, |part, _, trace| changes.look(&part.parent.slots, trace));
+fn every(name: &str, stopped: Operation, contents: Contents, victims: &[Operation]) -> KillCounts {
+    let mut peer = StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), stopped, contents);
+    let mut changes = SlotChanges::default();
+    let mut stopped_trace =
+        kill::trace_operation(&mut peer, |peer, _, trace| changes.look(&peer.parent.slots, trace));
     // Right before its first change, the process has read everything, and changed nothing.
     let points = [&[changes.points[0] - 1], &changes.points[..]].concat();
     let mut kills = KillCounts::default();
     for &operation in victims {
         for &point in &points {
             let (found, left) = (Vec::new(), Vec::new());
-            let mut victim =
-                Victim { slow: part, slow_trace, point, standing: None, operation, found, left, in_hand: 0 };
+            let mut victim = Victim {
+                stopped: peer,
+                stopped_trace,
+                point,
+                resumable: None,
+                operation,
+                found,
+                left,
+                leased: 0,
+            };
             kills.merge(&kill::at_every_instruction(&mut victim));
-            (part, slow_trace) = (victim.slow, victim.slow_trace);
+            (peer, stopped_trace) = (victim.stopped, victim.stopped_trace);
         }
     }
     kills
@@ -101,17 +109,17 @@ fn every(name: &str, slow: Operation, scene: Scene, victims: &[Operation]) -> Ki
 const VICTIMS: &[Operation] = &[Operation::Push, Operation::Pop, Operation::LeaseAndAck];
 
 pub(crate) fn stopped_push(name: &str) -> KillCounts {
-    every(name, Operation::Push, scene(2, 2), VICTIMS)
+    every(name, Operation::Push, contents(2, 2), VICTIMS)
 }
 
 pub(crate) fn stopped_pop(name: &str) -> KillCounts {
-    every(name, Operation::Pop, scene(3, 2), VICTIMS)
+    every(name, Operation::Pop, contents(3, 2), VICTIMS)
 }
 
 pub(crate) fn stopped_ack(name: &str) -> KillCounts {
-    every(name, Operation::LeaseAndAck, scene_with_returned(1, 4), VICTIMS)
+    every(name, Operation::LeaseAndAck, contents_with_returned(1, 4), VICTIMS)
 }
 
 pub(crate) fn stopped_drop_lease(name: &str) -> KillCounts {
-    every(name, Operation::LeaseAndDrop, scene(1, 3), VICTIMS)
+    every(name, Operation::LeaseAndDrop, contents(1, 3), VICTIMS)
 }

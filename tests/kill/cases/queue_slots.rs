@@ -7,7 +7,7 @@ use crate::trace::Trace;
 
 /// The state in a slot's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SlotState {
     Free,
     Writing,
     Full,
@@ -17,24 +17,24 @@ pub(super) enum State {
 
 /// A slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot {
+pub(super) struct SlotView {
     pub(super) lap: u64,
     pub(super) owner: u32,
-    pub(super) state: State,
+    pub(super) state: SlotState,
     /// The number of the message in the slot, if there is one.
     pub(super) number: u32,
 }
 
 /// The slots of a queue in a segment.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(super) struct QueueSlots {
     mapping: FileMapping,
     at: usize,
     capacity: usize,
     slot_bytes: usize,
 }
 
-impl Slots {
+impl QueueSlots {
     /// Of the queue of this name, for this many messages of `size` bytes.
     pub(super) fn of(segment: &Segment, name: &str, capacity: usize, size: usize) -> Self {
         let mapping = FileMapping::open(&segment.path().expect("a name")).expect("a segment");
@@ -54,61 +54,63 @@ impl Slots {
     }
 
     /// All words of the queue, for comparison.
-    fn picture(&self) -> Vec<u64> {
+    fn snapshot(&self) -> Vec<u64> {
         let end = 384 + self.capacity * self.slot_bytes;
         (0..end).step_by(8).map(|at| self.mapping.word64(self.at + at)).collect()
     }
 
-    pub(super) fn all(&self) -> Vec<Slot> {
+    pub(super) fn all(&self) -> Vec<SlotView> {
         (0..self.capacity).map(|index| self.slot(index)).collect()
     }
 
-    fn slot(&self, index: usize) -> Slot {
+    fn slot(&self, index: usize) -> SlotView {
         let at = self.at + 384 + index * self.slot_bytes;
         let word = self.mapping.word64(at);
         let state = match word & 0xf {
-            0 => State::Free,
-            1 => State::Writing,
-            2 => State::Full,
-            3 => State::Leased,
-            4 => State::Returned,
+            0 => SlotState::Free,
+            1 => SlotState::Writing,
+            2 => SlotState::Full,
+            3 => SlotState::Leased,
+            4 => SlotState::Returned,
             other => panic!("slot {index} has no state {other}"),
         };
         let number = self.mapping.word64(at + 8) as u32;
-        Slot { lap: word >> 20, owner: (word >> 4 & 0xffff) as u32, state, number }
+        SlotView { lap: word >> 20, owner: (word >> 4 & 0xffff) as u32, state, number }
     }
 
     /// The messages that can be had when no process is in an operation, in this order; and how many
     /// of them come first because they had been leased.
     pub(super) fn messages(&self) -> (Vec<u32>, usize) {
         let slots = self.all();
-        let in_hand = |slot: &&Slot| matches!(slot.state, State::Leased | State::Returned);
-        let mut messages: Vec<u32> = slots.iter().filter(in_hand).map(|slot| slot.number).collect();
+        let leased = |slot: &&SlotView| matches!(slot.state, SlotState::Leased | SlotState::Returned);
+        let mut messages: Vec<u32> = slots.iter().filter(leased).map(|slot| slot.number).collect();
         let redelivered = messages.len();
-        let mut full: Vec<(u64, usize)> =
-            (0..slots.len()).filter(|&n| slots[n].state == State::Full).map(|n| (slots[n].lap, n)).collect();
+        let mut full: Vec<(u64, usize)> = (0..slots.len())
+            .filter(|&n| slots[n].state == SlotState::Full)
+            .map(|n| (slots[n].lap, n))
+            .collect();
         full.sort_unstable();
         messages.extend(full.into_iter().map(|(_, n)| slots[n].number));
         (messages, redelivered)
     }
 
     /// Whether any slot is in this state.
-    pub(super) fn any(&self, state: State) -> bool {
+    pub(super) fn any(&self, state: SlotState) -> bool {
         self.all().iter().any(|slot| slot.state == state)
     }
 }
 
 /// The points of an operation after an instruction that changes the queue.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(super) struct SlotChanges {
     pub(super) points: Vec<usize>,
     last: Vec<u64>,
 }
 
-impl Changes {
+impl SlotChanges {
     /// To be called at each point.
-    pub(super) fn look(&mut self, slots: &Slots, trace: &Trace) {
-        let now = slots.picture();
+    pub(super) fn look(&mut self, slots: &QueueSlots, trace: &Trace) {
+        let now = slots.snapshot();
         if trace.last() > 0 && now != self.last {
             self.points.push(trace.last());
         }

@@ -10,14 +10,14 @@ use breezeway::queue::Queue;
 use breezeway::{Atomic, PopError, PushError};
 
 use super::numbered::Numbered;
-use super::queue::{Operation, Parent, Scene, scene, scene_with_returned};
+use super::queue::{Contents, Operation, Parent, contents, contents_with_returned};
 use crate::child::{Child, Stop};
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::progress;
 use crate::trace::Trace;
 
-const TOLD: &str = "told";
+const RESULT: &str = "result";
 const CAPACITY: usize = 3;
 
 /// The stopped process's result.
@@ -48,17 +48,17 @@ impl PeerResult {
             Self::Refused => "refused",
             Self::Pushed => "pushed",
             Self::Took(_) => "took",
-            Self::Returned(_) => "let fall",
+            Self::Returned(_) => "returned",
         }
     }
 
-    fn from_number(told: u64) -> Self {
-        match (told >> 32, told as u32) {
+    fn from_number(result: u64) -> Self {
+        match (result >> 32, result as u32) {
             (1, _) => Self::Refused,
             (2, _) => Self::Pushed,
             (3, number) => Self::Took(number),
             (4, number) => Self::Returned(number),
-            _ => panic!("nothing was told: {told}"),
+            _ => panic!("nothing was result: {result}"),
         }
     }
 }
@@ -67,16 +67,16 @@ impl PeerResult {
 pub(super) struct StoppedPeer<T: Numbered> {
     pub(super) parent: Parent<T>,
     operation: Operation,
-    scene: Scene,
-    told: Atomic<u64>,
+    contents: Contents,
+    result: Atomic<u64>,
     /// The queue's messages before the operation.
     pub(super) before: Vec<u32>,
 }
 
 impl<T: Numbered> StoppedPeer<T> {
-    pub(super) fn new(parent: Parent<T>, operation: Operation, scene: Scene) -> Self {
-        let told = parent.segment.get_or_add(TOLD, 0).unwrap();
-        Self { parent, operation, scene, told, before: Vec::new() }
+    pub(super) fn new(parent: Parent<T>, operation: Operation, contents: Contents) -> Self {
+        let result = parent.segment.get_or_add(RESULT, 0).unwrap();
+        Self { parent, operation, contents, result, before: Vec::new() }
     }
 
     /// The message that it pushes.
@@ -87,7 +87,7 @@ impl<T: Numbered> StoppedPeer<T> {
     /// Runs the process to a point of its operation, where it stops.
     pub(super) fn stop_at(&mut self, trace: &Trace, point: usize) -> Child {
         let mut child = kill::start_child(self);
-        assert_eq!(child.run_route(trace.route(point)), Stop::InOperation, "in the middle of it");
+        assert_eq!(child.run_route(trace.route(point)), Stop::InOperation, "in the operation");
         child
     }
 
@@ -95,15 +95,15 @@ impl<T: Numbered> StoppedPeer<T> {
     pub(super) fn finish(&self, mut child: Child, ledger: &mut Ledger) -> PeerResult {
         child.finish();
         child.kill();
-        let told = PeerResult::from_number(self.told.load(Ordering::Relaxed));
-        match told {
+        let result = PeerResult::from_number(self.result.load(Ordering::Relaxed));
+        match result {
             PeerResult::Refused => {}
             PeerResult::Pushed => ledger.others.push(self.new_number()),
             PeerResult::Took(number) => ledger.taken.push(number),
             PeerResult::Returned(number) => ledger.returned.push(number),
         }
-        ledger.returned.extend(&self.before[..usize::from(self.scene.returned)]);
-        told
+        ledger.returned.extend(&self.before[..usize::from(self.contents.returned)]);
+        result
     }
 }
 
@@ -111,18 +111,18 @@ impl<T: Numbered> Scenario for StoppedPeer<T> {
     type Handle = (Queue<T>, T, Atomic<u64>);
 
     fn reset(&mut self) {
-        self.before = self.parent.set(self.scene);
-        self.told.store(0, Ordering::Relaxed);
+        self.before = self.parent.set(self.contents);
+        self.result.store(0, Ordering::Relaxed);
     }
 
     fn open(&self) -> Self::Handle {
         let queue = self.parent.open();
-        let told = queue.segment().get(TOLD).unwrap();
-        (queue, T::of(self.new_number()), told)
+        let result = queue.segment().get(RESULT).unwrap();
+        (queue, T::of(self.new_number()), result)
     }
 
-    fn operate(&self, (queue, new, told): &Self::Handle) {
-        told.store(attempt(self.operation, queue, *new).to_number(), Ordering::Relaxed);
+    fn operate(&self, (queue, new, result): &Self::Handle) {
+        result.store(attempt(self.operation, queue, *new).to_number(), Ordering::Relaxed);
     }
 
     fn check_survivors(&mut self, _: &Death) -> &'static str {
@@ -151,7 +151,7 @@ pub(super) fn attempt<T: Numbered>(operation: Operation, queue: &Queue<T>, new: 
         Operation::LeaseAndDrop => {
             queue.try_lease().map_or_else(refused, |lease| PeerResult::Returned(lease.number()))
         }
-        other => panic!("no part for a slow one: {other:?}"),
+        other => panic!("no peer for a stopped one: {other:?}"),
     }
 }
 
@@ -178,7 +178,7 @@ impl Ledger {
     /// its operation, too.
     pub(super) fn after_death(
         (found, left): (&[u32], &[u32]),
-        in_hand: usize,
+        leased: usize,
         new: u32,
     ) -> (Self, &'static str) {
         let missing_in = |some: &[u32], others: &[u32]| -> Vec<u32> {
@@ -191,7 +191,7 @@ impl Ledger {
             ([], [_]) => "popped",
             _ => panic!("from {found:?} to {left:?}"),
         };
-        (Self { others, taken, returned: left[..in_hand].to_vec(), ..Self::default() }, outcome)
+        (Self { others, taken, returned: left[..leased].to_vec(), ..Self::default() }, outcome)
     }
 
     pub(super) fn push<T: Numbered>(&mut self, parent: &Parent<T>) -> bool {
@@ -222,7 +222,7 @@ impl Ledger {
         let mut popped = [&self.popped[..], &self.taken].concat();
         all.sort_unstable();
         popped.sort_unstable();
-        assert_eq!(popped, all, "each message once, with {self:?}");
+        assert_eq!(popped, all, "each message once: {self:?}");
         let ours = |number: &&u32| !self.others.contains(number) && !self.returned.contains(number);
         assert!(self.popped.iter().filter(ours).is_sorted(), "in order: {self:?}");
     }
@@ -270,30 +270,30 @@ pub(super) fn returned<T: Numbered>(parent: &Parent<T>, ledger: &mut Ledger) {
 }
 
 /// Runs each script at each point of each operation.
-fn at_every_instruction<T: Numbered>(name: &str, scenes: &[(Operation, Scene)]) -> KillCounts {
+fn at_every_instruction<T: Numbered>(name: &str, runs: &[(Operation, Contents)]) -> KillCounts {
     let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
     let mut kills = KillCounts::default();
     let mut parent = Parent::<T>::new(name, CAPACITY);
-    for &(operation, scene) in scenes {
-        let mut part = StoppedPeer::new(parent, operation, scene);
-        let trace = kill::trace_operation(&mut part, |_, _, _| {});
+    for &(operation, contents) in runs {
+        let mut peer = StoppedPeer::new(parent, operation, contents);
+        let trace = kill::trace_operation(&mut peer, |_, _, _| {});
         for point in 0..trace.last() {
             for (n, script) in scripts.iter().enumerate() {
                 progress::set_stage(format_args!(
-                    "{operation:?}, {scene:?}, frozen after instruction {point}, script {n}"
+                    "{operation:?}, {contents:?}, stopped after instruction {point}, script {n}"
                 ));
-                let slow = part.stop_at(&trace, point);
+                let stopped = peer.stop_at(&trace, point);
                 let mut ledger = Ledger { dead: Some(0), ..Ledger::default() };
-                script(&part.parent, &mut ledger);
-                let told = part.finish(slow, &mut ledger);
-                empty(&part.parent, &mut ledger);
-                ledger.assert_balanced(&part.before);
-                part.parent.exercise();
-                kills.count(told.describe());
+                script(&peer.parent, &mut ledger);
+                let result = peer.finish(stopped, &mut ledger);
+                empty(&peer.parent, &mut ledger);
+                ledger.assert_balanced(&peer.before);
+                peer.parent.exercise();
+                kills.count(result.describe());
                 progress::count_kill();
             }
         }
-        parent = part.parent;
+        parent = peer.parent;
     }
     kills
 }
@@ -302,10 +302,10 @@ pub(crate) fn push_stopped_peer(name: &str) -> KillCounts {
     at_every_instruction::<u64>(
         name,
         &[
-            (Operation::Push, scene(0, 0)),
-            (Operation::Push, scene(2, 1)),
-            (Operation::Push, scene(0, 2)),
-            (Operation::Push, scene_with_returned(0, 3)),
+            (Operation::Push, contents(0, 0)),
+            (Operation::Push, contents(2, 1)),
+            (Operation::Push, contents(0, 2)),
+            (Operation::Push, contents_with_returned(0, 3)),
         ],
     )
 }
@@ -314,10 +314,10 @@ pub(crate) fn pop_stopped_peer(name: &str) -> KillCounts {
     at_every_instruction::<u64>(
         name,
         &[
-            (Operation::Pop, scene(2, 1)),
-            (Operation::Pop, scene(1, 3)),
-            (Operation::Pop, scene_with_returned(0, 3)),
-            (Operation::Pop, scene_with_returned(2, 2)),
+            (Operation::Pop, contents(2, 1)),
+            (Operation::Pop, contents(1, 3)),
+            (Operation::Pop, contents_with_returned(0, 3)),
+            (Operation::Pop, contents_with_returned(2, 2)),
         ],
     )
 }
@@ -326,10 +326,10 @@ pub(crate) fn lease_stopped_peer(name: &str) -> KillCounts {
     at_every_instruction::<u64>(
         name,
         &[
-            (Operation::LeaseAndAck, scene(2, 2)),
-            (Operation::LeaseAndAck, scene_with_returned(0, 3)),
-            (Operation::LeaseAndDrop, scene(1, 3)),
-            (Operation::LeaseAndDrop, scene_with_returned(0, 3)),
+            (Operation::LeaseAndAck, contents(2, 2)),
+            (Operation::LeaseAndAck, contents_with_returned(0, 3)),
+            (Operation::LeaseAndDrop, contents(1, 3)),
+            (Operation::LeaseAndDrop, contents_with_returned(0, 3)),
         ],
     )
 }
@@ -337,26 +337,26 @@ pub(crate) fn lease_stopped_peer(name: &str) -> KillCounts {
 /// The queue is closed and emptied in the middle of a push: either the message is popped, or the
 /// push returns it.
 pub(crate) fn push_stopped_peer_close(name: &str) -> KillCounts {
-    let new_part = || StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), Operation::Push, scene(2, 1));
+    let new_part = || StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), Operation::Push, contents(2, 1));
     let trace = kill::trace_operation(&mut new_part(), |_, _, _| {});
     let mut kills = KillCounts::default();
     for point in 0..trace.last() {
-        progress::set_stage(format_args!("closed while one stands still after instruction {point}"));
+        progress::set_stage(format_args!("closed while a process is stopped after instruction {point}"));
         // A closed queue remains closed.
-        let mut part = new_part();
-        let slow = part.stop_at(&trace, point);
+        let mut peer = new_part();
+        let stopped = peer.stop_at(&trace, point);
         let mut ledger = Ledger::default();
-        assert!(part.parent.queue.close());
-        empty(&part.parent, &mut ledger);
+        assert!(peer.parent.queue.close());
+        empty(&peer.parent, &mut ledger);
         // A consumer that is told that the queue is closed goes away.
-        let nobody_waits = matches!(part.parent.queue.try_pop(), Err(PopError::Closed));
-        let is_lost = nobody_waits && !ledger.popped.contains(&part.new_number());
-        let told = part.finish(slow, &mut ledger);
-        assert!(!is_lost || told == PeerResult::Refused, "nobody gets the message");
-        empty(&part.parent, &mut ledger);
-        ledger.assert_balanced(&part.before);
-        assert!(matches!(part.parent.queue.pop(), Err(PopError::Closed)));
-        kills.count(told.describe());
+        let nobody_waits = matches!(peer.parent.queue.try_pop(), Err(PopError::Closed));
+        let is_lost = nobody_waits && !ledger.popped.contains(&peer.new_number());
+        let result = peer.finish(stopped, &mut ledger);
+        assert!(!is_lost || result == PeerResult::Refused, "no process gets the message");
+        empty(&peer.parent, &mut ledger);
+        ledger.assert_balanced(&peer.before);
+        assert!(matches!(peer.parent.queue.pop(), Err(PopError::Closed)));
+        kills.count(result.describe());
         progress::count_kill();
     }
     kills

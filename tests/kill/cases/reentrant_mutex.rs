@@ -40,7 +40,7 @@ impl Parent {
     /// and the locker after it is told of no death.
     fn check(&self, holder_died: bool) {
         let lock = &self.watch.lock;
-        let first = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let first = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         let second = self.mutex.try_lock().expect("it is ours");
         assert_eq!((first.recovered(), second.recovered()), (holder_died, false), "whether the holder died");
         assert_eq!(lock.pending(), 2, "the dead one's levels do not count");
@@ -49,16 +49,16 @@ impl Parent {
         drop(second);
         assert_eq!(lock.holder(), LockHolder::Nobody);
         assert!(
-            !self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock works on").recovered(),
-            "that is told once"
+            !self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock still works").recovered(),
+            "a death is reported once"
         );
     }
 }
 
 /// A child locks several times, and unlocks in another order.
-struct Levels(Parent);
+struct NestedLocks(Parent);
 
-impl Scenario for Levels {
+impl Scenario for NestedLocks {
     type Handle = ReentrantMutex;
 
     fn open(&self) -> ReentrantMutex {
@@ -86,12 +86,12 @@ impl Scenario for Levels {
 }
 
 pub(crate) fn lock_unlock_nested(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut Levels(Parent::new(name)))
+    kill::at_every_instruction(&mut NestedLocks(Parent::new(name)))
 }
 
 /// A child takes over a mutex whose holder was killed.
 struct Recoverer {
-    first: Levels,
+    first: NestedLocks,
     trace: Trace,
     /// Where the first process dies.
     point: usize,
@@ -102,7 +102,11 @@ impl Scenario for Recoverer {
 
     fn reset(&mut self) {
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.0.watch.lock.holder(), LockHolder::Dead, "the first one died holding the lock");
+        assert_eq!(
+            self.first.0.watch.lock.holder(),
+            LockHolder::Dead,
+            "the first process died holding the lock"
+        );
     }
 
     fn open(&self) -> ReentrantMutex {
@@ -128,7 +132,7 @@ impl Scenario for Recoverer {
 /// Kills the first process while it holds the lock, once in each state of the lock, and then the
 /// second process at every instruction.
 pub(crate) fn lock_after_death(name: &str) -> KillCounts {
-    let mut first = Levels(Parent::new(name));
+    let mut first = NestedLocks(Parent::new(name));
     let mut points: Vec<((RobustHead, u64), usize)> = Vec::new();
     let trace = kill::trace_operation(&mut first, |first, child, trace| {
         let lock = &first.0.watch.lock;
@@ -138,7 +142,7 @@ pub(crate) fn lock_after_death(name: &str) -> KillCounts {
             points.push((state, trace.last()));
         }
     });
-    assert!(points.len() >= 5, "in the making, held three times over, on its way out: {points:?}");
+    assert!(points.len() >= 5, "pending, held three times over, leaving the list: {points:?}");
     let mut kills = KillCounts::default();
     let mut second = Recoverer { first, trace, point: 0 };
     for (_, point) in points {
@@ -184,11 +188,15 @@ impl Scenario for Unlock {
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let held = self.before == LockHolder::Thread(death.pid);
-        assert!(!(held && death.completed), "what has returned has happened");
+        assert!(!(held && death.completed), "a completed operation has taken effect");
         let code = self.waiter.take().expect("a waiter").exit_code();
-        assert_eq!(code, Some(if held { AFTER_DEATH } else { CLEANLY }), "the waiter gets it, and the truth");
+        assert_eq!(
+            code,
+            Some(if held { AFTER_DEATH } else { CLEANLY }),
+            "the waiter gets the lock and is told of a death"
+        );
         self.parent.check(false);
-        if held { "passed on by the kernel" } else { "passed on" }
+        if held { "released by the kernel" } else { "released" }
     }
 }
 
@@ -274,7 +282,7 @@ impl Scenario for TwoMappings {
         let held = self.0.watch.was_held_by(death);
         self.0.check(held);
         let left = self.0.mutex.segment().reap().unwrap();
-        assert!(!death.completed || left == 0, "what has returned has happened");
+        assert!(!death.completed || left == 0, "a completed operation has taken effect");
         assert_eq!(self.0.mutex.segment().participants().unwrap().len(), 1);
         match (held, left) {
             (true, _) => "recovered",

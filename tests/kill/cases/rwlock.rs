@@ -10,12 +10,10 @@ use super::lock_watch::SURVIVOR_TIMEOUT;
 use super::mutex_blocked::{AFTER_DEATH, CLEANLY};
 use super::state_word::{StateWord, create, open};
 use crate::child::Child;
-use crate::kill::{self, Death, KillPoint, Scenario};
+use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::observe::{LockHolder, LockView};
-use crate::process::fork_until_blocked;
-use crate::process::{self, Process};
-use crate::trace::Trace;
+use crate::process::{Process, fork_until_blocked};
 
 /// The offset of the writer's word, which is followed by the word for unreported deaths; and that
 /// of the participants' counts.
@@ -32,7 +30,7 @@ const PLACES: u64 = 5;
 pub(super) struct Parent {
     pub(super) name: String,
     pub(super) lock: RwLock,
-    view: LockView,
+    pub(super) view: LockView,
     word: StateWord,
     counts: Vec<StateWord>,
 }
@@ -121,18 +119,23 @@ impl Parent {
         }
         match turn % 4 {
             0 => assert_eq!(
-                self.lock.read_timeout(SURVIVOR_TIMEOUT).expect("readers come in").recovered(),
+                self.lock.read_timeout(SURVIVOR_TIMEOUT).expect("readers get the lock").recovered(),
                 tells
             ),
-            1 => assert_eq!(self.lock.try_read().expect("readers come in at once").recovered(), tells),
+            1 => {
+                assert_eq!(self.lock.try_read().expect("readers get the lock immediately").recovered(), tells)
+            }
             _ => {}
         }
         let guard = if reaped { self.lock.try_write() } else { self.lock.write_timeout(SURVIVOR_TIMEOUT) };
-        let guard = guard.expect("a writer comes in");
+        let guard = guard.expect("a writer gets the lock");
         assert_eq!(guard.recovered(), tells, "whether a writer died");
         drop(guard);
-        assert!(!self.lock.try_read().expect("it works on").recovered(), "a writer knows");
-        assert!(!self.lock.try_write().expect("it works on").recovered(), "that is told once");
+        assert!(!self.lock.try_read().expect("the lock still works").recovered(), "a writer knows");
+        assert!(
+            !self.lock.try_write().expect("the lock still works").recovered(),
+            "a death is reported once"
+        );
         assert!(self.is_idle(), "nothing is left: {:?}", self.look());
     }
 
@@ -142,7 +145,7 @@ impl Parent {
         fork_until_blocked(|| self.lock_and_exit(side))
     }
 
-    fn lock_and_exit(&self, side: Side) -> libc::c_int {
+    pub(super) fn lock_and_exit(&self, side: Side) -> libc::c_int {
         let lock = open::<RwLock>(&self.name);
         let told = match side {
             Side::Read => lock.read().unwrap().recovered(),
@@ -178,18 +181,18 @@ pub(super) enum Guard {
 }
 
 /// A child that operates on the lock.
-pub(super) struct AtTheLock {
+pub(super) struct LockOperation {
     pub(super) parent: Parent,
     pub(super) operation: Operation,
     /// The processes that wait meanwhile.
-    others: &'static [Side],
-    waiters: Vec<(Side, Process)>,
-    id: u64,
+    pub(super) others: &'static [Side],
+    pub(super) waiters: Vec<(Side, Process)>,
+    pub(super) id: u64,
     /// When the child was last observed.
     pub(super) seen: Seen,
 }
 
-impl AtTheLock {
+impl LockOperation {
     pub(super) fn new(parent: Parent, operation: Operation, others: &'static [Side]) -> Self {
         let seen = parent.look();
         Self { parent, operation, others, waiters: Vec::new(), id: 0, seen }
@@ -197,7 +200,7 @@ impl AtTheLock {
 
     /// All waiters get the lock. A death in the section is reported to all up to the writer, of
     /// which there is at most one.
-    fn join_waiters(&mut self, tells: bool) {
+    pub(super) fn join_waiters(&mut self, tells: bool) {
         let has_writer = self.others.contains(&Side::Write);
         for (side, waiter) in self.waiters.drain(..) {
             let told = match waiter.exit_code() {
@@ -211,7 +214,7 @@ impl AtTheLock {
     }
 }
 
-impl Scenario for AtTheLock {
+impl Scenario for LockOperation {
     type Handle = (&'static RwLock, RefCell<Option<Guard>>);
 
     fn reset(&mut self) {
@@ -258,7 +261,7 @@ impl Scenario for AtTheLock {
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (seen, id) = (self.seen, self.id);
-        assert!(!death.completed || seen.is_free_of(id), "what has returned has happened: {seen:?}");
+        assert!(!death.completed || seen.is_free_of(id), "a completed operation has taken effect: {seen:?}");
         let tells = seen.writer == Writer::Writes(id);
         if self.others.is_empty() {
             assert_eq!(self.parent.look(), seen, "a death changes nothing");
@@ -295,7 +298,7 @@ impl Scenario for AtTheLock {
 fn each(name: &str, operations: &[Operation]) -> KillCounts {
     let mut kills = KillCounts::default();
     for &operation in operations {
-        kills.merge(&kill::at_every_instruction(&mut AtTheLock::new(Parent::new(name), operation, &[])));
+        kills.merge(&kill::at_every_instruction(&mut LockOperation::new(Parent::new(name), operation, &[])));
     }
     kills
 }
@@ -310,7 +313,7 @@ pub(crate) fn write(name: &str) -> KillCounts {
 
 /// A reader unlocks. A writer waits for it, and after the writer another reader.
 pub(crate) fn read_unlock_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheLock::new(
+    kill::at_every_instruction(&mut LockOperation::new(
         Parent::new(name),
         Operation::DropRead,
         &[Side::Write, Side::Read],
@@ -321,7 +324,7 @@ pub(crate) fn read_unlock_with_waiters(name: &str) -> KillCounts {
 pub(crate) fn write_unlock_with_waiters(name: &str) -> KillCounts {
     let mut kills = KillCounts::default();
     for others in [&[Side::Read, Side::Read], &[Side::Read, Side::Write]] {
-        let mut scenario = AtTheLock::new(Parent::new(name), Operation::DropWrite, others);
+        let mut scenario = LockOperation::new(Parent::new(name), Operation::DropWrite, others);
         kills.merge(&kill::at_every_instruction(&mut scenario));
     }
     kills
@@ -331,7 +334,7 @@ pub(crate) fn write_unlock_with_waiters(name: &str) -> KillCounts {
 pub(crate) fn try_read_try_write_held(name: &str) -> KillCounts {
     let mut kills = KillCounts::default();
     for operation in [Operation::RefusedRead, Operation::RefusedWrite] {
-        let mut scenario = AtTheLock::new(Parent::new(name), operation, &[]);
+        let mut scenario = LockOperation::new(Parent::new(name), operation, &[]);
         let lock = scenario.parent.lock.clone();
         let guards = match operation {
             Operation::RefusedRead => (None, Some(lock.write().unwrap())),
@@ -341,143 +344,5 @@ pub(crate) fn try_read_try_write_held(name: &str) -> KillCounts {
         drop(guards);
         scenario.parent.check(false, 1);
     }
-    kills
-}
-
-/// A second process, after the first died at `point`.
-struct Second {
-    first: AtTheLock,
-    trace: Trace,
-    point: usize,
-    /// Whether the first process died while it was writing.
-    tells: bool,
-    second: Operation,
-    others: &'static [Side],
-}
-
-impl Scenario for Second {
-    type Handle = <AtTheLock as Scenario>::Handle;
-
-    fn reset(&mut self) {
-        self.first.others = &[];
-        kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(self.first.parent.look().tells(), self.tells, "where the first one died");
-    }
-
-    fn open(&self) -> Self::Handle {
-        (Box::leak(Box::new(open::<RwLock>(&self.first.parent.name))), RefCell::default())
-    }
-
-    fn operate(&self, (lock, _): &Self::Handle) {
-        match self.second {
-            Operation::Write => assert_eq!(lock.write().unwrap().recovered(), self.tells),
-            Operation::TryWrite => assert_eq!(lock.try_write().unwrap().recovered(), self.tells),
-            Operation::Read => assert_eq!(lock.read().unwrap().recovered(), self.tells),
-            Operation::TryRead => assert_eq!(lock.try_read().unwrap().recovered(), self.tells),
-            Operation::Reap => drop(lock.segment().reap().unwrap()),
-            other => unreachable!("{other:?}"),
-        }
-    }
-
-    fn before_operation(&mut self, child: &Child) {
-        self.first.others = self.others;
-        self.first.id = self.first.parent.id_of(child);
-        // They detect the death by themselves, and need not block for long.
-        let parent = &self.first.parent;
-        let come = |&side| (side, process::fork(|| parent.lock_and_exit(side)));
-        self.first.waiters = self.others.iter().map(come).collect();
-    }
-
-    fn observe(&mut self, child: &Child) {
-        self.first.observe(child);
-    }
-
-    fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let seen = self.first.seen;
-        let tells = seen.tells();
-        if self.others.is_empty() {
-            assert_eq!(self.first.parent.look(), seen, "a death changes nothing");
-            let writes = matches!(self.second, Operation::Write | Operation::TryWrite);
-            assert!(tells == self.tells || writes, "nobody else makes it known");
-            let is_through = self.tells && !tells;
-            assert!(!is_through || seen.writer == Writer::Nobody, "it was told, and came to its end");
-            assert!(!death.completed || !writes || !tells, "it was told");
-            self.first.parent.check(tells, death.point);
-            return if tells { "told to the survivors" } else { "nothing to tell" };
-        }
-        if !death.point.is_multiple_of(8) {
-            self.first.parent.reap();
-        }
-        self.first.join_waiters(self.tells);
-        let known = self.others.contains(&Side::Write);
-        self.first.parent.check(self.tells && !known, death.point);
-        "all came through"
-    }
-
-    fn watched_files(&self, child: u32) -> Vec<PathBuf> {
-        self.first.watched_files(child)
-    }
-}
-
-/// The first process dies in each of the states that it goes through, once for each point of the
-/// second.
-fn after_each(
-    name: &str,
-    [first, second]: [Operation; 2],
-    others: &'static [Side],
-    run: fn(&mut Second) -> KillCounts,
-) -> KillCounts {
-    let mut first = AtTheLock::new(Parent::new(name), first, &[]);
-    let mut states: Vec<(Seen, LockHolder)> = Vec::new();
-    let mut points = Vec::new();
-    let trace = kill::trace_operation(&mut first, |first, _, trace| {
-        let state = (first.seen, first.parent.view.holder());
-        if states.last() != Some(&state) {
-            states.push(state);
-            points.push(trace.last());
-        }
-    });
-    let mut both = Second { first, trace, point: 0, tells: false, second, others };
-    let mut kills = KillCounts::default();
-    // Before the first state and from the last one on, the first process has left nothing.
-    for n in 1..states.len() - 1 {
-        (both.point, both.tells) = (points[n], states[n].0.tells());
-        kills.merge(&run(&mut both));
-    }
-    kills
-}
-
-pub(crate) fn write_after_writer_death(name: &str) -> KillCounts {
-    let mut kills = after_each(name, [Operation::Write, Operation::Write], &[], kill::at_every_instruction);
-    kills.merge(&after_each(name, [Operation::Write, Operation::TryWrite], &[], kill::at_every_instruction));
-    kills
-}
-
-pub(crate) fn try_read_after_writer_death(name: &str) -> KillCounts {
-    after_each(name, [Operation::Write, Operation::TryRead], &[], kill::at_every_instruction)
-}
-
-/// The second process detects by itself that the first is dead.
-pub(crate) fn try_write_after_reader_death(name: &str) -> KillCounts {
-    after_each(name, [Operation::Read, Operation::TryWrite], &[], kill::at_changes)
-}
-
-/// Kills the process that reaps.
-pub(crate) fn reap(name: &str) -> KillCounts {
-    let mut kills = after_each(name, [Operation::Write, Operation::Reap], &[], kill::at_changes);
-    kills.merge(&after_each(name, [Operation::Read, Operation::Reap], &[], kill::at_changes));
-    kills
-}
-
-/// Kills the process that reaps while others lock.
-pub(crate) fn reap_contended(name: &str) -> KillCounts {
-    let mut kills =
-        after_each(name, [Operation::Read, Operation::Reap], &[Side::Write, Side::Read], kill::at_changes);
-    kills.merge(&after_each(
-        name,
-        [Operation::Write, Operation::Reap],
-        &[Side::Read, Side::Read],
-        kill::at_changes,
-    ));
     kills
 }

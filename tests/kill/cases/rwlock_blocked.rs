@@ -13,11 +13,11 @@ use crate::kill_counts::KillCounts;
 use crate::progress;
 
 /// Long enough to be stepped to a futex wait before the timeout expires.
-const TO_STEP: Duration = Duration::from_millis(600);
+const STEPPING_TIMEOUT: Duration = Duration::from_millis(600);
 /// Longer than one recheck interval.
-const TO_GIVE_UP: Duration = Duration::from_millis(130);
+const EXPIRING_TIMEOUT: Duration = Duration::from_millis(130);
 /// Longer than two recheck intervals.
-const TO_BE_WOKEN: Duration = Duration::from_millis(400);
+const WAKING_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// A child that waits while its parent holds the other side, and may be let in.
 struct Waiter {
@@ -33,7 +33,7 @@ impl Waiter {
     }
 
     /// Holds the other side while `operation` runs.
-    fn kept_out<R>(&mut self, operation: impl FnOnce(&mut Self) -> R) -> R {
+    fn while_held<R>(&mut self, operation: impl FnOnce(&mut Self) -> R) -> R {
         let lock = self.parent.lock.clone();
         match self.side {
             Side::Read => {
@@ -49,34 +49,38 @@ impl Waiter {
 
     /// A child in its second futex wait (the first one is too short). `None` if its timeout expired
     /// before.
-    fn asleep(&mut self) -> Option<Child> {
-        let mut b = kill::start_child(self);
-        (b.run_until_blocked() == Stop::Blocked).then_some(b)
+    fn block_twice(&mut self) -> Option<Child> {
+        let mut victim = kill::start_child(self);
+        (victim.run_until_blocked() == Stop::Blocked).then_some(victim)
     }
 
     /// Lets the victim in, and kills it this many steps after its wake-up, while another process
     /// waits. `None` if the victim was not blocked when it was woken.
-    fn wake_and_kill(&mut self, steps: usize) -> Option<&'static str> {
+    fn kill_woken(&mut self, steps: usize) -> Option<&'static str> {
         let lock = self.parent.lock.clone();
         let guards = match self.side {
             Side::Read => (None, Some(lock.write().unwrap())),
             Side::Write => (Some(lock.read().unwrap()), None),
         };
-        let mut b = self.asleep()?;
-        let d = self.parent.waiter(Side::Read);
+        let mut victim = self.block_twice()?;
+        let other = self.parent.waiter(Side::Read);
         // The other process has come in for a moment to check, and woken the writer when it left.
-        let has_timed_out = b.poll().is_some() && b.run_until_blocked() != Stop::Blocked;
+        let has_timed_out = victim.poll().is_some() && victim.run_until_blocked() != Stop::Blocked;
         drop(guards);
         if !has_timed_out {
-            b.wait();
+            victim.wait();
         }
-        let end = (0..steps).map(|_| b.step()).find(|stop| *stop != Stop::InOperation);
+        let end = (0..steps).map(|_| victim.step()).find(|stop| *stop != Stop::InOperation);
         let tells = self.parent.look().tells();
-        b.kill();
+        victim.kill();
         if !steps.is_multiple_of(8) {
             self.parent.reap();
         }
-        assert_eq!(d.exit_code(), Some(if tells { AFTER_DEATH } else { CLEANLY }), "D is not stranded");
+        assert_eq!(
+            other.exit_code(),
+            Some(if tells { AFTER_DEATH } else { CLEANLY }),
+            "the other waiter is not stranded"
+        );
         self.parent.check(tells, steps);
         match (end, tells) {
             _ if has_timed_out => None,
@@ -89,46 +93,46 @@ impl Waiter {
 
     /// Lets the victim's timeout expire while another process waits after it, and kills it after
     /// `advance` has run it for this many stops. `None` if the victim was not blocked before.
-    fn give_up(&mut self, way: Way, stops: usize) -> Option<&'static str> {
+    fn kill_expired(&mut self, advance: Advance, stops: usize) -> Option<&'static str> {
         let lock = self.parent.lock.clone();
         let guard = lock.read().unwrap();
-        let mut b = self.asleep()?;
-        let d = self.parent.waiter(Side::Read);
-        if b.poll().is_none() {
-            b.wait();
+        let mut victim = self.block_twice()?;
+        let other = self.parent.waiter(Side::Read);
+        if victim.poll().is_none() {
+            victim.wait();
         }
-        let is_done = way(&self.parent, &mut b, stops);
+        let is_done = advance(&self.parent, &mut victim, stops);
         let is_still_there = self.parent.look().writer != Writer::Nobody;
-        assert!(!(is_done && is_still_there), "what has returned has happened");
-        b.kill();
+        assert!(!(is_done && is_still_there), "a completed operation has taken effect");
+        victim.kill();
         if !stops.is_multiple_of(8) {
             self.parent.reap();
         }
-        assert_eq!(d.exit_code(), Some(CLEANLY), "D is not stranded");
+        assert_eq!(other.exit_code(), Some(CLEANLY), "the other waiter is not stranded");
         drop(guard);
         self.parent.check(false, stops);
         Some(match (is_done, is_still_there) {
             (true, _) => "done",
             (_, true) => "evicted",
-            _ => "had let go",
+            _ => "released",
         })
     }
 }
 
-type Way = fn(&Parent, &mut Child, usize) -> bool;
+type Advance = fn(&Parent, &mut Child, usize) -> bool;
 
 /// Runs from one system call to the next. Returns whether the operation has returned.
-fn by_calls(_: &Parent, b: &mut Child, calls: usize) -> bool {
-    (0..calls).any(|_| b.run_to_system_call() == Stop::Finished)
+fn by_calls(_: &Parent, victim: &mut Child, calls: usize) -> bool {
+    (0..calls).any(|_| victim.run_to_system_call() == Stop::Finished)
 }
 
 /// Runs to the first system call after the store that lets readers in, which is the one that wakes
 /// them, and then step by step. Returns whether the operation has returned.
-fn by_steps(parent: &Parent, b: &mut Child, steps: usize) -> bool {
+fn by_steps(parent: &Parent, victim: &mut Child, steps: usize) -> bool {
     while parent.look().writer != Writer::Nobody {
-        assert_eq!(b.run_to_system_call(), Stop::InOperation, "what has returned has happened");
+        assert_eq!(victim.run_to_system_call(), Stop::InOperation, "a completed operation has taken effect");
     }
-    (0..steps).any(|_| b.step() == Stop::Finished)
+    (0..steps).any(|_| victim.step() == Stop::Finished)
 }
 
 impl Scenario for Waiter {
@@ -153,7 +157,7 @@ impl Scenario for Waiter {
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (lock, me) = (&self.parent.lock, self.parent.lock.segment().participant_id().unwrap());
         if self.side == Side::Write && !death.point.is_multiple_of(4) {
-            assert!(!lock.try_read().expect("readers come in at once").recovered());
+            assert!(!lock.try_read().expect("readers get the lock immediately").recovered());
         }
         self.parent.reap();
         let seen = self.parent.look();
@@ -173,8 +177,8 @@ impl Scenario for Waiter {
 }
 
 fn wait(name: &str, side: Side) -> KillCounts {
-    let mut scenario = Waiter::new(name, side, TO_STEP);
-    let kills = scenario.kept_out(kill::at_changes_and_blocked);
+    let mut scenario = Waiter::new(name, side, STEPPING_TIMEOUT);
+    let kills = scenario.while_held(kill::at_changes_and_blocked);
     scenario.parent.check(false, 1);
     kills
 }
@@ -193,7 +197,7 @@ pub(crate) fn write_timeout_held(name: &str) -> KillCounts {
 fn until_done(kills: &mut KillCounts, mut attempt: impl FnMut(usize) -> Option<&'static str>) {
     let mut count = 0;
     loop {
-        progress::set_stage(format_args!("a waiter killed {count} stops after its sleep"));
+        progress::set_stage(format_args!("a waiter killed {count} stops after its futex wait"));
         let Some(outcome) = attempt(count) else { continue };
         kills.count(outcome);
         if outcome == "done" {
@@ -205,9 +209,9 @@ fn until_done(kills: &mut KillCounts, mut attempt: impl FnMut(usize) -> Option<&
 }
 
 fn woken(name: &str, side: Side) -> KillCounts {
-    let mut scenario = Waiter::new(name, side, TO_BE_WOKEN);
+    let mut scenario = Waiter::new(name, side, WAKING_TIMEOUT);
     let mut kills = KillCounts::default();
-    until_done(&mut kills, |steps| scenario.wake_and_kill(steps));
+    until_done(&mut kills, |steps| scenario.kill_woken(steps));
     kills
 }
 
@@ -223,10 +227,10 @@ pub(crate) fn write_timeout_woken(name: &str) -> KillCounts {
 /// A writer's timeout expires while a reader waits after it. Kills the writer at each system call,
 /// and at every instruction between letting the reader in, before it wakes the reader, and its end.
 pub(crate) fn write_timeout_expired_with_waiter(name: &str) -> KillCounts {
-    let mut scenario = Waiter::new(name, Side::Write, TO_GIVE_UP);
+    let mut scenario = Waiter::new(name, Side::Write, EXPIRING_TIMEOUT);
     let mut kills = KillCounts::default();
-    for way in [by_calls as Way, by_steps] {
-        until_done(&mut kills, |stops| scenario.give_up(way, stops));
+    for advance in [by_calls as Advance, by_steps] {
+        until_done(&mut kills, |stops| scenario.kill_expired(advance, stops));
     }
     kills
 }

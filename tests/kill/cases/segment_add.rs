@@ -11,12 +11,12 @@ const LENGTH: u64 = 1 << 16;
 
 /// How the child adds the object, and how the parent checks it.
 #[derive(Clone, Copy)]
-struct Way {
+struct Method {
     add: fn(&Segment) -> Result<(), SegmentError>,
     check: fn(&Segment) -> Result<(), SegmentError>,
 }
 
-const VALUE: Way = Way {
+const VALUE: Method = Method {
     add: |segment| segment.add::<Value<u64>>("new", 7).map(drop),
     check: |segment| {
         let value = segment.get::<Value<u64>>("new")?;
@@ -25,10 +25,10 @@ const VALUE: Way = Way {
     },
 };
 
-const VALUE_GOT_OR_ADDED: Way =
-    Way { add: |segment| segment.get_or_add::<Value<u64>>("new", 7).map(drop), ..VALUE };
+const VALUE_GOT_OR_ADDED: Method =
+    Method { add: |segment| segment.get_or_add::<Value<u64>>("new", 7).map(drop), ..VALUE };
 
-const ARRAY: Way = Way {
+const ARRAY: Method = Method {
     add: |segment| segment.add::<Array<[u64; 3]>>("new", [[1, 2, 3], [4, 5, 6]]).map(drop),
     check: |segment| {
         let array = segment.get::<Array<[u64; 3]>>("new")?;
@@ -41,13 +41,13 @@ const ARRAY: Way = Way {
 /// A child adds an object to a segment that its parent has open.
 struct Add {
     name: String,
-    way: Way,
+    method: Method,
     segment: Option<Segment>,
 }
 
 impl Add {
-    fn new(name: &str, way: Way) -> Self {
-        Self { name: name.to_owned(), way, segment: None }
+    fn new(name: &str, method: Method) -> Self {
+        Self { name: name.to_owned(), method, segment: None }
     }
 }
 
@@ -67,26 +67,26 @@ impl Scenario for Add {
     }
 
     fn operate(&self, segment: &Segment) {
-        (self.way.add)(segment).unwrap();
+        (self.method.add)(segment).unwrap();
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let segment = self.segment.take().unwrap();
-        let outcome = match (self.way.check)(&segment) {
+        let outcome = match (self.method.check)(&segment) {
             Ok(()) => "complete",
             Err(SegmentError::NoSuchObject { .. }) => {
                 assert!(!death.completed, "it was added");
                 // The array takes the place of the incomplete object, of which nothing shows.
                 let zeros = segment.add::<Array<u64>>("zeros", 32).expect("there is room for it");
                 assert_eq!(zeros.to_vec(), [0; 32]);
-                (self.way.add)(&segment).expect("there is room for it");
-                (self.way.check)(&segment).expect("it is there");
+                (self.method.add)(&segment).expect("there is room for it");
+                (self.method.check)(&segment).expect("it is there");
                 "no object"
             }
             other => panic!("complete or not at all: {other:?}"),
         };
-        let again = (self.way.add)(&segment);
-        let is_idempotent = core::ptr::fn_addr_eq(self.way.add, VALUE_GOT_OR_ADDED.add);
+        let again = (self.method.add)(&segment);
+        let is_idempotent = core::ptr::fn_addr_eq(self.method.add, VALUE_GOT_OR_ADDED.add);
         assert!(
             if is_idempotent {
                 again.is_ok()
@@ -96,7 +96,7 @@ impl Scenario for Add {
             "{again:?}"
         );
         assert_eq!(segment.add::<Value<u64>>("another", 9).unwrap().get(), 9);
-        (self.way.check)(&segment).expect("the other did it no harm");
+        (self.method.check)(&segment).expect("the other object does not change it");
         assert_eq!(segment.get::<Value<u64>>("old").unwrap().get(), 6);
         let names: Vec<String> = segment.objects().unwrap().into_iter().map(|object| object.name).collect();
         let expected = ["old", "zeros", "new", "another"];

@@ -14,8 +14,8 @@ const LENGTH: u64 = 1 << 16;
 
 /// How a segment is created, opened, checked and removed.
 #[derive(Clone, Copy)]
-struct Way {
-    make: fn(&str) -> Result<Segment, SegmentError>,
+struct Method {
+    create: fn(&str) -> Result<Segment, SegmentError>,
     open: fn(&str) -> Result<Segment, SegmentError>,
     remove: fn(&str) -> Result<(), SegmentError>,
     /// Checks that the segment is what was to be created, and works.
@@ -23,8 +23,8 @@ struct Way {
     persists: bool,
 }
 
-const NAMED: Way = Way {
-    make: |name| Segment::create(name, LENGTH),
+const NAMED: Method = Method {
+    create: |name| Segment::create(name, LENGTH),
     open: Segment::open,
     remove: Segment::remove,
     check: |segment| {
@@ -34,13 +34,13 @@ const NAMED: Way = Way {
     persists: false,
 };
 
-const PERSISTENT: Way =
-    Way { make: |name| Segment::options().persist(true).create(name, LENGTH), persists: true, ..NAMED };
+const PERSISTENT: Method =
+    Method { create: |name| Segment::options().persist(true).create(name, LENGTH), persists: true, ..NAMED };
 
-const OPENED_OR_MADE: Way = Way { make: |name| Segment::open_or_create(name, LENGTH), ..NAMED };
+const OPENED_OR_CREATED: Method = Method { create: |name| Segment::open_or_create(name, LENGTH), ..NAMED };
 
-const SHORT_FORM: Way = Way {
-    make: |name| Value::<u64>::create(name, 7).map(|value| value.segment().clone()),
+const SINGLE_VALUE: Method = Method {
+    create: |name| Value::<u64>::create(name, 7).map(|value| value.segment().clone()),
     check: |segment| {
         let value = segment.get::<Value<u64>>(&segment.objects().unwrap()[0].name).unwrap();
         assert_eq!(value.replace(8).unwrap(), 7);
@@ -49,8 +49,8 @@ const SHORT_FORM: Way = Way {
     ..NAMED
 };
 
-const FILE: Way = Way {
-    make: |path| Segment::create_file(path, LENGTH),
+const FILE: Method = Method {
+    create: |path| Segment::create_file(path, LENGTH),
     open: |path| Segment::open_file(path),
     remove: |path| Segment::remove_file(path),
     persists: true,
@@ -58,27 +58,27 @@ const FILE: Way = Way {
 };
 
 /// Checks what is left of a segment that a child was creating or removing when it was killed.
-fn check(way: Way, name: &str, death: &Death) -> &'static str {
-    let outcome = match (way.open)(name) {
+fn check(method: Method, name: &str, death: &Death) -> &'static str {
+    let outcome = match (method.open)(name) {
         Err(SegmentError::NotFound { .. }) => "no name",
-        Err(SegmentError::Stale { .. }) if !way.persists => "complete and stale",
-        Ok(segment) if way.persists => {
-            (way.check)(&segment);
+        Err(SegmentError::Stale { .. }) if !method.persists => "complete and stale",
+        Ok(segment) if method.persists => {
+            (method.check)(&segment);
             drop(segment);
-            (way.remove)(name).unwrap();
+            (method.remove)(name).unwrap();
             "complete"
         }
         other => panic!("complete or not at all: {other:?}"),
     };
-    let segment = (way.make)(name).expect("the name can be had");
-    (way.check)(&segment);
+    let segment = (method.create)(name).expect("the name can be had");
+    (method.check)(&segment);
     let left = unfinished(&folder_of(&segment), death.pid);
     assert!(left.is_empty(), "making the next has swept away what the dead left: {left:?}");
     drop(segment);
-    if way.persists {
-        (way.remove)(name).unwrap();
+    if method.persists {
+        (method.remove)(name).unwrap();
     }
-    let gone = (way.open)(name);
+    let gone = (method.open)(name);
     assert!(matches!(gone, Err(SegmentError::NotFound { .. })), "{gone:?}");
     outcome
 }
@@ -89,46 +89,46 @@ fn folder_of(segment: &Segment) -> PathBuf {
 
 /// The files of segments whose creation this process has begun.
 fn unfinished(folder: &Path, pid: u32) -> Vec<PathBuf> {
-    let is_its = |name: &String| {
-        let maker = name.strip_prefix(".breezeway-").and_then(|fields| fields.split('-').nth(1));
-        maker.is_some_and(|maker| maker == pid.to_string())
+    let is_by_this_process = |name: &String| {
+        let creator = name.strip_prefix(".breezeway-").and_then(|fields| fields.split('-').nth(1));
+        creator.is_some_and(|creator| creator == pid.to_string())
     };
-    names_in(folder).filter(is_its).map(|name| folder.join(name)).collect()
+    names_in(folder).filter(is_by_this_process).map(|name| folder.join(name)).collect()
 }
 
 /// A child creates a segment.
-struct Make {
-    way: Way,
+struct Create {
+    method: Method,
     name: String,
     folder: PathBuf,
     /// Whether there is a stale segment of the name.
     over_stale: bool,
 }
 
-impl Make {
-    fn named(name: &str, way: Way) -> Self {
-        Self { way, name: name.to_owned(), folder: "/dev/shm".into(), over_stale: false }
+impl Create {
+    fn named(name: &str, method: Method) -> Self {
+        Self { method, name: name.to_owned(), folder: "/dev/shm".into(), over_stale: false }
     }
 }
 
-impl Scenario for Make {
+impl Scenario for Create {
     type Handle = ();
 
     fn reset(&mut self) {
         if self.over_stale {
-            Child::fork(|| (self.way.make)(&self.name).unwrap(), |_| {}).kill();
+            Child::fork(|| (self.method.create)(&self.name).unwrap(), |_| {}).kill();
         }
     }
 
     fn open(&self) {}
 
     fn operate(&self, (): &()) {
-        core::mem::forget((self.way.make)(&self.name).unwrap());
+        core::mem::forget((self.method.create)(&self.name).unwrap());
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let outcome = check(self.way, &self.name, death);
-        assert!(!death.completed || outcome != "no name", "it was made");
+        let outcome = check(self.method, &self.name, death);
+        assert!(!death.completed || outcome != "no name", "it was created");
         outcome
     }
 
@@ -140,36 +140,36 @@ impl Scenario for Make {
 }
 
 pub(crate) fn create(name: &str) -> KillCounts {
-    kill::at_changes(&mut Make::named(name, NAMED))
+    kill::at_changes(&mut Create::named(name, NAMED))
 }
 
 pub(crate) fn create_persistent(name: &str) -> KillCounts {
-    kill::at_changes(&mut Make::named(name, PERSISTENT))
+    kill::at_changes(&mut Create::named(name, PERSISTENT))
 }
 
 pub(crate) fn open_or_create_stale(name: &str) -> KillCounts {
-    kill::at_changes(&mut Make { over_stale: true, ..Make::named(name, OPENED_OR_MADE) })
+    kill::at_changes(&mut Create { over_stale: true, ..Create::named(name, OPENED_OR_CREATED) })
 }
 
 pub(crate) fn create_value(name: &str) -> KillCounts {
-    kill::at_changes(&mut Make::named(name, SHORT_FORM))
+    kill::at_changes(&mut Create::named(name, SINGLE_VALUE))
 }
 
 pub(crate) fn create_file(name: &str) -> KillCounts {
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir(&folder).unwrap();
     let path = folder.join("segment").to_str().unwrap().to_owned();
-    let kills = kill::at_changes(&mut Make { folder: folder.clone(), ..Make::named(&path, FILE) });
+    let kills = kill::at_changes(&mut Create { folder: folder.clone(), ..Create::named(&path, FILE) });
     std::fs::remove_dir(&folder).expect("nothing is left in the folder");
     kills
 }
 
 /// The creator of a segment drops it as the last participant.
-struct Unmake {
+struct DropByCreator {
     name: String,
 }
 
-impl Scenario for Unmake {
+impl Scenario for DropByCreator {
     type Handle = RefCell<Option<Segment>>;
 
     fn open(&self) -> Self::Handle {
@@ -182,7 +182,7 @@ impl Scenario for Unmake {
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let outcome = check(NAMED, &self.name, death);
-        assert!(!death.completed || outcome == "no name", "its maker has taken the name away");
+        assert!(!death.completed || outcome == "no name", "its creator has taken the name away");
         outcome
     }
 
@@ -192,7 +192,7 @@ impl Scenario for Unmake {
 }
 
 pub(crate) fn drop_by_creator(name: &str) -> KillCounts {
-    kill::at_changes(&mut Unmake { name: name.to_owned() })
+    kill::at_changes(&mut DropByCreator { name: name.to_owned() })
 }
 
 /// A child removes the name of a segment that its parent uses.

@@ -14,13 +14,13 @@ use crate::kill_counts::KillCounts;
 const LENGTH: u64 = 1 << 16;
 
 /// A segment that the parent has open, with places for this many participants.
-struct Place {
+struct ParticipantTable {
     name: String,
     segment: Segment,
     places: u32,
 }
 
-impl Place {
+impl ParticipantTable {
     fn new(name: &str, places: u32) -> Self {
         let segment = Segment::options().participants(places).create(name, LENGTH).unwrap();
         Self { name: name.to_owned(), segment, places }
@@ -31,7 +31,10 @@ impl Place {
         let me = self.segment.participant_id().unwrap();
         let others: Vec<_> =
             self.segment.participants().unwrap().into_iter().filter(|other| other.id != me).collect();
-        assert!(others.iter().all(|other| !other.alive), "the dead are dead: {others:?}");
+        assert!(
+            others.iter().all(|other| !other.alive),
+            "dead participants do not count as alive: {others:?}"
+        );
         others.len() as u32
     }
 
@@ -53,57 +56,57 @@ impl Place {
 }
 
 /// A child opens the segment.
-struct Attach {
-    place: Place,
+struct Open {
+    table: ParticipantTable,
     /// Whether every place but the parent's belongs to a dead process.
     after_the_dead: bool,
 }
 
-impl Scenario for Attach {
+impl Scenario for Open {
     type Handle = ();
 
     fn reset(&mut self) {
         if self.after_the_dead {
-            Child::fork(|| Segment::open(&self.place.name).unwrap(), |_| {}).kill();
-            assert_eq!(self.place.dead_participants(), 1);
+            Child::fork(|| Segment::open(&self.table.name).unwrap(), |_| {}).kill();
+            assert_eq!(self.table.dead_participants(), 1);
         }
     }
 
     fn open(&self) {}
 
     fn operate(&self, (): &()) {
-        core::mem::forget(Segment::open(&self.place.name).unwrap());
+        core::mem::forget(Segment::open(&self.table.name).unwrap());
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let outcome = self.place.check(death);
+        let outcome = self.table.check(death);
         assert!(!death.completed || outcome != "left nothing", "it had attached");
         outcome
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.place.segment.path().into_iter().collect()
+        self.table.segment.path().into_iter().collect()
     }
 }
 
 pub(crate) fn open(name: &str) -> KillCounts {
-    kill::at_changes(&mut Attach { place: Place::new(name, 3), after_the_dead: false })
+    kill::at_changes(&mut Open { table: ParticipantTable::new(name, 3), after_the_dead: false })
 }
 
 pub(crate) fn open_after_death(name: &str) -> KillCounts {
-    kill::at_changes(&mut Attach { place: Place::new(name, 2), after_the_dead: true })
+    kill::at_changes(&mut Open { table: ParticipantTable::new(name, 2), after_the_dead: true })
 }
 
 /// A child drops its handle.
-struct Detach {
-    place: Place,
+struct DropHandle {
+    table: ParticipantTable,
 }
 
-impl Scenario for Detach {
+impl Scenario for DropHandle {
     type Handle = RefCell<Option<Segment>>;
 
     fn open(&self) -> Self::Handle {
-        RefCell::new(Some(Segment::open(&self.place.name).unwrap()))
+        RefCell::new(Some(Segment::open(&self.table.name).unwrap()))
     }
 
     fn operate(&self, segment: &Self::Handle) {
@@ -111,34 +114,34 @@ impl Scenario for Detach {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let outcome = self.place.check(death);
+        let outcome = self.table.check(death);
         assert!(!death.completed || outcome == "left nothing", "it had detached");
         outcome
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.place.segment.path().into_iter().collect()
+        self.table.segment.path().into_iter().collect()
     }
 }
 
 pub(crate) fn drop_handle(name: &str) -> KillCounts {
-    kill::at_changes(&mut Detach { place: Place::new(name, 3) })
+    kill::at_changes(&mut DropHandle { table: ParticipantTable::new(name, 3) })
 }
 
 /// A child reaps after a death.
 struct Reap {
-    place: Place,
+    table: ParticipantTable,
 }
 
 impl Scenario for Reap {
     type Handle = Segment;
 
     fn reset(&mut self) {
-        Child::fork(|| Segment::open(&self.place.name).unwrap(), |_| {}).kill();
+        Child::fork(|| Segment::open(&self.table.name).unwrap(), |_| {}).kill();
     }
 
     fn open(&self) -> Segment {
-        Segment::open(&self.place.name).unwrap()
+        Segment::open(&self.table.name).unwrap()
     }
 
     fn operate(&self, segment: &Segment) {
@@ -146,31 +149,31 @@ impl Scenario for Reap {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let dead_participants = self.place.dead_participants();
-        self.place.check(death);
+        let dead_participants = self.table.dead_participants();
+        self.table.check(death);
         match dead_participants {
             2 => "two to reap",
             1 => "one to reap",
-            other => panic!("{other} to reap, where one has died and one was killed"),
+            other => panic!("{other} to reap, after two deaths"),
         }
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.place.segment.path().into_iter().collect()
+        self.table.segment.path().into_iter().collect()
     }
 }
 
 pub(crate) fn reap_after_death(name: &str) -> KillCounts {
-    kill::at_changes(&mut Reap { place: Place::new(name, 3) })
+    kill::at_changes(&mut Reap { table: ParticipantTable::new(name, 3) })
 }
 
 /// A child opens, as the first, a persistent segment whose last user died while it held a lock in
 /// it.
-struct Inherit {
+struct OpenPersistent {
     name: String,
 }
 
-impl Scenario for Inherit {
+impl Scenario for OpenPersistent {
     type Handle = ();
 
     fn reset(&mut self) {
@@ -196,13 +199,13 @@ impl Scenario for Inherit {
         let segment = Segment::open(&self.name).unwrap();
         let value = segment.get::<Value<u64>>("value").unwrap();
         assert_eq!(value.get(), 7);
-        let guard = value.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
-        assert!(guard.recovered(), "one died holding it, and nobody has been told");
+        let guard = value.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
+        assert!(guard.recovered(), "its holder died, and no process has been told");
         drop(guard);
         assert!(!value.lock_timeout(SURVIVOR_TIMEOUT).unwrap().recovered());
         assert!(segment.participants().unwrap().iter().filter(|other| other.alive).count() == 1);
         Segment::remove(&self.name).unwrap();
-        "passed on"
+        "released"
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
@@ -211,5 +214,5 @@ impl Scenario for Inherit {
 }
 
 pub(crate) fn open_persistent_after_death(name: &str) -> KillCounts {
-    kill::at_changes(&mut Inherit { name: name.to_owned() })
+    kill::at_changes(&mut OpenPersistent { name: name.to_owned() })
 }

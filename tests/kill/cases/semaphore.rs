@@ -21,18 +21,18 @@ enum Operation {
     Acquire,
     Release,
     /// Acquires, and releases by dropping the permit.
-    Both,
+    AcquireAndDrop,
     /// Drops a permit.
     Drop,
     /// Tries and fails.
-    Refused,
+    TryAcquireEmpty,
     /// Waits until its timeout expires, or until it gets a permit.
     Wait,
 }
 
 /// How many permits it releases at once. One more than there are waiters: the one that is left
 /// shows that the release was done.
-const MANY: usize = 3;
+const RELEASED: usize = 3;
 
 /// Longer than one recheck interval.
 const WAIT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -40,7 +40,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_millis(250);
 /// Long enough to be stepped to the second futex wait on a busy machine.
 const LONG_TIMEOUT: Duration = Duration::from_secs(1);
 
-struct AtTheSemaphore {
+struct SemaphoreOperation {
     name: String,
     semaphore: Semaphore,
     count: StateWord,
@@ -55,7 +55,7 @@ struct AtTheSemaphore {
     waiters: Vec<Process>,
 }
 
-impl AtTheSemaphore {
+impl SemaphoreOperation {
     fn new(name: &str, operation: Operation, before: u64, others: usize) -> Self {
         let semaphore: Semaphore = state_word::create(name, 0);
         let count = StateWord::of(semaphore.segment(), 0);
@@ -86,16 +86,16 @@ impl AtTheSemaphore {
     }
 
     /// No other process waits.
-    fn survive_alone(&self, death: &Death) -> &'static str {
+    fn check_alone(&self, death: &Death) -> &'static str {
         let (after, between) = match self.operation {
             Operation::Acquire => (self.before - 1, None),
-            Operation::Release => (self.before + MANY as u64, None),
-            Operation::Both => (self.before, Some(self.before - 1)),
-            Operation::Wait | Operation::Refused => (self.before, None),
-            Operation::Drop => unreachable!("somebody sleeps"),
+            Operation::Release => (self.before + RELEASED as u64, None),
+            Operation::AcquireAndDrop => (self.before, Some(self.before - 1)),
+            Operation::Wait | Operation::TryAcquireEmpty => (self.before, None),
+            Operation::Drop => unreachable!("a process waits"),
         };
         assert_eq!(self.count.get(), self.seen, "a death changes nothing");
-        assert!(!death.completed || self.seen == after, "what has returned has happened");
+        assert!(!death.completed || self.seen == after, "a completed operation has taken effect");
         let is_known = self.seen == after || self.seen == self.before || Some(self.seen) == between;
         assert!(is_known, "{}", self.seen);
         // The survivors can acquire as many permits as the count says, and no more.
@@ -108,7 +108,7 @@ impl AtTheSemaphore {
 
     /// The waiters may have taken their permits by now; or the next process releases them instead.
     fn survive_with_sleepers(&mut self, death: &Death) -> &'static str {
-        let released = if self.operation == Operation::Drop { 1 } else { MANY };
+        let released = if self.operation == Operation::Drop { 1 } else { RELEASED };
         let was_seen = self.seen != 0;
         let by_others = if was_seen { 0 } else { released };
         self.semaphore.release(by_others).unwrap();
@@ -122,7 +122,7 @@ impl AtTheSemaphore {
                 true
             }
         };
-        assert!(has_committed || !was_seen && !death.completed, "what has returned has happened");
+        assert!(has_committed || !was_seen && !death.completed, "a completed operation has taken effect");
         if has_committed { "served" } else { "served by the next" }
     }
 }
@@ -130,7 +130,7 @@ impl AtTheSemaphore {
 /// What the child has: a semaphore, and perhaps a permit.
 type Handle = (&'static Semaphore, RefCell<Option<SemaphorePermit<'static>>>);
 
-impl Scenario for AtTheSemaphore {
+impl Scenario for SemaphoreOperation {
     type Handle = Handle;
 
     fn reset(&mut self) {
@@ -148,10 +148,10 @@ impl Scenario for AtTheSemaphore {
     fn operate(&self, (semaphore, permit): &Handle) {
         match self.operation {
             Operation::Acquire => semaphore.acquire().unwrap().forget(),
-            Operation::Release => semaphore.release(MANY).unwrap(),
-            Operation::Both => drop(semaphore.acquire().unwrap()),
+            Operation::Release => semaphore.release(RELEASED).unwrap(),
+            Operation::AcquireAndDrop => drop(semaphore.acquire().unwrap()),
             Operation::Drop => drop(permit.take()),
-            Operation::Refused => {
+            Operation::TryAcquireEmpty => {
                 assert_eq!(semaphore.try_acquire().err(), Some(LockError::WouldBlock));
                 let too_many = Err(LockError::TooMany { limit: Semaphore::MAX_PERMITS });
                 assert_eq!(semaphore.release(Semaphore::MAX_PERMITS + 1), too_many);
@@ -173,7 +173,7 @@ impl Scenario for AtTheSemaphore {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        if self.others == 0 { self.survive_alone(death) } else { self.survive_with_sleepers(death) }
+        if self.others == 0 { self.check_alone(death) } else { self.survive_with_sleepers(death) }
     }
 
     /// Fewer than by default: each run takes as long as the wait.
@@ -183,34 +183,34 @@ impl Scenario for AtTheSemaphore {
 }
 
 pub(crate) fn acquire(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::Acquire, 3, 0))
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Acquire, 3, 0))
 }
 
 pub(crate) fn release(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::Release, 3, 0))
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Release, 3, 0))
 }
 
 pub(crate) fn acquire_and_drop(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::Both, 1, 0))
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::AcquireAndDrop, 1, 0))
 }
 
 pub(crate) fn try_acquire_empty(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::Refused, 0, 0))
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::TryAcquireEmpty, 0, 0))
 }
 
 /// One process waits for the child's permit.
 pub(crate) fn drop_permit_with_waiter(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::Drop, 1, 1))
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Drop, 1, 1))
 }
 
 /// Two processes wait for what the child releases.
 pub(crate) fn release_with_waiters(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut AtTheSemaphore::new(name, Operation::Release, 0, MANY - 1))
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Release, 0, RELEASED - 1))
 }
 
 /// Kills a waiter: the others notice nothing, and a released permit goes to another one.
 pub(crate) fn acquire_timeout_empty(name: &str) -> KillCounts {
-    let mut scenario = AtTheSemaphore::new(name, Operation::Wait, 0, 0);
+    let mut scenario = SemaphoreOperation::new(name, Operation::Wait, 0, 0);
     pin_without_spinning();
     kill::at_changes_and_blocked(&mut scenario)
 }
@@ -228,34 +228,34 @@ enum Attempt {
 }
 
 /// Longer than a waiter's first park, which is short.
-const NAP: Duration = Duration::from_millis(15);
+const FIRST_PARK: Duration = Duration::from_millis(15);
 
 /// The victim and another process wait; a permit is released, which wakes the victim; it is killed
 /// after this many steps.
-fn kill_woken(scenario: &mut AtTheSemaphore, trace: &Trace, steps: usize) -> Attempt {
-    let mut b = kill::start_child(scenario);
-    b.run_route(trace.route(trace.blocking_points()[1]));
-    if b.step() != Stop::Blocked {
+fn kill_woken(scenario: &mut SemaphoreOperation, trace: &Trace, steps: usize) -> Attempt {
+    let mut victim = kill::start_child(scenario);
+    victim.run_route(trace.route(trace.blocking_points()[1]));
+    if victim.step() != Stop::Blocked {
         return Attempt::NotBlocked;
     }
-    let d = scenario.waiter();
-    std::thread::sleep(NAP);
-    while !d.is_in_futex_wait() {
+    let other = scenario.waiter();
+    std::thread::sleep(FIRST_PARK);
+    while !other.is_in_futex_wait() {
         std::thread::sleep(Duration::from_micros(50));
     }
-    let has_timed_out = b.poll().is_some();
+    let has_timed_out = victim.poll().is_some();
     scenario.semaphore.release(1).unwrap();
     if !has_timed_out {
-        b.wait();
+        victim.wait();
     }
     // If the other waiter was faster, the victim has blocked again.
-    let end = (0..steps).map(|_| b.step()).find(|stop| *stop != Stop::InOperation);
-    b.kill();
+    let end = (0..steps).map(|_| victim.step()).find(|stop| *stop != Stop::InOperation);
+    victim.kill();
     let is_left = scenario.count.get() > 0;
     if !is_left {
         scenario.semaphore.release(1).unwrap();
     }
-    assert_eq!(d.exit_code(), Some(0), "D is not stranded");
+    assert_eq!(other.exit_code(), Some(0), "the other waiter is not stranded");
     let rest = scenario.count.get();
     // If the other waiter was faster and took it, the permit released instead is left.
     assert!(rest == 0 || rest == 1 && !is_left && end != Some(Stop::Finished), "{rest} left");
@@ -270,7 +270,7 @@ fn kill_woken(scenario: &mut AtTheSemaphore, trace: &Trace, steps: usize) -> Att
 
 /// Kills the victim at every instruction between its wake-up and its return.
 pub(crate) fn acquire_timeout_woken(name: &str) -> KillCounts {
-    let mut scenario = AtTheSemaphore::new(name, Operation::Wait, 0, 0);
+    let mut scenario = SemaphoreOperation::new(name, Operation::Wait, 0, 0);
     pin_without_spinning();
     scenario.timeout = LONG_TIMEOUT;
     // The first park, and a full one.
@@ -281,8 +281,8 @@ pub(crate) fn acquire_timeout_woken(name: &str) -> KillCounts {
         progress::set_stage(format_args!("a waiter killed {steps} instructions after it was woken"));
         match kill_woken(&mut scenario, &trace, steps) {
             Attempt::NotBlocked => continue,
-            Attempt::Left => kills.count("the other had it"),
-            Attempt::Had => kills.count("had it"),
+            Attempt::Left => kills.count("left to the other"),
+            Attempt::Had => kills.count("taken by the victim"),
             Attempt::Done => {
                 kills.count("done");
                 return kills;

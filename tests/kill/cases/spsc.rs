@@ -4,7 +4,8 @@
 use breezeway::queue::spsc::{Consumer, Producer};
 
 use super::numbered::Numbered;
-use super::spsc_fixture::{self, Operation, Scene, Values, every};
+use super::spsc_fixture::{Operation, Run, every, stopped_at_every_instruction};
+use super::spsc_kinds::ValueQueue;
 use crate::kill_counts::KillCounts;
 
 /// The slot of the first value in a ring of four, and how many values there are: the ring wraps at
@@ -12,16 +13,16 @@ use crate::kill_counts::KillCounts;
 const STATES: [(u64, &[u32]); 5] = [(0, &[]), (3, &[]), (2, &[0; 2]), (1, &[0; 3]), (3, &[0; 3])];
 
 fn push<T: Numbered>(name: &str) -> KillCounts {
-    let operation = || Operation::<Values<T, 4>>::Push(&[0], |tx, values| tx.push(values[0]).unwrap());
-    every(name, STATES.map(|(start, filled)| Scene { start, filled, operation: operation() }))
+    let operation = || Operation::<ValueQueue<T, 4>>::Push(&[0], |tx, values| tx.push(values[0]).unwrap());
+    every(name, STATES.map(|(start, filled)| Run { start, filled, operation: operation() }))
 }
 
 fn pop<T: Numbered>(name: &str) -> KillCounts {
     let operation =
-        || Operation::<Values<T, 4>>::Pop(1, |rx, values| assert!(rx.pop().unwrap() == values[0]));
+        || Operation::<ValueQueue<T, 4>>::Pop(1, |rx, values| assert!(rx.pop().unwrap() == values[0]));
     let full: (u64, &[u32]) = (2, &[0; 4]);
     let states = STATES.into_iter().filter(|(_, filled)| !filled.is_empty()).chain([full]);
-    every(name, states.map(|(start, filled)| Scene { start, filled, operation: operation() }))
+    every(name, states.map(|(start, filled)| Run { start, filled, operation: operation() }))
 }
 
 pub(crate) fn push_8_bytes(name: &str) -> KillCounts {
@@ -42,7 +43,7 @@ pub(crate) fn pop_20_bytes(name: &str) -> KillCounts {
 
 type Value = [u32; 6];
 /// Five slots of 24 bytes.
-type Batches = Values<Value, 5>;
+type Batches = ValueQueue<Value, 5>;
 
 /// A batch is pushed as a whole, or not at all.
 pub(crate) fn push_slice(name: &str) -> KillCounts {
@@ -52,13 +53,13 @@ pub(crate) fn push_slice(name: &str) -> KillCounts {
         more[..values.len()].copy_from_slice(values);
         assert_eq!(tx.try_push_slice(&more).unwrap(), values.len());
     };
-    let scenes = [
-        Scene { start: 0, filled: &[0; 2], operation: Operation::<Batches>::Push(&[0; 3], all) },
-        Scene { start: 3, filled: &[0], operation: Operation::Push(&[0; 2], all) },
-        Scene { start: 2, filled: &[], operation: Operation::Push(&[0; 5], all) },
-        Scene { start: 1, filled: &[0; 2], operation: Operation::Push(&[0; 3], as_many_as_fit) },
+    let runs = [
+        Run { start: 0, filled: &[0; 2], operation: Operation::<Batches>::Push(&[0; 3], all) },
+        Run { start: 3, filled: &[0], operation: Operation::Push(&[0; 2], all) },
+        Run { start: 2, filled: &[], operation: Operation::Push(&[0; 5], all) },
+        Run { start: 1, filled: &[0; 2], operation: Operation::Push(&[0; 3], as_many_as_fit) },
     ];
-    every(name, scenes)
+    every(name, runs)
 }
 
 pub(crate) fn pop_slice(name: &str) -> KillCounts {
@@ -67,37 +68,38 @@ pub(crate) fn pop_slice(name: &str) -> KillCounts {
         assert_eq!(rx.pop_slice(&mut found[..values.len()]).unwrap(), values.len());
         assert!(found[..values.len()] == *values);
     };
-    let scenes = [
-        Scene { start: 0, filled: &[0; 3], operation: Operation::<Batches>::Pop(2, pop) },
-        Scene { start: 4, filled: &[0; 5], operation: Operation::Pop(3, pop) },
-        Scene { start: 2, filled: &[0; 4], operation: Operation::Pop(4, pop) },
+    let runs = [
+        Run { start: 0, filled: &[0; 3], operation: Operation::<Batches>::Pop(2, pop) },
+        Run { start: 4, filled: &[0; 5], operation: Operation::Pop(3, pop) },
+        Run { start: 2, filled: &[0; 4], operation: Operation::Pop(4, pop) },
     ];
-    every(name, scenes)
+    every(name, runs)
 }
 
 /// A push that finds no room, and a pop that finds no value, change nothing.
 pub(crate) fn try_push_full_try_pop_empty(name: &str) -> KillCounts {
-    let push = || Operation::<Values<u64, 4>>::Push(&[], |tx, _| assert!(tx.try_push(u64::of(7)).is_err()));
+    let push =
+        || Operation::<ValueQueue<u64, 4>>::Push(&[], |tx, _| assert!(tx.try_push(u64::of(7)).is_err()));
     let pop = || Operation::Pop(0, |rx: &mut Consumer<u64>, _| assert!(rx.try_pop().is_err()));
-    let scenes = [
-        Scene { start: 0, filled: &[0; 4], operation: push() },
-        Scene { start: 3, filled: &[0; 4], operation: push() },
-        Scene { start: 0, filled: &[], operation: pop() },
-        Scene { start: 3, filled: &[], operation: pop() },
+    let runs = [
+        Run { start: 0, filled: &[0; 4], operation: push() },
+        Run { start: 3, filled: &[0; 4], operation: push() },
+        Run { start: 0, filled: &[], operation: pop() },
+        Run { start: 3, filled: &[], operation: pop() },
     ];
-    every(name, scenes)
+    every(name, runs)
 }
 
 /// A stopped consumer's slot is not overwritten, and what a stopped producer writes is not read.
 pub(crate) fn push_pop_stopped_peer(name: &str) -> KillCounts {
-    type Line = Values<Value, 3>;
-    let push = || Operation::<Line>::Push(&[0], |tx, values| tx.push(values[0]).unwrap());
+    type EndpointQueue = ValueQueue<Value, 3>;
+    let push = || Operation::<EndpointQueue>::Push(&[0], |tx, values| tx.push(values[0]).unwrap());
     let pop =
         || Operation::Pop(1, |rx: &mut Consumer<Value>, values| assert!(rx.pop().unwrap() == values[0]));
-    let scenes = [
-        Scene { start: 2, filled: &[0; 2], operation: push() },
-        Scene { start: 1, filled: &[0; 3], operation: pop() },
-        Scene { start: 2, filled: &[0], operation: pop() },
+    let runs = [
+        Run { start: 2, filled: &[0; 2], operation: push() },
+        Run { start: 1, filled: &[0; 3], operation: pop() },
+        Run { start: 2, filled: &[0], operation: pop() },
     ];
-    spsc_fixture::frozen(name, scenes)
+    stopped_at_every_instruction(name, runs)
 }

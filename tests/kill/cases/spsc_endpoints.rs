@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use breezeway::Segment;
 
-use super::spsc_fixture::{Bytes, End, EndpointState, Line, Parent, QUEUE, Values};
+use super::spsc_fixture::{Endpoint, EndpointState, Parent};
+use super::spsc_kinds::{ByteQueue, EndpointQueue, QUEUE, ValueQueue};
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
@@ -16,7 +17,7 @@ const START: u64 = 24;
 const SIZES: &[u32] = &[24, 3];
 
 /// A child opens an endpoint of the queue, or leaves it.
-struct Move<L: Line> {
+struct EndpointChange<L: EndpointQueue> {
     parent: Parent<L>,
     /// Whether the endpoint is the producer's.
     producer: bool,
@@ -31,37 +32,37 @@ enum Operation {
     /// Opens it: it is unclaimed.
     Open,
     /// Opens it: it belongs to a dead process.
-    TakeOver,
+    OpenAfterDeath,
     Drop,
     Release,
     /// Reaps the dead process that holds it.
     Reap,
 }
 
-impl<L: Line> Move<L> {
+impl<L: EndpointQueue> EndpointChange<L> {
     /// A handle of the segment that stays open, so that the child does not detach.
     fn segment(&self) -> &'static Segment {
         Box::leak(Box::new(Segment::open(self.parent.segment.name().unwrap()).unwrap()))
     }
 
-    fn open_end(&self, segment: &Segment) -> End<L> {
+    fn open_endpoint(&self, segment: &Segment) -> Endpoint<L> {
         if self.producer {
-            End::Tx(segment.get(QUEUE).unwrap())
+            Endpoint::Tx(segment.get(QUEUE).unwrap())
         } else {
-            End::Rx(segment.get(QUEUE).unwrap())
+            Endpoint::Rx(segment.get(QUEUE).unwrap())
         }
     }
 }
 
-impl<L: Line> Scenario for Move<L> {
-    type Handle = (&'static Segment, RefCell<Option<End<L>>>);
+impl<L: EndpointQueue> Scenario for EndpointChange<L> {
+    type Handle = (&'static Segment, RefCell<Option<Endpoint<L>>>);
 
     fn reset(&mut self) {
         let start = START % L::CAPACITY as u64;
         self.before = self.parent.fill(start, SIZES);
         self.parent.release(self.producer);
-        if matches!(self.operation, Operation::TakeOver | Operation::Reap) {
-            Child::fork(|| self.open_end(self.segment()), |_| {}).kill();
+        if matches!(self.operation, Operation::OpenAfterDeath | Operation::Reap) {
+            Child::fork(|| self.open_endpoint(self.segment()), |_| {}).kill();
             assert_eq!(self.parent.endpoint(self.producer), EndpointState::Held);
         }
     }
@@ -69,16 +70,18 @@ impl<L: Line> Scenario for Move<L> {
     fn open(&self) -> Self::Handle {
         let segment = self.segment();
         let has_it = matches!(self.operation, Operation::Drop | Operation::Release);
-        (segment, RefCell::new(has_it.then(|| self.open_end(segment))))
+        (segment, RefCell::new(has_it.then(|| self.open_endpoint(segment))))
     }
 
     fn operate(&self, (segment, end): &Self::Handle) {
         match self.operation {
-            Operation::Open | Operation::TakeOver => *end.borrow_mut() = Some(self.open_end(segment)),
+            Operation::Open | Operation::OpenAfterDeath => {
+                *end.borrow_mut() = Some(self.open_endpoint(segment))
+            }
             Operation::Drop => drop(end.take()),
             Operation::Release => match end.take() {
-                Some(End::Tx(tx)) => L::release_tx(tx),
-                Some(End::Rx(rx)) => L::release_rx(rx),
+                Some(Endpoint::Tx(tx)) => L::release_tx(tx),
+                Some(Endpoint::Rx(rx)) => L::release_rx(rx),
                 None => unreachable!("it has opened it"),
             },
             Operation::Reap => assert_eq!(segment.reap().unwrap(), 1),
@@ -92,11 +95,11 @@ impl<L: Line> Scenario for Move<L> {
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         assert_eq!(self.parent.endpoint(self.producer), self.endpoint, "a death changes nothing");
         let last = match self.operation {
-            Operation::Open | Operation::TakeOver => EndpointState::Held,
-            Operation::Drop | Operation::Reap => EndpointState::Gone,
+            Operation::Open | Operation::OpenAfterDeath => EndpointState::Held,
+            Operation::Drop | Operation::Reap => EndpointState::Disconnected,
             Operation::Release => EndpointState::Unclaimed,
         };
-        assert!(!death.completed || self.endpoint == last, "what has returned has happened");
+        assert!(!death.completed || self.endpoint == last, "a completed operation has taken effect");
         let mut content = self.before.clone();
         // A peer at an unclaimed endpoint waits until it is opened.
         if self.endpoint != EndpointState::Unclaimed && death.point.is_multiple_of(2) {
@@ -104,10 +107,10 @@ impl<L: Line> Scenario for Move<L> {
         }
         self.parent.check(&content);
         match self.endpoint {
-            EndpointState::Unclaimed => "nobody's",
-            EndpointState::Held => "the dead one's",
-            EndpointState::InTransit => panic!("nobody has sent it"),
-            EndpointState::Gone => "gone",
+            EndpointState::Unclaimed => "unclaimed",
+            EndpointState::Held => "held by the dead",
+            EndpointState::InTransit => panic!("no process has sent it"),
+            EndpointState::Disconnected => "disconnected",
         }
     }
 
@@ -116,15 +119,20 @@ impl<L: Line> Scenario for Move<L> {
     }
 }
 
-fn every<L: Line>(name: &str, producer: bool, operation: Operation) -> KillCounts {
+fn every<L: EndpointQueue>(name: &str, producer: bool, operation: Operation) -> KillCounts {
     let parent = Parent::<L>::new(name);
-    let mut scenario =
-        Move { parent, producer, operation, before: Vec::new(), endpoint: EndpointState::Unclaimed };
+    let mut scenario = EndpointChange {
+        parent,
+        producer,
+        operation,
+        before: Vec::new(),
+        endpoint: EndpointState::Unclaimed,
+    };
     kill::at_changes_unless_short(&mut scenario, 1000)
 }
 
-type Four = Values<u64, 4>;
-type Ring = Bytes<64>;
+type Four = ValueQueue<u64, 4>;
+type Ring = ByteQueue<64>;
 
 pub(crate) fn open_producer(name: &str) -> KillCounts {
     every::<Four>(name, true, Operation::Open)
@@ -135,11 +143,11 @@ pub(crate) fn open_consumer(name: &str) -> KillCounts {
 }
 
 pub(crate) fn open_producer_after_death(name: &str) -> KillCounts {
-    every::<Ring>(name, true, Operation::TakeOver)
+    every::<Ring>(name, true, Operation::OpenAfterDeath)
 }
 
 pub(crate) fn open_consumer_after_death(name: &str) -> KillCounts {
-    every::<Ring>(name, false, Operation::TakeOver)
+    every::<Ring>(name, false, Operation::OpenAfterDeath)
 }
 
 pub(crate) fn drop_producer(name: &str) -> KillCounts {

@@ -6,179 +6,17 @@
 
 use std::cell::RefCell;
 
-use breezeway::queue::{bytes, spsc};
-use breezeway::{Object, PopError, PushError, Segment};
+use breezeway::{PopError, Segment};
 
-use super::numbered::Numbered;
+use super::spsc_kinds::{EndpointQueue, QUEUE};
 use crate::child::{Child, Stop};
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::observe::FileMapping;
 use crate::progress;
 
-/// The object's name.
-pub(super) const QUEUE: &str = "queue";
-
-/// A kind of queue with two endpoints, as the cases see it: messages are numbers.
-pub(super) trait Line {
-    type Tx: Object;
-    type Rx: Object;
-    type Message;
-    const CAPACITY: usize;
-
-    fn add(segment: &Segment) -> (Self::Tx, Self::Rx);
-    /// The number that identifies a message of this size.
-    fn number(size: u32, id: u32) -> u32;
-    fn message(number: u32) -> Self::Message;
-    fn try_push(tx: &mut Self::Tx, number: u32) -> bool;
-    /// Pushes, and waits for room. `false` if there is no consumer any more.
-    fn push(tx: &mut Self::Tx, number: u32) -> bool;
-    fn try_pop(rx: &mut Self::Rx) -> Option<u32>;
-    /// Pops, and waits for a message.
-    fn pop(rx: &mut Self::Rx) -> Result<u32, PopError>;
-    fn release_tx(tx: Self::Tx);
-    fn release_rx(rx: Self::Rx);
-    /// Fills the empty queue to its capacity and empties it.
-    fn exercise(tx: &mut Self::Tx, rx: &mut Self::Rx);
-}
-
-/// Values of a fixed size, `N` of them.
-pub(super) struct Values<T, const N: usize>(T);
-
-impl<T: Numbered, const N: usize> Line for Values<T, N> {
-    type Tx = spsc::Producer<T>;
-    type Rx = spsc::Consumer<T>;
-    type Message = T;
-    const CAPACITY: usize = N;
-
-    fn add(segment: &Segment) -> (Self::Tx, Self::Rx) {
-        spsc::add(segment, QUEUE, N).unwrap()
-    }
-
-    fn number(_: u32, id: u32) -> u32 {
-        id
-    }
-
-    fn message(number: u32) -> T {
-        T::of(number)
-    }
-
-    fn try_push(tx: &mut Self::Tx, number: u32) -> bool {
-        tx.try_push(T::of(number)).is_ok()
-    }
-
-    fn push(tx: &mut Self::Tx, number: u32) -> bool {
-        match tx.push(T::of(number)) {
-            Ok(()) => true,
-            Err(PushError::Disconnected(_)) => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn try_pop(rx: &mut Self::Rx) -> Option<u32> {
-        rx.try_pop().ok().map(|value| value.number())
-    }
-
-    fn pop(rx: &mut Self::Rx) -> Result<u32, PopError> {
-        rx.pop().map(|value| value.number())
-    }
-
-    fn release_tx(tx: Self::Tx) {
-        tx.release();
-    }
-
-    fn release_rx(rx: Self::Rx) {
-        rx.release();
-    }
-
-    fn exercise(tx: &mut Self::Tx, rx: &mut Self::Rx) {
-        for n in 0..N as u32 {
-            assert!(Self::try_push(tx, n), "room for {N}");
-        }
-        assert!(matches!(tx.try_push(T::of(0)), Err(PushError::Full(_))), "room for {N} only");
-        assert!((0..N as u32).all(|n| Self::try_pop(rx) == Some(n)));
-        assert!(matches!(rx.try_pop(), Err(PopError::Empty)));
-    }
-}
-
-/// Messages of any length in a ring of `N` bytes.
-pub(super) struct Bytes<const N: usize>;
-
-impl<const N: usize> Bytes<N> {
-    /// A message's number. An empty message's is 0.
-    fn number_of(message: &[u8]) -> u32 {
-        let id: [u8; 2] = core::array::from_fn(|n| message.get(n).copied().unwrap_or(0));
-        let number = (message.len() as u32) << 16 | u32::from(u16::from_le_bytes(id));
-        assert_eq!(message, Self::message(number), "a message is whole");
-        number
-    }
-}
-
-impl<const N: usize> Line for Bytes<N> {
-    type Tx = bytes::Producer;
-    type Rx = bytes::Consumer;
-    type Message = Vec<u8>;
-    const CAPACITY: usize = N;
-
-    fn add(segment: &Segment) -> (Self::Tx, Self::Rx) {
-        bytes::add(segment, QUEUE, N).unwrap()
-    }
-
-    fn number(size: u32, id: u32) -> u32 {
-        if size == 0 { 0 } else { size << 16 | id & 0xffff }
-    }
-
-    /// Of the size that is in the number's upper half.
-    fn message(number: u32) -> Vec<u8> {
-        let [low, high, ..] = number.to_le_bytes();
-        (0..number >> 16).map(|n| [low, high][n as usize % 2].wrapping_add(n as u8 / 2 * 17)).collect()
-    }
-
-    fn try_push(tx: &mut Self::Tx, number: u32) -> bool {
-        tx.try_push(&Self::message(number)).is_ok()
-    }
-
-    fn push(tx: &mut Self::Tx, number: u32) -> bool {
-        match tx.push(&Self::message(number)) {
-            Ok(()) => true,
-            Err(PushError::Disconnected(())) => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn try_pop(rx: &mut Self::Rx) -> Option<u32> {
-        rx.try_read().ok().map(|message| Self::number_of(&message))
-    }
-
-    fn pop(rx: &mut Self::Rx) -> Result<u32, PopError> {
-        rx.read().map(|message| Self::number_of(&message))
-    }
-
-    fn release_tx(tx: Self::Tx) {
-        tx.release();
-    }
-
-    fn release_rx(rx: Self::Rx) {
-        rx.release();
-    }
-
-    fn exercise(tx: &mut Self::Tx, rx: &mut Self::Rx) {
-        for n in 0..N as u32 / 8 {
-            assert!(Self::try_push(tx, 0), "room for {n} headers and one more");
-        }
-        assert!(matches!(tx.try_push(&[]), Err(PushError::Full(()))), "room for no more");
-        assert!((0..N as u32 / 8).all(|_| Self::try_pop(rx) == Some(0)));
-        for id in 1..4 {
-            let longest = Self::number(tx.max_message() as u32, id);
-            assert!(Self::try_push(tx, longest), "room for the longest message");
-            assert_eq!(Self::try_pop(rx), Some(longest));
-        }
-        assert!(matches!(rx.try_read(), Err(PopError::Empty)));
-    }
-}
-
 /// The queue's contents, and the child's operation.
-pub(super) struct Scene<L: Line> {
+pub(super) struct Run<L: EndpointQueue> {
     /// Where in the ring the first message is.
     pub(super) start: u64,
     /// The sizes of the messages in the queue.
@@ -187,27 +25,27 @@ pub(super) struct Scene<L: Line> {
 }
 
 /// What the child does at its endpoint.
-pub(super) enum Operation<L: Line> {
+pub(super) enum Operation<L: EndpointQueue> {
     /// Pushes messages of these sizes, which it is given.
     Push(&'static [u32], fn(&mut L::Tx, &[L::Message])),
     /// Pops this many messages, which must be those that it is given.
     Pop(usize, fn(&mut L::Rx, &[L::Message])),
 }
 
-impl<L: Line> Operation<L> {
+impl<L: EndpointQueue> Operation<L> {
     fn is_push(&self) -> bool {
         matches!(self, Self::Push(..))
     }
 }
 
 /// An endpoint of the queue.
-pub(super) enum End<L: Line> {
+pub(super) enum Endpoint<L: EndpointQueue> {
     Tx(L::Tx),
     Rx(L::Rx),
 }
 
 /// The parent of a child that has one endpoint of the queue.
-pub(super) struct Parent<L: Line> {
+pub(super) struct Parent<L: EndpointQueue> {
     pub(super) segment: Segment,
     pub(super) tx: Option<L::Tx>,
     pub(super) rx: Option<L::Rx>,
@@ -232,7 +70,7 @@ impl Indices {
 
     fn endpoint(&self, producer: bool) -> EndpointState {
         let half = self.mapping.word64(self.at + 256) >> if producer { 0 } else { 31 };
-        [EndpointState::Unclaimed, EndpointState::Held, EndpointState::InTransit, EndpointState::Gone]
+        [EndpointState::Unclaimed, EndpointState::Held, EndpointState::InTransit, EndpointState::Disconnected]
             [(half >> 16 & 3) as usize]
     }
 }
@@ -243,10 +81,10 @@ pub(super) enum EndpointState {
     Unclaimed,
     Held,
     InTransit,
-    Gone,
+    Disconnected,
 }
 
-impl<L: Line> Parent<L> {
+impl<L: EndpointQueue> Parent<L> {
     pub(super) fn new(name: &str) -> Self {
         let segment = Segment::create(name, 1 << 16).unwrap();
         let (tx, rx) = L::add(&segment);
@@ -331,15 +169,15 @@ impl<L: Line> Parent<L> {
             while L::try_push(tx, number) {
                 content.push(number);
             }
-            assert!(!L::push(tx, number), "nobody listens");
+            assert!(!L::push(tx, number), "no consumer any more");
         }
     }
 }
 
 /// A child pushes or pops.
-pub(super) struct Work<L: Line> {
+pub(super) struct EndpointRun<L: EndpointQueue> {
     parent: Parent<L>,
-    scene: Scene<L>,
+    run: Run<L>,
     /// The messages in the queue before the operation, and those that the child pushes.
     before: Vec<u32>,
     pushed: Vec<u32>,
@@ -348,50 +186,50 @@ pub(super) struct Work<L: Line> {
     seen_at: u64,
 }
 
-impl<L: Line> Work<L> {
-    pub(super) fn new(parent: Parent<L>, scene: Scene<L>) -> Self {
-        Self { parent, scene, before: Vec::new(), pushed: Vec::new(), started_at: 0, seen_at: 0 }
+impl<L: EndpointQueue> EndpointRun<L> {
+    pub(super) fn new(parent: Parent<L>, run: Run<L>) -> Self {
+        Self { parent, run, before: Vec::new(), pushed: Vec::new(), started_at: 0, seen_at: 0 }
     }
 
     fn index(&self) -> u64 {
-        self.parent.index(self.scene.operation.is_push())
+        self.parent.index(self.run.operation.is_push())
     }
 
     /// The queue's messages once the child has committed.
     fn after(&self) -> Vec<u32> {
-        match self.scene.operation {
+        match self.run.operation {
             Operation::Push(..) => [&self.before[..], &self.pushed].concat(),
             Operation::Pop(count, _) => self.before[count..].to_vec(),
         }
     }
 }
 
-impl<L: Line> Scenario for Work<L> {
-    type Handle = (RefCell<End<L>>, Vec<L::Message>);
+impl<L: EndpointQueue> Scenario for EndpointRun<L> {
+    type Handle = (RefCell<Endpoint<L>>, Vec<L::Message>);
 
     fn reset(&mut self) {
-        self.before = self.parent.fill(self.scene.start, self.scene.filled);
-        if let Operation::Push(sizes, _) = self.scene.operation {
+        self.before = self.parent.fill(self.run.start, self.run.filled);
+        if let Operation::Push(sizes, _) = self.run.operation {
             self.pushed = self.parent.numbers(50, sizes);
         }
-        self.parent.release(self.scene.operation.is_push());
+        self.parent.release(self.run.operation.is_push());
         self.started_at = self.index();
     }
 
     fn open(&self) -> Self::Handle {
         let segment: &'static Segment =
             Box::leak(Box::new(Segment::open(self.parent.segment.name().unwrap()).unwrap()));
-        let (end, numbers) = match self.scene.operation {
-            Operation::Push(..) => (End::Tx(segment.get(QUEUE).unwrap()), &self.pushed[..]),
-            Operation::Pop(count, _) => (End::Rx(segment.get(QUEUE).unwrap()), &self.before[..count]),
+        let (end, numbers) = match self.run.operation {
+            Operation::Push(..) => (Endpoint::Tx(segment.get(QUEUE).unwrap()), &self.pushed[..]),
+            Operation::Pop(count, _) => (Endpoint::Rx(segment.get(QUEUE).unwrap()), &self.before[..count]),
         };
         (RefCell::new(end), numbers.iter().map(|&number| L::message(number)).collect())
     }
 
     fn operate(&self, (end, messages): &Self::Handle) {
-        match (&mut *end.borrow_mut(), &self.scene.operation) {
-            (End::Tx(tx), Operation::Push(_, push)) => push(tx, messages),
-            (End::Rx(rx), Operation::Pop(_, pop)) => pop(rx, messages),
+        match (&mut *end.borrow_mut(), &self.run.operation) {
+            (Endpoint::Tx(tx), Operation::Push(_, push)) => push(tx, messages),
+            (Endpoint::Rx(rx), Operation::Pop(_, pop)) => pop(rx, messages),
             _ => unreachable!("the end that it opened"),
         }
     }
@@ -404,7 +242,10 @@ impl<L: Line> Scenario for Work<L> {
         assert_eq!(self.index(), self.seen_at, "a death changes nothing");
         let has_committed = self.seen_at != self.started_at;
         let after = self.after();
-        assert!(!death.completed || has_committed || after == self.before, "what has returned has happened");
+        assert!(
+            !death.completed || has_committed || after == self.before,
+            "a completed operation has taken effect"
+        );
         let mut content = if has_committed { after } else { self.before.clone() };
         match death.point % 3 {
             0 => {}
@@ -417,11 +258,11 @@ impl<L: Line> Scenario for Work<L> {
 }
 
 /// Kills each operation at every instruction.
-pub(super) fn every<L: Line>(name: &str, scenes: impl IntoIterator<Item = Scene<L>>) -> KillCounts {
+pub(super) fn every<L: EndpointQueue>(name: &str, runs: impl IntoIterator<Item = Run<L>>) -> KillCounts {
     let mut kills = KillCounts::default();
     let mut parent = Parent::new(name);
-    for scene in scenes {
-        let mut work = Work::new(parent, scene);
+    for run in runs {
+        let mut work = EndpointRun::new(parent, run);
         kills.merge(&kill::at_every_instruction(&mut work));
         parent = work.parent;
     }
@@ -430,16 +271,19 @@ pub(super) fn every<L: Line>(name: &str, scenes: impl IntoIterator<Item = Scene<
 
 /// Stops each operation at every instruction, and lets it go on when the other endpoint has done
 /// all it can.
-pub(super) fn frozen<L: Line>(name: &str, scenes: impl IntoIterator<Item = Scene<L>>) -> KillCounts {
+pub(super) fn stopped_at_every_instruction<L: EndpointQueue>(
+    name: &str,
+    runs: impl IntoIterator<Item = Run<L>>,
+) -> KillCounts {
     let mut kills = KillCounts::default();
     let mut parent = Parent::new(name);
-    for scene in scenes {
-        let mut work = Work::new(parent, scene);
+    for run in runs {
+        let mut work = EndpointRun::new(parent, run);
         let trace = kill::trace_operation(&mut work, |_, _, _| {});
         for point in 0..trace.last() {
-            progress::set_stage(format_args!("one that stands still after instruction {point}"));
+            progress::set_stage(format_args!("stopped after instruction {point}"));
             let mut child = kill::start_child(&mut work);
-            assert_eq!(child.run_route(trace.route(point)), Stop::InOperation, "in the middle of it");
+            assert_eq!(child.run_route(trace.route(point)), Stop::InOperation, "in the operation");
             work.observe(&child);
             kills.count(if work.seen_at == work.started_at { "as before" } else { "committed" });
             let (mut taken, mut pushed) = (Vec::new(), Vec::new());

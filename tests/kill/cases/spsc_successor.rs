@@ -10,13 +10,14 @@ use breezeway::queue::spsc::{Consumer, Producer};
 use breezeway::{Atomic, PopError, Segment, SegmentError};
 
 use super::numbered::Numbered;
-use super::spsc_fixture::{EndpointState, Line, Parent, QUEUE, Values};
+use super::spsc_fixture::{EndpointState, Parent};
+use super::spsc_kinds::{EndpointQueue, QUEUE, ValueQueue};
 use crate::child::{Child, Stop};
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::progress;
 
-const TOLD: &str = "told";
+const RESULT: &str = "result";
 const MESSAGE: u32 = 42;
 
 /// The stopped process's result.
@@ -26,9 +27,9 @@ const END_IS_TAKEN: u64 = 3;
 const HAS_THE_END: u64 = 4;
 
 /// A child that finds the endpoint of a dead producer.
-struct Late {
-    parent: Parent<Values<u64, 4>>,
-    told: Atomic<u64>,
+struct StoppedOpener {
+    parent: Parent<ValueQueue<u64, 4>>,
+    result: Atomic<u64>,
     operation: Operation,
 }
 
@@ -40,7 +41,7 @@ enum Operation {
     Open,
 }
 
-impl Late {
+impl StoppedOpener {
     fn segment(&self) -> &'static Segment {
         Box::leak(Box::new(Segment::open(self.parent.segment.name().unwrap()).unwrap()))
     }
@@ -52,24 +53,24 @@ impl Late {
     }
 }
 
-impl Scenario for Late {
+impl Scenario for StoppedOpener {
     type Handle = (&'static Segment, Atomic<u64>, RefCell<Option<Consumer<u64>>>);
 
     fn reset(&mut self) {
         self.parent.fill(0, &[]);
         self.parent.release(true);
         self.parent.release(false);
-        self.told.store(0, Ordering::Relaxed);
+        self.result.store(0, Ordering::Relaxed);
         self.producer().kill();
     }
 
     fn open(&self) -> Self::Handle {
         let segment = self.segment();
         let rx = (self.operation == Operation::Pop).then(|| segment.get(QUEUE).unwrap());
-        (segment, segment.get(TOLD).unwrap(), RefCell::new(rx))
+        (segment, segment.get(RESULT).unwrap(), RefCell::new(rx))
     }
 
-    fn operate(&self, (segment, told, rx): &Self::Handle) {
+    fn operate(&self, (segment, result, rx): &Self::Handle) {
         let how = match &mut *rx.borrow_mut() {
             Some(rx) => match rx.pop() {
                 Ok(value) => {
@@ -88,31 +89,31 @@ impl Scenario for Late {
                 Err(error) => panic!("{error}"),
             },
         };
-        told.store(how, Ordering::Relaxed);
+        result.store(how, Ordering::Relaxed);
     }
 
     fn check_survivors(&mut self, _: &Death) -> &'static str {
-        "alone"
+        "no successor"
     }
 }
 
 /// Opens the endpoint in another process while the child is stopped, and then lets the child go on.
-fn come_between(late: &mut Late, mut slow: Child) -> &'static str {
-    let segment = &late.parent.segment;
+fn open_meanwhile(stopped: &mut StoppedOpener, mut child: Child) -> &'static str {
+    let segment = &stopped.parent.segment;
     segment.reap().unwrap();
-    if late.parent.endpoint(true) == EndpointState::Held {
-        assert_eq!(late.operation, Operation::Open);
-        return "was there before";
+    if stopped.parent.endpoint(true) == EndpointState::Held {
+        assert_eq!(stopped.operation, Operation::Open);
+        return "opened before";
     }
-    let mut new = late.producer();
+    let mut new = stopped.producer();
     new.finish();
-    slow.finish();
-    assert_eq!(late.parent.endpoint(true), EndpointState::Held, "the end is its new holder's");
-    let told = late.told.load(Ordering::Relaxed);
-    slow.kill();
-    let left = <Values<u64, 4> as Line>::try_pop(late.parent.take_rx());
+    child.finish();
+    assert_eq!(stopped.parent.endpoint(true), EndpointState::Held, "the end is its new holder's");
+    let result = stopped.result.load(Ordering::Relaxed);
+    child.kill();
+    let left = <ValueQueue<u64, 4> as EndpointQueue>::try_pop(stopped.parent.take_rx());
     new.kill();
-    match (told, left) {
+    match (result, left) {
         (GOT_THE_MESSAGE, None) => "got the message",
         (DISCONNECTED, Some(MESSAGE)) => "left before",
         (END_IS_TAKEN, Some(MESSAGE)) => "found it taken",
@@ -122,22 +123,23 @@ fn come_between(late: &mut Late, mut slow: Child) -> &'static str {
 
 /// The child is stopped at each of this many instructions after the last system calls. By one of
 /// these it finds the holder dead.
-const BEHIND_CALLS: usize = 80;
+const POINTS_AFTER_CALL: usize = 80;
 const LAST_CALLS: usize = 4;
 
 fn every(name: &str, operation: Operation) -> KillCounts {
     let parent = Parent::new(name);
-    let told = parent.segment.add(TOLD, 0).unwrap();
-    let mut late = Late { parent, told, operation };
-    let trace = kill::trace_operation(&mut late, |_, _, _| {});
+    let result = parent.segment.add(RESULT, 0).unwrap();
+    let mut stopped = StoppedOpener { parent, result, operation };
+    let trace = kill::trace_operation(&mut stopped, |_, _, _| {});
     let last_calls = trace.system_calls().iter().rev().take(LAST_CALLS);
-    let points: BTreeSet<usize> = last_calls.flat_map(|&n| n..(n + BEHIND_CALLS).min(trace.last())).collect();
+    let points: BTreeSet<usize> =
+        last_calls.flat_map(|&n| n..(n + POINTS_AFTER_CALL).min(trace.last())).collect();
     let mut kills = KillCounts::default();
     for point in points {
-        progress::set_stage(format_args!("one that stands still after instruction {point}"));
-        let mut slow = kill::start_child(&mut late);
-        if slow.run_route(trace.stepped_route(point)) == Stop::InOperation {
-            kills.count(come_between(&mut late, slow));
+        progress::set_stage(format_args!("stopped after instruction {point}"));
+        let mut child = kill::start_child(&mut stopped);
+        if child.run_route(trace.stepped_route(point)) == Stop::InOperation {
+            kills.count(open_meanwhile(&mut stopped, child));
             progress::count_kill();
         }
     }

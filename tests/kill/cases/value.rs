@@ -35,20 +35,20 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Change<T> {
     pub(super) fn check_value(&self, death: &Death) -> &'static str {
         let found = self.value.get();
         assert_eq!(found, self.seen, "a death changes nothing");
-        assert!(!death.completed || found == self.new, "what has returned has happened: {found:?}");
+        assert!(!death.completed || found == self.new, "a completed operation has taken effect: {found:?}");
         if found == self.new { "new" } else { "old" }
     }
 
     pub(super) fn check_lock(&self, holder_died: bool) {
-        let mut guard = self.value.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock passes on");
+        let mut guard = self.value.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
         assert_eq!(guard.recovered(), holder_died, "whether the holder died");
         assert_eq!(*guard, self.seen, "the value under the lock");
         *guard = self.new;
         drop(guard);
         assert_eq!(self.value.get(), self.new);
-        self.value.update(|value| *value = self.old).expect("the lock works on");
+        self.value.update(|value| *value = self.old).expect("the lock still works");
         assert_eq!(self.value.get(), self.old);
-        assert!(!self.value.lock_timeout(SURVIVOR_TIMEOUT).unwrap().recovered(), "that is told once");
+        assert!(!self.value.lock_timeout(SURVIVOR_TIMEOUT).unwrap().recovered(), "a death is reported once");
     }
 }
 
@@ -72,7 +72,7 @@ impl<T: Shareable + AnyBitPattern + PartialEq + Debug> Scenario for Change<T> {
     fn observe(&mut self, child: &Child) {
         self.watch.observe(child);
         let found = self.value.get();
-        assert!(found == self.seen || found == self.new, "neither old nor new: {found:?}");
+        assert!(found == self.seen || found == self.new, "torn: {found:?}");
         self.seen = found;
     }
 

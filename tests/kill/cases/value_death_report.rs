@@ -14,13 +14,13 @@ const OLD: u64 = 1;
 const NEW: u64 = 11;
 
 /// A process that dies while it holds the lock.
-struct First {
+struct DeadHolder {
     change: Change<u64>,
     trace: Trace,
     point: usize,
 }
 
-impl First {
+impl DeadHolder {
     fn new(name: &str) -> Self {
         let mut change = Change::new(name, OLD, NEW, |value, _, new| *value.lock().unwrap() = new);
         let mut held = Vec::new();
@@ -39,11 +39,11 @@ impl First {
 }
 
 /// The second process sets the value, and gets no guard that could tell it.
-struct Quiet {
-    first: First,
+struct SetAfterDeath {
+    first: DeadHolder,
 }
 
-impl Scenario for Quiet {
+impl Scenario for SetAfterDeath {
     type Handle = Value<u64>;
 
     fn reset(&mut self) {
@@ -72,18 +72,18 @@ impl Scenario for Quiet {
 /// Kills a holder, then a process that sets the value, at every instruction: the next locker is
 /// told in any case.
 pub(crate) fn set_after_death(name: &str) -> KillCounts {
-    kill::at_every_instruction(&mut Quiet { first: First::new(name) })
+    kill::at_every_instruction(&mut SetAfterDeath { first: DeadHolder::new(name) })
 }
 
 /// The parent has set the value after the first death, so no process has been told; the second one
 /// locks with a guard.
-struct PeerResult {
-    first: First,
+struct LockAfterUnreportedDeath {
+    first: DeadHolder,
     /// The point at which the second process has released the lock.
     released: Option<usize>,
 }
 
-impl Scenario for PeerResult {
+impl Scenario for LockAfterUnreportedDeath {
     type Handle = Value<u64>;
 
     fn reset(&mut self) {
@@ -111,14 +111,14 @@ impl Scenario for PeerResult {
         let told = death.completed || self.released.is_some_and(|released| death.point >= released);
         assert!(!(held && told));
         self.first.change.check_lock(!told);
-        if told { "told to the second" } else { "told to the survivor" }
+        if told { "reported to the second" } else { "reported to the survivor" }
     }
 }
 
 /// Kills a holder, sets the value, and kills a process that locks with a guard, at every
 /// instruction: the next locker is told unless the second process has left its section.
 pub(crate) fn lock_after_unreported_death(name: &str) -> KillCounts {
-    let mut scenario = PeerResult { first: First::new(name), released: None };
+    let mut scenario = LockAfterUnreportedDeath { first: DeadHolder::new(name), released: None };
     let mut held = false;
     kill::trace_operation(&mut scenario, |scenario, child, trace| {
         let holds = scenario.first.change.watch.lock.holder() == LockHolder::Thread(child.pid());
