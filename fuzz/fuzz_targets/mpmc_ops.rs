@@ -2,4 +2,4 @@
 //! never panic, hang or crash.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| breezeway_fuzz::ring_of_many::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| breezeway_fuzz::mpmc_ops::run(input));

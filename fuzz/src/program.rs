@@ -58,7 +58,7 @@ impl Arena {
     /// Overwrites a word of the object as the program says: mostly with a word that looks valid
     /// there.
     pub fn damage(&self, program: &mut Program<'_>) {
-        let objects = self.segment.objects().expect("a directory that nobody damages");
+        let objects = self.segment.objects().expect("an undamaged directory");
         let object = objects.first().expect("the object");
         let (kind, near) = (program.below(8), program.below(256) as u64);
         let words = object.length / 8;

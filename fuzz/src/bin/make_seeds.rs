@@ -8,7 +8,7 @@ use std::path::Path;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     write(&folder.join("open_segment"), breezeway_fuzz::seeds::all()?)?;
-    for target in ["mpmc_ops", "bytes_ring"] {
+    for target in ["mpmc_ops", "spsc_ops"] {
         write(&folder.join(target), breezeway_fuzz::seeds::programs())?;
     }
     Ok(())

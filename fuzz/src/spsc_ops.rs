@@ -25,7 +25,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// The model of a byte ring.
-struct Ring {
+struct ByteRing {
     capacity: usize,
     /// The producer's position.
     at: usize,
@@ -34,7 +34,7 @@ struct Ring {
     messages: VecDeque<(Vec<u8>, usize)>,
 }
 
-impl Ring {
+impl ByteRing {
     /// The bytes of the padding, if the message does not fit before the ring's end, and of the
     /// frame.
     fn pad_and_frame(&self, len: usize) -> (usize, usize) {
@@ -70,7 +70,7 @@ fn messages(
     damaged: bool,
 ) -> Result<(), SegmentError> {
     let (mut producer, mut consumer) = bytes::add(&arena.segment, NAME, capacity)?;
-    let mut ring = Ring { capacity, at: 0, used: 0, messages: VecDeque::new() };
+    let mut ring = ByteRing { capacity, at: 0, used: 0, messages: VecDeque::new() };
     while let Some(operation) = program.next() {
         match operation % 16 {
             0..6 => {
@@ -121,8 +121,8 @@ fn messages(
                 consumer = arena.segment.get(NAME)?;
             }
             _ => {
-                let sight = (producer.is_connected(), consumer.is_connected(), producer.len());
-                assert!(damaged || sight == (true, true, ring.used), "{sight:?}");
+                let observed = (producer.is_connected(), consumer.is_connected(), producer.len());
+                assert!(damaged || observed == (true, true, ring.used), "{observed:?}");
             }
         }
     }
@@ -199,8 +199,8 @@ fn values(
                 consumer = arena.segment.get(NAME)?;
             }
             _ => {
-                let sight = (producer.is_connected(), consumer.is_connected(), consumer.len());
-                assert!(damaged || sight == (true, true, ring.len()), "{sight:?}");
+                let observed = (producer.is_connected(), consumer.is_connected(), consumer.len());
+                assert!(damaged || observed == (true, true, ring.len()), "{observed:?}");
             }
         }
     }

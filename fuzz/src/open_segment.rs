@@ -15,16 +15,27 @@ use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Segment, Shareable, Value};
 use bytemuck::AnyBitPattern;
 
+use crate::{repair, scratch};
+
 /// The largest array that is copied, in bytes.
 const SMALL: usize = 1 << 20;
 
+/// Opens the input as a segment's file and calls every operation on what it finds.
+///
+/// The first byte says how much of the input is repaired; the rest is the file.
+pub fn run(input: &[u8]) {
+    let Some((&level, bytes)) = input.split_first() else { return };
+    let file = scratch::File::with(&repair::repair(level, bytes));
+    use_segment(file.path());
+}
+
 /// Opens the file as a segment and uses every object in it; then replaces and removes it.
-pub fn segment(path: &Path) {
+fn use_segment(path: &Path) {
     if let Ok(segment) = Segment::options().huge_pages(true).open_file(path) {
-        look(&segment);
+        inspect(&segment);
         // While one handle is open, a second handle takes other paths.
         if let Ok(second) = Segment::open_file(path) {
-            look(&second);
+            inspect(&second);
         }
         use_objects(&segment);
         let _ = segment.reap();
@@ -33,14 +44,14 @@ pub fn segment(path: &Path) {
             assert_eq!(added.get(), 5);
         }
         let _ = segment.get_or_add::<Array<u8>>("array", 10);
-        look(&segment);
+        inspect(&segment);
         segment.persist(false);
     }
     let _ = Segment::options().objects(1).participants(1).open_or_create_file(path, 1 << 13);
     let _ = Segment::remove_file(path);
 }
 
-fn look(segment: &Segment) {
+fn inspect(segment: &Segment) {
     let _ = format!("{segment:?} {} {:x}", segment.len(), segment.id());
     let _ = segment.participants();
     let _ = segment.participant_id();

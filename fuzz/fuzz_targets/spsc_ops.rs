@@ -2,4 +2,4 @@
 //! they do what a model says, and never panic, hang or crash.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| breezeway_fuzz::ring_of_two::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| breezeway_fuzz::spsc_ops::run(input));

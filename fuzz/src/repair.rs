@@ -20,17 +20,17 @@ const OBJECT_ALIGN: usize = 128;
 const LOCK_KIND_AT: usize = 16;
 
 /// Repairs the bytes up to a level: 0 changes nothing, 5 is the highest.
-pub fn mended(degree: u8, bytes: &[u8]) -> Vec<u8> {
+pub fn repair(level: u8, bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    let degree = degree % 6;
-    if degree == 0 || bytes.len() < HEADER_LEN {
+    let level = level % 6;
+    if level == 0 || bytes.len() < HEADER_LEN {
         return bytes;
     }
     header(&mut bytes);
-    if degree >= 2 {
+    if level >= 2 {
         let directory = tables(&mut bytes);
-        if degree >= 3 {
-            directory.mend(&mut bytes, degree >= 4, degree >= 5);
+        if level >= 3 {
+            directory.repair(&mut bytes, level >= 4, level >= 5);
         }
     }
     bytes
@@ -73,7 +73,7 @@ struct Directory {
 impl Directory {
     /// Gives each used entry a name, and places the objects one after the other. With `types`, each
     /// gets a type that the target looks for; with `locks`, each lock gets the right kind.
-    fn mend(&self, bytes: &mut [u8], types: bool, locks: bool) {
+    fn repair(&self, bytes: &mut [u8], types: bool, locks: bool) {
         let used = get(bytes, DIRECTORY_USED_AT) as usize % (self.capacity + 1);
         put(bytes, DIRECTORY_USED_AT, used as u64);
         if locks && bytes.len() >= HEADER_LEN {

@@ -8,7 +8,7 @@ use breezeway::{PopError, PushError, Shareable};
 use crate::program::{Arena, NAME, Program};
 
 /// The most operations on a damaged queue: each may take a million steps before it returns.
-const LONGEST_DAMAGED: usize = 60;
+const MAX_DAMAGED_OPERATIONS: usize = 60;
 
 /// A value with a number that identifies it.
 trait Numbered: Shareable {
@@ -43,19 +43,19 @@ pub fn run(input: &[u8]) {
     let mut program = Program::new(input);
     let (kind, capacity) = (program.below(6), 1 + program.below(5));
     match kind {
-        0 => sound::<u64>(program, capacity),
-        1 => sound::<[u64; 3]>(program, capacity),
+        0 => run_sound::<u64>(program, capacity),
+        1 => run_sound::<[u64; 3]>(program, capacity),
         // Large enough to be leased instead of popped.
-        2 => sound::<[u64; 40]>(program, capacity),
-        3 => damaged::<u64>(program, capacity),
-        4 => damaged::<[u64; 3]>(program, capacity),
-        _ => damaged::<[u64; 40]>(program, capacity),
+        2 => run_sound::<[u64; 40]>(program, capacity),
+        3 => run_damaged::<u64>(program, capacity),
+        4 => run_damaged::<[u64; 3]>(program, capacity),
+        _ => run_damaged::<[u64; 40]>(program, capacity),
     }
 }
 
 /// The model: what the queue must contain.
 #[derive(Default)]
-struct Oracle {
+struct Model {
     capacity: usize,
     ready: VecDeque<u64>,
     returned: Vec<u64>,
@@ -66,20 +66,20 @@ struct Oracle {
     gaps: bool,
 }
 
-impl Oracle {
+impl Model {
     fn room(&self) -> usize {
         self.capacity - self.ready.len() - self.returned.len() - self.leased
     }
 
     /// Records that `pushed` of the `offered` values were pushed.
-    fn pushed(&mut self, offered: usize, pushed: usize) {
+    fn record_push(&mut self, offered: usize, pushed: usize) {
         assert!(!self.closed && pushed <= self.room() && pushed <= offered);
         assert!(self.gaps || pushed == self.room().min(offered), "there was room for more than {pushed}");
         self.ready.extend(self.next..self.next + pushed as u64);
         self.next += pushed as u64;
     }
 
-    fn refused<T>(&self, error: &PushError<T>) {
+    fn record_refusal<T>(&self, error: &PushError<T>) {
         match error {
             PushError::Full(_) => assert!(!self.closed && (self.gaps || self.room() == 0)),
             PushError::Closed(_) => assert!(self.closed),
@@ -89,8 +89,8 @@ impl Oracle {
 
     /// Records a popped value: the first, or any returned one if there are any. Returns whether it
     /// was a returned one.
-    fn popped(&mut self, number: Option<u64>) -> bool {
-        let number = number.expect("no mixture");
+    fn record_pop(&mut self, number: Option<u64>) -> bool {
+        let number = number.expect("a whole value");
         let redelivered = !self.returned.is_empty();
         if redelivered {
             let at = self.returned.iter().position(|returned| *returned == number);
@@ -101,7 +101,7 @@ impl Oracle {
         redelivered
     }
 
-    fn found_nothing(&mut self, error: &PopError) {
+    fn record_empty(&mut self, error: &PopError) {
         assert!(self.ready.is_empty() && self.returned.is_empty(), "{error}");
         match error {
             PopError::Empty => assert!(!self.closed),
@@ -113,95 +113,95 @@ impl Oracle {
 }
 
 /// Every operation must do what the model says.
-fn sound<T: Numbered>(mut program: Program<'_>, capacity: usize) {
+fn run_sound<T: Numbered>(mut program: Program<'_>, capacity: usize) {
     let arena = Arena::new(1 << 14);
     let made = arena.segment.add::<Queue<T>>(NAME, capacity).expect("room for the queue");
     let queues = [made, arena.segment.get(NAME).expect("the queue")];
-    let mut oracle = Oracle { capacity, ..Oracle::default() };
+    let mut model = Model { capacity, ..Model::default() };
     let mut leases: Vec<Lease<'_, T>> = Vec::new();
     while let Some(operation) = program.next() {
         let queue = &queues[usize::from(operation >> 7)];
         match operation % 16 {
-            0..5 => match queue.try_push(T::new(oracle.next)) {
-                Ok(()) => oracle.pushed(1, 1),
-                Err(error) => oracle.refused(&error),
+            0..5 => match queue.try_push(T::new(model.next)) {
+                Ok(()) => model.record_push(1, 1),
+                Err(error) => model.record_refusal(&error),
             },
             5..8 => match queue.try_pop() {
-                Ok(value) => _ = oracle.popped(value.number()),
-                Err(error) => oracle.found_nothing(&error),
+                Ok(value) => _ = model.record_pop(value.number()),
+                Err(error) => model.record_empty(&error),
             },
             8 => {
                 let count = 1 + program.below(6);
-                let values: Vec<T> = (0..count as u64).map(|ahead| T::new(oracle.next + ahead)).collect();
+                let values: Vec<T> = (0..count as u64).map(|ahead| T::new(model.next + ahead)).collect();
                 match queue.try_push_slice(&values) {
-                    Ok(pushed) => oracle.pushed(count, pushed),
-                    Err(error) => oracle.refused(&error),
+                    Ok(pushed) => model.record_push(count, pushed),
+                    Err(error) => model.record_refusal(&error),
                 }
             }
             9 => {
                 let mut values = vec![T::new(0); 1 + program.below(6)];
-                let there = oracle.ready.len() + oracle.returned.len();
+                let there = model.ready.len() + model.returned.len();
                 match queue.try_pop_slice(&mut values) {
                     Ok(popped) => {
                         assert_eq!(popped, there.min(values.len()));
                         for value in &values[..popped] {
-                            oracle.popped(value.number());
+                            model.record_pop(value.number());
                         }
                     }
-                    Err(error) => oracle.found_nothing(&error),
+                    Err(error) => model.record_empty(&error),
                 }
             }
             10..12 => match queue.try_lease() {
                 Ok(lease) => {
-                    assert_eq!(lease.redelivered(), oracle.popped(lease.number()));
-                    oracle.leased += 1;
-                    oracle.gaps = true;
+                    assert_eq!(lease.redelivered(), model.record_pop(lease.number()));
+                    model.leased += 1;
+                    model.gaps = true;
                     leases.push(lease);
                 }
-                Err(error) => oracle.found_nothing(&error),
+                Err(error) => model.record_empty(&error),
             },
             12..15 if !leases.is_empty() => {
                 let lease = leases.swap_remove(program.below(leases.len()));
-                oracle.leased -= 1;
+                model.leased -= 1;
                 if operation & 0x40 != 0 {
                     lease.ack();
                 } else {
-                    oracle.returned.extend(lease.number());
+                    model.returned.extend(lease.number());
                 }
             }
             15 if operation == 0xff => {
-                assert_eq!(queue.close(), !oracle.closed);
-                oracle.closed = true;
+                assert_eq!(queue.close(), !model.closed);
+                model.closed = true;
             }
             _ => {
-                assert_eq!(queue.is_closed(), oracle.closed);
+                assert_eq!(queue.is_closed(), model.closed);
                 assert!(queue.len() <= capacity);
-                assert!(oracle.gaps || queue.len() == oracle.ready.len());
+                assert!(model.gaps || queue.len() == model.ready.len());
             }
         }
     }
-    oracle.returned.extend(leases.drain(..).filter_map(|lease| lease.number()));
-    oracle.leased = 0;
+    model.returned.extend(leases.drain(..).filter_map(|lease| lease.number()));
+    model.leased = 0;
     let end = loop {
         match queues[0].try_pop() {
-            Ok(value) => _ = oracle.popped(value.number()),
+            Ok(value) => _ = model.record_pop(value.number()),
             Err(error) => break error,
         }
     };
-    oracle.found_nothing(&end);
-    if !oracle.closed {
+    model.record_empty(&end);
+    if !model.closed {
         let values: Vec<T> = (0..=capacity as u64).map(T::new).collect();
         assert_eq!(queues[1].try_push_slice(&values).expect("room"), capacity, "all slots are free again");
     }
 }
 
 /// Nothing is expected of a damaged queue, except that each operation returns.
-fn damaged<T: Numbered>(mut program: Program<'_>, capacity: usize) {
+fn run_damaged<T: Numbered>(mut program: Program<'_>, capacity: usize) {
     let arena = Arena::new(1 << 14);
     let made = arena.segment.add::<Queue<T>>(NAME, capacity).expect("room for the queue");
     let queues = [made, arena.segment.get(NAME).expect("the queue")];
     let mut leases: Vec<Lease<'_, T>> = Vec::new();
-    for number in 0..LONGEST_DAMAGED as u64 {
+    for number in 0..MAX_DAMAGED_OPERATIONS as u64 {
         let Some(operation) = program.next() else { break };
         let queue = &queues[usize::from(operation >> 7)];
         let value = T::new(number);
