@@ -21,7 +21,7 @@ const SHARED_MEMORY: &str = "/dev/shm";
 
 /// How much nicer a busy case is than a blocking one, whose steps must be done before its timeout
 /// expires.
-const BUSY_NICENESS: libc::c_int = 10;
+const BUSY_NICENESS: libc::c_int = 5;
 
 /// Starts a process for the case, and waits for its end. Fails with what it has written.
 pub(crate) fn spawn_and_wait(case: &Case, cpu: usize) -> Result<CaseReport, String> {

@@ -11,6 +11,7 @@ use super::kill_counts::KillCounts;
 use super::observe::{ChangeDetector, FileMapping, RobustHead, RobustList};
 use super::progress;
 use super::trace::{Route, Trace};
+use super::trace_lock::TraceLock;
 
 /// An operation, and what its survivors check.
 pub(crate) trait Scenario {
@@ -113,6 +114,8 @@ pub(crate) fn trace_operation<S: Scenario>(
     mut each: impl FnMut(&mut S, &Child, &Trace),
 ) -> Trace {
     warm_up(scenario);
+    let _lock = TraceLock::acquire();
+    progress::set_stage(format_args!("about to trace"));
     let mut trace = Trace::default();
     let mut child = start_child(scenario);
     let pid = child.pid();
@@ -150,10 +153,10 @@ pub(crate) fn trace_operation<S: Scenario>(
 }
 
 /// Traces an operation that waits until there are this many futex waits in it.
-pub(crate) fn trace_blocking<S: Scenario>(scenario: &mut S, sleeps: usize) -> Trace {
+pub(crate) fn trace_blocking<S: Scenario>(scenario: &mut S, count: usize) -> Trace {
     for _ in 0..ROUNDS {
         let trace = trace_operation(scenario, |_, _, _| {});
-        if trace.blocking_points().len() >= sleeps {
+        if trace.blocking_points().len() >= count {
             return trace;
         }
         TIMEOUT_SCALE.fetch_add(TIMEOUT_SCALE.load(Relaxed), Relaxed);

@@ -53,6 +53,7 @@ mod process;
 mod progress;
 mod runner;
 mod trace;
+mod trace_lock;
 
 fn main() -> ExitCode {
     runner::main(cases::CASES)

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// How many seconds one kill point may take, its survivor's checks included.
-const WATCHDOG_SECONDS: libc::c_uint = 20;
+const WATCHDOG_SECONDS: libc::c_uint = 60;
 
 /// The page of this process's case.
 static INSTALLED: AtomicPtr<Shared> = AtomicPtr::new(core::ptr::null_mut());
@@ -90,4 +90,10 @@ pub(crate) fn set_stage(stage: fmt::Arguments<'_>) {
 pub(crate) fn count_kill() {
     // SAFETY: mapped for ever; the counter is atomic.
     unsafe { (*ProgressPage::installed().0).kill_points.fetch_add(1, Ordering::Relaxed) };
+}
+
+/// Stops the watchdog until the next stage.
+pub(crate) fn pause_watchdog() {
+    // SAFETY: no memory is passed.
+    unsafe { libc::alarm(0) };
 }

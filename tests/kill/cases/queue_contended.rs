@@ -21,11 +21,11 @@ const CAPACITY: usize = 4;
 
 /// A child that operates on a queue while another process is stopped there.
 struct Victim<T: Numbered> {
-    stopped: StoppedPeer<T>,
-    stopped_trace: Trace,
+    peer: StoppedPeer<T>,
+    peer_trace: Trace,
     /// Where the other process is stopped.
     point: usize,
-    resumable: Option<Child>,
+    stopped_child: Option<Child>,
     operation: Operation,
     /// The queue's messages when the victim began, and when it was last observed; how many of these
     /// had been leased.
@@ -36,7 +36,7 @@ struct Victim<T: Numbered> {
 
 impl<T: Numbered> Victim<T> {
     fn new_number(&self) -> u32 {
-        self.stopped.parent.number(51)
+        self.peer.parent.number(51)
     }
 }
 
@@ -44,12 +44,12 @@ impl<T: Numbered> Scenario for Victim<T> {
     type Handle = (Queue<T>, T);
 
     fn reset(&mut self) {
-        self.resumable = Some(self.stopped.stop_at(&self.stopped_trace, self.point));
-        self.found = self.stopped.parent.slots.messages().0;
+        self.stopped_child = Some(self.peer.stop_at(&self.peer_trace, self.point));
+        self.found = self.peer.parent.slots.messages().0;
     }
 
     fn open(&self) -> Self::Handle {
-        (self.stopped.parent.open(), T::of(self.new_number()))
+        (self.peer.parent.open(), T::of(self.new_number()))
     }
 
     fn operate(&self, (queue, new): &Self::Handle) {
@@ -57,7 +57,7 @@ impl<T: Numbered> Scenario for Victim<T> {
     }
 
     fn observe(&mut self, _: &Child) {
-        (self.left, self.leased) = self.stopped.parent.slots.messages();
+        (self.left, self.leased) = self.peer.parent.slots.messages();
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
@@ -65,13 +65,13 @@ impl<T: Numbered> Scenario for Victim<T> {
             Ledger::after_death((&self.found, &self.left), self.leased, self.new_number());
         ledger.dead = Some(1);
         let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
-        scripts[death.point % scripts.len()](&self.stopped.parent, &mut ledger);
-        let stopped = self.resumable.take().expect("a stopped process");
-        self.stopped.finish(stopped, &mut ledger);
-        self.stopped.parent.segment.reap().unwrap();
-        empty(&self.stopped.parent, &mut ledger);
-        ledger.assert_balanced(&self.stopped.before);
-        self.stopped.parent.exercise();
+        scripts[death.point % scripts.len()](&self.peer.parent, &mut ledger);
+        let child = self.stopped_child.take().expect("a stopped process");
+        self.peer.finish(child, &mut ledger);
+        self.peer.parent.segment.reap().unwrap();
+        empty(&self.peer.parent, &mut ledger);
+        ledger.assert_balanced(&self.peer.before);
+        self.peer.parent.exercise();
         outcome
     }
 }
@@ -81,7 +81,7 @@ impl<T: Numbered> Scenario for Victim<T> {
 fn every(name: &str, stopped: Operation, contents: Contents, victims: &[Operation]) -> KillCounts {
     let mut peer = StoppedPeer::new(Parent::<u64>::new(name, CAPACITY), stopped, contents);
     let mut changes = SlotChanges::default();
-    let mut stopped_trace =
+    let mut peer_trace =
         kill::trace_operation(&mut peer, |peer, _, trace| changes.look(&peer.parent.slots, trace));
     // Right before its first change, the process has read everything, and changed nothing.
     let points = [&[changes.points[0] - 1], &changes.points[..]].concat();
@@ -89,18 +89,10 @@ fn every(name: &str, stopped: Operation, contents: Contents, victims: &[Operatio
     for &operation in victims {
         for &point in &points {
             let (found, left) = (Vec::new(), Vec::new());
-            let mut victim = Victim {
-                stopped: peer,
-                stopped_trace,
-                point,
-                resumable: None,
-                operation,
-                found,
-                left,
-                leased: 0,
-            };
+            let mut victim =
+                Victim { peer, peer_trace, point, stopped_child: None, operation, found, left, leased: 0 };
             kills.merge(&kill::at_every_instruction(&mut victim));
-            (peer, stopped_trace) = (victim.stopped, victim.stopped_trace);
+            (peer, peer_trace) = (victim.peer, victim.peer_trace);
         }
     }
     kills

@@ -23,8 +23,8 @@ const MESSAGE: u32 = 42;
 /// The stopped process's result.
 const DISCONNECTED: u64 = 1;
 const GOT_THE_MESSAGE: u64 = 2;
-const END_IS_TAKEN: u64 = 3;
-const HAS_THE_END: u64 = 4;
+const ENDPOINT_TAKEN: u64 = 3;
+const HAS_THE_ENDPOINT: u64 = 4;
 
 /// A child that finds the endpoint of a dead producer.
 struct StoppedOpener {
@@ -83,9 +83,9 @@ impl Scenario for StoppedOpener {
             None => match segment.get::<Producer<u64>>(QUEUE) {
                 Ok(tx) => {
                     core::mem::forget(tx);
-                    HAS_THE_END
+                    HAS_THE_ENDPOINT
                 }
-                Err(SegmentError::EndpointTaken { .. }) => END_IS_TAKEN,
+                Err(SegmentError::EndpointTaken { .. }) => ENDPOINT_TAKEN,
                 Err(error) => panic!("{error}"),
             },
         };
@@ -108,7 +108,7 @@ fn open_meanwhile(stopped: &mut StoppedOpener, mut child: Child) -> &'static str
     let mut new = stopped.producer();
     new.finish();
     child.finish();
-    assert_eq!(stopped.parent.endpoint(true), EndpointState::Held, "the end is its new holder's");
+    assert_eq!(stopped.parent.endpoint(true), EndpointState::Held, "the endpoint is its new holder's");
     let result = stopped.result.load(Ordering::Relaxed);
     child.kill();
     let left = <ValueQueue<u64, 4> as EndpointQueue>::try_pop(stopped.parent.take_rx());
@@ -116,7 +116,7 @@ fn open_meanwhile(stopped: &mut StoppedOpener, mut child: Child) -> &'static str
     match (result, left) {
         (GOT_THE_MESSAGE, None) => "got the message",
         (DISCONNECTED, Some(MESSAGE)) => "left before",
-        (END_IS_TAKEN, Some(MESSAGE)) => "found it taken",
+        (ENDPOINT_TAKEN, Some(MESSAGE)) => "found it taken",
         strange => panic!("{strange:?}"),
     }
 }
