@@ -337,15 +337,17 @@ fn kill_and_check<S: Scenario>(
     death
 }
 
-/// How often to try the short route to a point.
-const ATTEMPTS: usize = 3;
+/// How many instructions before the point the short route ends, by attempt. The first attempts go all
+/// the way. If the operation has left the path of its trace before the point, a later attempt ends
+/// where it is still on it, and steps the rest.
+const LAGS: [usize; 4] = [0, 0, 16, 128];
 
 /// Kills one child at a point.
 pub(crate) fn at_point<S: Scenario>(scenario: &mut S, trace: &Trace, point: KillPoint) -> Death {
     progress::set_stage(format_args!("on the way to a death after instruction {}", point.steps));
-    let expected = trace.address(point.steps);
-    for _ in 0..ATTEMPTS {
-        let (death, address) = kill_after_route(scenario, trace.route(point.steps), point);
+    for near in LAGS.iter().filter_map(|lag| point.steps.checked_sub(*lag)) {
+        let expected = trace.address(near);
+        let (death, address) = kill_after_route(scenario, trace.route(near), near, point);
         if address == expected || expected.is_none() || point.precision == Precision::Any {
             return death;
         }
@@ -356,15 +358,23 @@ pub(crate) fn at_point<S: Scenario>(scenario: &mut S, trace: &Trace, point: Kill
         Precision::Exact => Route::steps(point.steps),
         Precision::SinceSystemCall | Precision::Any => trace.stepped_route(point.steps),
     };
-    kill_after_route(scenario, route, point).0
+    kill_after_route(scenario, route, point.steps, point).0
 }
 
-/// Kills one child at the end of a route, and returns the address of its next instruction: `None`
-/// after the operation.
-fn kill_after_route<S: Scenario>(scenario: &mut S, route: Route, point: KillPoint) -> (Death, Option<u64>) {
+/// Kills one child at a point, to which it steps from the end of a route to a point `near` before it.
+/// Returns the address of its next instruction at that point: `None` after the operation.
+fn kill_after_route<S: Scenario>(
+    scenario: &mut S,
+    route: Route,
+    near: usize,
+    point: KillPoint,
+) -> (Death, Option<u64>) {
     let mut child = start_child(scenario);
     let mut stop = child.run_route(route);
     let address = (stop != Stop::Finished).then(|| child.program_counter());
+    if stop != Stop::Finished && near < point.steps {
+        stop = child.run_route(Route::steps(point.steps - near));
+    }
     if point.blocked && stop == Stop::InOperation {
         stop = child.step();
     }
