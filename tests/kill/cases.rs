@@ -29,6 +29,7 @@ mod queue;
 mod queue_after_death;
 mod queue_blocked_peer;
 mod queue_contended;
+mod queue_ledger;
 mod queue_slots;
 mod queue_stopped_peer;
 mod reentrant_mutex;

@@ -7,10 +7,9 @@ use breezeway::queue::Queue;
 
 use super::numbered::Numbered;
 use super::queue::{Contents, Operation, Parent, QueueOperation, contents, contents_with_returned};
+use super::queue_ledger::{Ledger, Script, drop_one_lease, empty, empty_and_fill, fill, several_laps};
 use super::queue_slots::{SlotChanges, SlotState};
-use super::queue_stopped_peer::{
-    Ledger, Script, attempt, empty, empty_and_fill, fill, returned, several_laps,
-};
+use super::queue_stopped_peer::attempt;
 use crate::child::Child;
 use crate::kill::{self, Death, KillPoint, Scenario};
 use crate::kill_counts::KillCounts;
@@ -91,7 +90,7 @@ impl<T: Numbered> Scenario for SecondProcess<T> {
         let (mut ledger, outcome) =
             Ledger::after_death((&self.found, &self.left), self.leased, self.new_number());
         ledger.dead = (self.second != Second::Reaps).then_some(2);
-        let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
+        let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, drop_one_lease];
         scripts[death.point % scripts.len()](self.parent(), &mut ledger);
         self.parent().segment.reap().unwrap();
         empty(self.parent(), &mut ledger);

@@ -8,10 +8,9 @@ use breezeway::queue::Queue;
 
 use super::numbered::Numbered;
 use super::queue::{Contents, Operation, Parent, contents, contents_with_returned};
+use super::queue_ledger::{Ledger, Script, drop_one_lease, empty, empty_and_fill, fill, several_laps};
 use super::queue_slots::SlotChanges;
-use super::queue_stopped_peer::{
-    Ledger, Script, StoppedPeer, attempt, empty, empty_and_fill, fill, returned, several_laps,
-};
+use super::queue_stopped_peer::{StoppedPeer, attempt};
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
@@ -64,7 +63,7 @@ impl<T: Numbered> Scenario for Victim<T> {
         let (mut ledger, outcome) =
             Ledger::after_death((&self.found, &self.left), self.leased, self.new_number());
         ledger.dead = Some(1);
-        let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, returned];
+        let scripts: [Script<T>; 5] = [several_laps, fill, empty, empty_and_fill, drop_one_lease];
         scripts[death.point % scripts.len()](&self.peer.parent, &mut ledger);
         let child = self.stopped_child.take().expect("a stopped process");
         self.peer.finish(child, &mut ledger);

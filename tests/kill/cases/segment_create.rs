@@ -70,10 +70,10 @@ fn check(method: Method, name: &str, death: &Death) -> &'static str {
         }
         other => panic!("complete or not at all: {other:?}"),
     };
-    let segment = (method.create)(name).expect("the name can be had");
+    let segment = (method.create)(name).expect("the name is available");
     (method.check)(&segment);
     let left = unfinished(&folder_of(&segment), death.pid);
-    assert!(left.is_empty(), "making the next has swept away what the dead left: {left:?}");
+    assert!(left.is_empty(), "creating the next segment removes the unfinished files: {left:?}");
     drop(segment);
     if method.persists {
         (method.remove)(name).unwrap();
