@@ -265,6 +265,11 @@ impl Scenario for Notifier {
 
     fn observe(&mut self, child: &Child) {
         self.parent.watch.observe(child);
+        // A woken taker may hold the lock for a moment.
+        while self.parent.watch.is_held_by_another(child) {
+            std::thread::sleep(Duration::from_micros(50));
+            self.parent.watch.observe(child);
+        }
         // A waiter that is not in the list any more has taken an item.
         let waiters = self.parent.slots.waiters();
         let still = |waiter: &&Waiter| waiters.contains(waiter);

@@ -30,6 +30,11 @@ impl LockWatch {
         self.before = self.lock.holder();
     }
 
+    /// Whether a process other than the child held the lock when the child was last observed.
+    pub(crate) fn is_held_by_another(&self, child: &Child) -> bool {
+        matches!(self.before, LockHolder::Thread(thread) if thread != child.pid())
+    }
+
     /// Whether the dead child held the lock: if so, the next holder must be told, and otherwise
     /// not.
     pub(crate) fn was_held_by(&self, death: &Death) -> bool {
