@@ -26,7 +26,7 @@ fn main() {
         assert_eq!(results.iter().sum::<u64>(), expected);
         let start = Instant::now();
         for x in 0..u64::from(CALLS) {
-            assert_eq!(pool.apply(|x: u64| x + 1, x).expect("a result"), x + 1);
+            assert_eq!(pool.call(|x: u64| x + 1, x).expect("a result"), x + 1);
         }
         called.push(start.elapsed() / CALLS);
     }

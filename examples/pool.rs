@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let tell = tell.clone();
         let callback =
             move |result: &Result<u64, TaskError>| tell.send(*result.as_ref().unwrap_or(&0)).unwrap();
-        drop(pool.apply_async_with(power, x, callback)?);
+        drop(pool.submit_with(power, x, callback)?);
     }
     drop(tell);
     // In the order in which they are done.
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("callbacks: {results:?}");
 
     // Several arguments are a tuple; one that is the same for all goes into each.
-    println!("tuples: {:?}", pool.starmap(|(x, n)| u64::pow(x, n), [1, 2, 3].map(|x| (x, 16)))?);
+    println!("tuples: {:?}", pool.map(|(x, n)| u64::pow(x, n), [1, 2, 3].map(|x| (x, 16)))?);
 
     pool.close();
     pool.join()?;

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     turn.push(0)?;
     let pool = Pool::new(4)?;
     for task in 0..5 {
-        drop(pool.apply_async(long_time_task, (task, turn.clone()))?);
+        drop(pool.submit(long_time_task, (task, turn.clone()))?);
     }
     println!("Waiting for all subprocesses done...");
     pool.close();

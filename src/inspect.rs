@@ -21,20 +21,20 @@
 //! - `report`: what there is to be told
 //! - `snapshot`: reading a segment's tables and objects
 //! - `facts`: what the state of an object says, by kind
-//! - `people`: who is meant
+//! - `participants`: who is meant
 
 mod facts;
-mod people;
+mod participants;
 mod report;
 mod snapshot;
 
 use std::fs;
 
-pub use report::{Fact, Holder, Named, ObjectReport, ParticipantReport, Process, Report};
-use snapshot::{Opened, Snapshot};
+pub use report::{Fact, Holder, NamedValues, ObjectReport, ParticipantReport, ProcessReport, Report};
+use snapshot::{OpenedSegment, Snapshot};
 
 use crate::error::SegmentError;
-use crate::segment::place::{Place, STAGE_PREFIX};
+use crate::segment::location::{Location, STAGING_PREFIX};
 use crate::sys::{file, process};
 
 /// Looks at the segment of this name.
@@ -86,15 +86,15 @@ fn all(report: fn(Snapshot) -> Report) -> Result<Vec<Report>, SegmentError> {
     let mut names: Vec<String> =
         folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort_unstable();
-    let names = names.iter().filter(|name| !name.starts_with(STAGE_PREFIX));
+    let names = names.iter().filter(|name| !name.starts_with(STAGING_PREFIX));
     let files = names.filter_map(|name| open(name).ok());
     let own = files.filter(|file| file.status.owner == process::effective_user());
     Ok(own.filter_map(|file| file.snapshot().ok()).map(report).collect())
 }
 
-fn open(name: &str) -> Result<Opened, SegmentError> {
-    let place = Place::named(name)?;
-    Opened::open(place, file::named_path(name))
+fn open(name: &str) -> Result<OpenedSegment, SegmentError> {
+    let location = Location::named(name)?;
+    OpenedSegment::open(location, file::named_path(name))
 }
 
 /// Removes the segment of this name if it is stale: nobody alive has it, and it was not made to outlive them. Says whether it did.
@@ -102,5 +102,5 @@ fn open(name: &str) -> Result<Opened, SegmentError> {
 /// # Errors
 /// Those of [`inspect`], but `NotFound`.
 pub fn remove_stale(name: &str) -> Result<bool, SegmentError> {
-    crate::segment::open::remove_stale(&Place::named(name)?)
+    crate::segment::open::remove_stale(&Location::named(name)?)
 }

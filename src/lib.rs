@@ -127,15 +127,15 @@ pub use crate::{
     cell::{Array, ArrayGuard, Atomic, AtomicInteger, AtomicPrimitive, Journaled, Value, ValueGuard},
     error::{DoneError, LockError, PopError, PushError, SegmentError},
     layout::fingerprint::Kind,
+    segment::builder::SegmentBuilder,
     segment::object::{Initial, Object},
-    segment::options::Options,
     segment::participants::Participant,
     segment::{ObjectInfo, Segment, Tagged},
     shareable::Shareable,
 };
 
 #[cfg(all(feature = "async", not(loom)))]
-pub use crate::reactor::{Items, block_on};
+pub use crate::reactor::{ItemStream, block_on};
 
 #[cfg(all(feature = "process", not(loom)))]
 pub use crate::error::{PoolError, SpawnError, TaskError};

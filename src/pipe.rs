@@ -33,13 +33,13 @@
 //! Both ends of a [`duplex`] pipe sending long messages at the same time, and nobody receiving, wait for each other for ever, as with
 //! every pipe.
 //!
-//! - `clock`: how long an operation of several steps may wait
+//! - `wait_budget`: how long an operation of several steps may wait
 //! - `connection`, `receiver`, `sender`: the ends
-//! - `draft`: a value encoded where it will be read
-//! - `forms`: what ends of all kinds can
+//! - `in_place_encoder`: a value encoded where it will be read
+//! - `endpoint_macros`: what ends of all kinds can
 //! - `frame`: how messages lie in a ring
 //! - `futures`: the ends for tasks
-//! - `options`: how large a pipe is
+//! - `builder`: how large a pipe is
 //! - `reader`, `writer`: frames into messages, messages into frames
 //! - `wait`: waiting for many at once
 //!
@@ -47,22 +47,22 @@
 //! [`PopError::Truncated`]: crate::PopError::Truncated
 //! [`PushError::Disconnected`]: crate::PushError::Disconnected
 
-mod clock;
+mod builder;
 mod connection;
-mod draft;
-mod forms;
+mod endpoint_macros;
 mod frame;
 #[cfg(feature = "async")]
 mod futures;
-mod options;
+mod in_place_encoder;
 mod reader;
 mod receiver;
 mod sender;
 mod wait;
+mod wait_budget;
 mod writer;
 
+pub use builder::PipeBuilder;
 pub use connection::Connection;
-pub use options::Options;
 pub use receiver::{Messages, Receiver};
 pub use sender::Sender;
 pub use wait::{Waitable, wait};
@@ -86,7 +86,7 @@ use crate::error::SegmentError;
 /// `NoSpace`, `Os`.
 #[doc(alias = "Pipe")]
 pub fn simplex<T>() -> Result<(Sender<T>, Receiver<T>), SegmentError> {
-    Options::default().simplex()
+    PipeBuilder::default().simplex()
 }
 
 /// Makes a pipe that goes both ways: the first end sends `A` and receives `B`, the second the other way round. 64 KiB each way.
@@ -96,10 +96,10 @@ pub fn simplex<T>() -> Result<(Sender<T>, Receiver<T>), SegmentError> {
 #[doc(alias = "Pipe")]
 #[allow(clippy::type_complexity)]
 pub fn duplex<A, B>() -> Result<(Connection<A, B>, Connection<B, A>), SegmentError> {
-    Options::default().duplex()
+    PipeBuilder::default().duplex()
 }
 
 /// How to make a pipe, beyond what it carries.
-pub fn options() -> Options {
-    Options::default()
+pub fn builder() -> PipeBuilder {
+    PipeBuilder::default()
 }

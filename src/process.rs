@@ -20,7 +20,7 @@
 //!
 //! - [`Process`]: a child and its result; [`Builder`]: how to start one
 //! - [`Child`]: a child, whatever its result; [`active_children`]: all of them
-//! - [`Pool`]: processes that are handed tasks; [`PoolBuilder`], [`TaskHandle`], [`Imap`]
+//! - [`Pool`]: processes that are handed tasks; [`PoolBuilder`], [`TaskHandle`], [`MapIter`]
 //! - [`Parent`], from [`parent_process`]: the process that started this one
 //! - [`wait()`]: for several processes and receiving ends at once
 //! - [`current_name`]: what this process is called; [`cpu_count`]: how many it can make use of
@@ -64,7 +64,7 @@ mod current;
 #[cfg(feature = "async")]
 mod futures;
 mod pool;
-mod register;
+mod registry;
 mod start;
 
 use core::marker::PhantomData;
@@ -80,15 +80,15 @@ pub use self::child::Child;
 pub use self::current::{Parent, cpu_count, current_name, parent_process};
 #[cfg(feature = "async")]
 pub use self::pool::Results;
-pub use self::pool::{Imap, ImapUnordered, Pool, PoolBuilder, Rerun, TaskHandle};
+pub use self::pool::{MapIter, MapIterUnordered, Pool, PoolBuilder, Rerun, TaskHandle};
 pub use crate::pipe::{Waitable, wait};
 
-use self::call::Answer;
-use self::control::{Control, State};
+use self::call::CallOutcome;
+use self::control::{ChildState, ControlFile};
 use crate::error::{SpawnError, TaskError};
-use crate::sys::pidfd::Exit;
+use crate::sys::pidfd::ProcessExit;
 
-const WAIT: &str = "wait for a process";
+const WAIT_OPERATION: &str = "wait for a process";
 
 /// A process that runs a function of this program, and the function's result. It dereferences to [`Child`]: `join`, `exit_code`,
 /// `kill`, …
@@ -100,7 +100,7 @@ const WAIT: &str = "wait for a process";
 #[must_use = "a process whose handle is dropped runs on: `join` waits for it"]
 pub struct Process<R> {
     child: Child,
-    control: Control,
+    control: ControlFile,
     result: PhantomData<fn() -> R>,
 }
 
@@ -144,27 +144,28 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
     }
 
     /// The result of one that has ended so.
-    fn result_of(&self, exit: Option<Exit>) -> Result<R, TaskError> {
+    fn result_of(&self, exit: Option<ProcessExit>) -> Result<R, TaskError> {
         match self.control.state().map_err(TaskError::os("read what a child has answered"))? {
-            State::Answered(Answer::Returned(result)) => {
+            ChildState::Answered(CallOutcome::Returned(result)) => {
                 call::decode(&result).map_err(|message| TaskError::Undecodable { source: message.into() })
             }
-            State::Answered(Answer::Panicked(message)) => Err(TaskError::TaskPanicked(message)),
-            State::Answered(Answer::Unencodable(message)) => Err(TaskError::Unencodable(message)),
+            ChildState::Answered(CallOutcome::Panicked(message)) => Err(TaskError::TaskPanicked(message)),
+            ChildState::Answered(CallOutcome::Unencodable(message)) => Err(TaskError::Unencodable(message)),
             // Neither of the latter: `spawn` would have failed.
-            State::Started | State::Running | State::Answered(Answer::Undecodable(_)) | State::Refused(_) => {
-                Err(match exit {
-                    Some(Exit::Code(code)) if code < 0 => TaskError::WorkerDied { signal: -code },
-                    Some(Exit::Code(code)) => TaskError::Exited { code },
-                    Some(Exit::Unknown) | None => TaskError::Unknown,
-                })
-            }
+            ChildState::Started
+            | ChildState::Running
+            | ChildState::Answered(CallOutcome::Undecodable(_))
+            | ChildState::Refused(_) => Err(match exit {
+                Some(ProcessExit::Code(code)) if code < 0 => TaskError::WorkerDied { signal: -code },
+                Some(ProcessExit::Code(code)) => TaskError::Exited { code },
+                Some(ProcessExit::Unknown) | None => TaskError::Unknown,
+            }),
         }
     }
 }
 
 impl<R> Process<R> {
-    fn new(child: Child, control: Control) -> Self {
+    fn new(child: Child, control: ControlFile) -> Self {
         Self { child, control, result: PhantomData }
     }
 }
@@ -192,7 +193,7 @@ impl<R> fmt::Debug for Process<R> {
 
 /// The processes that this one has started, directly, and that have not ended.
 pub fn active_children() -> Vec<Child> {
-    register::active()
+    registry::active()
 }
 
 static_assertions::assert_impl_all!(Process<std::rc::Rc<()>>: Send, Sync);

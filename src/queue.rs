@@ -12,13 +12,13 @@
 
 pub mod bytes;
 mod endpoint;
-mod forms;
 #[cfg(feature = "serde")]
 mod joinable;
 #[cfg(feature = "serde")]
 mod message;
 mod mpmc;
-mod slots;
+mod queue_macros;
+mod slot_array;
 pub mod spsc;
 
 #[cfg(feature = "process")]
@@ -27,5 +27,5 @@ pub(crate) use message::codec;
 #[cfg(feature = "serde")]
 pub use joinable::{Job, JobId, JoinableQueue};
 #[cfg(feature = "serde")]
-pub use message::{Limits, MessageQueue, Messages};
+pub use message::{Limits, MessageIter, MessageQueue};
 pub use mpmc::{Iter, Lease, Queue};

@@ -1,50 +1,50 @@
 //! Named shared memory: a mapping with a header, participants, a directory of named typed objects, and an arena.
 //!
 //! - [`backing`]: the memory itself, from `shared_memory` or `memmap2`
-//! - [`create`], [`open`], [`options`], [`stage`]: how segments come to be and are found
+//! - [`create`], [`open`], [`builder`], [`staging`]: how segments come to be and are found
 //! - [`directory`]: name to offset, kind and type
-//! - [`gate`]: attaching, replacing and removing exclude each other
+//! - [`admin_lock`]: attaching, replacing and removing exclude each other
 //! - [`geometry`]: a header, checked
 //! - [`lock`]: the lock of an object
 //! - [`mapping`]: one process's mapping and membership
 //! - [`named`]: the one user of `shared_memory`
 //! - [`object`]: typed objects: add, get, and the short forms
 //! - [`participants`], [`repair`]: who is attached, who is alive, what the dead leave to be done
-//! - [`place`]: names and paths
+//! - [`location`]: names and paths
 //! - `reference`: handles as serde values
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+mod admin_lock;
 mod backing;
+pub(crate) mod builder;
 mod create;
 pub(crate) mod directory;
-pub(crate) mod forms;
-mod gate;
 pub(crate) mod geometry;
+pub(crate) mod location;
 pub(crate) mod lock;
 mod mapping;
 mod named;
 pub(crate) mod object;
+pub(crate) mod object_macros;
 pub(crate) mod open;
-pub(crate) mod options;
 pub(crate) mod participants;
-pub(crate) mod place;
 #[cfg(feature = "serde")]
 pub(crate) mod reference;
 mod repair;
-mod stage;
+mod staging;
 
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::layout::header::field_text;
 use crate::sys::file;
+use builder::SegmentBuilder;
+use location::Location;
 use mapping::Mapping;
 use object::{Initial, Object};
-use options::Options;
 use participants::Participant;
-use place::Place;
 
 /// A shared memory segment, attached to this process.
 ///
@@ -98,57 +98,57 @@ pub struct ObjectInfo {
 
 impl Segment {
     /// How to make or open a segment, beyond its name and length.
-    pub fn options() -> Options {
-        Options::default()
+    pub fn builder() -> SegmentBuilder {
+        SegmentBuilder::default()
     }
 
     /// Makes a named segment of `length` bytes (rounded up to whole pages), header and tables included: they take about
-    /// 21 KB unless [`options`](Self::options) say otherwise.
+    /// 21 KB unless [`builder`](Self::builder) say otherwise.
     ///
     /// # Errors
-    /// See [`Options::create`].
+    /// See [`SegmentBuilder::create`].
     pub fn create(name: &str, length: u64) -> Result<Self, SegmentError> {
-        Self::options().create(name, length)
+        Self::builder().create(name, length)
     }
 
     /// Opens a named segment.
     ///
     /// # Errors
-    /// See [`Options::open`].
+    /// See [`SegmentBuilder::open`].
     pub fn open(name: &str) -> Result<Self, SegmentError> {
-        Self::options().open(name)
+        Self::builder().open(name)
     }
 
-    /// Opens a named segment, or makes it where there is none or a stale one; [`created`](Self::created) tells which.
+    /// Opens a named segment, or makes it where there is none or a stale one; [`was_created`](Self::was_created) tells which.
     ///
     /// # Errors
-    /// See [`Options::open_or_create`].
+    /// See [`SegmentBuilder::open_or_create`].
     pub fn open_or_create(name: &str, length: u64) -> Result<Self, SegmentError> {
-        Self::options().open_or_create(name, length)
+        Self::builder().open_or_create(name, length)
     }
 
     /// Makes a segment in a file, which persists; a path on hugetlbfs has huge pages.
     ///
     /// # Errors
-    /// See [`Options::create_file`].
+    /// See [`SegmentBuilder::create_file`].
     pub fn create_file(path: impl AsRef<Path>, length: u64) -> Result<Self, SegmentError> {
-        Self::options().create_file(path, length)
+        Self::builder().create_file(path, length)
     }
 
     /// Opens a segment in a file.
     ///
     /// # Errors
-    /// See [`Options::open_file`].
+    /// See [`SegmentBuilder::open_file`].
     pub fn open_file(path: impl AsRef<Path>) -> Result<Self, SegmentError> {
-        Self::options().open_file(path)
+        Self::builder().open_file(path)
     }
 
     /// Makes a segment without a name (a sealed memfd), for this process and those it hands a handle to.
     ///
     /// # Errors
-    /// See [`Options::create_anonymous`].
+    /// See [`SegmentBuilder::create_anonymous`].
     pub fn new(length: u64) -> Result<Self, SegmentError> {
-        Self::options().create_anonymous(length)
+        Self::builder().create_anonymous(length)
     }
 
     /// Removes a segment's name. Processes that have it attached keep it; later ones do not find it.
@@ -156,7 +156,7 @@ impl Segment {
     /// # Errors
     /// `InvalidName`, `NotFound`, `NotASegment`, `Os`.
     pub fn remove(name: &str) -> Result<(), SegmentError> {
-        open::remove(&Place::named(name)?)
+        open::remove(&Location::named(name)?)
     }
 
     /// Removes a segment's file.
@@ -164,7 +164,7 @@ impl Segment {
     /// # Errors
     /// Those of [`remove`](Self::remove).
     pub fn remove_file(path: impl AsRef<Path>) -> Result<(), SegmentError> {
-        open::remove(&Place::file(path.as_ref())?)
+        open::remove(&Location::file(path.as_ref())?)
     }
 
     pub(crate) fn mapping(&self) -> &Mapping {
@@ -259,20 +259,20 @@ impl Segment {
     /// `Busy`, `Os`.
     pub fn reap(&self) -> Result<u32, SegmentError> {
         self.mapping.participant()?;
-        participants::reap(&self.mapping, &self.mapping.gate()?)
+        participants::reap(&self.mapping, &self.mapping.lock_admin()?)
     }
 
     /// The name, for a named segment.
     pub fn name(&self) -> Option<&str> {
-        match &self.mapping.place {
-            Place::Named(name) => Some(name),
-            Place::File(_) | Place::Anonymous => None,
+        match &self.mapping.location {
+            Location::Named(name) => Some(name),
+            Location::File(_) | Location::Anonymous => None,
         }
     }
 
     /// The path of the file, for a segment that has a name or a path.
     pub fn path(&self) -> Option<std::path::PathBuf> {
-        self.mapping.place.path()
+        self.mapping.location.path()
     }
 
     /// Its length in bytes, header and tables included.
@@ -287,8 +287,8 @@ impl Segment {
     }
 
     /// Whether this handle (or the one it was cloned from) made the segment, rather than opened it.
-    pub fn created(&self) -> bool {
-        self.mapping.created
+    pub fn was_created(&self) -> bool {
+        self.mapping.was_created
     }
 
     /// Makes the segment outlive its users, or not: whether the creator's last handle unlinks it, and whether it is stale
@@ -299,8 +299,8 @@ impl Segment {
 
     /// Whether the name (or path) still is this segment's. Somebody may have removed it: `Segment::remove`, another user's
     /// clean-up, a login manager at logout. An anonymous segment never had one.
-    pub fn still_linked(&self) -> bool {
-        let path = self.mapping.place.path();
+    pub fn is_linked(&self) -> bool {
+        let path = self.mapping.location.path();
         path.is_some_and(|path| matches!(file::id_of_path(&path), Ok(Some(id)) if id == self.mapping.file_id))
     }
 
@@ -312,7 +312,7 @@ impl Segment {
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Segment")
-            .field("place", &format_args!("{}", self.mapping.place))
+            .field("place", &format_args!("{}", self.mapping.location))
             .field("len", &self.len())
             .field("id", &format_args!("{:032x}", self.id()))
             .finish_non_exhaustive()

@@ -2,7 +2,7 @@
 //!
 //! - [`barrier`]: a pair of memory barriers, one of which costs nothing
 //! - `child`: what a process does to itself when it begins as a child, and when it ends
-//! - `bell`: a descriptor that one thread rings for another
+//! - `eventfd`: a descriptor that one thread rings for another
 //! - [`clock`]: monotonic deadlines, the time of day
 //! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
 //! - [`fork`]: noticing a fork without exec, and giving the child open files of its own
@@ -13,14 +13,14 @@
 //! - `poll`: files that have something to read
 //! - [`process`]: who this process is, and whether another still is
 //! - [`robust`]: the process-shared robust pthread mutex
-//! - [`watching`]: what other processes are, and where they sleep
+//! - [`procfs`]: what other processes are, and where they sleep
 
 pub(crate) mod barrier;
 #[cfg(feature = "process")]
-pub(crate) mod bell;
-#[cfg(feature = "process")]
 pub(crate) mod child;
 pub(crate) mod clock;
+#[cfg(feature = "process")]
+pub(crate) mod eventfd;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
@@ -32,5 +32,5 @@ pub(crate) mod pidfd;
 #[cfg(feature = "process")]
 pub(crate) mod poll;
 pub(crate) mod process;
+pub(crate) mod procfs;
 pub(crate) mod robust;
-pub(crate) mod watching;

@@ -67,7 +67,7 @@ fn the_short_forms_make_open_and_find() {
     let made = Array::<i32>::open_or_create(&name, 0..4).unwrap();
     made.set(0, 9).unwrap();
     let found = Array::<i32>::open_or_create(&name, 4).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert_eq!(found.to_vec(), [9, 1, 2, 3]);
     assert_eq!(Array::<i32>::open(&name).unwrap().to_vec(), [9, 1, 2, 3]);
     let mismatches = [
@@ -141,7 +141,7 @@ fn what_lies_outside_is_refused() {
     let outside = |index| LockError::OutOfBounds { index, len: 10 };
     for index in [10, 11, usize::MAX] {
         assert_eq!(array.get(index), None);
-        assert_eq!(array.try_get(index), Err(outside(index)));
+        assert_eq!(array.get_checked(index), Err(outside(index)));
         assert_eq!(array.set(index, 1), Err(outside(index)));
         assert_eq!(array.update(index, |_| ()), Err(outside(index)));
     }
@@ -278,9 +278,9 @@ fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
             assert_eq!(array.set(9, 1), Err(LockError::Deadlock));
             assert_eq!(array.update(9, |x| *x = 1), Err(LockError::Deadlock));
             assert_eq!(array.write(8..9, &[1]), Err(LockError::Deadlock));
-            assert_eq!((array.get(1), array.try_get(1)), (Some(1), Ok(1)));
+            assert_eq!((array.get(1), array.get_checked(1)), (Some(1), Ok(1)));
             assert_eq!(array.to_vec(), (0..10).collect::<Vec<_>>());
-            assert_eq!(array.try_to_vec(), Ok((0..10).collect()));
+            assert_eq!(array.to_vec_checked(), Ok((0..10).collect()));
             let mut part = [0; 3];
             array.read_into(..3, &mut part).unwrap();
             assert_eq!(part, [0, 1, 2]);

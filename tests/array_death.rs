@@ -108,7 +108,7 @@ fn what_has_no_guard_leaves_the_news_of_a_death_to_the_next_section() {
         |array| array.update(0, |x| *x = 5).unwrap(),
         |array| array.write(1..1, &[]).unwrap(),
         |array| assert_eq!(array.to_vec().len(), 4),
-        |array| assert_eq!(array.try_to_vec().unwrap().len(), 4),
+        |array| assert_eq!(array.to_vec_checked().unwrap().len(), 4),
         |array| array.read_into(..2, &mut [0; 2]).unwrap(),
     ];
     for verb in verbs {

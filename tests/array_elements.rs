@@ -72,8 +72,8 @@ impl Visitor for Add<'_> {
     fn visit<T: Shareable + PartialEq + Debug>(&mut self, name: &str, old: T, _: T) {
         let plain = self.0.add::<Array<T>>(name, [old; LEN]).unwrap();
         let journaled = self.0.add::<Array<T>>(&format!("{name}, journaled"), Journaled([old; LEN])).unwrap();
-        assert_eq!(plain.try_get(LEN - 1), Ok(old), "{name}");
-        assert_eq!(journaled.try_get(LEN - 1), Ok(old), "{name}");
+        assert_eq!(plain.get_checked(LEN - 1), Ok(old), "{name}");
+        assert_eq!(journaled.get_checked(LEN - 1), Ok(old), "{name}");
     }
 }
 
@@ -85,7 +85,7 @@ impl Visitor for SetOdd<'_> {
         for name in [name, &format!("{name}, journaled")] {
             let array = self.0.get::<Array<T>>(name).unwrap();
             for index in 0..LEN {
-                assert_eq!(array.try_get(index), Ok(old), "{name}");
+                assert_eq!(array.get_checked(index), Ok(old), "{name}");
                 if index % 2 == 1 {
                     array.set(index, new).unwrap();
                 }
@@ -104,9 +104,9 @@ impl Visitor for Verbs<'_> {
             let seen = self.0.get::<Array<T>>(name).unwrap();
             let mut model: Vec<T> = (0..LEN).map(|index| if index % 2 == 1 { new } else { old }).collect();
             let agree = |model: &[T], verb: &str| {
-                assert_eq!(seen.try_to_vec().as_deref(), Ok(model), "{name} after {verb}");
+                assert_eq!(seen.to_vec_checked().as_deref(), Ok(model), "{name} after {verb}");
                 for (index, element) in model.iter().enumerate() {
-                    assert_eq!(seen.try_get(index), Ok(*element), "{name} after {verb}");
+                    assert_eq!(seen.get_checked(index), Ok(*element), "{name} after {verb}");
                 }
             };
             agree(&model, "set");
@@ -152,7 +152,7 @@ fn in_a_child() {
 fn elements_of_every_type_cross_to_another_process_and_back() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-types");
-    let segment = Segment::options().objects(100).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(100).create(&name, 1 << 20).unwrap();
     every_type(&mut Add(&segment));
     assert!(Role::spawn("in_a_child", &[&name]).join().success());
     every_type(&mut Verbs(&segment));
@@ -200,7 +200,7 @@ fn empty<T: Shareable + bytemuck::AnyBitPattern + PartialEq + Debug>(some: T) {
         assert!(array.is_empty());
         assert_eq!((array.len(), array.get(0)), (0, None));
         assert_eq!(array.to_vec(), []);
-        assert_eq!(array.try_to_vec(), Ok(vec![]));
+        assert_eq!(array.to_vec_checked(), Ok(vec![]));
         array.read_into(.., &mut []).unwrap();
         array.write(.., &[]).unwrap();
         assert_eq!(array.set(0, some), Err(LockError::OutOfBounds { index: 0, len: 0 }));
@@ -226,15 +226,15 @@ fn damaged<T: Shareable + PartialEq + Debug, B: Shareable>(good: T, fine: B, bad
     let bytes = segment.tagged(1).add::<Array<B>>("array", [fine, bad, fine]).unwrap();
     let array = segment.tagged(1).get::<Array<T>>("array").unwrap();
     let corrupt = LockError::Corrupt { what: "an element of an array" };
-    assert_eq!(array.try_get(0), Ok(good));
-    assert_eq!(array.try_get(1), Err(corrupt));
-    assert_eq!(array.try_to_vec(), Err(corrupt));
+    assert_eq!(array.get_checked(0), Ok(good));
+    assert_eq!(array.get_checked(1), Err(corrupt));
+    assert_eq!(array.to_vec_checked(), Err(corrupt));
     assert_eq!(array.lock().err(), Some(corrupt));
     assert_eq!(array.update(1, |_| ()), Err(corrupt));
     assert!(bytes.try_lock().is_ok(), "an error left the lock locked");
     assert_eq!(*array.lock_range(2..).unwrap(), [good]);
     array.set(1, good).unwrap();
-    assert_eq!(array.try_to_vec(), Ok(vec![good; 3]));
+    assert_eq!(array.to_vec_checked(), Ok(vec![good; 3]));
 }
 
 #[test]

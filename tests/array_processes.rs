@@ -154,7 +154,7 @@ fn snapshots_are_of_one_time<T: Numbered>() {
     while reads < 5_000 || changes < 30 {
         let all = match reads % 4 {
             0 => array.to_vec(),
-            1 => array.try_to_vec().unwrap(),
+            1 => array.to_vec_checked().unwrap(),
             2 => array.lock().unwrap().to_vec(),
             _ => {
                 array.read_into(4..9, &mut part).unwrap();
@@ -208,7 +208,7 @@ fn a_section_in_another_process_keeps_writers_out_but_not_readers_of_small_eleme
         assert_eq!(array.lock_timeout(timeout).err(), Some(LockError::Timeout));
         assert!(begin.elapsed() >= timeout);
     }
-    assert_eq!((array.get(0), array.try_get(1)), (Some(1), Ok(2)));
+    assert_eq!((array.get(0), array.get_checked(1)), (Some(1), Ok(2)));
     resume(holder.pid());
     holder.tell("discard");
     assert_eq!(holder.hear(), "done");

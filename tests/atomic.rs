@@ -100,7 +100,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(matches!(Atomic::<u32>::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Atomic::<u32>::open_or_create(&name, 7).unwrap();
     let found = Atomic::<u32>::open_or_create(&name, 8).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert_eq!(found.fetch_add(1, Relaxed), 7);
     assert_eq!(Atomic::<u32>::open(&name).unwrap().load(Relaxed), 8);
     assert!(matches!(Atomic::<u32>::create(&name, 1), Err(SegmentError::AlreadyExists { .. })));

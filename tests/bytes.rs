@@ -8,7 +8,7 @@ mod support;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use breezeway::queue::bytes::{self, Consumer, Producer};
+use breezeway::queue::bytes::{self, BytesConsumer, BytesProducer};
 use breezeway::{PopError, PushError, Segment, SegmentError};
 use support::scratch::Name;
 use support::waiting::asleep;
@@ -220,7 +220,7 @@ fn a_dropped_end_is_told_of() {
     tx.push(b"one").unwrap();
     drop(rx);
     assert!(matches!(tx.push(b"two"), Err(PushError::Disconnected(()))));
-    let mut rx = segment.get::<Consumer>("root").unwrap();
+    let mut rx = segment.get::<BytesConsumer>("root").unwrap();
     tx.push(b"two").unwrap();
     drop(tx);
     assert_eq!(&*rx.read().unwrap(), b"one");
@@ -248,15 +248,15 @@ fn a_queue_is_opened_as_what_it_is() {
     let name = unique("bytes-type");
     let ends = bytes::create(&name, 64).unwrap();
     let me = std::process::id();
-    let taken = Producer::open(&name).err();
+    let taken = BytesProducer::open(&name).err();
     assert!(matches!(taken, Some(SegmentError::EndpointTaken { pid }) if pid == me), "{taken:?}");
     let other = breezeway::queue::spsc::Producer::<u8>::open(&name).err();
     assert!(matches!(other, Some(SegmentError::TypeMismatch { .. })));
     drop(ends);
     let segment = Segment::new(1 << 16).unwrap();
     drop(bytes::add(&segment, "queue", 64).unwrap());
-    let other = segment.get_or_add::<Consumer>("queue", 65).err();
+    let other = segment.get_or_add::<BytesConsumer>("queue", 65).err();
     assert!(matches!(other, Some(SegmentError::TypeMismatch { .. })));
     // 50 is rounded up to the same.
-    assert_eq!(segment.get_or_add::<Consumer>("queue", 50).unwrap().capacity(), 64);
+    assert_eq!(segment.get_or_add::<BytesConsumer>("queue", 50).unwrap().capacity(), 64);
 }

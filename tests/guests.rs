@@ -34,7 +34,7 @@ fn a_forked_child_that_only_reads_keeps_the_segment_from_being_stale() {
 
     let value = Value::<u64>::open(&name).unwrap();
     assert_eq!(value.get(), 7);
-    assert!(!Value::open_or_create(&name, 8_u64).unwrap().segment().created());
+    assert!(!Value::open_or_create(&name, 8_u64).unwrap().segment().was_created());
     drop(value);
 
     // SAFETY: a process that this test's own made.

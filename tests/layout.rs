@@ -173,7 +173,7 @@ fn objects(page: &mut Page) {
 fn version_1_byte_for_byte() {
     let scratch = Scratch::new("layout");
     let path = scratch.file("segment");
-    let options = Segment::options().participants(3).objects(7);
+    let options = Segment::builder().participants(3).objects(7);
     let segment = options.create_file(&path, LENGTH as u64).unwrap();
     let small = segment.add::<Value<u64>>("small", 0).unwrap();
     let two_slots = segment.add::<Value<[u64; 4]>>("two slots", [10, 11, 12, 13]).unwrap();
@@ -271,7 +271,7 @@ fn queue(page: &mut Page, at: usize) {
 fn queues_of_version_1_byte_for_byte() {
     let scratch = Scratch::new("layout-queues");
     let path = scratch.file("segment");
-    let options = Segment::options().participants(3).objects(7);
+    let options = Segment::builder().participants(3).objects(7);
     let segment = options.create_file(&path, LENGTH as u64).unwrap();
     let (mut tx, mut rx) = spsc::add::<u32>(&segment, "spsc", 5).unwrap();
     let (mut byte_tx, mut byte_rx) = bytes::add(&segment, "bytes", 64).unwrap();

@@ -80,7 +80,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(matches!(Mutex::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Mutex::open_or_create(&name).unwrap();
     let found = Mutex::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     let guard = made.lock().unwrap();
     assert_eq!(found.try_lock().err(), Some(LockError::Deadlock));
     drop(guard);
@@ -200,7 +200,7 @@ fn it_guards_the_other_objects_of_its_segment() {
 
 #[test]
 fn guards_of_several_mutexes_are_dropped_in_any_order() {
-    let segment = Segment::options().objects(8).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().objects(8).create_anonymous(1 << 16).unwrap();
     let mutexes: Vec<_> = (0..5).map(|n| segment.add::<Mutex>(&n.to_string(), ()).unwrap()).collect();
     let orders = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3], [3, 4, 0, 2, 1]];
     for order in orders {

@@ -115,7 +115,7 @@ fn a_process_killed_with_thousands_of_locks_lets_go_of_all() {
     const MANY: u32 = 2052;
     let _watchdog = Watchdog::start(120);
     let name = unique("mutex-many");
-    let segment = Segment::options().objects(MANY).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(MANY).create(&name, 1 << 20).unwrap();
     for n in 0..MANY {
         segment.add::<Mutex>(&n.to_string(), ()).unwrap();
     }

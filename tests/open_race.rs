@@ -108,7 +108,7 @@ impl Racer {
 
     fn either(&mut self, result: Result<Value<[u64; 4]>, SegmentError>) -> &'static str {
         let value = result.unwrap_or_else(|error| panic!("open_or_create: {error:?}"));
-        let made = value.segment().created();
+        let made = value.segment().was_created();
         self.hold(Held::Value(value));
         if made { "made it" } else { "found it" }
     }
@@ -248,7 +248,7 @@ fn racers_killed_at_random_leave_what_the_others_replace() {
             other => panic!("{other:?}"),
         }
         let value = Value::<[u64; 4]>::open_or_create(name, [1; 4]).unwrap();
-        assert!(value.segment().created());
+        assert!(value.segment().was_created());
         drop(value);
         assert!(!name.is_taken());
     }

@@ -10,14 +10,14 @@ mod support;
 #[path = "participants/table.rs"]
 mod table;
 
-use breezeway::{Options, Segment, Value};
+use breezeway::{Segment, SegmentBuilder, Value};
 use support::{Role, listen, role, say};
 
 const SIZE: u64 = 1 << 16;
 
 /// A segment for three.
-fn for_three() -> Options {
-    Segment::options().participants(3)
+fn for_three() -> SegmentBuilder {
+    Segment::builder().participants(3)
 }
 
 /// Child: makes or opens the segment, says as which participant, then does as it is told.

@@ -34,7 +34,7 @@ fn message(len: usize, n: usize) -> Vec<u8> {
 }
 
 fn of<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    pipe::options().capacity(capacity).simplex().unwrap()
+    pipe::builder().capacity(capacity).simplex().unwrap()
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ fn what_does_not_encode_leaves_nothing() {
 
 #[test]
 fn a_message_is_no_longer_than_is_allowed() {
-    let (mut tx, mut rx) = pipe::options().capacity(1024).max_message(300).simplex::<Vec<u8>>().unwrap();
+    let (mut tx, mut rx) = pipe::builder().capacity(1024).max_message(300).simplex::<Vec<u8>>().unwrap();
     let sender = std::thread::spawn(move || {
         for len in [301, 1000, 1 << 20] {
             let error = tx.send_bytes(&message(len, 1)).unwrap_err();
@@ -197,7 +197,7 @@ fn a_message_is_no_longer_than_is_allowed() {
     assert!(matches!(rx.recv(), Err(PopError::Disconnected)));
     sender.join().unwrap();
     // Short ones, which are encoded where they lie.
-    let (mut tx, mut rx) = pipe::options().max_message(3).simplex::<Vec<u8>>().unwrap();
+    let (mut tx, mut rx) = pipe::builder().max_message(3).simplex::<Vec<u8>>().unwrap();
     assert!(matches!(tx.send(vec![1, 2, 3]), Err(PushError::TooLarge { len: 4, max: 3, .. })));
     assert!(matches!(tx.send_bytes(&[1, 2, 3, 4]), Err(PushError::TooLarge { len: 4, max: 3, .. })));
     tx.send(vec![1, 2]).unwrap();
@@ -353,18 +353,18 @@ fn who_waits_is_woken() {
 #[test]
 fn a_pipe_of_nothing_is_none() {
     for refusal in [
-        pipe::options().capacity(0).simplex::<u8>().err(),
-        pipe::options().capacity(0).duplex::<u8, u8>().err(),
+        pipe::builder().capacity(0).simplex::<u8>().err(),
+        pipe::builder().capacity(0).duplex::<u8, u8>().err(),
     ] {
         assert!(matches!(refusal, Some(SegmentError::InvalidOption { option: "capacity", .. })));
     }
     for much in [1 << 45, usize::MAX - 64, usize::MAX] {
         assert!(matches!(
-            pipe::options().capacity(much).simplex::<u8>().err(),
+            pipe::builder().capacity(much).simplex::<u8>().err(),
             Some(SegmentError::NoSpace { .. })
         ));
         assert!(matches!(
-            pipe::options().capacity(much).duplex::<u8, u8>().err(),
+            pipe::builder().capacity(much).duplex::<u8, u8>().err(),
             Some(SegmentError::NoSpace { .. })
         ));
     }
@@ -373,7 +373,7 @@ fn a_pipe_of_nothing_is_none() {
 #[test]
 fn both_ways_at_once() {
     let _watchdog = Watchdog::start(60);
-    let (mut here, mut there) = pipe::options().capacity(64).duplex::<u32, String>().unwrap();
+    let (mut here, mut there) = pipe::builder().capacity(64).duplex::<u32, String>().unwrap();
     let peer = std::thread::spawn(move || {
         while let Ok(number) = there.recv() {
             there.send(format!("number {number}")).unwrap();

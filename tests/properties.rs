@@ -186,7 +186,7 @@ fn value_agrees<T: Numbered>(steps: &[(bool, ValueStep)]) {
                     for number in numbers {
                         *guard = T::of(*number);
                     }
-                    assert_eq!((creator.get(), opened.try_get()), (model, Ok(model)));
+                    assert_eq!((creator.get(), opened.get_checked()), (model, Ok(model)));
                     match end {
                         End::Publish => drop(guard),
                         End::Discard => guard.discard(),
@@ -201,7 +201,7 @@ fn value_agrees<T: Numbered>(steps: &[(bool, ValueStep)]) {
             ValueStep::Reopen => opened = Value::open(&name).unwrap(),
         }
         assert_eq!((creator.get(), opened.get()), (model, model), "after {step:?}");
-        assert_eq!((creator.try_get(), opened.try_get()), (Ok(model), Ok(model)));
+        assert_eq!((creator.get_checked(), opened.get_checked()), (Ok(model), Ok(model)));
     }
 }
 
@@ -301,7 +301,7 @@ fn array_agrees_from<T: Numbered>(
         }
         for array in [&creator, &opened] {
             assert_eq!(array.to_vec(), model, "after {step:?}");
-            assert_eq!(array.try_to_vec().as_ref(), Ok(&model));
+            assert_eq!(array.to_vec_checked().as_ref(), Ok(&model));
             for index in 0..=model.len() {
                 assert_eq!(array.get(index), model.get(index).copied());
             }

@@ -23,7 +23,7 @@ fn producers_are_killed<T: Numbered>(hammer: &str, capacity: usize) {
     const KILLS: u64 = 50;
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-midstream");
-    let segment = Segment::options().participants(4).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().participants(4).create(&name, 1 << 20).unwrap();
     let queue = segment.add::<Queue<T>>("queue", capacity).unwrap();
     for round in 0..KILLS {
         let producer = Role::spawn("child::in_a_child", &[hammer, &name]);
@@ -64,7 +64,7 @@ fn consumers_are_killed<T: Numbered>(eat: &str) {
     const KILLS: u64 = 30;
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-eaters");
-    let segment = Segment::options().participants(4).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().participants(4).create(&name, 1 << 20).unwrap();
     let queue = segment.add::<Queue<T>>("queue", 8).unwrap();
     let mut pushed = 0;
     for round in 0..KILLS {
@@ -107,7 +107,7 @@ fn a_stopped_producer_keeps_its_slot_and_what_it_pushed_is_in_order() {
     const STOPS: u64 = 60;
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-stopped");
-    let segment = Segment::options().participants(4).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().participants(4).create(&name, 1 << 20).unwrap();
     let queue = segment.add::<Queue<[u64; 512]>>("queue", 3).unwrap();
     let producer = Role::spawn("child::in_a_child", &["hammer pages", &name]);
     let mut next = 0;
@@ -130,7 +130,7 @@ fn a_stopped_producer_keeps_its_slot_and_what_it_pushed_is_in_order() {
 fn a_sleeper_is_not_forgotten_when_others_are_killed() {
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-sleepers");
-    let segment = Segment::options().participants(4).create(&name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(4).create(&name, 1 << 16).unwrap();
     let queue = segment.add::<Queue<u64>>("queue", 2).unwrap();
     for round in 0..10 {
         let clone = queue.clone();

@@ -170,7 +170,7 @@ impl<T: Numbered> Ends<T> {
 }
 
 fn ends_agree<T: Numbered>(capacity: usize, steps: &[Step]) {
-    let segment = Segment::options().participants(2).objects(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(2).objects(1).create_anonymous(1 << 16).unwrap();
     let (tx, rx) = spsc::add::<T>(&segment, "queue", capacity).unwrap();
     let (tx, rx, model) = (Some(tx), Some(rx), VecDeque::new());
     let mut ends = Ends { segment, tx, rx, capacity, model, next: 0, is_closed: false };
@@ -351,7 +351,7 @@ impl Ring {
 }
 
 fn bytes_agree(capacity: usize, steps: &[ByteStep]) {
-    let segment = Segment::options().participants(2).objects(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(2).objects(1).create_anonymous(1 << 16).unwrap();
     let (mut tx, mut rx) = bytes::add(&segment, "queue", capacity).unwrap();
     let mut ring = Ring { capacity: tx.capacity(), at: 0, used: 0, messages: VecDeque::new() };
     let max = tx.max_message();

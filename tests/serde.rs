@@ -86,7 +86,7 @@ struct Alone {
 struct Queues {
     queue: Queue<u64>,
     tx: spsc::Producer<[u8; 3]>,
-    rx: bytes::Consumer,
+    rx: bytes::BytesConsumer,
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_handle_that_was_received_travels_on() {
 fn a_reference_opens_what_its_segments_mode_allows() {
     let _watchdog = Watchdog::start(60);
     let name = unique("serde-mode");
-    let segment = Segment::options().mode(0o660).create(&name, 1 << 16).unwrap();
+    let segment = Segment::builder().mode(0o660).create(&name, 1 << 16).unwrap();
     assert!(
         Role::spawn("in_a_child", &["shared", &name, &Format::of("json").write(&segment)]).join().success()
     );
@@ -259,7 +259,7 @@ fn a_handle_travels_inside_of_whatever_the_format_can_hold() {
 /// A segment has room for so many participants, and a process may be sent any number of handles.
 #[test]
 fn many_references_attach_once() {
-    let segment = Segment::options().participants(3).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(3).create_anonymous(1 << 16).unwrap();
     let value = segment.add::<Value<u64>>("value", 0).unwrap();
     for format in FORMATS {
         let texts = [format.write(&segment), format.write(&value)];

@@ -186,7 +186,7 @@ fn storm(kind: Kind) {
     let _watchdog = Watchdog::start(2 * seconds + 120);
     let (scratch, name) = (Scratch::new("storm"), unique("storm"));
     let ledger = Ledger::create(&scratch.file("ledger"), processes());
-    let segment = Segment::options().participants(24).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().participants(24).create(&name, 1 << 20).unwrap();
     kind.add_to(&segment);
 
     let books = scratch.file("ledger").to_str().unwrap().to_owned();

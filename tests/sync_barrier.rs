@@ -284,7 +284,7 @@ fn evil_words() {
     let _watchdog = Watchdog::start(120);
     let scratch = Scratch::new("barrier-evil");
     let path = scratch.file("segment");
-    let segment = Segment::options().create_file(&path, 1 << 16).unwrap();
+    let segment = Segment::builder().create_file(&path, 1 << 16).unwrap();
     let barrier = segment.add::<Barrier>("it", 3).unwrap();
     let at = segment.objects().unwrap()[0].offset;
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -320,7 +320,7 @@ fn evil_numbers_of_parties() {
     const COUNT: u64 = 96;
     let scratch = Scratch::new("barrier-parties");
     let path = scratch.file("segment");
-    let segment = Segment::options().create_file(&path, 1 << 16).unwrap();
+    let segment = Segment::builder().create_file(&path, 1 << 16).unwrap();
     let _barrier = segment.add::<Barrier>("it", 3).unwrap();
     let mut name = [0; 64];
     name[..2].copy_from_slice(b"it");

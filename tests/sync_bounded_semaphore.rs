@@ -131,7 +131,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(matches!(BoundedSemaphore::open(&name), Err(SegmentError::NotFound { .. })));
     let made = BoundedSemaphore::open_or_create(&name, 3).unwrap();
     let found = BoundedSemaphore::open_or_create(&name, 3).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert_eq!((found.available(), found.total()), (3, 3));
     let permit = made.acquire().unwrap();
     assert_eq!((found.available(), found.clone().available(), found.total()), (2, 2, 3));

@@ -114,7 +114,7 @@ fn in_a_child() {
             let guard = scene.mutex.lock().unwrap();
             let four = || scene.ready.load(Relaxed) == 4;
             let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, four).unwrap();
-            assert!(result.timed_out() && begin.elapsed() >= timeout);
+            assert!(result.has_timed_out() && begin.elapsed() >= timeout);
             drop(guard);
             say("still four");
         }
@@ -216,7 +216,7 @@ fn all_are_notified_after_some_have_timed_out() {
     for _ in 0..3 {
         let (guard, result) =
             scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), Duration::from_millis(5)).unwrap();
-        assert!(result.timed_out() && !guard.recovered());
+        assert!(result.has_timed_out() && !guard.recovered());
     }
     let sleepers: Vec<_> = (0..4).map(|_| Role::spawn("in_a_child", &["wait", &name])).collect();
     scene.until_waiting(4);
@@ -234,12 +234,12 @@ fn a_wait_is_no_shorter_than_asked() {
         let (begin, timeout) = (Instant::now(), Duration::from_millis(millis));
         let guard = scene.mutex.lock().unwrap();
         let (guard, result) = scene.condvar.wait_timeout(guard, timeout).unwrap();
-        assert!(result.timed_out() && begin.elapsed() >= timeout);
+        assert!(result.has_timed_out() && begin.elapsed() >= timeout);
         let begin = Instant::now();
         let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, || true).unwrap();
-        assert!(result.timed_out() && begin.elapsed() >= timeout);
+        assert!(result.has_timed_out() && begin.elapsed() >= timeout);
         let (guard, result) = scene.condvar.wait_timeout_while(guard, timeout, || false).unwrap();
-        assert!(!result.timed_out());
+        assert!(!result.has_timed_out());
         let _guard = scene.condvar.wait_while(guard, || false).unwrap();
         assert_eq!(scene.mutex.try_lock().err(), Some(LockError::Deadlock), "it is held again");
     }
@@ -262,9 +262,9 @@ fn notifications_do_not_prolong_a_wait() {
         let guard = scene.mutex.lock().unwrap();
         let waited = scene.condvar.wait_timeout_while(guard, Duration::from_millis(100), || true);
         is_over.store(true, Relaxed);
-        assert!(waited.unwrap().1.timed_out());
+        assert!(waited.unwrap().1.has_timed_out());
         let waited = scene.condvar.wait_timeout_while(scene.mutex.lock().unwrap(), Duration::MAX, || false);
-        assert!(!waited.unwrap().1.timed_out());
+        assert!(!waited.unwrap().1.has_timed_out());
     });
 }
 
@@ -292,7 +292,7 @@ fn with_a_reentrant_mutex() {
         let (first, second) = (scene.reentrant.lock().unwrap(), other.reentrant.lock().unwrap());
         let (waiter, left) = if first_waits { (first, second) } else { (second, first) };
         let (waiter, result) = other.condvar.wait_timeout(waiter, millisecond).unwrap();
-        assert!(result.timed_out() && !free());
+        assert!(result.has_timed_out() && !free());
         drop(waiter);
         assert!(!free());
         let (left, _) = scene.condvar.wait_timeout(left, millisecond).unwrap();

@@ -52,7 +52,7 @@ fn fork_and_wait(event: &Event) {
 
 /// The child cannot be a participant. It can do what it need not be one for.
 fn fork_where_no_place_is() {
-    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let event = segment.add::<Event>("it", ()).unwrap();
     fork(|| {
         assert_eq!(event.wait(), Err(LockError::NotAttached));
@@ -89,7 +89,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(!made.is_set());
     assert!(made.set());
     let found = Event::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert!(found.is_set(), "what there is stays");
     assert!(format!("{found:?}").contains("is_set: true"));
     assert!(matches!(Event::create(&name), Err(SegmentError::AlreadyExists { .. })));

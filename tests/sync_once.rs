@@ -106,7 +106,7 @@ fn fork_in_it(once: &Once) {
 
 /// The child cannot be a participant.
 fn fork_where_no_place_is() {
-    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let once = segment.add::<Once>("it", ()).unwrap();
     fork(|| {
         let refused = Err(LockError::NotAttached);
@@ -128,7 +128,7 @@ fn the_short_forms_make_open_and_find() {
     let made = Once::open_or_create(&name).unwrap();
     made.call_once(|_| {}).unwrap();
     let found = Once::open_or_create(&name).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert!(found.is_completed() && found.clone().is_completed());
     assert!(format!("{found:?}").contains("is_completed: true"));
     assert!(matches!(Once::create(&name), Err(SegmentError::AlreadyExists { .. })));
@@ -156,7 +156,7 @@ fn it_is_done_once() {
 fn one_of_many_processes_does_it() {
     let _watchdog = Watchdog::start(120);
     let name = unique("once-race");
-    let segment = Segment::options().objects(2 * ONCES as u32).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(2 * ONCES as u32).create(&name, 1 << 20).unwrap();
     for n in 0..ONCES {
         segment.add::<Once>(&format!("once {n}"), ()).unwrap();
         segment.add::<Atomic<u64>>(&format!("count {n}"), 0).unwrap();

@@ -171,7 +171,7 @@ fn a_thread_that_writes_is_told_so() {
 #[test]
 fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
     for participants in [1, 3, 128, 1000] {
-        let options = Segment::options().participants(participants);
+        let options = Segment::builder().participants(participants);
         let segment = options.create_anonymous(1 << 20).unwrap();
         let lock = segment.add::<RwLock>("lock", ()).unwrap();
         drop(lock.write().unwrap());
@@ -181,7 +181,7 @@ fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
         assert!(matches!(segment.get::<Mutex>("lock"), Err(SegmentError::TypeMismatch { .. })));
         assert!(matches!(segment.add::<RwLock>("lock", ()), Err(SegmentError::ObjectExists { .. })));
     }
-    let small = Segment::options().participants(1000).create_anonymous(100 << 10);
+    let small = Segment::builder().participants(1000).create_anonymous(100 << 10);
     let no_room = small.and_then(|segment| segment.add::<RwLock>("lock", ()));
     assert!(matches!(no_room, Err(SegmentError::OutOfSpace { .. })));
     let name = unique("rwlock-again");

@@ -106,7 +106,7 @@ fn fork_with_a_permit(semaphore: &Semaphore) {
 
 /// The child cannot be a participant.
 fn fork_where_no_place_is() {
-    let segment = Segment::options().participants(1).create_anonymous(1 << 16).unwrap();
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let semaphore = segment.add::<Semaphore>("it", 1).unwrap();
     fork(|| {
         let refused = Some(LockError::NotAttached);
@@ -126,7 +126,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(matches!(Semaphore::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Semaphore::open_or_create(&name, 3).unwrap();
     let found = Semaphore::open_or_create(&name, 5).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert_eq!(found.available(), 3, "what there is stays");
     let permit = made.acquire().unwrap();
     assert_eq!((found.available(), found.clone().available()), (2, 2));

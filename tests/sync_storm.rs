@@ -123,7 +123,7 @@ fn all_the_objects_of_sync() {
     let _watchdog = Watchdog::start(3 * seconds + 120);
     let (scratch, name) = (Scratch::new("sync-storm"), unique("sync-storm"));
     let ledger = Ledger::create(&scratch.file("ledger"), processes(), onces());
-    let options = Segment::options().participants(24).objects(onces() as u32 + 16);
+    let options = Segment::builder().participants(24).objects(onces() as u32 + 16);
     let segment = options.create(&name, 1 << 20).unwrap();
     let objects = Objects::add_to(&segment, onces());
 

@@ -132,7 +132,7 @@ struct Add<'a>(&'a Segment);
 impl Visitor for Add<'_> {
     fn visit<T: Shareable + PartialEq + Debug>(&mut self, name: &str, old: T, _: T) {
         let value = self.0.add::<Value<T>>(name, old).unwrap();
-        assert_eq!(value.try_get(), Ok(old), "{name}");
+        assert_eq!(value.get_checked(), Ok(old), "{name}");
     }
 }
 
@@ -142,7 +142,7 @@ struct Set<'a>(&'a Segment);
 impl Visitor for Set<'_> {
     fn visit<T: Shareable + PartialEq + Debug>(&mut self, name: &str, old: T, new: T) {
         let value = self.0.get::<Value<T>>(name).unwrap();
-        assert_eq!(value.try_get(), Ok(old), "{name}");
+        assert_eq!(value.get_checked(), Ok(old), "{name}");
         value.set(new).unwrap();
     }
 }
@@ -154,37 +154,37 @@ impl Visitor for Verbs<'_> {
     fn visit<T: Shareable + PartialEq + Debug>(&mut self, name: &str, old: T, new: T) {
         let value = self.0.get::<Value<T>>(name).unwrap();
         let seen = self.0.get::<Value<T>>(name).unwrap();
-        assert_eq!(seen.try_get(), Ok(new), "{name}");
+        assert_eq!(seen.get_checked(), Ok(new), "{name}");
 
         assert_eq!(value.replace(old), Ok(new), "{name}");
-        assert_eq!(seen.try_get(), Ok(old), "{name}");
+        assert_eq!(seen.get_checked(), Ok(old), "{name}");
 
         assert_eq!(value.update(|v| std::mem::replace(v, new)), Ok(old), "{name}");
-        assert_eq!(seen.try_get(), Ok(new), "{name}");
+        assert_eq!(seen.get_checked(), Ok(new), "{name}");
 
         assert_eq!(value.compare_exchange(new, old), Ok(Ok(new)), "{name}");
-        assert_eq!(seen.try_get(), Ok(old), "{name}");
+        assert_eq!(seen.get_checked(), Ok(old), "{name}");
         if old != new {
             assert_eq!(value.compare_exchange(new, new), Ok(Err(old)), "{name}");
-            assert_eq!(seen.try_get(), Ok(old), "{name}");
+            assert_eq!(seen.get_checked(), Ok(old), "{name}");
         }
 
         let mut guard = value.lock().unwrap();
         assert!(!guard.recovered());
         assert_eq!(*guard, old, "{name}");
         *guard = new;
-        assert_eq!(seen.try_get(), Ok(old), "{name}: published too early");
+        assert_eq!(seen.get_checked(), Ok(old), "{name}: published too early");
         drop(guard);
-        assert_eq!(seen.try_get(), Ok(new), "{name}");
+        assert_eq!(seen.get_checked(), Ok(new), "{name}");
 
         *value.try_lock().unwrap() = old;
-        assert_eq!(seen.try_get(), Ok(old), "{name}");
+        assert_eq!(seen.get_checked(), Ok(old), "{name}");
         *value.lock_timeout(Duration::ZERO).unwrap() = new;
-        assert_eq!(seen.try_get(), Ok(new), "{name}");
+        assert_eq!(seen.get_checked(), Ok(new), "{name}");
         let mut guard = value.lock().unwrap();
         *guard = old;
         guard.discard();
-        assert_eq!(seen.try_get(), Ok(new), "{name}: published what was discarded");
+        assert_eq!(seen.get_checked(), Ok(new), "{name}: published what was discarded");
     }
 }
 
@@ -198,7 +198,7 @@ fn in_a_child() {
 fn every_type_crosses_to_another_process_and_back() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-types");
-    let segment = Segment::options().objects(100).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(100).create(&name, 1 << 20).unwrap();
     every_type(&mut Add(&segment));
     assert!(Role::spawn("in_a_child", &[&name]).join().success());
     every_type(&mut Verbs(&segment));
@@ -210,7 +210,7 @@ fn the_short_forms_make_open_and_find() {
     assert!(matches!(Value::<u32>::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Value::<u32>::open_or_create(&name, 7).unwrap();
     let found = Value::<u32>::open_or_create(&name, 8).unwrap();
-    assert!(made.segment().created() && !found.segment().created());
+    assert!(made.segment().was_created() && !found.segment().was_created());
     assert_eq!(found.get(), 7);
     found.set(9).unwrap();
     assert_eq!(Value::<u32>::open(&name).unwrap().get(), 9);
@@ -225,14 +225,14 @@ fn damaged<T: Shareable + PartialEq + Debug, B: Shareable>(good: T, bad: B) {
     let bytes = segment.tagged(1).add::<Value<B>>("value", bad).unwrap();
     let value = segment.tagged(1).get::<Value<T>>("value").unwrap();
     let corrupt = LockError::Corrupt { what: "a value" };
-    assert_eq!(value.try_get(), Err(corrupt));
+    assert_eq!(value.get_checked(), Err(corrupt));
     assert_eq!(value.lock().err(), Some(corrupt));
     assert_eq!(value.update(|_| ()), Err(corrupt));
     assert_eq!(value.replace(good), Err(corrupt));
     assert_eq!(value.compare_exchange(good, good), Err(corrupt));
     assert!(bytes.try_lock().is_ok(), "an error left the lock locked");
     value.set(good).unwrap();
-    assert_eq!(value.try_get(), Ok(good));
+    assert_eq!(value.get_checked(), Ok(good));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_panic_in_a_section_changes_nothing_and_frees_the_lock() {
             panic!("in a section");
         }));
         assert!(in_guard.is_err());
-        assert_eq!(value.try_get(), Ok(old));
+        assert_eq!(value.get_checked(), Ok(old));
         let in_update = catch_unwind(AssertUnwindSafe(|| {
             value.update(|v| {
                 *v = new;
@@ -263,7 +263,7 @@ fn a_panic_in_a_section_changes_nothing_and_frees_the_lock() {
             })
         }));
         assert!(in_update.is_err());
-        assert_eq!(value.try_get(), Ok(old));
+        assert_eq!(value.get_checked(), Ok(old));
         let guard = value.try_lock().expect("a panic left the lock locked");
         assert!(!guard.recovered(), "a panic is no death");
     }
@@ -305,7 +305,7 @@ fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
         assert_eq!(value.update(|v| *v = 3), Err(LockError::Deadlock));
         assert_eq!(value.replace(3), Err(LockError::Deadlock));
         assert_eq!(value.compare_exchange(1, 3), Err(LockError::Deadlock));
-        assert_eq!((value.get(), value.try_get()), (1, Ok(1)));
+        assert_eq!((value.get(), value.get_checked()), (1, Ok(1)));
     }
     drop(guard);
     assert_eq!(value.get(), 2);

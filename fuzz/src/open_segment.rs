@@ -31,7 +31,7 @@ pub fn run(input: &[u8]) {
 
 /// Opens the file as a segment and uses every object in it; then replaces and removes it.
 fn use_segment(path: &Path) {
-    if let Ok(segment) = Segment::options().huge_pages(true).open_file(path) {
+    if let Ok(segment) = Segment::builder().huge_pages(true).open_file(path) {
         inspect(&segment);
         // While one handle is open, a second handle takes other paths.
         if let Ok(second) = Segment::open_file(path) {
@@ -47,7 +47,7 @@ fn use_segment(path: &Path) {
         inspect(&segment);
         segment.persist(false);
     }
-    let _ = Segment::options().objects(1).participants(1).open_or_create_file(path, 1 << 13);
+    let _ = Segment::builder().objects(1).participants(1).open_or_create_file(path, 1 << 13);
     let _ = Segment::remove_file(path);
 }
 
@@ -55,7 +55,7 @@ fn inspect(segment: &Segment) {
     let _ = format!("{segment:?} {} {:x}", segment.len(), segment.id());
     let _ = segment.participants();
     let _ = segment.participant_id();
-    let _ = segment.still_linked();
+    let _ = segment.is_linked();
     if let Ok(objects) = segment.objects() {
         let _ = format!("{objects:?}");
     }
@@ -84,13 +84,13 @@ fn use_objects(segment: &Segment) {
 /// Uses a value of any type. `None` if there is no value of this type, or its lock is not free.
 fn value<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Option<Value<T>> {
     let value = segment.get::<Value<T>>(name).ok()?;
-    let _ = value.try_get();
+    let _ = value.get_checked();
     let mut guard = value.try_lock().ok()?;
     let _ = guard.recovered();
     *guard = new;
     drop(guard);
     if value.set(new).is_ok() {
-        assert!(value.try_get().is_ok_and(|found| found == new));
+        assert!(value.get_checked().is_ok_and(|found| found == new));
     }
     let _ = value.update(|_| ());
     let _ = value.lock_timeout(Duration::from_millis(1)).map(|guard| guard.discard());
@@ -109,7 +109,7 @@ fn plain_value<T: Shareable + AnyBitPattern + PartialEq>(segment: &Segment, name
 fn array<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Option<Array<T>> {
     let array = segment.get::<Array<T>>(name).ok()?;
     let ends = [0, array.len().wrapping_sub(1), array.len(), usize::MAX];
-    let look = || ends.iter().filter(|index| array.try_get(**index).is_ok()).count();
+    let look = || ends.iter().filter(|index| array.get_checked(**index).is_ok()).count();
     if size_of::<T>() <= 8 {
         look();
     }
@@ -125,11 +125,11 @@ fn array<T: Shareable + PartialEq>(segment: &Segment, name: &str, new: T) -> Opt
     look();
     for index in ends {
         if array.set(index, new).is_ok() {
-            assert!(array.try_get(index).is_ok_and(|found| found == new));
+            assert!(array.get_checked(index).is_ok_and(|found| found == new));
         }
         let _ = array.update(index, |element| *element = new);
     }
-    let _ = array.try_to_vec();
+    let _ = array.to_vec_checked();
     let _ = array.write(.., &vec![new; array.len()]);
     let _ = array.lock_range(1..).map(|guard| guard.discard());
     Some(array)

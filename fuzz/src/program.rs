@@ -49,7 +49,7 @@ impl Arena {
     /// Makes an empty segment of this many bytes.
     pub fn new(length: u64) -> Self {
         let file = scratch::File::absent();
-        let options = Segment::options().participants(2).objects(2);
+        let options = Segment::builder().participants(2).objects(2);
         let segment = options.create_file(file.path(), length).expect("a small segment");
         let bytes = OpenOptions::new().write(true).open(file.path()).expect("the segment's file");
         Self { segment, bytes, _file: file }

@@ -24,7 +24,7 @@ pub const DIRECTORY_AT: usize = 256 + 64 * PARTICIPANTS as usize;
 /// A sound segment with an object of every kind that the target looks for.
 pub fn sound() -> Result<Vec<u8>, SegmentError> {
     let file = File::absent();
-    let options = Segment::options().participants(PARTICIPANTS).objects(OBJECTS);
+    let options = Segment::builder().participants(PARTICIPANTS).objects(OBJECTS);
     let segment = options.create_file(file.path(), LENGTH)?;
     segment.add::<Value<u64>>("value", 7)?;
     segment.add::<Value<[u64; 9]>>("long value", [7; 9])?;

@@ -73,7 +73,7 @@ impl ByteRing {
     ///
     /// # Panics
     /// Where it is taken.
-    pub fn tx(&self) -> bytes::Producer {
+    pub fn tx(&self) -> bytes::BytesProducer {
         self.0.get(NAME).expect("the producer's end")
     }
 
@@ -81,7 +81,7 @@ impl ByteRing {
     ///
     /// # Panics
     /// Where it is taken.
-    pub fn rx(&self) -> bytes::Consumer {
+    pub fn rx(&self) -> bytes::BytesConsumer {
         self.0.get(NAME).expect("the consumer's end")
     }
 }
@@ -189,21 +189,21 @@ impl<M: Message> Receiver<M> for Trying<Queue<M>> {
     }
 }
 
-impl<M: Message> Sender<M> for bytes::Producer {
+impl<M: Message> Sender<M> for bytes::BytesProducer {
     #[inline(always)]
     fn send(&mut self, message: &M) {
         put(self.reserve(size_of::<M>()).expect("a living consumer"), message);
     }
 }
 
-impl<M: Message> Receiver<M> for bytes::Consumer {
+impl<M: Message> Receiver<M> for bytes::BytesConsumer {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
         bytes_of_mut(message).copy_from_slice(&self.read().expect("a living producer"));
     }
 }
 
-impl<M: Message> Sender<M> for Trying<bytes::Producer> {
+impl<M: Message> Sender<M> for Trying<bytes::BytesProducer> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
         persist(|| match self.0.try_reserve(size_of::<M>()) {
@@ -216,7 +216,7 @@ impl<M: Message> Sender<M> for Trying<bytes::Producer> {
     }
 }
 
-impl<M: Message> Receiver<M> for Trying<bytes::Consumer> {
+impl<M: Message> Receiver<M> for Trying<bytes::BytesConsumer> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
         persist(|| popped(self.0.try_read()).map(|bytes| bytes_of_mut(message).copy_from_slice(&bytes)));

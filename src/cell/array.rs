@@ -19,13 +19,13 @@ use bytemuck::AnyBitPattern;
 pub use guard::ArrayGuard;
 use initial::ArrayPlan;
 pub use initial::Journaled;
-use store::{Layout, Store};
+use store::{ArrayLayout, ArrayStore};
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::raw::wait::Wait;
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, Shareable};
 
 /// A fixed number of elements that processes share.
@@ -55,7 +55,7 @@ use crate::shareable::{self, Shareable};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Array<T: Shareable> {
-    store: Store<T>,
+    store: ArrayStore<T>,
 }
 
 impl<T: Shareable> Array<T> {
@@ -79,18 +79,18 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// `OutOfBounds`; `Corrupt` where a process that does not keep to the type wrote the bytes.
     #[inline]
-    pub fn try_get(&self, index: usize) -> Result<T, LockError> {
+    pub fn get_checked(&self, index: usize) -> Result<T, LockError> {
         self.check_index(index)?;
-        shareable::read(|bytes| self.store.copy_element_alone(index, bytes))
+        shareable::read(|bytes| self.store.copy_single_element(index, bytes))
             .ok_or(LockError::Corrupt { what: "an element of an array" })
     }
 
-    /// All elements, if their bytes are; see [`try_get`](Self::try_get).
+    /// All elements, if their bytes are; see [`get_checked`](Self::get_checked).
     ///
     /// # Errors
     /// `Corrupt`.
-    pub fn try_to_vec(&self) -> Result<Vec<T>, LockError> {
-        let _hold = self.store.hold_to_read();
+    pub fn to_vec_checked(&self) -> Result<Vec<T>, LockError> {
+        let _raw_guard = self.store.lock_to_read();
         self.store.read_range(0..self.len()).ok_or(LockError::Corrupt { what: "an element of an array" })
     }
 
@@ -101,7 +101,7 @@ impl<T: Shareable> Array<T> {
     #[inline]
     pub fn set(&self, index: usize, value: T) -> Result<(), LockError> {
         self.check_index(index)?;
-        let _hold = self.store.hold_quietly()?;
+        let _raw_guard = self.store.lock_without_report()?;
         self.store.write_element(index, &value);
         Ok(())
     }
@@ -113,12 +113,12 @@ impl<T: Shareable> Array<T> {
     #[inline]
     pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
         self.check_index(index)?;
-        let hold = self.store.hold_quietly()?;
+        let raw_guard = self.store.lock_without_report()?;
         let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes))
             .ok_or(LockError::Corrupt { what: "an element of an array" })?;
         let result = change(&mut element);
         // `change` may have forked, and the child has no lock.
-        if hold.is_ours() {
+        if raw_guard.is_ours() {
             self.store.write_element(index, &element);
         }
         Ok(result)
@@ -131,7 +131,7 @@ impl<T: Shareable> Array<T> {
     pub fn write(&self, range: impl RangeBounds<usize>, values: &[T]) -> Result<(), LockError> {
         let range = self.check_range(range)?;
         check_lengths(&range, values.len())?;
-        let _hold = self.store.hold_quietly()?;
+        let _raw_guard = self.store.lock_without_report()?;
         self.store.publish(range.start, values);
         Ok(())
     }
@@ -144,7 +144,7 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// Those of [`set`](Self::set).
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(0..self.len(), Patience::Forever)
+        self.lock_within(0..self.len(), Wait::Forever)
     }
 
     /// Begins a locked section over a range of elements: only those are copied. The lock is the whole array's.
@@ -152,7 +152,7 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// Those of [`set`](Self::set).
     pub fn lock_range(&self, range: impl RangeBounds<usize>) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(self.check_range(range)?, Patience::Forever)
+        self.lock_within(self.check_range(range)?, Wait::Forever)
     }
 
     /// Begins a locked section if nobody is in one.
@@ -160,7 +160,7 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// `WouldBlock`, and those of [`set`](Self::set).
     pub fn try_lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(0..self.len(), Patience::None)
+        self.lock_within(0..self.len(), Wait::NonBlocking)
     }
 
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
@@ -168,7 +168,7 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// `Timeout`, and those of [`set`](Self::set).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.section(0..self.len(), Patience::For(timeout))
+        self.lock_within(0..self.len(), Wait::Timeout(timeout))
     }
 
     fn check_index(&self, index: usize) -> Result<(), LockError> {
@@ -193,15 +193,15 @@ impl<T: Shareable> Array<T> {
         Ok(start..end)
     }
 
-    pub(super) fn section(
+    pub(super) fn lock_within(
         &self,
         range: Range<usize>,
-        patience: Patience,
+        wait: Wait,
     ) -> Result<ArrayGuard<'_, T>, LockError> {
-        let hold = self.store.settled(self.store.lock.lock(patience)?)?;
+        let raw_guard = self.store.undo_pending(self.store.lock.lock(wait)?)?;
         let start = range.start;
-        let copy = self.store.read_range(range).ok_or_else(|| hold.corrupt("an element of an array"))?;
-        Ok(ArrayGuard::new(&self.store, start, copy, hold))
+        let copy = self.store.read_range(range).ok_or_else(|| raw_guard.corrupt("an element of an array"))?;
+        Ok(ArrayGuard::new(&self.store, start, copy, raw_guard))
     }
 }
 
@@ -212,12 +212,12 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
     #[inline]
     pub fn get(&self, index: usize) -> Option<T> {
         (index < self.len())
-            .then(|| shareable::read_bits(|bytes| self.store.copy_element_alone(index, bytes)))
+            .then(|| shareable::read_bits(|bytes| self.store.copy_single_element(index, bytes)))
     }
 
     /// All elements, as they are at one time.
     pub fn to_vec(&self) -> Vec<T> {
-        let _hold = self.store.hold_to_read();
+        let _raw_guard = self.store.lock_to_read();
         self.store.read_range(0..self.len()).unwrap_or_default()
     }
 
@@ -231,7 +231,7 @@ impl<T: Shareable + AnyBitPattern> Array<T> {
         let target = bytemuck::cast_slice_mut::<T, u8>(target);
         // SAFETY: initialised bytes are also maybe-initialised ones, and `copy_run` writes only initialised ones.
         let target = unsafe { core::slice::from_raw_parts_mut(target.as_mut_ptr().cast(), target.len()) };
-        let _hold = self.store.hold_to_read();
+        let _raw_guard = self.store.lock_to_read();
         self.store.copy_run(range.start, target);
         Ok(())
     }
@@ -251,19 +251,19 @@ impl<T: Shareable> Object for Array<T> {
     }
 
     fn shape(plan: &ArrayPlan<T>) -> Shape {
-        Layout::shape(plan)
+        ArrayLayout::shape(plan)
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        Layout::new(shape, size_of::<T>())?.length()
+        ArrayLayout::new(shape, size_of::<T>())?.length()
     }
 
     fn build(plan: &ArrayPlan<T>, region: &Region) {
-        Store::build(plan, region);
+        ArrayStore::build(plan, region);
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { store: Store::attach(region)? })
+        Ok(Self { store: ArrayStore::attach(region)? })
     }
 
     fn region(&self) -> &Region {
@@ -271,8 +271,8 @@ impl<T: Shareable> Object for Array<T> {
     }
 }
 
-short_forms!([T: Shareable] Array<T>);
-handle_forms!([T: Shareable] Array<T>);
+single_object!([T: Shareable] Array<T>);
+object_handle!([T: Shareable] Array<T>);
 
 impl<T: Shareable> Clone for Array<T> {
     fn clone(&self) -> Self {

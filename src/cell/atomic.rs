@@ -14,9 +14,9 @@ pub use primitive::{AtomicInteger, AtomicPrimitive};
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
-use crate::raw::words::{WORD, word_of};
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::raw::atomic_copy::{WORD, word_of};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 
 /// An integer or bool that processes share without a lock. The verbs and orderings are those of std's atomics.
 ///
@@ -217,8 +217,8 @@ impl<T: AtomicPrimitive> Initial<Atomic<T>> for T {
     }
 }
 
-short_forms!([T: AtomicPrimitive] Atomic<T>);
-handle_forms!([T: AtomicPrimitive] Atomic<T>);
+single_object!([T: AtomicPrimitive] Atomic<T>);
+object_handle!([T: AtomicPrimitive] Atomic<T>);
 
 impl<T: AtomicPrimitive> Clone for Atomic<T> {
     fn clone(&self) -> Self {

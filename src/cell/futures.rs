@@ -2,7 +2,7 @@
 
 use super::{Array, ArrayGuard, Value, ValueGuard};
 use crate::error::LockError;
-use crate::reactor::later;
+use crate::reactor::retry_until_ready;
 use crate::shareable::Shareable;
 
 /// For tasks, with the feature `async`.
@@ -17,7 +17,7 @@ impl<T: Shareable> Value<T> {
     /// # Errors
     /// `NotAttached`, `Corrupt`.
     pub async fn lock_async(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        later(self, |value| value.segment(), |value, patience| value.section(patience)).await
+        retry_until_ready(self, |value| value.segment(), |value, wait| value.lock_within(wait)).await
     }
 }
 
@@ -33,6 +33,11 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// `NotAttached`, `Corrupt`.
     pub async fn lock_async(&self) -> Result<ArrayGuard<'_, T>, LockError> {
-        later(self, |array| array.segment(), |array, patience| array.section(0..array.len(), patience)).await
+        retry_until_ready(
+            self,
+            |array| array.segment(),
+            |array, wait| array.lock_within(0..array.len(), wait),
+        )
+        .await
     }
 }

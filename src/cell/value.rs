@@ -13,13 +13,13 @@ use bytemuck::AnyBitPattern;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
-use crate::raw::mutex::State;
-use crate::raw::patience::Patience;
+use crate::raw::atomic_copy::{self, WORD};
+use crate::raw::mutex::MutexState;
 use crate::raw::seqlock::Versioned;
-use crate::raw::words::{self, WORD};
-use crate::segment::forms::{handle_forms, short_forms};
-use crate::segment::lock::{Hold, ObjectLock};
+use crate::raw::wait::Wait;
+use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, Shareable};
 
 /// A value that processes share.
@@ -63,7 +63,7 @@ pub struct ValueGuard<'a, T: Shareable> {
     panicking: bool,
     value: &'a Value<T>,
     /// Dropped last: after the copy is published.
-    hold: Hold<'a>,
+    raw_guard: RawGuard<'a>,
 }
 
 /// Reads without a lock that a writer may spoil before the reader asks for the lock.
@@ -89,10 +89,10 @@ impl<T: Shareable> Value<T> {
     /// Copies the value, once: `false` where a writer came by.
     #[inline(always)]
     fn try_copy(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
-        let version = self.lock.beside();
+        let version = self.lock.inline_word();
         if Self::IS_SMALL {
             // ORDER: Acquire pairs with the Release in `publish`: what was written before the value is seen with it.
-            words::bytes_of_word(version.load(Ordering::Acquire), bytes);
+            atomic_copy::bytes_of_word(version.load(Ordering::Acquire), bytes);
             true
         } else if Self::HAS_FOUR_SLOTS {
             Versioned::<4>::new(version, self.slots()).try_read(bytes)
@@ -104,9 +104,9 @@ impl<T: Shareable> Value<T> {
     /// Copies the value, under the lock.
     #[inline(always)]
     fn copy_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
-        let version = self.lock.beside();
+        let version = self.lock.inline_word();
         if Self::IS_SMALL {
-            words::bytes_of_word(version.load(Ordering::Relaxed), bytes);
+            atomic_copy::bytes_of_word(version.load(Ordering::Relaxed), bytes);
         } else if Self::HAS_FOUR_SLOTS {
             Versioned::<4>::new(version, self.slots()).read_locked(bytes);
         } else {
@@ -129,10 +129,10 @@ impl<T: Shareable> Value<T> {
                 return;
             }
             // Without waiting: a holder that does not write at this moment leaves the next round alone.
-            match self.lock.lock_to_read(Patience::None) {
+            match self.lock.lock_to_read(Wait::NonBlocking) {
                 Err(LockError::WouldBlock) => std::thread::yield_now(),
                 // Where the lock is this thread's own, nobody else writes. Where it is corrupt, so may the value be.
-                _hold => return self.copy_locked(bytes),
+                _raw_guard => return self.copy_locked(bytes),
             }
         }
     }
@@ -141,10 +141,10 @@ impl<T: Shareable> Value<T> {
     #[inline(always)]
     fn publish(&self, value: &T) {
         let bytes = bytemuck::bytes_of(value);
-        let version = self.lock.beside();
+        let version = self.lock.inline_word();
         if Self::IS_SMALL {
             // ORDER: Release pairs with the Acquire in `try_copy`. The commit.
-            version.store(words::word_of(bytes), Ordering::Release);
+            version.store(atomic_copy::word_of(bytes), Ordering::Release);
         } else if Self::HAS_FOUR_SLOTS {
             Versioned::<4>::new(version, self.slots()).publish(bytes);
         } else {
@@ -157,7 +157,7 @@ impl<T: Shareable> Value<T> {
     /// # Errors
     /// `Corrupt` where a process that does not keep to the type wrote the bytes.
     #[inline]
-    pub fn try_get(&self) -> Result<T, LockError> {
+    pub fn get_checked(&self) -> Result<T, LockError> {
         shareable::read(|bytes| self.copy(bytes)).ok_or(LockError::Corrupt { what: "a value" })
     }
 
@@ -167,7 +167,7 @@ impl<T: Shareable> Value<T> {
     /// `Deadlock` where this thread holds the lock already, `NotAttached`, `Corrupt`.
     #[inline]
     pub fn set(&self, value: T) -> Result<(), LockError> {
-        let _hold = self.lock.lock_quietly(Patience::Forever)?;
+        let _raw_guard = self.lock.lock_without_report(Wait::Forever)?;
         self.publish(&value);
         Ok(())
     }
@@ -178,7 +178,7 @@ impl<T: Shareable> Value<T> {
     /// Those of [`set`](Self::set).
     #[inline]
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
-        Ok(change(&mut *self.guard(self.lock.lock_quietly(Patience::Forever)?)?))
+        Ok(change(&mut *self.guard(self.lock.lock_without_report(Wait::Forever)?)?))
     }
 
     /// Replaces the value and returns the old one.
@@ -199,7 +199,7 @@ impl<T: Shareable> Value<T> {
     where
         T: PartialEq,
     {
-        let mut guard = self.guard(self.lock.lock_quietly(Patience::Forever)?)?;
+        let mut guard = self.guard(self.lock.lock_without_report(Wait::Forever)?)?;
         if *guard != current {
             return Ok(Err(*guard));
         }
@@ -212,7 +212,7 @@ impl<T: Shareable> Value<T> {
     /// Those of [`set`](Self::set).
     #[inline]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.section(Patience::Forever)
+        self.lock_within(Wait::Forever)
     }
 
     /// Begins a locked section if nobody is in one.
@@ -221,7 +221,7 @@ impl<T: Shareable> Value<T> {
     /// `WouldBlock`, and those of [`set`](Self::set).
     #[inline]
     pub fn try_lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.section(Patience::None)
+        self.lock_within(Wait::NonBlocking)
     }
 
     /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
@@ -230,18 +230,19 @@ impl<T: Shareable> Value<T> {
     /// `Timeout`, and those of [`set`](Self::set).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
-        self.section(Patience::For(timeout))
+        self.lock_within(Wait::Timeout(timeout))
     }
 
     #[inline]
-    pub(super) fn section(&self, patience: Patience) -> Result<ValueGuard<'_, T>, LockError> {
-        self.guard(self.lock.lock(patience)?)
+    pub(super) fn lock_within(&self, wait: Wait) -> Result<ValueGuard<'_, T>, LockError> {
+        self.guard(self.lock.lock(wait)?)
     }
 
     #[inline]
-    fn guard<'a>(&'a self, hold: Hold<'a>) -> Result<ValueGuard<'a, T>, LockError> {
-        let copy = shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| hold.corrupt("a value"))?;
-        Ok(ValueGuard { copy, publish: false, panicking: std::thread::panicking(), value: self, hold })
+    fn guard<'a>(&'a self, raw_guard: RawGuard<'a>) -> Result<ValueGuard<'a, T>, LockError> {
+        let copy =
+            shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| raw_guard.corrupt("a value"))?;
+        Ok(ValueGuard { copy, publish: false, panicking: std::thread::panicking(), value: self, raw_guard })
     }
 }
 
@@ -263,7 +264,7 @@ impl<T: Shareable> ValueGuard<'_, T> {
 
     /// Whether the last holder of the lock died holding it. The value is whole all the same.
     pub fn recovered(&self) -> bool {
-        self.hold.recovered()
+        self.raw_guard.recovered()
     }
 }
 
@@ -288,7 +289,7 @@ impl<T: Shareable> Drop for ValueGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let panicked = !self.panicking && std::thread::panicking();
-        if self.publish && !panicked && self.hold.is_ours() {
+        if self.publish && !panicked && self.raw_guard.is_ours() {
             self.value.publish(&self.copy);
         }
     }
@@ -309,17 +310,17 @@ impl<T: Shareable> Object for Value<T> {
 
     fn length(shape: Shape) -> Option<u64> {
         let body = (Self::BODY_WORDS as u64).checked_mul(WORD as u64)?;
-        if shape == Shape::ONE { body.checked_add(size_of::<State>() as u64) } else { None }
+        if shape == Shape::ONE { body.checked_add(size_of::<MutexState>() as u64) } else { None }
     }
 
     fn build(plan: &T, region: &Region) {
         region.init_lock();
         let bytes = bytemuck::bytes_of(plan);
         if Self::IS_SMALL {
-            region.lock_state().beside.store(words::word_of(bytes), Ordering::Relaxed);
+            region.lock_state().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
         } else {
             // Version 0 counts.
-            words::store(region.words_from(size_of::<State>() as u64), bytes);
+            atomic_copy::store(region.words_from(size_of::<MutexState>() as u64), bytes);
         }
     }
 
@@ -338,8 +339,8 @@ impl<T: Shareable> Initial<Value<T>> for T {
     }
 }
 
-short_forms!([T: Shareable] Value<T>);
-handle_forms!([T: Shareable] Value<T>);
+single_object!([T: Shareable] Value<T>);
+object_handle!([T: Shareable] Value<T>);
 
 impl<T: Shareable> Clone for Value<T> {
     fn clone(&self) -> Self {

@@ -1,44 +1,49 @@
 //! What the state of an object says, by kind.
 
-use super::people::People;
-use super::report::{self, Fact, Named};
-use super::snapshot::Copy;
+use super::participants::ParticipantIndex;
+use super::report::{self, Fact, NamedValues};
+use super::snapshot::ObjectCopy;
 use crate::layout::fingerprint::Kind;
 use crate::layout::header::DirectoryEntry;
-use crate::raw::depot::{self, Layout};
-use crate::raw::ends::{End, Holder};
-use crate::raw::mpmc::{self, AtWork};
-use crate::raw::tally::Tally;
-use crate::raw::{barrier, condvar, event, mutex, permits, rwlock, semaphore, spsc, words};
+use crate::raw::endpoints::{EndpointRole, EndpointState};
+use crate::raw::message_slab::{self, SlabLayout};
+use crate::raw::mpmc::{self, SlotUse};
+use crate::raw::wait_stats::WaitStats;
+use crate::raw::{atomic_copy, barrier, condvar, event, mutex, owned_semaphore, rwlock, semaphore, spsc};
 
 /// What is known of an object.
 #[derive(Default)]
-pub(super) struct Known {
-    pub(super) facts: Named<Fact>,
-    pub(super) counters: Named<u64>,
+pub(super) struct ObjectDetails {
+    pub(super) facts: NamedValues<Fact>,
+    pub(super) counters: NamedValues<u64>,
     pub(super) waiters: Vec<report::Holder>,
 }
 
 /// Where that is looked for.
-struct Object<'a> {
+struct ObjectFacts<'a> {
     entry: &'a DirectoryEntry,
-    copy: &'a Copy,
-    people: &'a People,
-    known: Known,
+    copy: &'a ObjectCopy,
+    participants: &'a ParticipantIndex,
+    details: ObjectDetails,
 }
 
 /// Bytes of the lock that some objects begin with.
-const LOCK: usize = size_of::<mutex::State>();
+const LOCK: usize = size_of::<mutex::MutexState>();
 
 /// What is known of an object of this kind; nothing, where its bytes cannot be such an object's.
-pub(super) fn of(kind: Kind, entry: &DirectoryEntry, copy: &Copy, people: &People) -> Known {
-    let mut object = Object { entry, copy, people, known: Known::default() };
+pub(super) fn of(
+    kind: Kind,
+    entry: &DirectoryEntry,
+    copy: &ObjectCopy,
+    participants: &ParticipantIndex,
+) -> ObjectDetails {
+    let mut object = ObjectFacts { entry, copy, participants, details: ObjectDetails::default() };
     // What one cannot say, it leaves out.
     let _ = match kind {
         Kind::Value | Kind::Array | Kind::Mutex => object.lock().map(drop),
         Kind::ReentrantMutex => object.reentrant_mutex(),
         Kind::Once => object.once(),
-        Kind::MessageQueue | Kind::JoinableQueue => object.depot(kind),
+        Kind::MessageQueue | Kind::JoinableQueue => object.slab(kind),
         Kind::Spsc | Kind::Bytes => object.ends(),
         Kind::Queue => object.ring(),
         Kind::RwLock => object.rwlock(),
@@ -49,7 +54,7 @@ pub(super) fn of(kind: Kind, entry: &DirectoryEntry, copy: &Copy, people: &Peopl
         Kind::Barrier => object.barrier(),
         Kind::Atomic => None,
     };
-    object.known
+    object.details
 }
 
 /// How many bytes of an object of this kind say something.
@@ -57,48 +62,50 @@ pub(super) fn bytes(kind: Kind, entry: &DirectoryEntry) -> u64 {
     match kind {
         Kind::Value | Kind::Array | Kind::Mutex | Kind::ReentrantMutex | Kind::Once => LOCK as u64,
         Kind::MessageQueue | Kind::JoinableQueue => {
-            let words = Layout::new(entry.element_count, entry.flags).map_or(0, depot::View::words);
-            (words as u64).saturating_mul(words::WORD as u64).saturating_add(LOCK as u64)
+            let words =
+                SlabLayout::new(entry.element_count, entry.aux).map_or(0, message_slab::SlabView::words);
+            (words as u64).saturating_mul(atomic_copy::WORD as u64).saturating_add(LOCK as u64)
         }
-        Kind::Spsc | Kind::Bytes => size_of::<spsc::State>() as u64,
+        Kind::Spsc | Kind::Bytes => size_of::<spsc::SpscState>() as u64,
         Kind::Atomic => 0,
         _ => entry.length,
     }
 }
 
-impl Object<'_> {
+impl ObjectFacts<'_> {
     fn count(&mut self, name: &'static str, count: u64) {
-        self.known.facts.push((name, Fact::Count(count)));
+        self.details.facts.push((name, Fact::Count(count)));
     }
 
     fn is(&mut self, name: &'static str, is: bool) {
-        self.known.facts.push((name, Fact::Is(is)));
+        self.details.facts.push((name, Fact::Is(is)));
     }
 
     fn holders(&mut self, name: &'static str, ids: impl IntoIterator<Item = u32>) {
-        self.known.facts.push((name, Fact::Holders(self.people.holders(ids))));
+        self.details.facts.push((name, Fact::Holders(self.participants.holders(ids))));
     }
 
     fn counter(&mut self, name: &'static str, count: u64) {
-        self.known.counters.push((name, count));
+        self.details.counters.push((name, count));
     }
 
     /// How many went to sleep, by what they did not find, and what became of them all.
-    fn tallies<const N: usize>(&mut self, tallies: [(&'static str, &Tally); N]) {
-        for (name, tally) in tallies {
-            self.counter(name, tally.waits.get());
+    fn wait_stats<const N: usize>(&mut self, wait_stats: [(&'static str, &WaitStats); N]) {
+        for (name, stats) in wait_stats {
+            self.counter(name, stats.waits.get());
         }
-        let sum =
-            |of: fn(&Tally) -> u64| tallies.iter().fold(0_u64, |sum, (_, tally)| sum.wrapping_add(of(tally)));
-        self.counter("parks", sum(|tally| tally.parks.get()));
-        self.counter("wakes", sum(|tally| tally.wakes.get()));
+        let sum = |of: fn(&WaitStats) -> u64| {
+            wait_stats.iter().fold(0_u64, |sum, (_, stats)| sum.wrapping_add(of(stats)))
+        };
+        self.counter("parks", sum(|stats| stats.parks.get()));
+        self.counter("wakes", sum(|stats| stats.wakes.get()));
     }
 
     /// The lock at the object's start, and who has it.
-    fn lock(&mut self) -> Option<mutex::View> {
-        let lock = self.copy.state::<mutex::State>()?.view();
-        let holder = lock.word.owner().map(|thread| self.people.of_thread(thread));
-        self.known.facts.push(("held_by", Fact::Holders(holder.into_iter().collect())));
+    fn lock(&mut self) -> Option<mutex::MutexView> {
+        let lock = self.copy.state::<mutex::MutexState>()?.view();
+        let holder = lock.word.owner().map(|thread| self.participants.of_thread(thread));
+        self.details.facts.push(("held_by", Fact::Holders(holder.into_iter().collect())));
         // Its last holder died, and nobody has had it since.
         self.is("abandoned", lock.word.is_abandoned());
         self.is("awaited", lock.word.has_waiters());
@@ -108,49 +115,49 @@ impl Object<'_> {
 
     fn reentrant_mutex(&mut self) -> Option<()> {
         let lock = self.lock()?;
-        self.count("levels", if lock.word.owner().is_some() { lock.beside } else { 0 });
+        self.count("levels", if lock.word.owner().is_some() { lock.inline_word } else { 0 });
         Some(())
     }
 
     fn once(&mut self) -> Option<()> {
         let lock = self.lock()?;
         // As in `sync::Once`.
-        let state = match lock.beside {
+        let state = match lock.inline_word {
             0 => "new",
             1 => "done",
             2 => "begun",
             _ => "damaged",
         };
-        self.known.facts.push(("state", Fact::Text(state)));
+        self.details.facts.push(("state", Fact::Text(state)));
         Some(())
     }
 
     /// How many messages there are, and who works on some.
-    fn depot(&mut self, kind: Kind) -> Option<()> {
-        let layout = Layout::new(self.entry.element_count, self.entry.flags)?;
+    fn slab(&mut self, kind: Kind) -> Option<()> {
+        let layout = SlabLayout::new(self.entry.element_count, self.entry.aux)?;
         if layout.length() != self.entry.length.checked_sub(LOCK as u64) {
             return None;
         }
         let copy = self.copy;
-        let depot = depot::View::new(layout, copy.words().get(LOCK / words::WORD..)?)?;
-        self.count("fill", depot.ready());
+        let slab = message_slab::SlabView::new(layout, copy.words().get(LOCK / atomic_copy::WORD..)?)?;
+        self.count("fill", slab.ready());
         self.count("capacity", layout.slots() as u64);
         if kind == Kind::JoinableQueue {
-            self.count("unfinished", depot.unfinished());
-            self.holders("leased_by", depot.owners());
-            let dead = depot.owners().filter(|id| self.people.is_dead(*id)).count();
+            self.count("unfinished", slab.unfinished());
+            self.holders("leased_by", slab.owners());
+            let dead = slab.owners().filter(|id| self.participants.is_dead(*id)).count();
             self.count("stuck", dead as u64);
         }
-        self.is("closed", depot.is_closed());
-        self.counter("pushes", depot.pushed());
-        self.counter("pops", depot.popped());
-        let [items, space, idle] = depot.beds();
+        self.is("closed", slab.is_closed());
+        self.counter("pushes", slab.pushed());
+        self.counter("pops", slab.popped());
+        let [items, space, idle] = slab.events();
         match kind {
             Kind::JoinableQueue => {
-                self.tallies([("full", &space.tally), ("empty", &items.tally), ("joins", &idle.tally)]);
-                self.counter("repairs", depot.repairs());
+                self.wait_stats([("full", &space.stats), ("empty", &items.stats), ("joins", &idle.stats)]);
+                self.counter("repairs", slab.repairs());
             }
-            _ => self.tallies([("full", &space.tally), ("empty", &items.tally)]),
+            _ => self.wait_stats([("full", &space.stats), ("empty", &items.stats)]),
         }
         self.lock().map(drop)
     }
@@ -158,29 +165,30 @@ impl Object<'_> {
     /// How full a queue with two ends is, and whose the ends are.
     fn ends(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &spsc::State = copy.state()?;
-        let view = state.ends.view();
+        let state: &spsc::SpscState = copy.state()?;
+        let view = state.endpoints.view();
         let (tail, head) = state.progress();
         self.count("fill", state.len(self.entry.element_count));
         self.count("capacity", self.entry.element_count);
         self.count("tail", tail);
         self.count("head", head);
-        for (end, holder, name) in
-            [(End::Producer, "producer", "producer_end"), (End::Consumer, "consumer", "consumer_end")]
-        {
+        for (end, holder, name) in [
+            (EndpointRole::Producer, "producer", "producer_end"),
+            (EndpointRole::Consumer, "consumer", "consumer_end"),
+        ] {
             self.holders(holder, view.holder(end).id());
             let state = match view.holder(end) {
-                Holder::Vacant => "vacant",
-                Holder::Taken(_) => "taken",
-                Holder::Pledged(_) => "on its way",
-                Holder::Gone => "gone",
+                EndpointState::Vacant => "vacant",
+                EndpointState::Taken(_) => "taken",
+                EndpointState::InTransit(_) => "on its way",
+                EndpointState::Disconnected => "gone",
             };
-            self.known.facts.push((name, Fact::Text(state)));
+            self.details.facts.push((name, Fact::Text(state)));
         }
         self.is("closed", view.is_closed());
         self.counter("pushes", tail);
         self.counter("pops", head);
-        self.tallies([("full", &state.full), ("empty", &state.empty)]);
+        self.wait_stats([("full", &state.full), ("empty", &state.empty)]);
         self.counter("repairs", state.repairs.get());
         Some(())
     }
@@ -188,19 +196,23 @@ impl Object<'_> {
     /// How full a queue is, and who is at work in its slots.
     fn ring(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &mpmc::State = copy.state()?;
+        let state: &mpmc::MpmcState = copy.state()?;
         let size = usize::try_from(self.entry.element_size).ok()?;
         if mpmc::length(self.entry.element_count, size) != Some(self.entry.length) {
             return None;
         }
-        let geometry = mpmc::Geometry::new(self.entry.element_count, size);
-        let ring = mpmc::Ring::new(state, &copy.words()[size_of::<mpmc::State>() / words::WORD..], &geometry);
+        let geometry = mpmc::MpmcGeometry::new(self.entry.element_count, size);
+        let ring = mpmc::MpmcRing::new(
+            state,
+            &copy.words()[size_of::<mpmc::MpmcState>() / atomic_copy::WORD..],
+            &geometry,
+        );
         let (mut writing, mut leased, mut returned) = (Vec::new(), Vec::new(), 0);
-        for at_work in ring.at_work() {
-            match at_work {
-                AtWork::Writes(id) => writing.push(id),
-                AtWork::Leases(id) => leased.push(id),
-                AtWork::Returned => returned += 1,
+        for slot_use in ring.slot_uses() {
+            match slot_use {
+                SlotUse::Writes(id) => writing.push(id),
+                SlotUse::Leases(id) => leased.push(id),
+                SlotUse::Returned => returned += 1,
             }
         }
         let (pushes, pops) = (ring.passed_by_producers(), ring.passed_by_consumers());
@@ -208,7 +220,7 @@ impl Object<'_> {
         self.count("capacity", self.entry.element_count);
         self.count("tail", pushes);
         self.count("head", pops);
-        let stuck = writing.iter().chain(&leased).filter(|id| self.people.is_dead(**id)).count();
+        let stuck = writing.iter().chain(&leased).filter(|id| self.participants.is_dead(**id)).count();
         self.holders("written_by", writing);
         self.holders("leased_by", leased);
         self.count("stuck", stuck as u64);
@@ -216,88 +228,91 @@ impl Object<'_> {
         self.is("closed", ring.is_closed());
         self.counter("pushes", pushes);
         self.counter("pops", pops);
-        self.tallies([("full", &state.full), ("empty", &state.empty)]);
+        self.wait_stats([("full", &state.full), ("empty", &state.empty)]);
         self.counter("repairs", state.repairs.get());
         Some(())
     }
 
     fn rwlock(&mut self) -> Option<()> {
-        let at = |place: u64| place as usize / words::WORD;
+        let at = |offset: u64| offset as usize / atomic_copy::WORD;
         let copy = self.copy;
-        let state: &rwlock::State = copy.state_at(at(rwlock::STATE_AT))?;
+        let state: &rwlock::RwLockState = copy.state_at(at(rwlock::STATE_AT))?;
         let counts = copy.words().get(at(rwlock::COUNTS_AT)..)?;
         if rwlock::length(self.entry.element_count) != Some(self.entry.length) {
             return None;
         }
-        let sides = rwlock::Sides::new(state, counts);
-        let (writer, writes) = sides.writer().unzip();
+        let raw_lock = rwlock::RawRwLock::new(state, counts);
+        let (writer, writes) = raw_lock.writer().unzip();
         self.holders("writer", writer);
         self.is("writer_is_inside", writes == Some(true));
-        let readers = self.people.holders_of(sides.readers());
-        self.known.facts.push(("readers", Fact::Holders(readers)));
-        self.is("untold_death", sides.is_abandoned());
-        self.tallies([("reads_delayed", &state.shut), ("writes_delayed", &state.read)]);
+        let readers = self.participants.holders_of(raw_lock.readers());
+        self.details.facts.push(("readers", Fact::Holders(readers)));
+        self.is("untold_death", raw_lock.is_abandoned());
+        self.wait_stats([
+            ("reads_delayed", &state.blocked_readers),
+            ("writes_delayed", &state.blocked_writers),
+        ]);
         self.counter("repairs", state.repairs.get());
         self.lock().map(drop)
     }
 
     fn condvar(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &condvar::State = copy.state()?;
+        let state: &condvar::CondvarState = copy.state()?;
         let of = |notified| state.waiters().filter(move |(_, is)| *is == notified).map(|(id, _)| id);
         self.holders("waiting", of(false));
         self.holders("notified", of(true));
-        self.tallies([("waits", &state.unnotified)]);
+        self.wait_stats([("waits", &state.unnotified)]);
         self.counter("repairs", state.repairs.get());
         Some(())
     }
 
     fn semaphore(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &semaphore::State = copy.state()?;
+        let state: &semaphore::SemaphoreState = copy.state()?;
         self.count("available", state.count());
-        self.tallies([("empty", &state.empty)]);
+        self.wait_stats([("empty", &state.empty)]);
         Some(())
     }
 
     fn permits(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &permits::State = copy.state()?;
+        let state: &owned_semaphore::OwnedSemaphoreState = copy.state()?;
         let total = usize::try_from(self.entry.element_count).ok()?;
-        let words = copy.words32().get(size_of::<permits::State>() / 4..)?;
-        let permits = permits::Permits::new(state, words.get(..total)?);
+        let words = copy.words32().get(size_of::<owned_semaphore::OwnedSemaphoreState>() / 4..)?;
+        let permits = owned_semaphore::OwnedSemaphore::new(state, words.get(..total)?);
         self.count("available", permits.free_now() as u64);
         self.count("total", total as u64);
         self.holders("held_by", permits.owners());
-        self.tallies([("empty", &state.empty)]);
+        self.wait_stats([("empty", &state.empty)]);
         self.counter("repairs", state.repairs.get());
         Some(())
     }
 
     fn event(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &event::State = copy.state()?;
+        let state: &event::EventState = copy.state()?;
         self.is("set", state.is_set());
         self.counter("sets", state.times_set());
-        self.tallies([("waits", &state.unset)]);
+        self.wait_stats([("waits", &state.unset)]);
         Some(())
     }
 
     fn barrier(&mut self) -> Option<()> {
         let copy = self.copy;
-        let state: &barrier::State = copy.state()?;
+        let state: &barrier::BarrierState = copy.state()?;
         if !copy.is_whole || barrier::length(self.entry.element_count) != Some(self.entry.length) {
             return None;
         }
-        let slots = &copy.words()[size_of::<barrier::State>() / words::WORD..];
-        let barrier = barrier::Barrier::new(state, slots);
+        let slots = &copy.words()[size_of::<barrier::BarrierState>() / atomic_copy::WORD..];
+        let barrier = barrier::RawBarrier::new(state, slots);
         let (generation, parties) = barrier.attendance();
         self.count("arrived", barrier.waiting() as u64);
         self.count("parties", self.entry.element_count);
         self.is("broken", barrier.is_broken());
         self.holders("arrived_parties", parties);
         self.counter("generations", generation);
-        self.tallies([("waits", &state.early)]);
+        self.wait_stats([("waits", &state.early)]);
         self.counter("repairs", state.repairs.get());
         Some(())
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Process {
+pub struct ProcessReport {
     /// Its id, in the pid namespace that it counts itself in.
     pub pid: u32,
     /// Its command line; empty where it is no more, or hidden.
@@ -23,7 +23,7 @@ pub struct ParticipantReport {
     pub id: u32,
     /// Which process it is, or was.
     #[cfg_attr(feature = "serde", serde(flatten))]
-    pub process: Process,
+    pub process: ProcessReport,
     /// The process's name when it attached.
     pub name: String,
     /// Nanoseconds since 1970.
@@ -41,7 +41,7 @@ pub struct Holder {
     pub participant: Option<u32>,
     /// Which process; `None` where the object names a participant that there is not.
     #[cfg_attr(feature = "serde", serde(flatten))]
-    pub process: Option<Process>,
+    pub process: Option<ProcessReport>,
     /// Whether it is alive.
     pub alive: bool,
     /// How many it has of what it has: permits, slots, sleeping threads.
@@ -64,7 +64,7 @@ pub enum Fact {
 }
 
 /// Facts, each with its name: a word, or more of them with underscores between.
-pub type Named<T> = Vec<(&'static str, T)>;
+pub type NamedValues<T> = Vec<(&'static str, T)>;
 
 /// An object of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,12 +83,12 @@ pub struct ObjectReport {
     pub length: u64,
     /// What its state says.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
-    pub facts: Named<Fact>,
+    pub facts: NamedValues<Fact>,
     /// Who sleeps on one of its words. Those whom this process may not look at are left out, and so are those who still spin.
     pub waiters: Vec<Holder>,
     /// What has happened at it since it was made. These numbers only grow.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
-    pub counters: Named<u64>,
+    pub counters: NamedValues<u64>,
 }
 
 /// A segment.
@@ -109,7 +109,7 @@ pub struct Report {
     /// Nanoseconds since 1970.
     pub created_at: u64,
     /// Who made it.
-    pub creator: Process,
+    pub creator: ProcessReport,
     /// Whether it outlives its last process.
     pub persistent: bool,
     /// Nobody alive has it, and it is not persistent: whoever makes one of this name replaces it.
@@ -128,13 +128,13 @@ pub struct Report {
 
 impl Report {
     /// How many participants are alive, and how many died attached.
-    pub fn living_and_dead(&self) -> (usize, usize) {
+    pub fn alive_and_dead(&self) -> (usize, usize) {
         let living = self.participants.iter().filter(|participant| participant.alive).count();
         (living, self.participants.len() - living)
     }
 }
 
-impl fmt::Display for Process {
+impl fmt::Display for ProcessReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.command.as_str() {
             "" => write!(f, "{}", self.pid),
@@ -175,7 +175,7 @@ impl fmt::Display for Fact {
 
 #[cfg(feature = "serde")]
 fn as_map<T: serde::Serialize, S: serde::Serializer>(
-    named: &Named<T>,
+    named: &NamedValues<T>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(named.iter().map(|(name, value)| (name, value)))

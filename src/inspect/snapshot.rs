@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::facts::{self, Known};
-use super::people::{self, People};
+use super::facts::{self, ObjectDetails};
+use super::participants::{self, ParticipantIndex};
 use super::report::{ObjectReport, Report};
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Kind, entry_words};
@@ -18,18 +18,18 @@ use crate::primitive::{AtomicU32, AtomicU64};
 use crate::raw::Cells;
 use crate::segment::directory;
 use crate::segment::geometry::Geometry;
-use crate::segment::open::refusal;
-use crate::segment::place::Place;
+use crate::segment::location::Location;
+use crate::segment::open::open_error;
 use crate::sys::file::{self, Status};
 use crate::sys::liveness;
 use crate::sys::process::Identity;
 
 /// Of a longer object than this, only the beginning is looked at.
-const LONGEST: u64 = 64 << 20;
+const MAX_COPY: u64 = 64 << 20;
 
 /// A file that may be a segment's, open for reading. Nothing of it has been read.
-pub(super) struct Opened {
-    place: Place,
+pub(super) struct OpenedSegment {
+    location: Location,
     path: PathBuf,
     file: OwnedFd,
     pub(super) status: Status,
@@ -37,16 +37,16 @@ pub(super) struct Opened {
 
 /// A segment's file, and its header.
 pub(super) struct Snapshot {
-    opened: Opened,
+    opened: OpenedSegment,
     header: Header,
     /// What is wrong with the header.
     damage: Option<SegmentError>,
 }
 
-impl Opened {
-    pub(super) fn open(place: Place, path: PathBuf) -> Result<Self, SegmentError> {
-        let (file, status) = file::open_to_read(&path).map_err(|error| refusal(error, &place))?;
-        Ok(Self { place, path, file, status })
+impl OpenedSegment {
+    pub(super) fn open(location: Location, path: PathBuf) -> Result<Self, SegmentError> {
+        let (file, status) = file::open_to_read(&path).map_err(|error| open_error(error, &location))?;
+        Ok(Self { location, path, file, status })
     }
 
     pub(super) fn snapshot(self) -> Result<Snapshot, SegmentError> {
@@ -64,21 +64,24 @@ impl Opened {
 impl Snapshot {
     /// All there is to be told.
     pub(super) fn report(self) -> Report {
-        self.tell(Self::known)
+        self.build_report(Self::details)
     }
 
     /// All but what the objects' states say.
     pub(super) fn outline(self) -> Report {
-        self.tell(|_, _, _| Known::default())
+        self.build_report(|_, _, _| ObjectDetails::default())
     }
 
-    fn tell(self, known: impl Fn(&Self, &DirectoryEntry, &People) -> Known) -> Report {
+    fn build_report(
+        self,
+        details: impl Fn(&Self, &DirectoryEntry, &ParticipantIndex) -> ObjectDetails,
+    ) -> Report {
         let mut damage = self.damage.as_ref().map(ToString::to_string);
         let is_readable = damage.is_none();
-        let people = self.people(is_readable);
+        let participants = self.participants(is_readable);
         let mut objects = Vec::new();
         if is_readable {
-            let object = |entry: &DirectoryEntry| object(entry, known(&self, entry, &people));
+            let object = |entry: &DirectoryEntry| object(entry, details(&self, entry, &participants));
             damage = self.objects(object, &mut objects).err().map(|error| error.to_string());
         }
         let header = &self.header;
@@ -90,15 +93,15 @@ impl Snapshot {
             mode: self.opened.status.mode,
             owner: self.opened.status.owner,
             created_at: self.header.created_at,
-            creator: people::process(creator),
+            creator: participants::process(creator),
             persistent,
-            stale: damage.is_none() && !persistent && !self.is_anybody_alive(),
+            stale: damage.is_none() && !persistent && !self.is_any_participant_alive(),
             participants_max: header.participants,
             objects_max: header.directory_capacity,
-            participants: people.into_reports(),
+            participants: participants.into_reports(),
             objects,
             damage,
-            name: self.opened.place.to_string(),
+            name: self.opened.location.to_string(),
             path: self.opened.path,
         }
     }
@@ -108,18 +111,18 @@ impl Snapshot {
     }
 
     /// Whom nobody can deny counts as alive.
-    fn is_anybody_alive(&self) -> bool {
-        liveness::is_anybody_alive(self.opened.file.as_fd()).unwrap_or(true)
+    fn is_any_participant_alive(&self) -> bool {
+        liveness::is_any_participant_alive(self.opened.file.as_fd()).unwrap_or(true)
     }
 
     /// The participants, if the table can be found.
-    fn people(&self, is_readable: bool) -> People {
+    fn participants(&self, is_readable: bool) -> ParticipantIndex {
         let tables = self.tables();
         let count = if is_readable { tables.participants } else { 0 };
         let all: Vec<ParticipantEntry> = self.table(tables.participants_at, count);
         let file = self.opened.file.as_fd();
         // Whom nobody can deny counts as alive, here as well.
-        People::new(&all, self.opened.status.id, |id| {
+        ParticipantIndex::new(&all, self.opened.status.id, |id| {
             liveness::is_locked_elsewhere(file, id, 1).unwrap_or(true)
         })
     }
@@ -143,10 +146,13 @@ impl Snapshot {
     }
 
     /// What the state of an object says, and who sleeps on it.
-    fn known(&self, entry: &DirectoryEntry, people: &People) -> Known {
+    fn details(&self, entry: &DirectoryEntry, participants: &ParticipantIndex) -> ObjectDetails {
         let kind = Kind::from_number(entry.kind);
-        let known = kind.map(|kind| facts::of(kind, entry, &self.copy(kind, entry), people));
-        Known { waiters: people.asleep(entry.offset, entry.length), ..known.unwrap_or_default() }
+        let details = kind.map(|kind| facts::of(kind, entry, &self.copy(kind, entry), participants));
+        ObjectDetails {
+            waiters: participants.asleep(entry.offset, entry.length),
+            ..details.unwrap_or_default()
+        }
     }
 
     /// As many entries of a table as there are; a file that was cut short meanwhile has fewer.
@@ -158,42 +164,42 @@ impl Snapshot {
     }
 
     /// As much of an object as says something.
-    fn copy(&self, kind: Kind, entry: &DirectoryEntry) -> Copy {
-        let length = facts::bytes(kind, entry).min(entry.length).min(LONGEST) as usize;
-        let mut lines = vec![Line::zeroed(); length.div_ceil(size_of::<Line>())];
+    fn copy(&self, kind: Kind, entry: &DirectoryEntry) -> ObjectCopy {
+        let length = facts::bytes(kind, entry).min(entry.length).min(MAX_COPY) as usize;
+        let mut lines = vec![AlignedLine::zeroed(); length.div_ceil(size_of::<AlignedLine>())];
         let bytes = &mut bytemuck::cast_slice_mut(&mut lines)[..length];
         let read = file::read_at(&self.opened.file, entry.offset, bytes).unwrap_or(0);
-        Copy { lines, length: read, is_whole: read as u64 == entry.length }
+        ObjectCopy { lines, length: read, is_whole: read as u64 == entry.length }
     }
 }
 
 /// An object of which so much is known.
-fn object(entry: &DirectoryEntry, known: Known) -> ObjectReport {
+fn object(entry: &DirectoryEntry, details: ObjectDetails) -> ObjectReport {
     ObjectReport {
         name: field_text(&entry.name).unwrap_or("?").to_owned(),
         kind: Kind::from_number(entry.kind).map_or_else(|| "?".to_owned(), |kind| kind.to_string()),
         description: entry_words(entry),
         offset: entry.offset,
         length: entry.length,
-        facts: known.facts,
-        waiters: known.waiters,
-        counters: known.counters,
+        facts: details.facts,
+        waiters: details.waiters,
+        counters: details.counters,
     }
 }
 
 /// Two cache lines, aligned as objects are.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(128))]
-struct Line([u64; 16]);
+struct AlignedLine([u64; 16]);
 
 /// The bytes of an object, in private memory.
-pub(super) struct Copy {
-    lines: Vec<Line>,
+pub(super) struct ObjectCopy {
+    lines: Vec<AlignedLine>,
     length: usize,
     pub(super) is_whole: bool,
 }
 
-impl Copy {
+impl ObjectCopy {
     pub(super) fn words(&self) -> &[AtomicU64] {
         let words: &[u64] = bytemuck::cast_slice(&self.lines);
         let words = &words[..self.length / 8];

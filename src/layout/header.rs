@@ -94,7 +94,7 @@ pub(crate) struct DirectoryEntry {
     pub(crate) element_count: u64,
     pub(crate) type_hash: u64,
     /// What the object's kind makes of them.
-    pub(crate) flags: u64,
+    pub(crate) aux: u64,
     pub(crate) reserved: u64,
     /// The element type's name for messages, NUL-padded, cut where it is longer.
     pub(crate) type_name: [u8; 64],
@@ -137,7 +137,7 @@ impl Tables {
 
 /// Who made a segment, and when: the part of the header that differs from run to run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Birth {
+pub(crate) struct Creation {
     pub(crate) id: [u8; 16],
     pub(crate) pid: u32,
     pub(crate) start: u64,
@@ -147,23 +147,23 @@ pub(crate) struct Birth {
 
 impl Header {
     /// The header of a new, empty segment. The directory's lock is still to be initialised.
-    pub(crate) fn new(tables: Tables, total_len: u64, persist: bool, birth: Birth) -> Self {
+    pub(crate) fn new(tables: Tables, total_len: u64, persist: bool, creation: Creation) -> Self {
         Self {
             magic: MAGIC,
             byte_order: BYTE_ORDER,
             abi_version: ABI_VERSION,
             pointer_width: usize::BITS,
             total_len,
-            id: birth.id,
-            creator_pid: birth.pid,
+            id: creation.id,
+            creator_pid: creation.pid,
             participants: tables.participants,
             directory_capacity: tables.directory_capacity,
             participants_at: tables.participants_at,
             directory_at: tables.directory_at,
             arena_at: tables.arena_at,
-            created_at: birth.at,
-            creator_start: birth.start,
-            creator_pidns: birth.pidns,
+            created_at: creation.at,
+            creator_start: creation.start,
+            creator_pidns: creation.pidns,
             flags: if persist { FLAG_PERSIST } else { 0 },
             ..Self::zeroed()
         }
@@ -190,8 +190,9 @@ mod tests {
     /// The header of ABI version 1, byte for byte. If this fails, the format has changed: give it a new version.
     #[test]
     fn golden_header() {
-        let birth = Birth { id: *b"0123456789abcdef", pid: 0x1111, start: 0x2222, pidns: 0x3333, at: 0x4444 };
-        let header = Header::new(Tables::new(128, 64), 1 << 20, true, birth);
+        let creation =
+            Creation { id: *b"0123456789abcdef", pid: 0x1111, start: 0x2222, pidns: 0x3333, at: 0x4444 };
+        let header = Header::new(Tables::new(128, 64), 1 << 20, true, creation);
         let mut golden = [0_u8; 256];
         let mut put = |at: usize, bytes: &[u8]| golden[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, b"BREEZEWY");

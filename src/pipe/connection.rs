@@ -5,12 +5,12 @@ use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::forms::{receiving_forms, sending_forms};
-use super::reader::Reader;
-use super::writer::Writer;
+use super::endpoint_macros::{impl_receiver_methods, impl_sender_methods};
+use super::reader::FrameReader;
+use super::writer::FrameWriter;
 use super::{Messages, Receiver, Sender};
 use crate::error::PopError;
-use crate::queue::bytes::Consumer;
+use crate::queue::bytes::BytesConsumer;
 
 /// An end of a [pipe](super) that sends `S` and receives `R`: one process's at a time.
 ///
@@ -28,15 +28,15 @@ impl<S, R> Connection<S, R> {
         Self { rx, tx }
     }
 
-    pub(super) fn writer(&mut self) -> &mut Writer {
+    pub(super) fn writer(&mut self) -> &mut FrameWriter {
         self.tx.writer()
     }
 
-    pub(super) fn reader(&mut self) -> &mut Reader {
+    pub(super) fn reader(&mut self) -> &mut FrameReader {
         self.rx.reader()
     }
 
-    pub(super) fn consumer(&self) -> &Consumer {
+    pub(super) fn consumer(&self) -> &BytesConsumer {
         self.rx.consumer()
     }
 
@@ -56,8 +56,8 @@ impl<S, R> Connection<S, R> {
     }
 }
 
-sending_forms!([S, R] Connection<S, R>, S);
-receiving_forms!([S, R] Connection<S, R>, R);
+impl_sender_methods!([S, R] Connection<S, R>, S);
+impl_receiver_methods!([S, R] Connection<S, R>, R);
 
 impl<'a, S, R: DeserializeOwned> IntoIterator for &'a mut Connection<S, R> {
     type Item = Result<R, PopError>;

@@ -20,9 +20,9 @@ const FIRST: u8 = 2;
 const MORE: u8 = 3;
 
 /// Bytes that a frame of kind WHOLE or MORE needs beyond the message's.
-pub(super) const EXTRA: usize = 1;
+pub(super) const TRAILER_LEN: usize = 1;
 /// And one of kind FIRST.
-pub(super) const EXTRA_OF_FIRST: usize = 9;
+pub(super) const FIRST_TRAILER_LEN: usize = 9;
 
 /// A frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,12 @@ impl<'a> Frame<'a> {
     pub(super) fn of(message: &'a [u8], sent: usize, longest: usize) -> Self {
         let rest = &message[sent..];
         if sent > 0 {
-            return Self::More(&rest[..rest.len().min(longest - EXTRA)]);
+            return Self::More(&rest[..rest.len().min(longest - TRAILER_LEN)]);
         }
-        if message.len() + EXTRA <= longest {
+        if message.len() + TRAILER_LEN <= longest {
             return Self::Whole(message);
         }
-        Self::First { total: message.len() as u64, bytes: &message[..longest - EXTRA_OF_FIRST] }
+        Self::First { total: message.len() as u64, bytes: &message[..longest - FIRST_TRAILER_LEN] }
     }
 
     /// What of a message is in it.
@@ -70,23 +70,23 @@ impl<'a> Frame<'a> {
 
     /// Bytes that it takes.
     pub(super) fn len(self) -> usize {
-        let extra = match self {
-            Self::Whole(_) | Self::More(_) => EXTRA,
-            Self::First { .. } => EXTRA_OF_FIRST,
+        let trailer = match self {
+            Self::Whole(_) | Self::More(_) => TRAILER_LEN,
+            Self::First { .. } => FIRST_TRAILER_LEN,
         };
-        self.bytes().len() + extra
+        self.bytes().len() + trailer
     }
 
     /// Writes it into as many bytes.
     #[inline]
-    pub(super) fn write(self, place: &mut [u8]) {
-        let (body, extra) = place.split_at_mut(self.bytes().len());
+    pub(super) fn write(self, buffer: &mut [u8]) {
+        let (body, trailer) = buffer.split_at_mut(self.bytes().len());
         body.copy_from_slice(self.bytes());
         match self {
-            Self::Whole(_) => end_whole(extra),
-            Self::More(_) => extra.copy_from_slice(&[MORE]),
+            Self::Whole(_) => write_whole_trailer(trailer),
+            Self::More(_) => trailer.copy_from_slice(&[MORE]),
             Self::First { total, .. } => {
-                let (length, kind) = extra.split_at_mut(EXTRA_OF_FIRST - EXTRA);
+                let (length, kind) = trailer.split_at_mut(FIRST_TRAILER_LEN - TRAILER_LEN);
                 length.copy_from_slice(&total.to_le_bytes());
                 kind.copy_from_slice(&[FIRST]);
             }
@@ -96,8 +96,8 @@ impl<'a> Frame<'a> {
 
 /// Writes what comes behind a message that was written into its frame already.
 #[inline]
-pub(super) fn end_whole(extra: &mut [u8]) {
-    extra.copy_from_slice(&[WHOLE]);
+pub(super) fn write_whole_trailer(trailer: &mut [u8]) {
+    trailer.copy_from_slice(&[WHOLE]);
 }
 
 #[cfg(test)]
@@ -110,9 +110,9 @@ mod tests {
         for len in 0..=message.len() {
             let bytes = &message[..len];
             for frame in [Frame::Whole(bytes), Frame::First { total: 1 << 40, bytes }, Frame::More(bytes)] {
-                let mut place = vec![0; frame.len()];
-                frame.write(&mut place);
-                assert_eq!(Frame::parse(&place), Some(frame));
+                let mut buffer = vec![0; frame.len()];
+                frame.write(&mut buffer);
+                assert_eq!(Frame::parse(&buffer), Some(frame));
             }
         }
     }
@@ -121,7 +121,7 @@ mod tests {
     fn the_frames_of_a_message_are_the_message() {
         let message: Vec<u8> = (0..100).collect();
         for len in 0..=message.len() {
-            for longest in EXTRA_OF_FIRST + 1..len + 20 {
+            for longest in FIRST_TRAILER_LEN + 1..len + 20 {
                 let (message, mut came) = (&message[..len], Vec::new());
                 loop {
                     let frame = Frame::of(message, came.len(), longest);

@@ -3,43 +3,43 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::clock::Clock;
-use super::reader::Reader;
-use super::writer::Writer;
+use super::reader::FrameReader;
+use super::wait_budget::WaitBudget;
+use super::writer::FrameWriter;
 use super::{Connection, Receiver, Sender};
 use crate::error::{PopError, PushError};
-use crate::raw::patience::Patience;
-use crate::reactor::{Items, Moment, Source, later};
+use crate::raw::wait::Wait;
+use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 
-impl Writer {
+impl FrameWriter {
     /// Sends a value. It is behind `&mut` so that the task may go to another thread where the value may, which others need not see.
     async fn send_async<T: Serialize>(&mut self, value: &mut T) -> Result<(), PushError<()>> {
-        self.care();
-        let begun = later(
+        self.check_receiver();
+        let begun = retry_until_ready(
             (&mut *self, value),
             |(writer, _)| writer.segment(),
-            |(writer, value), patience| writer.begin(&**value, patience),
+            |(writer, value), wait| writer.encode_in_place(&**value, wait),
         );
         match begun.await? {
             None => Ok(()),
-            Some(message) => self.go_on_async(&message).await,
+            Some(message) => self.send_rest_async(&message).await,
         }
     }
 
     /// Sends a message as it is.
     async fn write_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
-        self.care();
-        self.go_on_async(message).await
+        self.check_receiver();
+        self.send_rest_async(message).await
     }
 
     /// Sends a message that may be a long one. How far it has come is known here: dropped, it is given up.
-    async fn go_on_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
+    async fn send_rest_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         let mut sent = 0;
-        let attempt = |writer: &mut &mut Self, patience: Patience<'_>| {
-            writer.go_on(message, &mut sent, Clock::start(patience))
+        let attempt = |writer: &mut &mut Self, wait: Wait<'_>| {
+            writer.send_rest(message, &mut sent, WaitBudget::new(wait))
         };
-        later(self, |writer| writer.segment(), attempt).await
+        retry_until_ready(self, |writer| writer.segment(), attempt).await
     }
 
     fn segment(&self) -> &Segment {
@@ -47,13 +47,13 @@ impl Writer {
     }
 }
 
-impl Reader {
+impl FrameReader {
     fn segment(&self) -> &Segment {
         self.consumer().segment()
     }
 }
 
-macro_rules! sending_futures {
+macro_rules! impl_async_sender_methods {
     ([$($generics:tt)*] $object:ty, $message:ty) => {
         /// For tasks, with the feature `async`.
         impl<$($generics)*> $object
@@ -91,7 +91,7 @@ macro_rules! sending_futures {
     };
 }
 
-macro_rules! receiving_futures {
+macro_rules! impl_async_receiver_methods {
     ([$($generics:tt)*] $object:ty, $message:ty) => {
         /// For tasks, with the feature `async`.
         impl<$($generics)*> $object
@@ -105,17 +105,17 @@ macro_rules! receiving_futures {
             /// # Errors
             /// Those of [`recv`](Self::recv).
             pub async fn recv_async(&mut self) -> Result<$message, PopError> {
-                later(self.reader(), |reader| reader.segment(), |reader, patience| reader.recv(patience)).await
+                retry_until_ready(self.reader(), |reader| reader.segment(), |reader, wait| reader.recv(wait)).await
             }
 
             /// The messages, each as it comes, until the end of file.
-            pub fn stream(&mut self) -> Items<&mut Self> {
-                Items::new(self)
+            pub fn stream(&mut self) -> ItemStream<&mut Self> {
+                ItemStream::new(self)
             }
 
             /// The same, for good.
-            pub fn into_stream(self) -> Items<Self> {
-                Items::new(self)
+            pub fn into_stream(self) -> ItemStream<Self> {
+                ItemStream::new(self)
             }
         }
 
@@ -128,7 +128,7 @@ macro_rules! receiving_futures {
             /// # Errors
             /// Those of [`recv_bytes`](Self::recv_bytes).
             pub async fn recv_bytes_async(&mut self) -> Result<Vec<u8>, PopError> {
-                later(self.reader(), |reader| reader.segment(), |reader, patience| reader.read(patience)).await
+                retry_until_ready(self.reader(), |reader| reader.segment(), |reader, wait| reader.read(wait)).await
             }
 
             /// Receives the next message into `space`, and says how long it is; a task waits for it without holding up its thread.
@@ -138,12 +138,12 @@ macro_rules! receiving_futures {
             /// # Errors
             /// Those of [`recv_bytes_into`](Self::recv_bytes_into).
             pub async fn recv_bytes_into_async(&mut self, space: &mut [u8]) -> Result<usize, PopError> {
-                let read = |reader: &mut &mut Reader, patience: Patience<'_>| reader.read_into(space, patience);
-                later(self.reader(), |reader| reader.segment(), read).await
+                let read = |reader: &mut &mut FrameReader, wait: Wait<'_>| reader.read_into(space, wait);
+                retry_until_ready(self.reader(), |reader| reader.segment(), read).await
             }
         }
 
-        impl<$($generics)*> Source for $object
+        impl<$($generics)*> StreamSource for $object
         where
             $message: DeserializeOwned,
         {
@@ -153,17 +153,17 @@ macro_rules! receiving_futures {
                 self.consumer().segment()
             }
 
-            fn next(&mut self, Moment(patience): Moment<'_>) -> Result<$message, PopError> {
-                self.reader().recv(patience)
+            fn next(&mut self, WaitArg(wait): WaitArg<'_>) -> Result<$message, PopError> {
+                self.reader().recv(wait)
             }
         }
     };
 }
 
-sending_futures!([T] Sender<T>, T);
-receiving_futures!([T] Receiver<T>, T);
-sending_futures!([S, R] Connection<S, R>, S);
-receiving_futures!([S, R] Connection<S, R>, R);
+impl_async_sender_methods!([T] Sender<T>, T);
+impl_async_receiver_methods!([T] Receiver<T>, T);
+impl_async_sender_methods!([S, R] Connection<S, R>, S);
+impl_async_receiver_methods!([S, R] Connection<S, R>, R);
 
 #[cfg(test)]
 mod tests {
@@ -171,45 +171,45 @@ mod tests {
 
     use super::super::frame::Frame;
     use super::*;
-    use crate::queue::bytes::{self, Producer};
-    use crate::raw::patience::Sleepers;
-    use crate::raw::turn::{Bed, Turn};
+    use crate::queue::bytes::{self, BytesProducer};
+    use crate::raw::async_waiter::{AsyncWaiter, WaitTarget};
+    use crate::raw::wait::WakePolicy;
 
     const CAPACITY: usize = 1024;
 
     /// A task whose peer is at work whenever it is about to wait.
     #[derive(Debug)]
-    struct Busy<P> {
+    struct BusyPeerTask<P> {
         peer: RefCell<P>,
-        works: fn(&mut P),
+        on_wait: fn(&mut P),
         waits: Cell<usize>,
         is_called: Cell<bool>,
     }
 
-    impl<P> Busy<P> {
-        fn new(peer: P, works: fn(&mut P)) -> Self {
-            Self { peer: RefCell::new(peer), works, waits: Cell::default(), is_called: Cell::default() }
+    impl<P> BusyPeerTask<P> {
+        fn new(peer: P, on_wait: fn(&mut P)) -> Self {
+            Self { peer: RefCell::new(peer), on_wait, waits: Cell::default(), is_called: Cell::default() }
         }
     }
 
-    impl<P: core::fmt::Debug> Turn for Busy<P> {
-        fn is_round(&self) -> bool {
+    impl<P: core::fmt::Debug> AsyncWaiter for BusyPeerTask<P> {
+        fn is_recheck(&self) -> bool {
             false
         }
 
-        fn wait_at(&self, _: Bed<'_>, _: Sleepers) -> bool {
+        fn register(&self, _: WaitTarget<'_>, _: WakePolicy) -> bool {
             self.waits.set(self.waits.get() + 1);
             assert!(self.waits.get() < CAPACITY, "one attempt goes on and on");
-            (self.works)(&mut self.peer.borrow_mut());
+            (self.on_wait)(&mut self.peer.borrow_mut());
             true
         }
 
-        fn call_again(&self) {
+        fn wake_now(&self) {
             self.is_called.set(true);
         }
     }
 
-    fn more(tx: &mut Producer) {
+    fn more(tx: &mut BytesProducer) {
         let frame = Frame::More(&[7; 100]);
         let mut room = tx.try_reserve(frame.len()).unwrap();
         frame.write(&mut room);
@@ -219,26 +219,27 @@ mod tests {
     #[test]
     fn a_receiver_makes_way_in_between() {
         let (tx, rx) = bytes::new(CAPACITY).unwrap();
-        let (mut reader, turn) = (Reader::new(rx, u64::MAX), Busy::new(tx, more));
+        let (mut reader, waiter) = (FrameReader::new(rx, u64::MAX), BusyPeerTask::new(tx, more));
         for _ in 0..3 {
-            assert!(matches!(reader.read(Patience::Later(&turn)), Err(PopError::Timeout)));
-            assert!(turn.is_called.replace(false) && turn.waits.replace(0) > 3);
+            assert!(matches!(reader.read(Wait::Task(&waiter)), Err(PopError::Timeout)));
+            assert!(waiter.is_called.replace(false) && waiter.waits.replace(0) > 3);
         }
     }
 
     #[test]
     fn a_sender_makes_way_in_between_and_goes_on() {
         let (tx, rx) = bytes::new(CAPACITY).unwrap();
-        let take = |rx: &mut Reader| assert!(!rx.is_ready(Patience::None));
-        let (mut writer, turn) = (Writer::new(tx, u64::MAX), Busy::new(Reader::new(rx, u64::MAX), take));
+        let take = |rx: &mut FrameReader| assert!(!rx.is_ready(Wait::NonBlocking));
+        let (mut writer, waiter) =
+            (FrameWriter::new(tx, u64::MAX), BusyPeerTask::new(FrameReader::new(rx, u64::MAX), take));
         let message: Vec<u8> = (0..20 * CAPACITY).map(|at| (at / 3) as u8).collect();
         let (mut sent, mut attempts) = (0, 0);
-        while let Err(error) = writer.go_on(&message, &mut sent, Clock::start(Patience::Later(&turn))) {
+        while let Err(error) = writer.send_rest(&message, &mut sent, WaitBudget::new(Wait::Task(&waiter))) {
             assert!(matches!(error, PushError::Timeout(())));
-            assert!(turn.is_called.replace(false) && turn.waits.replace(0) > 0);
+            assert!(waiter.is_called.replace(false) && waiter.waits.replace(0) > 0);
             attempts += 1;
         }
         assert!((10..20).contains(&attempts), "{attempts} attempts");
-        assert!(turn.peer.into_inner().read(Patience::None).unwrap() == message);
+        assert!(waiter.peer.into_inner().read(Wait::NonBlocking).unwrap() == message);
     }
 }

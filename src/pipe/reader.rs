@@ -3,27 +3,27 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
 use super::frame::Frame;
+use super::wait_budget::WaitBudget;
 use crate::error::PopError;
-use crate::queue::bytes::Consumer;
+use crate::queue::bytes::BytesConsumer;
 use crate::queue::codec;
-use crate::raw::patience::Patience;
+use crate::raw::wait::Wait;
 
 /// The receiving side.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Reader {
-    rx: Consumer,
+pub(super) struct FrameReader {
+    rx: BytesConsumer,
     /// The longest message.
     max: u64,
-    state: Inbox,
+    state: InboxState,
     /// A private copy of the message, as far as it has come: what is looked at, nobody else changes.
     inbox: Vec<u8>,
 }
 
 /// What is in the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Inbox {
+enum InboxState {
     /// Nothing.
     Empty,
     /// Some of a message of so many bytes.
@@ -33,62 +33,62 @@ enum Inbox {
 }
 
 /// Memory that is kept for the next message, whatever that is like.
-const KEPT: usize = 1 << 20;
+const MAX_RETAINED: usize = 1 << 20;
 
 const CORRUPT: PopError = PopError::Corrupt { what: "a part of a message in a pipe" };
 
-impl Reader {
-    pub(super) fn new(rx: Consumer, max: u64) -> Self {
-        Self { rx, max, state: Inbox::Empty, inbox: Vec::new() }
+impl FrameReader {
+    pub(super) fn new(rx: BytesConsumer, max: u64) -> Self {
+        Self { rx, max, state: InboxState::Empty, inbox: Vec::new() }
     }
 
-    pub(super) fn consumer(&self) -> &Consumer {
+    pub(super) fn consumer(&self) -> &BytesConsumer {
         &self.rx
     }
 
     /// The next message as a value. One that does not decode is taken out all the same.
     #[inline]
-    pub(super) fn recv<T: DeserializeOwned>(&mut self, patience: Patience) -> Result<T, PopError> {
-        self.take(patience)?;
+    pub(super) fn recv<T: DeserializeOwned>(&mut self, wait: Wait) -> Result<T, PopError> {
+        self.take_message(wait)?;
         let value = codec::decode(&self.inbox);
-        self.put_away();
+        self.release_inbox();
         value
     }
 
     /// The next message as it is.
-    pub(super) fn read(&mut self, patience: Patience) -> Result<Vec<u8>, PopError> {
-        self.take(patience)?;
+    pub(super) fn read(&mut self, wait: Wait) -> Result<Vec<u8>, PopError> {
+        self.take_message(wait)?;
         Ok(core::mem::take(&mut self.inbox))
     }
 
     /// The next message as it is, if there is space for it.
     #[inline]
-    pub(super) fn read_into(&mut self, space: &mut [u8], patience: Patience) -> Result<usize, PopError> {
-        self.take(patience)?;
+    pub(super) fn read_into(&mut self, space: &mut [u8], wait: Wait) -> Result<usize, PopError> {
+        self.take_message(wait)?;
         let len = self.inbox.len();
         let Some(space) = space.get_mut(..len) else {
-            self.state = Inbox::Whole;
+            self.state = InboxState::Whole;
             return Err(PopError::TooShort { len });
         };
         space.copy_from_slice(&self.inbox);
-        self.put_away();
+        self.release_inbox();
         Ok(len)
     }
 
     /// Whether there is a message, or a reason why there will be none.
-    pub(super) fn is_ready(&mut self, patience: Patience) -> bool {
-        !matches!(self.fill(patience), Err(PopError::Empty | PopError::Timeout))
+    pub(super) fn is_ready(&mut self, wait: Wait) -> bool {
+        !matches!(self.fill_inbox(wait), Err(PopError::Empty | PopError::Timeout))
     }
 
     /// Gets a message into the inbox, which is the caller's from then on.
     #[inline]
-    fn take(&mut self, patience: Patience) -> Result<(), PopError> {
-        let filled = self.fill(patience);
+    fn take_message(&mut self, wait: Wait) -> Result<(), PopError> {
+        let filled = self.fill_inbox(wait);
         match filled {
-            Ok(()) => self.state = Inbox::Empty,
+            Ok(()) => self.state = InboxState::Empty,
             Err(PopError::Truncated) => {
-                self.state = Inbox::Empty;
-                self.put_away();
+                self.state = InboxState::Empty;
+                self.release_inbox();
             }
             Err(_) => {}
         }
@@ -97,44 +97,44 @@ impl Reader {
 
     /// Gets a message into the inbox, where it stays.
     #[inline]
-    fn fill(&mut self, patience: Patience) -> Result<(), PopError> {
-        let clock = Clock::start(patience);
-        if self.state == Inbox::Empty {
-            let frame = self.rx.read_within(patience)?;
+    fn fill_inbox(&mut self, wait: Wait) -> Result<(), PopError> {
+        let budget = WaitBudget::new(wait);
+        if self.state == InboxState::Empty {
+            let frame = self.rx.read_within(wait)?;
             if let Some(Frame::Whole(message)) = Frame::parse(&frame) {
                 self.inbox.clear();
                 self.inbox.extend_from_slice(message);
-                self.state = Inbox::Whole;
+                self.state = InboxState::Whole;
                 return Ok(());
             }
             core::mem::forget(frame);
         }
-        self.gather(clock)
+        self.gather_frames(budget)
     }
 
     /// The same for messages that come in several frames.
     #[cold]
-    fn gather(&mut self, clock: Clock) -> Result<(), PopError> {
+    fn gather_frames(&mut self, budget: WaitBudget) -> Result<(), PopError> {
         if !self.rx.is_ours() {
             return Err(PopError::HandedOver);
         }
-        if self.state == Inbox::Whole {
+        if self.state == InboxState::Whole {
             return Ok(());
         }
         let mut taken = 0;
         loop {
             // A sender that goes on and on must not keep one who has no time.
-            if taken > 0 && clock.is_over() || clock.makes_way(taken, self.rx.capacity()) {
+            if taken > 0 && budget.is_exhausted() || budget.should_yield(taken, self.rx.capacity()) {
                 return Err(PopError::Timeout);
             }
-            if taken > self.rx.capacity() && clock.is_impatient() {
+            if taken > self.rx.capacity() && budget.is_non_blocking() {
                 return Err(PopError::Empty);
             }
             let part_of = match self.state {
-                Inbox::Part(total) => Some(total),
-                Inbox::Empty | Inbox::Whole => None,
+                InboxState::Part(total) => Some(total),
+                InboxState::Empty | InboxState::Whole => None,
             };
-            let frame = match self.rx.read_within(clock.left()) {
+            let frame = match self.rx.read_within(budget.remaining()) {
                 Err(PopError::Disconnected | PopError::Closed) if part_of.is_some() => {
                     return Err(PopError::Truncated);
                 }
@@ -166,7 +166,7 @@ impl Reader {
             }
             self.inbox.extend_from_slice(bytes);
             let is_whole = self.inbox.len() as u64 == total;
-            self.state = if is_whole { Inbox::Whole } else { Inbox::Part(total) };
+            self.state = if is_whole { InboxState::Whole } else { InboxState::Part(total) };
             if is_whole {
                 return Ok(());
             }
@@ -175,8 +175,8 @@ impl Reader {
 
     /// Done with the message: an unusually long one's memory is given back when one comes that is not.
     #[inline]
-    fn put_away(&mut self) {
-        if self.inbox.capacity() > KEPT && self.inbox.len() < self.inbox.capacity() / 4 {
+    fn release_inbox(&mut self) {
+        if self.inbox.capacity() > MAX_RETAINED && self.inbox.len() < self.inbox.capacity() / 4 {
             self.inbox = Vec::new();
         }
         self.inbox.clear();

@@ -6,36 +6,36 @@ use core::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::forms::receiving_forms;
-use super::reader::Reader;
+use super::endpoint_macros::impl_receiver_methods;
+use super::reader::FrameReader;
 use crate::error::PopError;
-use crate::queue::bytes::Consumer;
-use crate::raw::patience::Patience;
+use crate::queue::bytes::BytesConsumer;
+use crate::raw::wait::Wait;
 
 /// The receiving end of a [pipe](super): one process's at a time.
 ///
 /// Dropped, it is the sender's broken pipe. Serialised, it is its reader's, with what has come of a message.
 ///
-/// One can be put over a [`Consumer`] of one's own, for a pipe that has a name or lies in a segment with other things; then whoever
+/// One can be put over a [`BytesConsumer`] of one's own, for a pipe that has a name or lies in a segment with other things; then whoever
 /// opens the end of a dead process goes on behind the last message that the dead has begun to receive.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Receiver<T> {
-    reader: Reader,
+    reader: FrameReader,
     #[serde(skip)]
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(reader: Reader) -> Self {
+    pub(super) fn new(reader: FrameReader) -> Self {
         Self { reader, of: PhantomData }
     }
 
-    pub(super) fn reader(&mut self) -> &mut Reader {
+    pub(super) fn reader(&mut self) -> &mut FrameReader {
         &mut self.reader
     }
 
-    pub(super) fn consumer(&self) -> &Consumer {
+    pub(super) fn consumer(&self) -> &BytesConsumer {
         self.reader.consumer()
     }
 
@@ -50,11 +50,11 @@ impl<T> Receiver<T> {
     }
 }
 
-receiving_forms!([T] Receiver<T>, T);
+impl_receiver_methods!([T] Receiver<T>, T);
 
-impl<T> From<Consumer> for Receiver<T> {
-    fn from(consumer: Consumer) -> Self {
-        Self::new(Reader::new(consumer, u64::MAX))
+impl<T> From<BytesConsumer> for Receiver<T> {
+    fn from(consumer: BytesConsumer) -> Self {
+        Self::new(FrameReader::new(consumer, u64::MAX))
     }
 }
 
@@ -64,21 +64,21 @@ impl<T> From<Consumer> for Receiver<T> {
 #[derive(Debug)]
 #[must_use = "messages are received as they are asked for"]
 pub struct Messages<'a, T> {
-    end: End<'a>,
+    source: MessageSource<'a>,
     of: PhantomData<fn() -> T>,
 }
 
 /// The receiving end that an iterator has.
 #[derive(Debug)]
-enum End<'a> {
-    Lent(&'a mut Reader),
-    Given(Box<Reader>),
+enum MessageSource<'a> {
+    Borrowed(&'a mut FrameReader),
+    Owned(Box<FrameReader>),
     Done,
 }
 
 impl<'a, T> Messages<'a, T> {
-    pub(super) fn new(reader: &'a mut Reader) -> Self {
-        Self { end: End::Lent(reader), of: PhantomData }
+    pub(super) fn new(reader: &'a mut FrameReader) -> Self {
+        Self { source: MessageSource::Borrowed(reader), of: PhantomData }
     }
 }
 
@@ -86,13 +86,13 @@ impl<T: DeserializeOwned> Iterator for Messages<'_, T> {
     type Item = Result<T, PopError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let received = match &mut self.end {
-            End::Lent(reader) => reader.recv(Patience::Forever),
-            End::Given(reader) => reader.recv(Patience::Forever),
-            End::Done => return None,
+        let received = match &mut self.source {
+            MessageSource::Borrowed(reader) => reader.recv(Wait::Forever),
+            MessageSource::Owned(reader) => reader.recv(Wait::Forever),
+            MessageSource::Done => return None,
         };
         if received.as_ref().is_err_and(PopError::is_final) {
-            self.end = End::Done;
+            self.source = MessageSource::Done;
         }
         (!received.as_ref().is_err_and(PopError::is_end)).then_some(received)
     }
@@ -103,7 +103,7 @@ impl<T: DeserializeOwned> IntoIterator for Receiver<T> {
     type IntoIter = Messages<'static, T>;
 
     fn into_iter(self) -> Messages<'static, T> {
-        Messages { end: End::Given(Box::new(self.reader)), of: PhantomData }
+        Messages { source: MessageSource::Owned(Box::new(self.reader)), of: PhantomData }
     }
 }
 

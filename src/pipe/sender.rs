@@ -5,30 +5,30 @@ use core::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use super::forms::sending_forms;
-use super::writer::Writer;
-use crate::queue::bytes::Producer;
+use super::endpoint_macros::impl_sender_methods;
+use super::writer::FrameWriter;
+use crate::queue::bytes::BytesProducer;
 
 /// The sending end of a [pipe](super): one process's at a time.
 ///
 /// Dropped, it is the receiver's end of file. Serialised, it is its reader's.
 ///
-/// One can be put over a [`Producer`] of one's own, for a pipe that has a name or lies in a segment with other things; then whoever
+/// One can be put over a [`BytesProducer`] of one's own, for a pipe that has a name or lies in a segment with other things; then whoever
 /// opens the end of a dead process goes on behind its last message.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Sender<T> {
-    writer: Writer,
+    writer: FrameWriter,
     #[serde(skip)]
     of: PhantomData<fn(T)>,
 }
 
 impl<T> Sender<T> {
-    pub(super) fn new(writer: Writer) -> Self {
+    pub(super) fn new(writer: FrameWriter) -> Self {
         Self { writer, of: PhantomData }
     }
 
-    pub(super) fn writer(&mut self) -> &mut Writer {
+    pub(super) fn writer(&mut self) -> &mut FrameWriter {
         &mut self.writer
     }
 
@@ -43,11 +43,11 @@ impl<T> Sender<T> {
     }
 }
 
-sending_forms!([T] Sender<T>, T);
+impl_sender_methods!([T] Sender<T>, T);
 
-impl<T> From<Producer> for Sender<T> {
-    fn from(producer: Producer) -> Self {
-        Self::new(Writer::new(producer, u64::MAX))
+impl<T> From<BytesProducer> for Sender<T> {
+    fn from(producer: BytesProducer) -> Self {
+        Self::new(FrameWriter::new(producer, u64::MAX))
     }
 }
 

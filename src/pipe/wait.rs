@@ -4,11 +4,11 @@ use core::iter;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use sealed::Source;
+use sealed::ReadySource;
 
 use crate::primitive::spin_loop;
-use crate::raw::event_word::EventWord;
-use crate::raw::patience::SLICE;
+use crate::raw::event_count::EventCount;
+use crate::raw::wait::RECHECK_INTERVAL;
 use crate::sys::clock::Deadline;
 use crate::sys::poll;
 use crate::sys::process::has_many_cpus;
@@ -22,21 +22,21 @@ impl<W: sealed::Sealed + ?Sized> Waitable for W {}
 pub(super) mod sealed {
     use std::os::fd::BorrowedFd;
 
-    use crate::raw::event_word::EventWord;
+    use crate::raw::event_count::EventCount;
 
     /// What tells of news.
     #[derive(Clone, Copy, Debug)]
-    pub enum Source<'a> {
-        Event(Event<'a>),
+    pub enum ReadySource<'a> {
+        Event(EventSource<'a>),
         File(BorrowedFd<'a>),
     }
 
     #[derive(Clone, Copy, Debug)]
-    pub struct Event<'a>(pub(super) &'a EventWord);
+    pub struct EventSource<'a>(pub(super) &'a EventCount);
 
-    impl<'a> Source<'a> {
-        pub(in crate::pipe) fn of(event: &'a EventWord) -> Self {
-            Self::Event(Event(event))
+    impl<'a> ReadySource<'a> {
+        pub(in crate::pipe) fn of(event: &'a EventCount) -> Self {
+            Self::Event(EventSource(event))
         }
     }
 
@@ -44,9 +44,9 @@ pub(super) mod sealed {
     pub trait Sealed {
         /// Whether it is ready now.
         fn is_ready(&mut self) -> bool;
-        fn source(&self) -> Source<'_>;
+        fn source(&self) -> ReadySource<'_>;
         /// Sees whether somebody has died whom this waits for.
-        fn care(&self) {}
+        fn check_peers(&self) {}
     }
 
     impl<F: std::os::fd::AsFd> Sealed for F {
@@ -54,18 +54,18 @@ pub(super) mod sealed {
             super::poll::is_ready(self.as_fd())
         }
 
-        fn source(&self) -> Source<'_> {
-            Source::File(self.as_fd())
+        fn source(&self) -> ReadySource<'_> {
+            ReadySource::File(self.as_fd())
         }
     }
 }
 
 /// Looks in a row before going to sleep, where somebody else may be at work meanwhile: some microseconds.
-const EAGER_LOOKS: u32 = 200;
+const SPIN_POLLS: u32 = 200;
 
 /// A file does not end a sleep on shared memory, so that is as brief as this at first, and then longer and longer.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_millis(16);
+const MIN_SLICE: Duration = Duration::from_millis(1);
+const MAX_SLICE: Duration = Duration::from_millis(16);
 
 /// Waits until one or more of these are ready, and says which, by their places; nothing where the time is up before. Without a timeout
 /// it waits as long as it takes.
@@ -112,40 +112,40 @@ const LONGEST: Duration = Duration::from_millis(16);
 /// # Panics
 /// If there is nothing to wait for, and no timeout.
 #[doc(alias = "select")]
-pub fn wait(many: &mut [&mut dyn Waitable], timeout: impl Into<Option<Duration>>) -> Vec<usize> {
+pub fn wait(waitables: &mut [&mut dyn Waitable], timeout: impl Into<Option<Duration>>) -> Vec<usize> {
     let deadline = timeout.into().map(Deadline::after);
-    assert!(!many.is_empty() || deadline.is_some(), "waiting for nothing is for ever");
-    let (events, files) = (events(many).count(), files(many).count());
-    let ready = look(many);
+    assert!(!waitables.is_empty() || deadline.is_some(), "waiting for nothing is for ever");
+    let (events, files) = (events(waitables).count(), files(waitables).count());
+    let ready = find_ready(waitables);
     if !ready.is_empty() {
         return ready;
     }
     if files == 0 && has_many_cpus() {
-        for _ in 0..EAGER_LOOKS {
+        for _ in 0..SPIN_POLLS {
             spin_loop();
-            let ready = look(many);
+            let ready = find_ready(waitables);
             if !ready.is_empty() {
                 return ready;
             }
         }
     }
-    let longer = |nap: &Duration| Some((*nap * 2).min(LONGEST));
-    let mut naps = iter::successors(Some(SHORTEST), longer);
+    let longer = |nap: &Duration| Some((*nap * 2).min(MAX_SLICE));
+    let mut naps = iter::successors(Some(MIN_SLICE), longer);
     loop {
         if deadline.is_some_and(Deadline::has_passed) {
-            many.iter().for_each(|one| one.care());
-            return look(many);
+            waitables.iter().for_each(|waitable| waitable.check_peers());
+            return find_ready(waitables);
         }
         let slice = match naps.next() {
             Some(nap) if files > 0 => nap,
-            _ => SLICE,
+            _ => RECHECK_INTERVAL,
         };
         let ready = if events == 0 {
             // Where the system refuses, as for too many files, this looks again.
-            let _ = poll::wait_any(self::files(many), deadline);
-            look(many)
+            let _ = poll::wait_any(self::files(waitables), deadline);
+            find_ready(waitables)
         } else {
-            sleep(many, slice, deadline)
+            sleep_slice(waitables, slice, deadline)
         };
         if !ready.is_empty() {
             return ready;
@@ -154,53 +154,57 @@ pub fn wait(many: &mut [&mut dyn Waitable], timeout: impl Into<Option<Duration>>
 }
 
 /// Sleeps until something has come to pass at one of the receiving ends, though no longer than a slice.
-fn sleep(many: &mut [&mut dyn Waitable], slice: Duration, deadline: Option<Deadline>) -> Vec<usize> {
-    let announced = EventWord::announce_at_all(events(many));
-    let ready = look(many);
+fn sleep_slice(
+    waitables: &mut [&mut dyn Waitable],
+    slice: Duration,
+    deadline: Option<Deadline>,
+) -> Vec<usize> {
+    let prepared = EventCount::prepare_wait_all(events(waitables));
+    let ready = find_ready(waitables);
     if !ready.is_empty() {
         return ready;
     }
     // A sleeper that may be overlooked sleeps briefly.
-    let is_seen = announced.iter().all(|announced| announced.is_seen);
-    let slice = Deadline::after(if is_seen { slice } else { slice.min(LONGEST) });
+    let is_seen = prepared.iter().all(|prepared| prepared.is_seen);
+    let slice = Deadline::after(if is_seen { slice } else { slice.min(MAX_SLICE) });
     let until = deadline.map_or(slice, |deadline| deadline.min(slice));
-    EventWord::sleep_at_any(events(many).zip(announced), until);
-    let ready = look(many);
+    EventCount::commit_wait_any(events(waitables).zip(prepared), until);
+    let ready = find_ready(waitables);
     if ready.is_empty() {
-        many.iter().for_each(|one| one.care());
-        return look(many);
+        waitables.iter().for_each(|waitable| waitable.check_peers());
+        return find_ready(waitables);
     }
     ready
 }
 
 /// Which are ready.
-fn look(many: &mut [&mut dyn Waitable]) -> Vec<usize> {
-    let ready = look_once(many);
-    let is_file = |place: &usize| matches!(many[*place].source(), Source::File(_));
-    if ready.len() < many.len() && ready.iter().any(is_file) {
+fn find_ready(waitables: &mut [&mut dyn Waitable]) -> Vec<usize> {
+    let ready = poll_each(waitables);
+    let is_file = |place: &usize| matches!(waitables[*place].source(), ReadySource::File(_));
+    if ready.len() < waitables.len() && ready.iter().any(is_file) {
         // Perhaps the sentinel of who has died: nobody who comes again and again finds it ready, and never sleeps, is to wait
         // longer for what that means to the pipes.
-        many.iter().for_each(|one| one.care());
-        return look_once(many);
+        waitables.iter().for_each(|waitable| waitable.check_peers());
+        return poll_each(waitables);
     }
     ready
 }
 
-fn look_once(many: &mut [&mut dyn Waitable]) -> Vec<usize> {
-    let all = many.iter_mut().enumerate();
-    all.filter_map(|(place, one)| one.is_ready().then_some(place)).collect()
+fn poll_each(waitables: &mut [&mut dyn Waitable]) -> Vec<usize> {
+    let all = waitables.iter_mut().enumerate();
+    all.filter_map(|(place, waitable)| waitable.is_ready().then_some(place)).collect()
 }
 
-fn events<'a>(many: &'a [&mut dyn Waitable]) -> impl Iterator<Item = &'a EventWord> {
-    many.iter().filter_map(|one| match one.source() {
-        Source::Event(event) => Some(event.0),
-        Source::File(_) => None,
+fn events<'a>(waitables: &'a [&mut dyn Waitable]) -> impl Iterator<Item = &'a EventCount> {
+    waitables.iter().filter_map(|waitable| match waitable.source() {
+        ReadySource::Event(event) => Some(event.0),
+        ReadySource::File(_) => None,
     })
 }
 
-fn files<'a>(many: &'a [&mut dyn Waitable]) -> impl Iterator<Item = BorrowedFd<'a>> {
-    many.iter().filter_map(|one| match one.source() {
-        Source::Event(_) => None,
-        Source::File(file) => Some(file),
+fn files<'a>(waitables: &'a [&mut dyn Waitable]) -> impl Iterator<Item = BorrowedFd<'a>> {
+    waitables.iter().filter_map(|waitable| match waitable.source() {
+        ReadySource::Event(_) => None,
+        ReadySource::File(file) => Some(file),
     })
 }

@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::call::{Answer, Call};
+use super::call::{CallOutcome, FunctionCall};
 use super::child::Child;
-use super::control::{Control, Head, State};
-use super::{Process, current, register, start};
+use super::control::{ChildSpec, ChildState, ControlFile};
+use super::{Process, current, registry, start};
 use crate::error::SpawnError;
 use crate::sys::image::{EXECUTABLE, Image};
-use crate::sys::pidfd::{self, Exit};
+use crate::sys::pidfd::{self, ProcessExit};
 
 /// How to start a process; see [`Process::builder`]. One builder may start many.
 ///
@@ -118,31 +118,35 @@ impl Builder {
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
-        let call = Call::of(f).ok_or(SpawnError::NotInExecutable)?;
+        let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
         // The arguments stay until the child has them: it opens what is anonymous through this process.
         let (child, control) = self.launch(call, &args)?.wait()?;
         Ok(Process::new(child, control))
     }
 
     /// Starts a process, and does not wait until it has its arguments: they, and what is returned, must live until then.
-    pub(super) fn launch<A: Serialize>(&mut self, call: Call, args: &A) -> Result<Launched, SpawnError> {
+    pub(super) fn launch<A: Serialize>(
+        &mut self,
+        call: FunctionCall,
+        args: &A,
+    ) -> Result<Launched, SpawnError> {
         const DESCRIBE: &str = "write down what the child is to do";
-        let me = current::me();
-        if me.is_some_and(|me| me.is_daemon) {
+        let identity = current::identity();
+        if identity.is_some_and(|identity| identity.is_daemon) {
             return Err(SpawnError::DaemonicParent);
         }
-        if !start::is_ready() {
+        if !start::has_constructor_run() {
             return Err(SpawnError::NoEntry);
         }
         let arguments =
             postcard::to_allocvec(args).map_err(|error| SpawnError::Encode { source: error.into() })?;
-        let mut path = me.map_or(Vec::new(), |me| me.path.clone());
-        path.push(register::next_number());
+        let mut path = identity.map_or(Vec::new(), |identity| identity.path.clone());
+        path.push(registry::next_number());
         let name = self.name.clone().unwrap_or_else(|| {
             let numbers: Vec<String> = path.iter().map(u32::to_string).collect();
             format!("Process-{}", numbers.join(":"))
         });
-        let head = Head {
+        let spec = ChildSpec {
             build: Image::current().build().to_vec(),
             call,
             name,
@@ -151,24 +155,24 @@ impl Builder {
             parent_name: current::current_name().to_owned(),
         };
         let encoded =
-            postcard::to_allocvec(&head).map_err(|error| SpawnError::Encode { source: error.into() })?;
-        let control = Control::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
-        let (ready, is_ready) = io::pipe().map_err(SpawnError::os(DESCRIBE))?;
-        let origin = start::Origin {
+            postcard::to_allocvec(&spec).map_err(|error| SpawnError::Encode { source: error.into() })?;
+        let control = ControlFile::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
+        let (ready, ready_writer) = io::pipe().map_err(SpawnError::os(DESCRIBE))?;
+        let origin = start::ChildOrigin {
             parent: std::process::id(),
             control: control.descriptor(),
-            ready: is_ready.as_raw_fd(),
+            ready: ready_writer.as_raw_fd(),
         };
-        self.command.env(start::VARIABLE, origin.to_string());
+        self.command.env(start::ORIGIN_VARIABLE, origin.to_string());
         let mut started = self.command.spawn().map_err(SpawnError::os("start a child process"))?;
         // Nobody is to have waited for it, so that its id is still its own.
-        let child = Child::open(started.id(), head.name, head.is_daemon).map_err(|error| {
+        let child = Child::open(started.id(), spec.name, spec.is_daemon).map_err(|error| {
             let _ = started.kill();
             let _ = started.wait();
             SpawnError::os("open a child process")(error)
         })?;
-        register::add(child.clone());
-        Ok(Launched { child, control, ready, _is_ready: is_ready })
+        registry::add(child.clone());
+        Ok(Launched { child, control, ready, _ready_writer: ready_writer })
     }
 }
 
@@ -177,11 +181,11 @@ impl Builder {
 #[must_use]
 pub(super) struct Launched {
     child: Child,
-    control: Control,
+    control: ControlFile,
     /// Can be read when the child has its arguments, or never will.
     ready: PipeReader,
     /// The child opens it through this process.
-    _is_ready: PipeWriter,
+    _ready_writer: PipeWriter,
 }
 
 impl Launched {
@@ -191,7 +195,7 @@ impl Launched {
     }
 
     /// Can be read when the child has its arguments, and need not be waited for.
-    pub(super) fn ready(&self) -> BorrowedFd<'_> {
+    pub(super) fn ready_fd(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }
 
@@ -201,8 +205,8 @@ impl Launched {
     }
 
     /// Waits until the child has its arguments.
-    pub(super) fn wait(self) -> Result<(Child, Control), SpawnError> {
-        match self.has_begun() {
+    pub(super) fn wait(self) -> Result<(Child, ControlFile), SpawnError> {
+        match self.wait_for_start() {
             Ok(()) => Ok((self.child, self.control)),
             Err(error) => {
                 // It has ended already, but where the system refused to tell.
@@ -213,17 +217,19 @@ impl Launched {
         }
     }
 
-    fn has_begun(&self) -> Result<(), SpawnError> {
+    fn wait_for_start(&self) -> Result<(), SpawnError> {
         const WAIT: &str = "wait until the child has its arguments";
         pidfd::wait([self.ready.as_fd(), self.child.sentinel()], None).map_err(SpawnError::os(WAIT))?;
         match self.control.state().map_err(SpawnError::os(WAIT))? {
-            State::Running
-            | State::Answered(Answer::Returned(_) | Answer::Panicked(_) | Answer::Unencodable(_)) => Ok(()),
-            State::Answered(Answer::Undecodable(message)) => Err(SpawnError::Arguments { message }),
-            State::Refused(message) => Err(SpawnError::Refused { message }),
-            State::Started => {
+            ChildState::Running
+            | ChildState::Answered(
+                CallOutcome::Returned(_) | CallOutcome::Panicked(_) | CallOutcome::Unencodable(_),
+            ) => Ok(()),
+            ChildState::Answered(CallOutcome::Undecodable(message)) => Err(SpawnError::Arguments { message }),
+            ChildState::Refused(message) => Err(SpawnError::Refused { message }),
+            ChildState::Started => {
                 let exit_code = match self.child.wait_for_exit(None) {
-                    Ok(Some(Exit::Code(code))) => Some(code),
+                    Ok(Some(ProcessExit::Code(code))) => Some(code),
                     _ => None,
                 };
                 Err(SpawnError::Died { exit_code })

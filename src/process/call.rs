@@ -15,7 +15,7 @@ use crate::sys::image::Image;
 
 /// A function and the types of its argument and its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Call {
+pub(crate) struct FunctionCall {
     /// Where [`invoke`] for these types lies.
     invoke: u64,
     /// Where the function lies.
@@ -24,7 +24,7 @@ pub(crate) struct Call {
 
 /// What came of a call: in bytes, as it travels back.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum CallOutcome {
     /// The result, encoded.
     Returned(Vec<u8>),
     /// The panic's message.
@@ -36,9 +36,9 @@ pub(crate) enum Answer {
 }
 
 /// Decodes the arguments, tells `begun` that it has them, and calls the function.
-type Invoke = fn(function: *const (), arguments: &[u8], begun: &mut dyn FnMut()) -> Answer;
+type Invoke = fn(function: *const (), arguments: &[u8], begun: &mut dyn FnMut()) -> CallOutcome;
 
-impl Call {
+impl FunctionCall {
     /// The call of this function; `None` where it lies outside of the executable.
     pub(crate) fn of<A: DeserializeOwned, R: Serialize>(function: fn(A) -> R) -> Option<Self> {
         let image = Image::current();
@@ -64,7 +64,7 @@ impl Call {
     ///
     /// # Safety
     /// The call is what [`of`](Self::of) has made in a process of this same build.
-    pub(crate) unsafe fn run(self, arguments: &[u8], begun: &mut dyn FnMut()) -> Option<Answer> {
+    pub(crate) unsafe fn run(self, arguments: &[u8], begun: &mut dyn FnMut()) -> Option<CallOutcome> {
         let image = Image::current();
         let invoke = core::ptr::with_exposed_provenance::<()>(image.address_of(self.invoke)?);
         let function = core::ptr::with_exposed_provenance::<()>(image.address_of(self.function)?);
@@ -74,25 +74,25 @@ impl Call {
     }
 }
 
-/// The `function` is a `fn(A) -> R`: only [`Call::run`] comes here, with the two that [`Call::of`] has put together.
+/// The `function` is a `fn(A) -> R`: only [`FunctionCall::run`] comes here, with the two that [`FunctionCall::of`] has put together.
 fn invoke<A: DeserializeOwned, R: Serialize>(
     function: *const (),
     arguments: &[u8],
     begun: &mut dyn FnMut(),
-) -> Answer {
+) -> CallOutcome {
     // SAFETY: see above; it is the function of these types, at its place in the same build.
     let function = unsafe { core::mem::transmute::<*const (), fn(A) -> R>(function) };
     // Nothing but the answer is left of what a panic has interrupted.
     let arguments = match catch_unwind(AssertUnwindSafe(|| decode(arguments))) {
         Ok(Ok(arguments)) => arguments,
-        Ok(Err(message)) => return Answer::Undecodable(message),
-        Err(panic) => return Answer::Undecodable(message(panic)),
+        Ok(Err(message)) => return CallOutcome::Undecodable(message),
+        Err(panic) => return CallOutcome::Undecodable(message(panic)),
     };
     begun();
     match catch_unwind(AssertUnwindSafe(|| postcard::to_allocvec(&function(arguments)))) {
-        Ok(Ok(result)) => Answer::Returned(result),
-        Ok(Err(error)) => Answer::Unencodable(error.to_string()),
-        Err(panic) => Answer::Panicked(message(panic)),
+        Ok(Ok(result)) => CallOutcome::Returned(result),
+        Ok(Err(error)) => CallOutcome::Unencodable(error.to_string()),
+        Err(panic) => CallOutcome::Panicked(message(panic)),
     }
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn message(panic: Box<dyn Any + Send>) -> String {
 mod tests {
     use super::*;
 
-    fn run(call: Call, arguments: &[u8]) -> (Option<Answer>, bool) {
+    fn run(call: FunctionCall, arguments: &[u8]) -> (Option<CallOutcome>, bool) {
         let mut has_begun = false;
         // SAFETY: made in this very process.
         let answer = unsafe { call.run(arguments, &mut || has_begun = true) };
@@ -131,19 +131,23 @@ mod tests {
 
     #[test]
     fn a_call_of_each_end() {
-        let half = Call::of(|x: u32| if x.is_multiple_of(2) { x / 2 } else { panic!("{x} is odd") }).unwrap();
-        assert_eq!(run(half, &[84]), (Some(Answer::Returned(vec![42])), true));
-        assert_eq!(run(half, &[3]), (Some(Answer::Panicked("3 is odd".to_owned())), true));
-        assert!(matches!(run(half, &[]), (Some(Answer::Undecodable(_)), false)));
-        assert!(matches!(run(half, &[1, 2]), (Some(Answer::Undecodable(_)), false)));
-        let boxed = Call::of(|()| -> () { std::panic::panic_any(7) }).unwrap();
-        assert_eq!(run(boxed, &[]), (Some(Answer::Panicked("the panic has no message".to_owned())), true));
+        let half = FunctionCall::of(|x: u32| if x.is_multiple_of(2) { x / 2 } else { panic!("{x} is odd") })
+            .unwrap();
+        assert_eq!(run(half, &[84]), (Some(CallOutcome::Returned(vec![42])), true));
+        assert_eq!(run(half, &[3]), (Some(CallOutcome::Panicked("3 is odd".to_owned())), true));
+        assert!(matches!(run(half, &[]), (Some(CallOutcome::Undecodable(_)), false)));
+        assert!(matches!(run(half, &[1, 2]), (Some(CallOutcome::Undecodable(_)), false)));
+        let boxed = FunctionCall::of(|()| -> () { std::panic::panic_any(7) }).unwrap();
+        assert_eq!(
+            run(boxed, &[]),
+            (Some(CallOutcome::Panicked("the panic has no message".to_owned())), true)
+        );
     }
 
     #[test]
     fn places_outside_of_the_code_are_not_called() {
-        let call = Call::of(|x: u32| x).unwrap();
-        assert_eq!(run(Call { invoke: 0, ..call }, &[1]), (None, false));
-        assert_eq!(run(Call { function: u64::MAX, ..call }, &[1]), (None, false));
+        let call = FunctionCall::of(|x: u32| x).unwrap();
+        assert_eq!(run(FunctionCall { invoke: 0, ..call }, &[1]), (None, false));
+        assert_eq!(run(FunctionCall { function: u64::MAX, ..call }, &[1]), (None, false));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::error::TaskError;
 use crate::sys::clock::Deadline;
-use crate::sys::pidfd::{self, Exit};
+use crate::sys::pidfd::{self, ProcessExit};
 
 /// A process that this one has started: everything about it but its result. [`Process`](super::Process) dereferences to it,
 /// [`active_children`](super::active_children) gives them all.
@@ -16,17 +16,17 @@ use crate::sys::pidfd::{self, Exit};
 /// Clones mean the same process. Dropping them neither ends the process nor waits for it.
 #[derive(Clone)]
 pub struct Child {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<ChildShared>,
 }
 
-pub(super) struct Inner {
+pub(super) struct ChildShared {
     pid: u32,
     pidfd: OwnedFd,
     name: String,
     is_daemon: bool,
     /// The process that has started it.
     parent: u32,
-    exit: Mutex<Option<Exit>>,
+    exit: Mutex<Option<ProcessExit>>,
 }
 
 impl Child {
@@ -35,10 +35,10 @@ impl Child {
         let (pidfd, exit) = match pidfd::open(pid)? {
             Some(pidfd) => (pidfd, None),
             // It has ended, and the id is free: it was collected, because SIGCHLD is ignored or by another thread.
-            None => (pidfd::ended()?, Some(Exit::Unknown)),
+            None => (pidfd::ended()?, Some(ProcessExit::Unknown)),
         };
         let (parent, exit) = (std::process::id(), Mutex::new(exit));
-        Ok(Self { inner: Arc::new(Inner { pid, pidfd, name, is_daemon, parent, exit }) })
+        Ok(Self { inner: Arc::new(ChildShared { pid, pidfd, name, is_daemon, parent, exit }) })
     }
 
     /// Its process id. When it has ended and was waited for, the id may come to mean another process.
@@ -75,15 +75,16 @@ impl Child {
     }
 
     fn wait(&self, until: Option<Deadline>) -> Result<i32, TaskError> {
-        self.wait_for_exit(until)?.ok_or(TaskError::Timeout).and_then(code_of)
+        self.wait_for_exit(until)?.ok_or(TaskError::Timeout).and_then(exit_code_of)
     }
 
-    pub(super) fn wait_for_exit(&self, until: Option<Deadline>) -> Result<Option<Exit>, TaskError> {
+    pub(super) fn wait_for_exit(&self, until: Option<Deadline>) -> Result<Option<ProcessExit>, TaskError> {
         loop {
-            if let Some(exit) = self.collect()? {
+            if let Some(exit) = self.try_wait()? {
                 return Ok(Some(exit));
             }
-            let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(super::WAIT))?;
+            let [ended] =
+                pidfd::wait([self.sentinel()], until).map_err(TaskError::os(super::WAIT_OPERATION))?;
             if !ended {
                 return Ok(None);
             }
@@ -91,11 +92,11 @@ impl Child {
     }
 
     /// How it has ended; `None` while it has not.
-    pub(super) fn collect(&self) -> Result<Option<Exit>, TaskError> {
-        self.is_ours()?;
-        let mut exit = lock(&self.inner.exit);
+    pub(super) fn try_wait(&self) -> Result<Option<ProcessExit>, TaskError> {
+        self.check_owner()?;
+        let mut exit = lock_unpoisoned(&self.inner.exit);
         if exit.is_none() {
-            *exit = pidfd::collect(&self.inner.pidfd).map_err(TaskError::os(super::WAIT))?;
+            *exit = pidfd::collect(&self.inner.pidfd).map_err(TaskError::os(super::WAIT_OPERATION))?;
         }
         Ok(*exit)
     }
@@ -103,15 +104,15 @@ impl Child {
     /// Its exit code, as [`join`](Self::join) has it; `None` while it runs, and where it is not known.
     #[doc(alias = "exitcode")]
     pub fn exit_code(&self) -> Option<i32> {
-        match self.collect() {
-            Ok(Some(Exit::Code(code))) => Some(code),
+        match self.try_wait() {
+            Ok(Some(ProcessExit::Code(code))) => Some(code),
             _ => None,
         }
     }
 
     /// Whether it has not ended.
     pub fn is_alive(&self) -> bool {
-        matches!(self.collect(), Ok(None))
+        matches!(self.try_wait(), Ok(None))
     }
 
     /// Sends it SIGTERM. One that has ended takes no notice.
@@ -131,7 +132,7 @@ impl Child {
     }
 
     fn signal(&self, send: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>) -> Result<(), TaskError> {
-        if self.collect()?.is_some() {
+        if self.try_wait()?.is_some() {
             return Ok(());
         }
         send(self.sentinel()).map_err(TaskError::os("send a signal to a child process"))
@@ -142,7 +143,7 @@ impl Child {
         self.inner.as_fd()
     }
 
-    fn is_ours(&self) -> Result<(), TaskError> {
+    fn check_owner(&self) -> Result<(), TaskError> {
         if self.inner.parent == std::process::id() { Ok(()) } else { Err(TaskError::NotOurs) }
     }
 }
@@ -154,7 +155,7 @@ impl AsFd for Child {
     }
 }
 
-impl AsFd for Inner {
+impl AsFd for ChildShared {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
@@ -172,15 +173,15 @@ impl fmt::Debug for Child {
 }
 
 /// The code of one that has ended so.
-pub(super) fn code_of(exit: Exit) -> Result<i32, TaskError> {
+pub(super) fn exit_code_of(exit: ProcessExit) -> Result<i32, TaskError> {
     match exit {
-        Exit::Code(code) => Ok(code),
-        Exit::Unknown => Err(TaskError::Unknown),
+        ProcessExit::Code(code) => Ok(code),
+        ProcessExit::Unknown => Err(TaskError::Unknown),
     }
 }
 
 /// Locks what no panic leaves half changed.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -28,15 +28,15 @@ use std::os::unix::fs::FileExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Answer, Call};
+use super::call::{CallOutcome, FunctionCall};
 use crate::sys::{file, process};
 
 /// What a child is to be and to do.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct ChildSpec {
     /// The build of the parent's executable.
     pub(super) build: Vec<u8>,
-    pub(super) call: Call,
+    pub(super) call: FunctionCall,
     pub(super) name: String,
     /// The numbers of its ancestors and itself among their parents' children.
     pub(super) path: Vec<u32>,
@@ -46,18 +46,18 @@ pub(super) struct Head {
 
 /// How far the child is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ChildState {
     Started,
     Running,
-    Answered(Answer),
+    Answered(CallOutcome),
     /// It could not begin; why.
     Refused(String),
 }
 
-const HEAD_LEN: u64 = 8;
-const ARGUMENTS_LEN: u64 = 16;
-const ANSWER_LEN: u64 = 24;
-const HEAD: u64 = 32;
+const SPEC_LEN_OFFSET: u64 = 8;
+const ARGUMENTS_LEN_OFFSET: u64 = 16;
+const OUTCOME_LEN_OFFSET: u64 = 24;
+const SPEC_OFFSET: u64 = 32;
 
 const RUNNING: u64 = 1;
 const RETURNED: u64 = 2;
@@ -68,19 +68,19 @@ const UNENCODABLE: u64 = 6;
 
 /// The file, at either side.
 #[derive(Debug)]
-pub(super) struct Control {
+pub(super) struct ControlFile {
     file: File,
 }
 
-impl Control {
+impl ControlFile {
     /// Makes one, at the parent.
-    pub(super) fn create(head: &[u8], arguments: &[u8]) -> io::Result<Self> {
+    pub(super) fn create(spec: &[u8], arguments: &[u8]) -> io::Result<Self> {
         let file = File::from(file::create_anonymous()?);
         let control = Self { file };
-        control.set(HEAD_LEN, head.len() as u64)?;
-        control.set(ARGUMENTS_LEN, arguments.len() as u64)?;
-        control.file.write_all_at(head, HEAD)?;
-        control.file.write_all_at(arguments, HEAD + head.len() as u64)?;
+        control.set(SPEC_LEN_OFFSET, spec.len() as u64)?;
+        control.set(ARGUMENTS_LEN_OFFSET, arguments.len() as u64)?;
+        control.file.write_all_at(spec, SPEC_OFFSET)?;
+        control.file.write_all_at(arguments, SPEC_OFFSET + spec.len() as u64)?;
         Ok(control)
     }
 
@@ -103,13 +103,13 @@ impl Control {
         Ok(Self { file: File::from(file) })
     }
 
-    pub(super) fn head(&self) -> io::Result<Head> {
-        let bytes = self.read(HEAD, self.get(HEAD_LEN)?)?;
+    pub(super) fn spec(&self) -> io::Result<ChildSpec> {
+        let bytes = self.read(SPEC_OFFSET, self.get(SPEC_LEN_OFFSET)?)?;
         postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     pub(super) fn arguments(&self) -> io::Result<Vec<u8>> {
-        self.read(self.arguments_place()?, self.get(ARGUMENTS_LEN)?)
+        self.read(self.arguments_offset()?, self.get(ARGUMENTS_LEN_OFFSET)?)
     }
 
     /// At the child: the arguments are there.
@@ -118,49 +118,49 @@ impl Control {
     }
 
     /// At the child: what came of the call.
-    pub(super) fn answer(&self, answer: &Answer) -> io::Result<()> {
-        let (state, bytes) = match answer {
-            Answer::Returned(result) => (RETURNED, &**result),
-            Answer::Panicked(message) => (PANICKED, message.as_bytes()),
-            Answer::Undecodable(message) => (UNDECODABLE, message.as_bytes()),
-            Answer::Unencodable(message) => (UNENCODABLE, message.as_bytes()),
+    pub(super) fn set_outcome(&self, outcome: &CallOutcome) -> io::Result<()> {
+        let (state, bytes) = match outcome {
+            CallOutcome::Returned(result) => (RETURNED, &**result),
+            CallOutcome::Panicked(message) => (PANICKED, message.as_bytes()),
+            CallOutcome::Undecodable(message) => (UNDECODABLE, message.as_bytes()),
+            CallOutcome::Unencodable(message) => (UNENCODABLE, message.as_bytes()),
         };
-        self.end(state, bytes)
+        self.write_outcome(state, bytes)
     }
 
     /// At the child: why it cannot begin.
-    pub(super) fn refuse(&self, message: &str) -> io::Result<()> {
-        self.end(REFUSED, message.as_bytes())
+    pub(super) fn set_refused(&self, message: &str) -> io::Result<()> {
+        self.write_outcome(REFUSED, message.as_bytes())
     }
 
-    fn end(&self, state: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.answer_place()?)?;
-        self.set(ANSWER_LEN, bytes.len() as u64)?;
+    fn write_outcome(&self, state: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.outcome_offset()?)?;
+        self.set(OUTCOME_LEN_OFFSET, bytes.len() as u64)?;
         self.set(0, state)
     }
 
     /// At the parent: how far the child is, or was when it ended.
-    pub(super) fn state(&self) -> io::Result<State> {
-        let bytes = || self.read(self.answer_place()?, self.get(ANSWER_LEN)?);
+    pub(super) fn state(&self) -> io::Result<ChildState> {
+        let bytes = || self.read(self.outcome_offset()?, self.get(OUTCOME_LEN_OFFSET)?);
         let text = || Ok::<_, io::Error>(String::from_utf8_lossy(&bytes()?).into_owned());
         Ok(match self.get(0)? {
-            0 => State::Started,
-            RUNNING => State::Running,
-            RETURNED => State::Answered(Answer::Returned(bytes()?)),
-            PANICKED => State::Answered(Answer::Panicked(text()?)),
-            UNDECODABLE => State::Answered(Answer::Undecodable(text()?)),
-            UNENCODABLE => State::Answered(Answer::Unencodable(text()?)),
-            REFUSED => State::Refused(text()?),
+            0 => ChildState::Started,
+            RUNNING => ChildState::Running,
+            RETURNED => ChildState::Answered(CallOutcome::Returned(bytes()?)),
+            PANICKED => ChildState::Answered(CallOutcome::Panicked(text()?)),
+            UNDECODABLE => ChildState::Answered(CallOutcome::Undecodable(text()?)),
+            UNENCODABLE => ChildState::Answered(CallOutcome::Unencodable(text()?)),
+            REFUSED => ChildState::Refused(text()?),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         })
     }
 
-    fn arguments_place(&self) -> io::Result<u64> {
-        HEAD.checked_add(self.get(HEAD_LEN)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    fn arguments_offset(&self) -> io::Result<u64> {
+        SPEC_OFFSET.checked_add(self.get(SPEC_LEN_OFFSET)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    fn answer_place(&self) -> io::Result<u64> {
-        let place = self.arguments_place()?.checked_add(self.get(ARGUMENTS_LEN)?);
+    fn outcome_offset(&self) -> io::Result<u64> {
+        let place = self.arguments_offset()?.checked_add(self.get(ARGUMENTS_LEN_OFFSET)?);
         place.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
@@ -192,29 +192,29 @@ mod tests {
 
     #[test]
     fn what_one_side_writes_the_other_reads() {
-        let ours = Control::create(b"head", b"arguments").unwrap();
-        let theirs = Control::open(std::process::id(), ours.descriptor()).unwrap();
-        assert_eq!(ours.state().unwrap(), State::Started);
+        let ours = ControlFile::create(b"head", b"arguments").unwrap();
+        let theirs = ControlFile::open(std::process::id(), ours.descriptor()).unwrap();
+        assert_eq!(ours.state().unwrap(), ChildState::Started);
         assert_eq!(theirs.arguments().unwrap(), b"arguments");
         theirs.set_running().unwrap();
-        assert_eq!(ours.state().unwrap(), State::Running);
-        let answer = Answer::Returned(b"result".to_vec());
-        theirs.answer(&answer).unwrap();
-        assert_eq!(ours.state().unwrap(), State::Answered(answer));
-        theirs.refuse("no").unwrap();
-        assert_eq!(ours.state().unwrap(), State::Refused("no".to_owned()));
+        assert_eq!(ours.state().unwrap(), ChildState::Running);
+        let outcome = CallOutcome::Returned(b"result".to_vec());
+        theirs.set_outcome(&outcome).unwrap();
+        assert_eq!(ours.state().unwrap(), ChildState::Answered(outcome));
+        theirs.set_refused("no").unwrap();
+        assert_eq!(ours.state().unwrap(), ChildState::Refused("no".to_owned()));
     }
 
     #[test]
     fn damaged_lengths_are_errors() {
-        let control = Control::create(b"head", b"arguments").unwrap();
-        for at in [HEAD_LEN, ARGUMENTS_LEN, ANSWER_LEN] {
+        let control = ControlFile::create(b"head", b"arguments").unwrap();
+        for at in [SPEC_LEN_OFFSET, ARGUMENTS_LEN_OFFSET, OUTCOME_LEN_OFFSET] {
             let before = control.get(at).unwrap();
             control.set(0, RETURNED).unwrap();
             for len in [u64::MAX, u64::MAX - 40, 1 << 40] {
                 control.set(at, len).unwrap();
                 assert!(control.state().is_err());
-                let _ = (control.head().is_err(), control.arguments());
+                let _ = (control.spec().is_err(), control.arguments());
             }
             control.set(at, before).unwrap();
         }

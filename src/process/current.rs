@@ -10,7 +10,7 @@ use crate::sys::pidfd;
 
 /// What a child was told about itself.
 #[derive(Debug)]
-pub(super) struct Me {
+pub(super) struct ChildIdentity {
     pub(super) pid: u32,
     pub(super) name: String,
     pub(super) path: Vec<u32>,
@@ -25,24 +25,24 @@ pub(super) struct ParentProcess {
     pub(super) pidfd: OwnedFd,
 }
 
-static ME: OnceLock<Me> = OnceLock::new();
+static IDENTITY: OnceLock<ChildIdentity> = OnceLock::new();
 
 /// What this process is, if it is a child. A process that a child has forked is none.
-pub(super) fn me() -> Option<&'static Me> {
-    ME.get().filter(|me| me.pid == std::process::id())
+pub(super) fn identity() -> Option<&'static ChildIdentity> {
+    IDENTITY.get().filter(|identity| identity.pid == std::process::id())
 }
 
 /// Told once, at the beginning.
-pub(super) fn become_child(me: Me) -> &'static Me {
-    ME.get_or_init(|| me)
+pub(super) fn set_identity(identity: ChildIdentity) -> &'static ChildIdentity {
+    IDENTITY.get_or_init(|| identity)
 }
 
-const MAIN: &str = "MainProcess";
+const MAIN_NAME: &str = "MainProcess";
 
 /// This process's name: its own as a child, `MainProcess` where no [`Process`](super::Process) started it.
 #[doc(alias = "current_process")]
 pub fn current_name() -> &'static str {
-    me().map_or(MAIN, |me| &me.name)
+    identity().map_or(MAIN_NAME, |identity| &identity.name)
 }
 
 /// The process that started this one; `None` where no [`Process`](super::Process) did.
@@ -56,7 +56,7 @@ pub fn current_name() -> &'static str {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn parent_process() -> Option<Parent> {
-    me().map(|me| Parent { process: &me.parent })
+    identity().map(|identity| Parent { process: &identity.parent })
 }
 
 /// The process that started this one, from [`parent_process`].
@@ -99,7 +99,7 @@ impl Parent {
     }
 
     fn wait(&self, until: Option<Deadline>) -> Result<(), TaskError> {
-        let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(super::WAIT))?;
+        let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(super::WAIT_OPERATION))?;
         if ended { Ok(()) } else { Err(TaskError::Timeout) }
     }
 

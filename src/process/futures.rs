@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::child::code_of;
-use super::{Child, Process, WAIT};
+use super::child::exit_code_of;
+use super::{Child, Process, WAIT_OPERATION};
 use crate::error::TaskError;
 use crate::reactor::readable;
-use crate::sys::pidfd::Exit;
+use crate::sys::pidfd::ProcessExit;
 
 /// For tasks, with the feature `async`.
 impl Child {
@@ -32,15 +32,15 @@ impl Child {
     /// # Errors
     /// Those of [`join`](Self::join).
     pub async fn join_async(&self) -> Result<i32, TaskError> {
-        self.exit_async().await.and_then(code_of)
+        self.exit_async().await.and_then(exit_code_of)
     }
 
-    async fn exit_async(&self) -> Result<Exit, TaskError> {
+    async fn exit_async(&self) -> Result<ProcessExit, TaskError> {
         loop {
-            if let Some(exit) = self.collect()? {
+            if let Some(exit) = self.try_wait()? {
                 return Ok(exit);
             }
-            readable(Arc::clone(&self.inner)).await.map_err(TaskError::os(WAIT))?;
+            readable(Arc::clone(&self.inner)).await.map_err(TaskError::os(WAIT_OPERATION))?;
         }
     }
 }

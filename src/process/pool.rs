@@ -1,29 +1,29 @@
 //! [`Pool`]: workers that are handed tasks.
 //!
-//! - [`board`]: the shared memory where workers take tasks and leave results
+//! - [`task_ring`]: the shared memory where workers take tasks and leave results
 //! - [`builder`]: [`PoolBuilder`], how to make a pool
 //! - [`callbacks`]: the thread that callbacks run on
-//! - [`crew`]: starting workers, and putting others in the place of those that have ended
-//! - [`desk`]: the pool's books
+//! - [`supervisor`]: starting workers, and putting others in the place of those that have ended
+//! - [`scheduler`]: the pool's books
 //! - `futures`: results for tasks of an executor
-//! - [`imap`]: results one by one
-//! - [`inner`]: what the pool's threads have in common
-//! - [`overflow`]: the file for what is too long for the board
+//! - [`map_iter`]: results one by one
+//! - [`shared`]: what the pool's threads have in common
+//! - [`overflow`]: the file for what is too long for the task ring
 //! - [`promise`]: results that will be there some time
 //! - [`wire`]: tasks and results as bytes
 //! - [`worker`]: what workers do
 
-mod board;
 mod builder;
 mod callbacks;
-mod crew;
-mod desk;
 #[cfg(feature = "async")]
 mod futures;
-mod imap;
-mod inner;
+mod map_iter;
 mod overflow;
 mod promise;
+mod scheduler;
+mod shared;
+mod supervisor;
+mod task_ring;
 mod wire;
 mod worker;
 
@@ -37,14 +37,14 @@ use serde::de::DeserializeOwned;
 pub use self::builder::{PoolBuilder, Rerun};
 #[cfg(feature = "async")]
 pub use self::futures::Results;
-pub use self::imap::{Imap, ImapUnordered};
+pub use self::map_iter::{MapIter, MapIterUnordered};
 pub use self::promise::TaskHandle;
 
-use self::desk::{Phase, Task};
-use self::inner::Inner;
 use self::promise::Callback;
-use super::call::Call;
-use super::child::lock;
+use self::scheduler::{PoolPhase, PoolTask};
+use self::shared::PoolShared;
+use super::call::FunctionCall;
+use super::child::lock_unpoisoned;
 use crate::error::{PoolError, TaskError};
 
 /// Worker processes that are handed tasks: calls of this program's functions.
@@ -62,7 +62,7 @@ use crate::error::{PoolError, TaskError};
 /// let pool = Pool::new(3)?;
 /// assert_eq!(pool.map(|x: u64| x.pow(16), [1, 2, 3])?, [1, 65536, 43046721]);
 ///
-/// let task = pool.apply_async(|(base, exponent)| u64::pow(base, exponent), (2, 10))?;
+/// let task = pool.submit(|(base, exponent)| u64::pow(base, exponent), (2, 10))?;
 /// assert_eq!(task.get()?, 1024);
 ///
 /// pool.close();
@@ -84,7 +84,7 @@ use crate::error::{PoolError, TaskError};
 /// [`close`](Self::close) takes no more tasks, and lets the workers do those that are there; [`join`](Self::join) then waits for that.
 /// [`terminate`](Self::terminate), and dropping the pool, end the workers at once.
 pub struct Pool {
-    inner: Arc<Inner>,
+    shared: Arc<PoolShared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -103,37 +103,38 @@ impl Pool {
     }
 
     fn add_thread(&mut self, thread: JoinHandle<()>) {
-        lock(&self.threads).push(thread);
+        lock_unpoisoned(&self.threads).push(thread);
     }
 
     /// How many workers there are, those included that are just being replaced.
     pub fn workers(&self) -> usize {
-        self.inner.workers
+        self.shared.workers
     }
 
     /// Has a worker call `f` with `args`, and waits for what it returns.
     ///
     /// # Errors
-    /// Those of [`apply_async`](Self::apply_async) and [`TaskHandle::get`].
-    pub fn apply<A, R>(&self, f: fn(A) -> R, args: A) -> Result<R, TaskError>
+    /// Those of [`submit`](Self::submit) and [`TaskHandle::get`].
+    #[doc(alias = "apply")]
+    pub fn call<A, R>(&self, f: fn(A) -> R, args: A) -> Result<R, TaskError>
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.apply_async(f, args)?.get()
+        self.submit(f, args)?.get()
     }
 
     /// Hands a call of `f` with `args` in.
     ///
     /// # Errors
     /// `Closed`, `Terminated`, `Broken`, `Encode`, `NotInExecutable`, `NotOurs`.
-    #[doc(alias = "submit")]
-    pub fn apply_async<A, R>(&self, f: fn(A) -> R, args: A) -> Result<TaskHandle<R>, TaskError>
+    #[doc(alias = "apply_async")]
+    pub fn submit<A, R>(&self, f: fn(A) -> R, args: A) -> Result<TaskHandle<R>, TaskError>
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.submit(f, args, None)
+        self.submit_task(f, args, None)
     }
 
     /// Hands a call of `f` with `args` in, and has `callback` called with the result, before its handle gives it out.
@@ -142,8 +143,9 @@ impl Pool {
     /// result that has a callback itself.
     ///
     /// # Errors
-    /// Those of [`apply_async`](Self::apply_async).
-    pub fn apply_async_with<A, R>(
+    /// Those of [`submit`](Self::submit).
+    #[doc(alias = "apply_async")]
+    pub fn submit_with<A, R>(
         &self,
         f: fn(A) -> R,
         args: A,
@@ -153,10 +155,10 @@ impl Pool {
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.submit(f, args, Some(Box::new(callback)))
+        self.submit_task(f, args, Some(Box::new(callback)))
     }
 
-    fn submit<A, R>(
+    fn submit_task<A, R>(
         &self,
         f: fn(A) -> R,
         args: A,
@@ -166,11 +168,11 @@ impl Pool {
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        let call = Call::of(f).ok_or(TaskError::NotInExecutable)?;
+        let call = FunctionCall::of(f).ok_or(TaskError::NotInExecutable)?;
         let mut items = Vec::new();
         wire::add_item(&mut items, &args)?;
-        let (sink, handle) = promise::one(args, callback, &self.inner.callbacks);
-        self.inner.submit([Task { call, items, sink, first: 0, count: 1, deaths: 0 }], false)?;
+        let (sink, handle) = promise::single_result(args, callback, &self.shared.callbacks);
+        self.shared.submit_tasks([PoolTask { call, items, sink, first: 0, count: 1, deaths: 0 }], false)?;
         Ok(handle)
     }
 
@@ -179,13 +181,14 @@ impl Pool {
     /// The arguments go to the workers in chunks, of which there are about four for each.
     ///
     /// # Errors
-    /// Those of [`map_async`](Self::map_async) and [`TaskHandle::get`]: when all calls have ended, the error of the first that has one.
+    /// Those of [`submit_map`](Self::submit_map) and [`TaskHandle::get`]: when all calls have ended, the error of the first that has one.
+    #[doc(alias = "starmap")]
     pub fn map<A, R>(&self, f: fn(A) -> R, args: impl IntoIterator<Item = A>) -> Result<Vec<R>, TaskError>
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.map_async(f, args)?.get()
+        self.submit_map(f, args)?.get()
     }
 
     /// The same, in chunks of so many arguments, at least 1.
@@ -203,27 +206,15 @@ impl Pool {
         R: Serialize + DeserializeOwned + Send + 'static,
     {
         check_chunk(chunk)?;
-        self.submit_all(f, args.into_iter().collect(), Some(chunk), None)?.get()
+        self.submit_chunks(f, args.into_iter().collect(), Some(chunk), None)?.get()
     }
-
-    /// [`map`](Self::map) for functions of several arguments: each item is a tuple of them, as it may be there.
-    ///
-    /// # Errors
-    /// Those of [`map`](Self::map).
-    pub fn starmap<A, R>(&self, f: fn(A) -> R, args: impl IntoIterator<Item = A>) -> Result<Vec<R>, TaskError>
-    where
-        A: Serialize + DeserializeOwned + Send + 'static,
-        R: Serialize + DeserializeOwned + Send + 'static,
-    {
-        self.map(f, args)
-    }
-
     /// [`map`](Self::map) without waiting.
     ///
     /// # Errors
     /// `Closed`, `Terminated`, `Broken`, `Encode`, `NotInExecutable`, `NotOurs`.
     #[doc(alias = "starmap_async")]
-    pub fn map_async<A, R>(
+    #[doc(alias = "map_async")]
+    pub fn submit_map<A, R>(
         &self,
         f: fn(A) -> R,
         args: impl IntoIterator<Item = A>,
@@ -232,14 +223,15 @@ impl Pool {
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.submit_all(f, args.into_iter().collect(), None, None)
+        self.submit_chunks(f, args.into_iter().collect(), None, None)
     }
 
-    /// [`map`](Self::map) without waiting; `callback` is called as [`apply_async_with`](Self::apply_async_with) has it.
+    /// [`map`](Self::map) without waiting; `callback` is called as [`submit_with`](Self::submit_with) has it.
     ///
     /// # Errors
-    /// Those of [`map_async`](Self::map_async).
-    pub fn map_async_with<A, R>(
+    /// Those of [`submit_map`](Self::submit_map).
+    #[doc(alias = "map_async")]
+    pub fn submit_map_with<A, R>(
         &self,
         f: fn(A) -> R,
         args: impl IntoIterator<Item = A>,
@@ -249,10 +241,10 @@ impl Pool {
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.submit_all(f, args.into_iter().collect(), None, Some(Box::new(callback)))
+        self.submit_chunks(f, args.into_iter().collect(), None, Some(Box::new(callback)))
     }
 
-    fn submit_all<A, R>(
+    fn submit_chunks<A, R>(
         &self,
         f: fn(A) -> R,
         args: Vec<A>,
@@ -263,8 +255,8 @@ impl Pool {
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.inner.accepts()?;
-        let call = Call::of(f).ok_or(TaskError::NotInExecutable)?;
+        self.shared.check_open()?;
+        let call = FunctionCall::of(f).ok_or(TaskError::NotInExecutable)?;
         let chunk = chunk.unwrap_or_else(|| args.len().div_ceil(4 * self.workers()).max(1));
         let mut chunks = Vec::with_capacity(args.len().div_ceil(chunk));
         for part in args.chunks(chunk) {
@@ -272,27 +264,27 @@ impl Pool {
             part.iter().try_for_each(|item| wire::add_item(&mut items, item))?;
             chunks.push((items, part.len()));
         }
-        let (sink, handle) = promise::many(args, callback, &self.inner.callbacks);
+        let (sink, handle) = promise::collected_results(args, callback, &self.shared.callbacks);
         let tasks = chunks.into_iter().enumerate().map(|(index, (items, count))| {
             let sink = Arc::clone(&sink);
-            Task { call, items, sink, first: index * chunk, count, deaths: 0 }
+            PoolTask { call, items, sink, first: index * chunk, count, deaths: 0 }
         });
-        self.inner.submit(tasks, false)?;
+        self.shared.submit_tasks(tasks, false)?;
         Ok(handle)
     }
 
     /// Takes no more tasks. Those that are there are done, and those of iterators that are; then the workers end.
     pub fn close(&self) {
-        if self.inner.is_ours() {
-            self.inner.close();
+        if self.shared.is_ours() {
+            self.shared.close();
         }
     }
 
     /// Ends the workers at once, by SIGKILL, in the midst of their tasks. Every task that has no result fails with
     /// [`Terminated`](TaskError::Terminated).
     pub fn terminate(&self) {
-        if self.inner.is_ours() {
-            self.inner.terminate();
+        if self.shared.is_ours() {
+            self.shared.terminate();
         }
     }
 
@@ -303,16 +295,16 @@ impl Pool {
     /// # Errors
     /// `StillOpen` where the pool was neither [closed](Self::close) nor [terminated](Self::terminate); `NotOurs`.
     pub fn join(&self) -> Result<(), PoolError> {
-        if !self.inner.is_ours() {
+        if !self.shared.is_ours() {
             return Err(PoolError::NotOurs);
         }
-        if matches!(lock(&self.inner.desk).phase, Phase::Open) {
+        if matches!(lock_unpoisoned(&self.shared.scheduler).phase, PoolPhase::Open) {
             return Err(PoolError::StillOpen);
         }
-        self.inner.wait_until_over();
-        let threads = core::mem::take(&mut *lock(&self.threads));
-        threads.into_iter().for_each(callbacks::join);
-        self.inner.callbacks.finish();
+        self.shared.wait_until_over();
+        let threads = core::mem::take(&mut *lock_unpoisoned(&self.threads));
+        threads.into_iter().for_each(callbacks::join_thread);
+        self.shared.callbacks.finish();
         Ok(())
     }
 }
@@ -331,7 +323,7 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        self.shared.fmt(f)
     }
 }
 

@@ -1,8 +1,8 @@
 //! A queue of messages of any length, with one producer and one consumer, written and read where they lie.
 //!
-//! The producer [reserves](Producer::reserve) a piece of the ring, writes its message there, and commits as much of it as it needs;
-//! the consumer [reads](Consumer::read) the bytes where they are. Nothing is copied on the way. Each message lies in one piece, so
-//! the longest one is about half the ring: [`Producer::max_message`]. The ends belong to one process each, as those of
+//! The producer [reserves](BytesProducer::reserve) a piece of the ring, writes its message there, and commits as much of it as it needs;
+//! the consumer [reads](BytesConsumer::read) the bytes where they are. Nothing is copied on the way. Each message lies in one piece, so
+//! the longest one is about half the ring: [`BytesProducer::max_message`]. The ends belong to one process each, as those of
 //! [`spsc`](super::spsc) do.
 //!
 //! **When a process is killed at any instruction:** every message whose `commit` returned is delivered exactly once. A commit is
@@ -33,15 +33,15 @@ mod producer;
 
 use core::ptr::NonNull;
 
-pub use consumer::{Consumer, Message};
-pub use producer::{Producer, Reservation};
+pub use consumer::{BytesConsumer, Message};
+pub use producer::{BytesProducer, Reservation};
 
 use super::endpoint::Endpoint;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::AtomicU64;
 use crate::raw::frames::HEADER;
-use crate::raw::spsc::State;
+use crate::raw::spsc::SpscState;
 use crate::segment::Segment;
 use crate::segment::object::{ROOT, Region, Shape};
 
@@ -49,9 +49,9 @@ use crate::segment::object::{ROOT, Region, Shape};
 /// Each message takes its length, rounded up to a multiple of 8, and 8 bytes.
 ///
 /// # Errors
-/// See [`Options::create`](crate::segment::options::Options::create).
-pub fn create(name: &str, capacity: usize) -> Result<(Producer, Consumer), SegmentError> {
-    with_consumer(Producer::create(name, capacity)?)
+/// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
+pub fn create(name: &str, capacity: usize) -> Result<(BytesProducer, BytesConsumer), SegmentError> {
+    with_consumer(BytesProducer::create(name, capacity)?)
 }
 
 /// Makes a queue in memory without a name, for this process and those it sends an end to.
@@ -59,26 +59,30 @@ pub fn create(name: &str, capacity: usize) -> Result<(Producer, Consumer), Segme
 /// # Errors
 /// `InvalidOption`, `NoSpace`, `Os`.
 #[allow(clippy::new_ret_no_self)]
-pub fn new(capacity: usize) -> Result<(Producer, Consumer), SegmentError> {
-    with_consumer(Producer::new(capacity)?)
+pub fn new(capacity: usize) -> Result<(BytesProducer, BytesConsumer), SegmentError> {
+    with_consumer(BytesProducer::new(capacity)?)
 }
 
 /// Adds a queue of `capacity` bytes to a segment, and takes both its ends.
 ///
 /// # Errors
 /// Those of [`Segment::add`].
-pub fn add(segment: &Segment, name: &str, capacity: usize) -> Result<(Producer, Consumer), SegmentError> {
-    let producer = segment.add::<Producer>(name, capacity)?;
+pub fn add(
+    segment: &Segment,
+    name: &str,
+    capacity: usize,
+) -> Result<(BytesProducer, BytesConsumer), SegmentError> {
+    let producer = segment.add::<BytesProducer>(name, capacity)?;
     Ok((producer, segment.get(name)?))
 }
 
-fn with_consumer(producer: Producer) -> Result<(Producer, Consumer), SegmentError> {
+fn with_consumer(producer: BytesProducer) -> Result<(BytesProducer, BytesConsumer), SegmentError> {
     let consumer = producer.segment().get(ROOT)?;
     Ok((producer, consumer))
 }
 
 /// What capacities are rounded up to.
-const GRAIN: u64 = 64;
+const CAPACITY_UNIT: u64 = 64;
 
 fn fingerprint() -> Fingerprint {
     Fingerprint::of::<u8>(Kind::Bytes)
@@ -87,39 +91,39 @@ fn fingerprint() -> Fingerprint {
 fn shape(capacity: usize) -> Shape {
     // One that cannot be rounded up is too large for any memory; the number stays such.
     let capacity = capacity as u64;
-    Shape { count: capacity.checked_next_multiple_of(GRAIN).unwrap_or(capacity), flags: 0 }
+    Shape { count: capacity.checked_next_multiple_of(CAPACITY_UNIT).unwrap_or(capacity), aux: 0 }
 }
 
 /// Bytes of a queue of this shape.
 fn length(shape: Shape) -> Option<u64> {
-    let is_sound = shape.flags == 0 && shape.count > 0 && shape.count.is_multiple_of(GRAIN);
-    is_sound.then_some(shape.count)?.checked_add(size_of::<State>() as u64)
+    let is_sound = shape.aux == 0 && shape.count > 0 && shape.count.is_multiple_of(CAPACITY_UNIT);
+    is_sound.then_some(shape.count)?.checked_add(size_of::<SpscState>() as u64)
 }
 
 /// Takes an end of the queue in this region.
-fn take<const PRODUCER: bool>(
+fn claim_endpoint<const PRODUCER: bool>(
     region: Region,
     sent: bool,
-) -> Result<(Endpoint<PRODUCER>, Words), SegmentError> {
-    let words = Words::of(&region);
-    let end = Endpoint::take(region, words.capacity(), sent)?;
+) -> Result<(Endpoint<PRODUCER>, RingBytes), SegmentError> {
+    let words = RingBytes::of(&region);
+    let end = Endpoint::claim(region, words.capacity(), sent)?;
     if end.at().is_multiple_of(HEADER) { Ok((end, words)) } else { Err(end.corrupt()) }
 }
 
 /// The ring's words, which outlive this where the region does.
 #[derive(Clone, Copy)]
-struct Words(NonNull<[AtomicU64]>);
+struct RingBytes(NonNull<[AtomicU64]>);
 
 // SAFETY: an address of atomics in shared memory.
 #[allow(unsafe_code)]
-unsafe impl Send for Words {}
+unsafe impl Send for RingBytes {}
 // SAFETY: as above.
 #[allow(unsafe_code)]
-unsafe impl Sync for Words {}
+unsafe impl Sync for RingBytes {}
 
-impl Words {
+impl RingBytes {
     fn of(region: &Region) -> Self {
-        Self(NonNull::from(region.words_from(size_of::<State>() as u64)))
+        Self(NonNull::from(region.words_from(size_of::<SpscState>() as u64)))
     }
 
     fn capacity(self) -> u64 {

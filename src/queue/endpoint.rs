@@ -6,24 +6,24 @@ use core::ptr::NonNull;
 
 use crate::error::{SegmentError, Stop};
 use crate::primitive::{AtomicU32, Ordering, prefetch};
-use crate::raw::ends::{End, Holder, View};
-use crate::raw::event_word::{EVERYBODY, EventWord};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::raw::spsc::{Contradiction, Side, State};
+use crate::raw::endpoints::{EndpointRole, EndpointState, EndpointsView};
+use crate::raw::event_count::{EventCount, WAKE_ALL};
+use crate::raw::spsc::{CorruptIndices, SpscSide, SpscState};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::Region;
 use crate::sys::{barrier, fork};
 
 /// An end of a queue, taken by this process.
 pub(super) struct Endpoint<const PRODUCER: bool> {
-    state: NonNull<State>,
-    side: Side<PRODUCER>,
+    state: NonNull<SpscState>,
+    side: SpscSide<PRODUCER>,
     /// The participant whose it is.
     id: u32,
     /// The fork generation of the process whose it is, or 0 once it was sent away.
     generation: AtomicU32,
-    spin: Spin,
+    spin: AdaptiveSpin,
     /// Attempts that did not wait and found nothing.
-    in_vain: u32,
+    failed_attempts: u32,
     region: Region,
 }
 
@@ -33,57 +33,57 @@ unsafe impl<const PRODUCER: bool> Send for Endpoint<PRODUCER> {}
 unsafe impl<const PRODUCER: bool> Sync for Endpoint<PRODUCER> {}
 
 /// After so many attempts in vain, one that does not wait sees whether the other side lives: that is a system call.
-const PATIENT_ATTEMPTS: u32 = 1024;
+const ATTEMPTS_PER_PEER_CHECK: u32 = 1024;
 
 const CORRUPT: &str = "the indices of a queue";
 
-impl From<Contradiction> for Stop {
-    fn from(_: Contradiction) -> Self {
+impl From<CorruptIndices> for Stop {
+    fn from(_: CorruptIndices) -> Self {
         Self::Corrupt(CORRUPT)
     }
 }
 
 impl<const PRODUCER: bool> Endpoint<PRODUCER> {
-    const END: End = if PRODUCER { End::Producer } else { End::Consumer };
+    const END: EndpointRole = if PRODUCER { EndpointRole::Producer } else { EndpointRole::Consumer };
 
     /// Takes this end of the queue that lies in the region, of so many units. Whose sender lives, a pledged one only where it was
     /// `sent` here.
-    pub(super) fn take(region: Region, capacity: u64, sent: bool) -> Result<Self, SegmentError> {
-        let state: &State = region.state();
+    pub(super) fn claim(region: Region, capacity: u64, sent: bool) -> Result<Self, SegmentError> {
+        let state: &SpscState = region.state();
         let mapping = region.segment().mapping();
         let id = mapping.participant()?;
         barrier::register();
-        let mut looked_twice = false;
+        let mut has_rechecked = false;
         loop {
-            let view = state.ends.view();
+            let view = state.endpoints.view();
             let holder = view.holder(Self::END);
             // What this process has sent and nobody has received it may take back.
-            let is_for_us = matches!(holder, Holder::Pledged(sender) if sent || sender == id);
+            let is_for_us = matches!(holder, EndpointState::InTransit(sender) if sent || sender == id);
             match holder.id() {
                 Some(other) if !is_for_us && mapping.is_alive(other) => {
-                    if looked_twice {
+                    if has_rechecked {
                         return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
                     }
                     // Who repairs after the dead holds their locks meanwhile, in the gate.
-                    mapping.wait_at_the_gate();
-                    looked_twice = true;
+                    mapping.wait_for_admin_lock();
+                    has_rechecked = true;
                 }
-                _ if state.ends.change(Self::END, view, Holder::Taken(id)) => break,
+                _ if state.endpoints.change(Self::END, view, EndpointState::Taken(id)) => break,
                 _ => {}
             }
         }
-        match Side::new(state, capacity) {
+        match SpscSide::new(state, capacity) {
             Ok(side) => Ok(Self {
                 state: NonNull::from(state),
                 side,
                 id,
                 generation: AtomicU32::new(fork::generation()),
-                spin: Spin::default(),
-                in_vain: 0,
+                spin: AdaptiveSpin::default(),
+                failed_attempts: 0,
                 region,
             }),
-            Err(Contradiction) => {
-                state.ends.change_from(Self::END, Holder::Taken(id), Holder::Gone);
+            Err(CorruptIndices) => {
+                state.endpoints.change_from(Self::END, EndpointState::Taken(id), EndpointState::Disconnected);
                 Err(region.corrupt(CORRUPT))
             }
         }
@@ -95,7 +95,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     }
 
     #[inline(always)]
-    fn state(&self) -> &State {
+    fn state(&self) -> &SpscState {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
         unsafe { self.state.as_ref() }
     }
@@ -118,12 +118,12 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
 
     /// How many units this side may write, or read: at least `wanted`, or the reason why not. `next` is where they lie.
     #[inline(always)]
-    pub(super) fn room(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
+    pub(super) fn room(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
         if !self.is_ours() {
             return Err(Stop::HandedOver);
         }
         if PRODUCER {
-            is_wanted(self.state().ends.view())?;
+            check_open(self.state().endpoints.view())?;
         }
         if self.side.known_room() >= wanted {
             return Ok(self.side.known_room());
@@ -135,18 +135,13 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         if room >= wanted {
             return Ok(room);
         }
-        self.wait_for_room(wanted, next, patience)
+        self.wait_for_room(wanted, next, wait)
     }
 
     /// How many units this side may write, or read: at least one, and where it would go as far as `wanted`, all there are.
     #[inline(always)]
-    pub(super) fn room_up_to(
-        &mut self,
-        wanted: u64,
-        next: *const u8,
-        patience: Patience,
-    ) -> Result<u64, Stop> {
-        let room = self.room(1, next, patience)?;
+    pub(super) fn room_up_to(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
+        let room = self.room(1, next, wait)?;
         if room >= wanted {
             return Ok(room);
         }
@@ -156,25 +151,25 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     }
 
     #[cold]
-    fn wait_for_room(&mut self, wanted: u64, next: *const u8, patience: Patience) -> Result<u64, Stop> {
-        if matches!(patience, Patience::None) {
-            self.in_vain = self.in_vain.wrapping_add(1);
-            if self.in_vain.is_multiple_of(PATIENT_ATTEMPTS) {
-                look_after_the_other::<PRODUCER>(self.state(), &self.region);
+    fn wait_for_room(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
+        if matches!(wait, Wait::NonBlocking) {
+            self.failed_attempts = self.failed_attempts.wrapping_add(1);
+            if self.failed_attempts.is_multiple_of(ATTEMPTS_PER_PEER_CHECK) {
+                mark_dead_peer::<PRODUCER>(self.state(), &self.region);
             }
         }
         // SAFETY: as in `state`; apart from `self`, whose other fields are borrowed below.
         let state = unsafe { self.state.as_ref() };
         let Self { side, spin, region, .. } = self;
         let event = if PRODUCER { (&state.space, &state.full) } else { (&state.items, &state.empty) };
-        let look = || {
+        let try_once = || {
             prefetch(next);
-            look(state, side, wanted).transpose()
+            poll_room(state, side, wanted).transpose()
         };
-        let care = || look_after_the_other::<PRODUCER>(state, region);
-        wait_for(event, Sleepers::One, patience, spin, look, care).unwrap_or(Err(match patience {
-            Patience::None => Stop::WouldBlock,
-            Patience::For(_) | Patience::Forever | Patience::Later(_) => Stop::Timeout,
+        let check_peers = || mark_dead_peer::<PRODUCER>(state, region);
+        wait_for(event, WakePolicy::Single, wait, spin, try_once, check_peers).unwrap_or(Err(match wait {
+            Wait::NonBlocking => Stop::WouldBlock,
+            Wait::Timeout(_) | Wait::Forever | Wait::Task(_) => Stop::Timeout,
         }))
     }
 
@@ -184,26 +179,26 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         // SAFETY: as in `state`; apart from `self`, whose side is borrowed.
         let state = unsafe { self.state.as_ref() };
         self.side.advance(state, count);
-        self.others_event().notify(1);
+        self.peer_event().notify(1);
     }
 
     /// What the other side sleeps on.
     #[inline(always)]
-    fn others_event(&self) -> &EventWord {
+    fn peer_event(&self) -> &EventCount {
         if PRODUCER { &self.state().items } else { &self.state().space }
     }
 
     /// What this side sleeps on.
     #[cfg(feature = "process")]
-    pub(super) fn own_event(&self) -> &EventWord {
+    pub(super) fn own_event(&self) -> &EventCount {
         if PRODUCER { &self.state().space } else { &self.state().items }
     }
 
     /// Sees whether the other side lives.
     #[cfg(feature = "process")]
-    pub(super) fn care(&self) {
+    pub(super) fn check_peers(&self) {
         if self.is_ours() {
-            look_after_the_other::<PRODUCER>(self.state(), &self.region);
+            mark_dead_peer::<PRODUCER>(self.state(), &self.region);
         }
     }
 
@@ -213,35 +208,35 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     }
 
     pub(super) fn close(&self) -> bool {
-        let closed = self.state().ends.close();
-        self.state().items.notify(EVERYBODY);
-        self.state().space.notify(EVERYBODY);
+        let closed = self.state().endpoints.close();
+        self.state().items.notify(WAKE_ALL);
+        self.state().space.notify(WAKE_ALL);
         closed
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state().ends.view().is_closed()
+        self.state().endpoints.view().is_closed()
     }
 
     /// Whether a living process has the other end.
     pub(super) fn is_connected(&self) -> bool {
-        let holder = self.state().ends.view().holder(Self::END.other());
+        let holder = self.state().endpoints.view().holder(Self::END.other());
         holder.id().is_some_and(|id| self.region.segment().mapping().is_alive(id))
     }
 
     /// Lets go of the end, for another process to take; the other side waits for it.
     pub(super) fn release(self) {
-        self.give_up(Holder::Vacant);
+        self.release_as(EndpointState::Vacant);
     }
 
     /// Sends the end away: from now on it belongs to who receives it.
     #[cfg(feature = "serde")]
-    pub(super) fn pledge(&self) -> bool {
-        self.give_up(Holder::Pledged(self.id))
+    pub(super) fn mark_in_transit(&self) -> bool {
+        self.release_as(EndpointState::InTransit(self.id))
     }
 
     /// Gives the end to another holder, if it is ours, and tells the other side.
-    fn give_up(&self, to: Holder) -> bool {
+    fn release_as(&self, to: EndpointState) -> bool {
         // ORDER: relaxed, as in `is_ours`; only one of two threads that send it at the same time finds it.
         let was_ours = self.generation.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |generation| {
             (generation == fork::generation()).then_some(0)
@@ -249,21 +244,21 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         if was_ours.is_err() {
             return false;
         }
-        let given = self.state().ends.change_from(Self::END, Holder::Taken(self.id), to);
-        self.others_event().notify(EVERYBODY);
+        let given = self.state().endpoints.change_from(Self::END, EndpointState::Taken(self.id), to);
+        self.peer_event().notify(WAKE_ALL);
         given
     }
 }
 
 /// Room for `wanted` units; `None` where this side has to wait for it.
 #[inline(always)]
-fn look<const PRODUCER: bool>(
-    state: &State,
-    side: &mut Side<PRODUCER>,
+fn poll_room<const PRODUCER: bool>(
+    state: &SpscState,
+    side: &mut SpscSide<PRODUCER>,
     wanted: u64,
 ) -> Result<Option<u64>, Stop> {
     if PRODUCER {
-        is_wanted(state.ends.view())?;
+        check_open(state.endpoints.view())?;
     }
     let room = side.refresh(state)?;
     if room >= wanted {
@@ -272,10 +267,10 @@ fn look<const PRODUCER: bool>(
     if PRODUCER {
         return Ok(None);
     }
-    let view = state.ends.view();
-    let end = match view.holder(End::Producer) {
+    let view = state.endpoints.view();
+    let end = match view.holder(EndpointRole::Producer) {
         _ if view.is_closed() => Stop::Closed,
-        Holder::Gone => Stop::Disconnected,
+        EndpointState::Disconnected => Stop::Disconnected,
         _ => return Ok(None),
     };
     // What was pushed before the end is there now.
@@ -287,11 +282,11 @@ fn look<const PRODUCER: bool>(
 
 /// Whether what is pushed can still reach somebody.
 #[inline(always)]
-fn is_wanted(view: View) -> Result<(), Stop> {
+fn check_open(view: EndpointsView) -> Result<(), Stop> {
     if view.is_closed() {
         return Err(Stop::Closed);
     }
-    if view.holder(End::Consumer) == Holder::Gone {
+    if view.holder(EndpointRole::Consumer) == EndpointState::Disconnected {
         return Err(Stop::Disconnected);
     }
     Ok(())
@@ -299,18 +294,18 @@ fn is_wanted(view: View) -> Result<(), Stop> {
 
 /// Marks the other end as gone if its holder has died.
 #[cold]
-fn look_after_the_other<const PRODUCER: bool>(state: &State, region: &Region) {
+fn mark_dead_peer<const PRODUCER: bool>(state: &SpscState, region: &Region) {
     let other = Endpoint::<PRODUCER>::END.other();
-    let view = state.ends.view();
+    let view = state.endpoints.view();
     let is_dead = |id| !region.segment().mapping().is_alive(id);
     if view.holder(other).id().is_some_and(is_dead) {
-        let taken = state.ends.change(other, view, Holder::Gone);
+        let taken = state.endpoints.change(other, view, EndpointState::Disconnected);
         state.repairs.add(taken.into());
     }
 }
 
 impl<const PRODUCER: bool> Drop for Endpoint<PRODUCER> {
     fn drop(&mut self) {
-        self.give_up(Holder::Gone);
+        self.release_as(EndpointState::Disconnected);
     }
 }

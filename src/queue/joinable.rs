@@ -11,16 +11,16 @@ use core::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::Claim;
+use job::JobLease;
 pub use job::{Job, JobId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::message::store::Store;
+use super::message::store::MessageStore;
 use super::message::{Limits, codec};
 use crate::error::{DoneError, PopError, PushError};
-use crate::queue::forms::store_object;
-use crate::raw::patience::Patience;
+use crate::queue::queue_macros::message_queue_object;
+use crate::raw::wait::Wait;
 
 /// A queue of jobs of any type that serde knows. Who gets a job says when it is done, and who pushed it can wait for that.
 ///
@@ -49,7 +49,7 @@ use crate::raw::patience::Patience;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JoinableQueue<T> {
-    store: Arc<Store>,
+    store: Arc<MessageStore>,
     of: PhantomData<fn(T) -> T>,
 }
 
@@ -60,7 +60,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// `Closed`; `Encode` and `TooLarge`, in which case the queue was not touched; `NotAttached`, `Corrupt`. The value comes back.
     #[doc(alias = "put")]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Patience::Forever)
+        codec::push(&self.store, value, Wait::Forever)
     }
 
     /// Puts a job in if there is room.
@@ -69,7 +69,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// `Full`, and those of [`push`](Self::push).
     #[doc(alias = "put_nowait")]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Patience::None)
+        codec::push(&self.store, value, Wait::NonBlocking)
     }
 
     /// Puts a job in, waiting for room no longer than `timeout` (on the monotonic clock).
@@ -77,7 +77,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// # Errors
     /// `Timeout`, and those of [`push`](Self::push).
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Patience::For(timeout))
+        codec::push(&self.store, value, Wait::Timeout(timeout))
     }
 
     /// Gets the oldest job, waiting for one as long as it takes.
@@ -87,7 +87,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// for those. `Decode` where the job is none of this type: it counts as done. `NotAttached`, `Corrupt`.
     #[doc(alias = "pop")]
     pub fn get(&self) -> Result<Job<T>, PopError> {
-        self.lease(Patience::Forever)
+        self.get_within(Wait::Forever)
     }
 
     /// Gets the oldest job if there is one.
@@ -96,7 +96,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// `Empty`, and those of [`get`](Self::get).
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<Job<T>, PopError> {
-        self.lease(Patience::None)
+        self.get_within(Wait::NonBlocking)
     }
 
     /// Gets the oldest job, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -104,18 +104,18 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// # Errors
     /// `Timeout`, and those of [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<Job<T>, PopError> {
-        self.lease(Patience::For(timeout))
+        self.get_within(Wait::Timeout(timeout))
     }
 
-    fn lease(&self, patience: Patience) -> Result<Job<T>, PopError> {
-        let (lease, message) = self.store.lease(patience).map_err(|stop| stop.of_pop())?;
+    fn get_within(&self, wait: Wait) -> Result<Job<T>, PopError> {
+        let (lease, message) = self.store.lease(wait).map_err(|stop| stop.of_pop())?;
         // Before decoding, which may panic.
-        let claim = Claim::new(Arc::clone(&self.store), lease);
+        let job_lease = JobLease::new(Arc::clone(&self.store), lease);
         match codec::decode(&message) {
-            Ok(value) => Ok(Job::new(value, claim)),
+            Ok(value) => Ok(Job::new(value, job_lease)),
             Err(error) => {
                 // Given back, it would be the next again. It is ours, so this fails only where nothing can succeed.
-                let _ = claim.done();
+                let _ = job_lease.done();
                 Err(error)
             }
         }
@@ -134,7 +134,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// # Errors
     /// `NotAttached`, `Corrupt`.
     pub fn join(&self) -> Result<(), DoneError> {
-        self.wait_until_idle(Patience::Forever)
+        self.wait_until_idle(Wait::Forever)
     }
 
     /// Waits until every job that was pushed is done, no longer than `timeout` (on the monotonic clock).
@@ -142,11 +142,11 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// # Errors
     /// `Timeout`, and those of [`join`](Self::join).
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), DoneError> {
-        self.wait_until_idle(Patience::For(timeout))
+        self.wait_until_idle(Wait::Timeout(timeout))
     }
 
-    fn wait_until_idle(&self, patience: Patience) -> Result<(), DoneError> {
-        self.store.wait_until_idle(patience).map_err(|stop| stop.of_done())
+    fn wait_until_idle(&self, wait: Wait) -> Result<(), DoneError> {
+        self.store.wait_until_idle(wait).map_err(|stop| stop.of_done())
     }
 
     /// How many jobs are not done, those included that somebody works on.
@@ -187,7 +187,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     }
 }
 
-store_object!(JoinableQueue);
+message_queue_object!(JoinableQueue);
 
 impl<T> fmt::Debug for JoinableQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,11 +18,11 @@ use std::time::Duration;
 pub use limits::Limits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::Store;
+use store::MessageStore;
 
 use crate::error::{PopError, PushError};
-use crate::queue::forms::store_object;
-use crate::raw::patience::Patience;
+use crate::queue::queue_macros::message_queue_object;
+use crate::raw::wait::Wait;
 
 /// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums, handles of this crate.
 ///
@@ -49,7 +49,7 @@ use crate::raw::patience::Patience;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MessageQueue<T> {
-    store: Arc<Store>,
+    store: Arc<MessageStore>,
     of: PhantomData<fn(T) -> T>,
 }
 
@@ -61,7 +61,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     #[doc(alias = "put")]
     #[doc(alias = "send")]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Patience::Forever)
+        codec::push(&self.store, value, Wait::Forever)
     }
 
     /// Puts a message in if there is room.
@@ -70,7 +70,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// `Full`, and those of [`push`](Self::push).
     #[doc(alias = "put_nowait")]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Patience::None)
+        codec::push(&self.store, value, Wait::NonBlocking)
     }
 
     /// Puts a message in, waiting for room no longer than `timeout` (on the monotonic clock).
@@ -78,7 +78,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// # Errors
     /// `Timeout`, and those of [`push`](Self::push).
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Patience::For(timeout))
+        codec::push(&self.store, value, Wait::Timeout(timeout))
     }
 
     /// Takes the oldest message out, waiting for one as long as it takes.
@@ -89,7 +89,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     pub fn pop(&self) -> Result<T, PopError> {
-        self.take(Patience::Forever)
+        self.pop_within(Wait::Forever)
     }
 
     /// Takes the oldest message out if there is one.
@@ -98,7 +98,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// `Empty`, and those of [`pop`](Self::pop).
     #[doc(alias = "get_nowait")]
     pub fn try_pop(&self) -> Result<T, PopError> {
-        self.take(Patience::None)
+        self.pop_within(Wait::NonBlocking)
     }
 
     /// Takes the oldest message out, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -106,11 +106,11 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// # Errors
     /// `Timeout`, and those of [`pop`](Self::pop).
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
-        self.take(Patience::For(timeout))
+        self.pop_within(Wait::Timeout(timeout))
     }
 
-    fn take(&self, patience: Patience) -> Result<T, PopError> {
-        codec::decode(&self.store.pop(patience).map_err(|stop| stop.of_pop())?)
+    fn pop_within(&self, wait: Wait) -> Result<T, PopError> {
+        codec::decode(&self.store.pop(wait).map_err(|stop| stop.of_pop())?)
     }
 
     /// Closes the queue for all processes: pushes fail from now on, pops do when it is empty. `false` where it was closed.
@@ -146,8 +146,8 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     }
 
     /// Pops until the queue is closed and empty.
-    pub fn iter(&self) -> Messages<'_, T> {
-        Messages { queue: Some(self) }
+    pub fn iter(&self) -> MessageIter<'_, T> {
+        MessageIter { queue: Some(self) }
     }
 }
 
@@ -156,11 +156,11 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
 /// A message that does not decode is an error, after which it goes on; any other error is the last item.
 #[derive(Debug)]
 #[must_use = "messages are popped as they are asked for"]
-pub struct Messages<'a, T> {
+pub struct MessageIter<'a, T> {
     queue: Option<&'a MessageQueue<T>>,
 }
 
-impl<T: Serialize + DeserializeOwned> Iterator for Messages<'_, T> {
+impl<T: Serialize + DeserializeOwned> Iterator for MessageIter<'_, T> {
     type Item = Result<T, PopError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -174,14 +174,14 @@ impl<T: Serialize + DeserializeOwned> Iterator for Messages<'_, T> {
 
 impl<'a, T: Serialize + DeserializeOwned> IntoIterator for &'a MessageQueue<T> {
     type Item = Result<T, PopError>;
-    type IntoIter = Messages<'a, T>;
+    type IntoIter = MessageIter<'a, T>;
 
-    fn into_iter(self) -> Messages<'a, T> {
+    fn into_iter(self) -> MessageIter<'a, T> {
         self.iter()
     }
 }
 
-store_object!(MessageQueue);
+message_queue_object!(MessageQueue);
 
 impl<T> fmt::Debug for MessageQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

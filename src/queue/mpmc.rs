@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-mod attempt;
+mod blocking;
 #[cfg(feature = "async")]
 mod futures;
 mod iter;
@@ -19,12 +19,12 @@ pub use lease::Lease;
 use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU32, AtomicU64};
-use crate::queue::forms::{NOT_A_VALUE, check_capacity, shape};
-use crate::raw::event_word::EVERYBODY;
-use crate::raw::mpmc::{self, Geometry, Ring, State};
-use crate::raw::patience::{Patience, Spin};
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::queue::queue_macros::{NOT_A_VALUE, check_capacity, shape};
+use crate::raw::event_count::WAKE_ALL;
+use crate::raw::mpmc::{self, MpmcGeometry, MpmcRing, MpmcState};
+use crate::raw::wait::{AdaptiveSpin, Wait};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::Shareable;
 use crate::sys::barrier;
 
@@ -59,14 +59,14 @@ use crate::sys::barrier;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Queue<T: Shareable> {
-    state: NonNull<State>,
+    state: NonNull<MpmcState>,
     slots: NonNull<[AtomicU64]>,
-    geometry: Geometry,
+    geometry: MpmcGeometry,
     /// How long to spin for room.
-    spin_to_push: Spin,
+    push_spin: AdaptiveSpin,
     /// How long to spin for a value.
-    spin_to_pop: Spin,
-    /// Of those that are counted; see `care_now_and_then`.
+    pop_spin: AdaptiveSpin,
+    /// Of those that are counted; see `reap_periodically`.
     calls: AtomicU32,
     region: Region,
     of: PhantomData<fn(T) -> T>,
@@ -82,19 +82,19 @@ impl<T: Shareable> Queue<T> {
     const IS_LARGE: bool = size_of::<T>() > 256;
 
     #[inline(always)]
-    fn state(&self) -> &State {
+    fn state(&self) -> &MpmcState {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
         unsafe { self.state.as_ref() }
     }
 
     #[inline(always)]
-    fn ring(&self) -> Ring<'_> {
+    fn ring(&self) -> MpmcRing<'_> {
         // SAFETY: as in `state`.
-        Ring::new(self.state(), unsafe { self.slots.as_ref() }, &self.geometry)
+        MpmcRing::new(self.state(), unsafe { self.slots.as_ref() }, &self.geometry)
     }
 
     #[inline(always)]
-    fn me(&self) -> Result<u32, Stop> {
+    fn participant_id(&self) -> Result<u32, Stop> {
         self.region.segment().mapping().participant().map_err(|_| Stop::NotAttached)
     }
 
@@ -106,7 +106,7 @@ impl<T: Shareable> Queue<T> {
     #[doc(alias = "send")]
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
-        self.push_within(value, Patience::Forever)
+        self.push_within(value, Wait::Forever)
     }
 
     /// Pushes a value if there is room.
@@ -116,7 +116,7 @@ impl<T: Shareable> Queue<T> {
     #[doc(alias = "put_nowait")]
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        self.push_within(value, Patience::None)
+        self.push_within(value, Wait::NonBlocking)
     }
 
     /// Pushes a value, waiting for room no longer than `timeout` (on the monotonic clock).
@@ -125,12 +125,12 @@ impl<T: Shareable> Queue<T> {
     /// `Timeout`, and those of [`push`](Self::push).
     #[inline]
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        self.push_within(value, Patience::For(timeout))
+        self.push_within(value, Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    fn push_within(&self, value: T, patience: Patience) -> Result<(), PushError<T>> {
-        match self.put(&value, patience) {
+    fn push_within(&self, value: T, wait: Wait) -> Result<(), PushError<T>> {
+        match self.push_unnotified(&value, wait) {
             Ok(()) => {
                 self.state().items.notify(1);
                 Ok(())
@@ -145,7 +145,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice(&self, values: &[T]) -> Result<(), PushError<usize>> {
-        self.push_all(values, || Patience::Forever)
+        self.push_all(values, || Wait::Forever)
     }
 
     /// Pushes as many of the values as there is room for, and says how many.
@@ -153,7 +153,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// `Full` where there is room for none, and those of [`push`](Self::push), with 0.
     pub fn try_push_slice(&self, values: &[T]) -> Result<usize, PushError<usize>> {
-        self.push_some(values, Patience::None).map_err(|stop| stop.of_push(0))
+        self.push_batch(values, Wait::NonBlocking).map_err(|stop| stop.of_push(0))
     }
 
     /// Pushes all the values, waiting for room no longer than `timeout` (on the monotonic clock) in all.
@@ -162,17 +162,13 @@ impl<T: Shareable> Queue<T> {
     /// `Timeout`, and those of [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice_timeout(&self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
         let start = Instant::now();
-        self.push_all(values, || Patience::For(timeout.saturating_sub(start.elapsed())))
+        self.push_all(values, || Wait::Timeout(timeout.saturating_sub(start.elapsed())))
     }
 
-    fn push_all(
-        &self,
-        values: &[T],
-        patience: impl Fn() -> Patience<'static>,
-    ) -> Result<(), PushError<usize>> {
+    fn push_all(&self, values: &[T], wait: impl Fn() -> Wait<'static>) -> Result<(), PushError<usize>> {
         let mut pushed = 0;
         while pushed < values.len() {
-            match self.push_some(&values[pushed..], patience()) {
+            match self.push_batch(&values[pushed..], wait()) {
                 Ok(count) => pushed += count,
                 Err(stop) => return Err(stop.of_push(pushed)),
             }
@@ -181,11 +177,14 @@ impl<T: Shareable> Queue<T> {
     }
 
     /// Pushes as many as fit, at least one.
-    fn push_some(&self, values: &[T], patience: Patience) -> Result<usize, Stop> {
+    fn push_batch(&self, values: &[T], wait: Wait) -> Result<usize, Stop> {
         let Some((first, others)) = values.split_first() else { return Ok(0) };
-        self.put(first, patience)?;
-        let count = 1 + others.iter().take_while(|value| self.put(value, Patience::None).is_ok()).count();
-        self.state().items.notify(many(count));
+        self.push_unnotified(first, wait)?;
+        let count = 1 + others
+            .iter()
+            .take_while(|value| self.push_unnotified(value, Wait::NonBlocking).is_ok())
+            .count();
+        self.state().items.notify(notify_count(count));
         Ok(count)
     }
 
@@ -198,7 +197,7 @@ impl<T: Shareable> Queue<T> {
     #[doc(alias = "recv")]
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
-        self.pop_within(Patience::Forever)
+        self.pop_within(Wait::Forever)
     }
 
     /// Takes the next value out if there is one.
@@ -208,7 +207,7 @@ impl<T: Shareable> Queue<T> {
     #[doc(alias = "get_nowait")]
     #[inline]
     pub fn try_pop(&self) -> Result<T, PopError> {
-        self.pop_within(Patience::None)
+        self.pop_within(Wait::NonBlocking)
     }
 
     /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -217,17 +216,17 @@ impl<T: Shareable> Queue<T> {
     /// `Timeout`, and those of [`pop`](Self::pop).
     #[inline]
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
-        self.pop_within(Patience::For(timeout))
+        self.pop_within(Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    fn pop_within(&self, patience: Patience) -> Result<T, PopError> {
-        self.taken(self.take(patience))
+    fn pop_within(&self, wait: Wait) -> Result<T, PopError> {
+        self.check_value(self.pop_unnotified(wait))
     }
 
     /// What comes of an attempt to take a value out: wakes who waits for room.
     #[inline(always)]
-    fn taken(&self, taken: Result<Option<T>, Stop>) -> Result<T, PopError> {
+    fn check_value(&self, taken: Result<Option<T>, Stop>) -> Result<T, PopError> {
         let value = taken.map_err(Stop::of_pop)?;
         self.state().space.notify(1);
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
@@ -238,7 +237,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub fn pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
-        self.pop_some(values, Patience::Forever)
+        self.pop_batch(values, Wait::Forever)
     }
 
     /// The same without waiting.
@@ -246,7 +245,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// `Empty`, and those of [`pop`](Self::pop).
     pub fn try_pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
-        self.pop_some(values, Patience::None)
+        self.pop_batch(values, Wait::NonBlocking)
     }
 
     /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
@@ -254,31 +253,31 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// `Timeout`, and those of [`pop`](Self::pop).
     pub fn pop_slice_timeout(&self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
-        self.pop_some(values, Patience::For(timeout))
+        self.pop_batch(values, Wait::Timeout(timeout))
     }
 
-    fn pop_some(&self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
+    fn pop_batch(&self, values: &mut [T], wait: Wait) -> Result<usize, PopError> {
         let Some((first, others)) = values.split_first_mut() else { return Ok(0) };
-        *first = self.pop_within(patience)?;
+        *first = self.pop_within(wait)?;
         let mut count = 1;
         let mut freed = 0;
         for value in others {
-            let Ok(taken) = self.take(Patience::None) else { break };
+            let Ok(taken) = self.pop_unnotified(Wait::NonBlocking) else { break };
             freed += 1;
             // What is not a value is left out.
             let Some(taken) = taken else { break };
             *value = taken;
             count += 1;
         }
-        self.state().space.notify(many(freed));
+        self.state().space.notify(notify_count(freed));
         Ok(count)
     }
 
     /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
     pub fn close(&self) -> bool {
         let closed = self.ring().close();
-        self.state().items.notify(EVERYBODY);
-        self.state().space.notify(EVERYBODY);
+        self.state().items.notify(WAKE_ALL);
+        self.state().space.notify(WAKE_ALL);
         closed
     }
 
@@ -308,8 +307,8 @@ impl<T: Shareable> Queue<T> {
 }
 
 /// As many sleepers.
-fn many(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(EVERYBODY)
+fn notify_count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(WAKE_ALL)
 }
 
 impl<T: Shareable> sealed::Sealed for Queue<T> {}
@@ -330,7 +329,7 @@ impl<T: Shareable> Object for Queue<T> {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape.flags == 0).then(|| mpmc::length(shape.count, size_of::<T>())).flatten()
+        (shape.aux == 0).then(|| mpmc::length(shape.count, size_of::<T>())).flatten()
     }
 
     fn build(_: &usize, _: &Region) {
@@ -340,11 +339,11 @@ impl<T: Shareable> Object for Queue<T> {
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         Ok(Self {
-            state: NonNull::from(region.state::<State>()),
-            slots: NonNull::from(region.words_from(size_of::<State>() as u64)),
-            geometry: Geometry::new(region.shape().count, size_of::<T>()),
-            spin_to_push: Spin::default(),
-            spin_to_pop: Spin::default(),
+            state: NonNull::from(region.state::<MpmcState>()),
+            slots: NonNull::from(region.words_from(size_of::<MpmcState>() as u64)),
+            geometry: MpmcGeometry::new(region.shape().count, size_of::<T>()),
+            push_spin: AdaptiveSpin::default(),
+            pop_spin: AdaptiveSpin::default(),
             calls: AtomicU32::new(0),
             region,
             of: PhantomData,
@@ -362,14 +361,14 @@ impl<T: Shareable> Initial<Queue<T>> for usize {
     }
 }
 
-short_forms!([T: Shareable] Queue<T>);
-handle_forms!([T: Shareable] Queue<T>);
+single_object!([T: Shareable] Queue<T>);
+object_handle!([T: Shareable] Queue<T>);
 
 impl<T: Shareable> Clone for Queue<T> {
     fn clone(&self) -> Self {
         Self {
-            spin_to_push: Spin::default(),
-            spin_to_pop: Spin::default(),
+            push_spin: AdaptiveSpin::default(),
+            pop_spin: AdaptiveSpin::default(),
             calls: AtomicU32::new(0),
             region: self.region.clone(),
             ..*self

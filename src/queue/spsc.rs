@@ -36,10 +36,10 @@ mod futures;
 mod producer;
 
 use super::endpoint::Endpoint;
-use super::slots::Slots;
+use super::slot_array::SlotArray;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::spsc::State;
+use crate::raw::spsc::SpscState;
 use crate::segment::Segment;
 use crate::segment::object::{ROOT, Region, Shape};
 use crate::shareable::Shareable;
@@ -50,7 +50,7 @@ pub use producer::Producer;
 /// Makes a segment of this name with a queue for `capacity` values in it, and takes both its ends.
 ///
 /// # Errors
-/// See [`Options::create`](crate::segment::options::Options::create).
+/// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
 pub fn create<T: Shareable>(name: &str, capacity: usize) -> Result<(Producer<T>, Consumer<T>), SegmentError> {
     with_consumer(Producer::create(name, capacity)?)
 }
@@ -89,15 +89,16 @@ fn fingerprint<T: Shareable>() -> Fingerprint {
 /// Bytes of a queue of this shape.
 fn length<T: Shareable>(shape: Shape) -> Option<u64> {
     let slots = shape.count.checked_mul(size_of::<T>() as u64)?.checked_next_multiple_of(8)?;
-    (shape.count > 0 && shape.flags == 0).then_some(())?;
-    slots.checked_add(size_of::<State>() as u64)
+    (shape.count > 0 && shape.aux == 0).then_some(())?;
+    slots.checked_add(size_of::<SpscState>() as u64)
 }
 
 /// Takes an end of the queue in this region.
-fn take<const PRODUCER: bool, T: Shareable>(
+fn claim_endpoint<const PRODUCER: bool, T: Shareable>(
     region: Region,
     sent: bool,
-) -> Result<(Endpoint<PRODUCER>, Slots<T>), SegmentError> {
-    let slots = Slots::new(region.words_from(size_of::<State>() as u64), region.shape().count as usize);
-    Ok((Endpoint::take(region, slots.capacity() as u64, sent)?, slots))
+) -> Result<(Endpoint<PRODUCER>, SlotArray<T>), SegmentError> {
+    let slots =
+        SlotArray::new(region.words_from(size_of::<SpscState>() as u64), region.shape().count as usize);
+    Ok((Endpoint::claim(region, slots.capacity() as u64, sent)?, slots))
 }

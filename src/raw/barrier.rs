@@ -26,38 +26,38 @@
 #[cfg(all(test, loom))]
 mod model;
 
-use super::event_word::{EVERYBODY, EventWord};
-use super::tally::{Count, Tally};
+use super::event_count::{EventCount, WAKE_ALL};
+use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU64, Ordering};
 
 /// The state, in front of the slots.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
+pub(crate) struct BarrierState {
     word: AtomicU64,
-    _unused: [u64; 15],
+    _padding1: [u64; 15],
     /// Parties sleep on it.
-    pub(crate) event: EventWord,
-    _unused_too: u32,
+    pub(crate) event: EventCount,
+    _padding2: u32,
     /// Of those that waited for others to come.
-    pub(crate) early: Tally,
+    pub(crate) early: WaitStats,
     /// Deaths that it was broken for.
-    pub(crate) repairs: Count,
-    _unused_at_last: [u64; 11],
+    pub(crate) repairs: Counter,
+    _padding3: [u64; 11],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<State>() == 256);
+const _: () = assert!(size_of::<BarrierState>() == 256);
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for BarrierState {}
 
 /// The most parties that a barrier can have.
 #[cfg(not(loom))]
-pub(crate) const MOST_PARTIES: u64 = 1024;
+pub(crate) const MAX_PARTIES: u64 = 1024;
 
 /// Slots for each party.
 const ROWS: usize = 2;
@@ -66,15 +66,15 @@ const ROWS: usize = 2;
 #[cfg(not(loom))]
 pub(crate) fn length(parties: u64) -> Option<u64> {
     let slots = ROWS as u64 * size_of::<AtomicU64>() as u64;
-    (1..=MOST_PARTIES).contains(&parties).then(|| size_of::<State>() as u64 + parties * slots)
+    (1..=MAX_PARTIES).contains(&parties).then(|| size_of::<BarrierState>() as u64 + parties * slots)
 }
 
 /// More steps than any arrival takes that others do not keep from its end: somebody leads it round in circles.
-const PATIENCE: u32 = 1 << 22;
+const STEP_LIMIT: u32 = 1 << 22;
 
 /// More often than the word can change while a repair goes on, before nothing of the dead counts any more: twice by
 /// passes, once by breaking, once by a reset.
-const REPAIRS: u32 = 16;
+const REPAIR_LIMIT: u32 = 16;
 
 /// The number of a generation.
 type Generation = u64;
@@ -83,13 +83,13 @@ const GENERATIONS: u64 = (1 << 31) - 1;
 
 /// The word as it was at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct View(u64);
+struct BarrierView(u64);
 
 const BROKEN: u64 = 1;
 const HISTORY_AT: u32 = 1;
 const GENERATION_AT: u32 = 33;
 
-impl View {
+impl BarrierView {
     fn generation(self) -> Generation {
         self.0 >> GENERATION_AT
     }
@@ -120,11 +120,11 @@ impl View {
 
     /// What has become of a generation; `None` while it goes on. One that nobody remembers may have been broken, and is taken so: only
     /// where there are more processes than parties can they leave one of them so far behind.
-    fn outcome(self, generation: Generation) -> Option<Outcome> {
+    fn outcome(self, generation: Generation) -> Option<BarrierOutcome> {
         match self.generation().wrapping_sub(generation) & GENERATIONS {
-            0 => self.is_broken().then_some(Outcome::Broken),
-            behind @ 1..=32 if self.history() >> (behind - 1) & 1 == 0 => Some(Outcome::Passed),
-            _ => Some(Outcome::Broken),
+            0 => self.is_broken().then_some(BarrierOutcome::Broken),
+            behind @ 1..=32 if self.history() >> (behind - 1) & 1 == 0 => Some(BarrierOutcome::Passed),
+            _ => Some(BarrierOutcome::Broken),
         }
     }
 }
@@ -149,21 +149,21 @@ impl Arrival {
         self.0 as u32
     }
 
-    fn nameless(self) -> Self {
+    fn anonymous(self) -> Self {
         Self(self.0 >> ARRIVED_IN_AT << ARRIVED_IN_AT)
     }
 }
 
 /// What has become of a generation that somebody had arrived in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Outcome {
+pub(crate) enum BarrierOutcome {
     Passed,
     Broken,
 }
 
 /// Why somebody has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum ArriveError {
     Broken,
     /// All have arrived, and the last of them has not let them pass yet.
     Full,
@@ -177,40 +177,40 @@ pub(crate) enum Refusal {
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub(crate) struct Arrived {
-    view: View,
+    view: BarrierView,
     pub(crate) index: usize,
 }
 
 /// A barrier, by reference.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Barrier<'a> {
-    state: &'a State,
+pub(crate) struct RawBarrier<'a> {
+    state: &'a BarrierState,
     even: &'a [AtomicU64],
     odd: &'a [AtomicU64],
 }
 
-impl<'a> Barrier<'a> {
+impl<'a> RawBarrier<'a> {
     /// There are two slots for each party.
-    pub(crate) fn new(state: &'a State, slots: &'a [AtomicU64]) -> Self {
+    pub(crate) fn new(state: &'a BarrierState, slots: &'a [AtomicU64]) -> Self {
         let (even, odd) = slots.split_at(slots.len() / ROWS);
         Self { state, even, odd }
     }
 
-    fn view(&self) -> View {
+    fn view(&self) -> BarrierView {
         // ORDER: Acquire pairs with the Release in `change`: who passes sees what all did before they arrived, and who arrives sees
         // the claims of the generations before.
-        View(self.state.word.load(Ordering::Acquire))
+        BarrierView(self.state.word.load(Ordering::Acquire))
     }
 
     /// Moves the word, and tells everybody who waits; or says what it was.
-    fn change(&self, from: View, to: View) -> Result<(), View> {
+    fn change(&self, from: BarrierView, to: BarrierView) -> Result<(), BarrierView> {
         // ORDER: Release pairs with the Acquire in `view`; Acquire, for who finds that it has moved.
         match self.state.word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
-                self.state.event.notify(EVERYBODY);
+                self.state.event.notify(WAKE_ALL);
                 Ok(())
             }
-            Err(found) => Err(View(found)),
+            Err(found) => Err(BarrierView(found)),
         }
     }
 
@@ -224,24 +224,24 @@ impl<'a> Barrier<'a> {
     }
 
     /// Arrives, as participant `me`.
-    pub(crate) fn arrive(&self, me: u32) -> Result<Arrived, Refusal> {
-        self.arrive_behind(0, me)
+    pub(crate) fn arrive(&self, me: u32) -> Result<Arrived, ArriveError> {
+        self.arrive_after(0, me)
     }
 
     /// Arrives if all others have.
-    pub(crate) fn arrive_last(&self, me: u32) -> Result<Arrived, Refusal> {
-        self.arrive_behind(self.even.len() - 1, me)
+    pub(crate) fn arrive_last(&self, me: u32) -> Result<Arrived, ArriveError> {
+        self.arrive_after(self.even.len() - 1, me)
     }
 
     /// Arrives if so many others have.
-    fn arrive_behind(&self, others: usize, me: u32) -> Result<Arrived, Refusal> {
+    fn arrive_after(&self, others: usize, me: u32) -> Result<Arrived, ArriveError> {
         let mut view = self.view();
         let mut index = 0;
-        for _ in 0..PATIENCE {
+        for _ in 0..STEP_LIMIT {
             if view.is_broken() {
-                return Err(Refusal::Broken);
+                return Err(ArriveError::Broken);
             }
-            let Some(slot) = self.row(view.generation()).get(index) else { return Err(Refusal::Full) };
+            let Some(slot) = self.row(view.generation()).get(index) else { return Err(ArriveError::Full) };
             // ORDER: Acquire pairs with the Release of the claim: who has seen all others' has seen all that they did before.
             let found = Arrival(slot.load(Ordering::Acquire));
             if found.is_in(view.generation()) {
@@ -249,7 +249,7 @@ impl<'a> Barrier<'a> {
                 continue;
             }
             if index < others {
-                return Err(Refusal::WouldWait);
+                return Err(ArriveError::WouldWait);
             }
             // Who claimed the slot had seen the word of its generation, and so does this. If the word is what it was, the slot is
             // of an earlier one, and not somebody's place in a later one.
@@ -264,34 +264,34 @@ impl<'a> Barrier<'a> {
                 return Ok(Arrived { view, index });
             }
         }
-        Err(Refusal::Corrupt)
+        Err(ArriveError::Corrupt)
     }
 
     /// What has become of the generation that somebody had arrived in; `None` while it goes on.
-    pub(crate) fn outcome(&self, arrived: Arrived) -> Option<Outcome> {
+    pub(crate) fn outcome(&self, arrived: Arrived) -> Option<BarrierOutcome> {
         self.view().outcome(arrived.view.generation())
     }
 
     /// Lets all pass. To be called by the last to arrive.
-    pub(crate) fn pass(&self, arrived: Arrived) -> Outcome {
+    pub(crate) fn pass(&self, arrived: Arrived) -> BarrierOutcome {
         // The commit.
         match self.change(arrived.view, arrived.view.next(false)) {
-            Ok(()) => Outcome::Passed,
-            Err(found) => found.outcome(arrived.view.generation()).unwrap_or(Outcome::Broken),
+            Ok(()) => BarrierOutcome::Passed,
+            Err(found) => found.outcome(arrived.view.generation()).unwrap_or(BarrierOutcome::Broken),
         }
     }
 
     /// Breaks the generation that somebody had arrived in, if it still goes on; else, says what has become of it.
-    pub(crate) fn give_up(&self, arrived: Arrived) -> Result<(), Outcome> {
+    pub(crate) fn give_up(&self, arrived: Arrived) -> Result<(), BarrierOutcome> {
         let change = self.change(arrived.view, arrived.view.broken());
-        change.map_err(|found| found.outcome(arrived.view.generation()).unwrap_or(Outcome::Broken))
+        change.map_err(|found| found.outcome(arrived.view.generation()).unwrap_or(BarrierOutcome::Broken))
     }
 
     /// Breaks the barrier, in whatever generation it is.
     pub(crate) fn abort(&self) {
         // ORDER: as in `change`.
         self.state.word.fetch_or(BROKEN, Ordering::AcqRel);
-        self.state.event.notify(EVERYBODY);
+        self.state.event.notify(WAKE_ALL);
     }
 
     /// Begins the next generation. This one is broken for who had arrived in it.
@@ -320,7 +320,7 @@ impl<'a> Barrier<'a> {
     }
 
     fn arrivals(&self, generation: Generation) -> impl Iterator<Item = Arrival> {
-        // ORDER: as in `arrive_behind`.
+        // ORDER: as in `arrive_after`.
         let arrivals = self.row(generation).iter().map(|slot| Arrival(slot.load(Ordering::Acquire)));
         arrivals.filter(move |arrival| arrival.is_in(generation))
     }
@@ -328,7 +328,7 @@ impl<'a> Barrier<'a> {
     /// Breaks the barrier if a participant that is proven dead, or leaves, was one of the parties, and forgets it. Nobody has its id
     /// yet. Everybody who waits is told to look again: it may have died before it could tell them.
     pub(crate) fn repair(&self, id: u32, leaves: bool) {
-        for _ in 0..REPAIRS {
+        for _ in 0..REPAIR_LIMIT {
             let view = self.view();
             if view.is_broken() || !self.is_party(view, id, leaves) {
                 break;
@@ -339,19 +339,19 @@ impl<'a> Barrier<'a> {
             }
         }
         for slot in self.even.iter().chain(self.odd) {
-            // ORDER: as in `arrive_behind`.
+            // ORDER: as in `arrive_after`.
             let found = Arrival(slot.load(Ordering::Acquire));
             if found.participant() == id {
                 // ORDER: AcqRel keeps what the claim has released. Fails where a party has the slot now.
                 let _ =
-                    slot.compare_exchange(found.0, found.nameless().0, Ordering::AcqRel, Ordering::Relaxed);
+                    slot.compare_exchange(found.0, found.anonymous().0, Ordering::AcqRel, Ordering::Relaxed);
             }
         }
-        self.state.event.notify(EVERYBODY);
+        self.state.event.notify(WAKE_ALL);
     }
 
     /// Whether the others wait for it: it has arrived, or it was there the last time and has died since.
-    fn is_party(&self, view: View, id: u32, leaves: bool) -> bool {
+    fn is_party(&self, view: BarrierView, id: u32, leaves: bool) -> bool {
         let has_arrived_in =
             |generation| self.arrivals(generation).any(|arrival| arrival.participant() == id);
         let was_passed = view.history() & 1 == 0;

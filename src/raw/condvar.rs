@@ -26,12 +26,12 @@
 
 #[cfg(all(test, loom))]
 mod model;
-mod word;
+mod slot_word;
 
-use super::event_word::EventWord;
-use super::tally::{Count, Tally};
+use super::event_count::EventCount;
+use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU64, Ordering};
-use word::{State as SlotState, Ticket, Word};
+use slot_word::{CondvarSlotState, CondvarSlotWord, CondvarTicket};
 
 /// How many may wait at once.
 #[cfg(not(loom))]
@@ -46,86 +46,87 @@ const BIT_WORDS: usize = SLOTS.div_ceil(BITS);
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
+pub(crate) struct CondvarState {
     /// The next ticket.
     tickets: AtomicU64,
     /// A bit for each slot.
     taken: [AtomicU64; BIT_WORDS],
     /// Of those that waited to be notified.
-    pub(crate) unnotified: Tally,
+    pub(crate) unnotified: WaitStats,
     /// Slots that were taken back from the dead.
-    pub(crate) repairs: Count,
-    _unused: [u64; 16 - 5 - BIT_WORDS],
-    slots: [Slot; SLOTS],
+    pub(crate) repairs: Counter,
+    _padding1: [u64; 16 - 5 - BIT_WORDS],
+    slots: [CondvarSlot; SLOTS],
 }
 
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-struct Slot {
+struct CondvarSlot {
     word: AtomicU64,
     /// The slot's owner sleeps on it.
-    event: EventWord,
-    _unused: u32,
+    event: EventCount,
+    _padding1: u32,
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<State>() == 128 + SLOTS * 16 && size_of::<Slot>() == 16);
+const _: () = assert!(size_of::<CondvarState>() == 128 + SLOTS * 16 && size_of::<CondvarSlot>() == 16);
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for CondvarState {}
 
 /// A waiter's slot.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub(crate) struct Place {
+pub(crate) struct WaiterSlot {
     index: usize,
     /// The word, while it waits.
-    waiting: Word,
+    waiting: CondvarSlotWord,
 }
 
 /// The slot's word is nothing that its waiter or a notifier has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
 
-impl Slot {
-    fn move_from(&self, from: Word, to: Word) -> bool {
+impl CondvarSlot {
+    fn move_from(&self, from: CondvarSlotWord, to: CondvarSlotWord) -> bool {
         // ORDER: Release, so that who finds the slot in its next state, by an Acquire, comes behind what its last one did; Acquire
         // pairs with that.
         self.word.compare_exchange(from.into(), to.into(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    fn load(&self) -> Word {
+    fn load(&self) -> CondvarSlotWord {
         // ORDER: Acquire pairs with the Release in `move_from`.
-        Word::from(self.word.load(Ordering::Acquire))
+        CondvarSlotWord::from(self.word.load(Ordering::Acquire))
     }
 }
 
-impl State {
+impl CondvarState {
     /// Takes a slot for participant `me`, who has the mutex and does not let go of it before. `None` where all are taken.
-    pub(crate) fn enter(&self, me: u32) -> Option<Place> {
+    pub(crate) fn enter(&self, me: u32) -> Option<WaiterSlot> {
         // ORDER: relaxed; the number stands for itself. Those who come one behind the other have the mutex in between.
         let number = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let waiting = Word::waiting(Ticket::new(number), me);
+        let waiting = CondvarSlotWord::waiting(CondvarTicket::new(number), me);
         // Each begins elsewhere, so that they are not in each other's way.
         let first = (number % SLOTS as u64) as usize;
-        let index =
-            (first..SLOTS).chain(0..first).find(|index| self.slots[*index].move_from(Word::FREE, waiting))?;
+        let index = (first..SLOTS)
+            .chain(0..first)
+            .find(|index| self.slots[*index].move_from(CondvarSlotWord::FREE, waiting))?;
         let (word, bit) = self.bit(index);
-        // ORDER: Release pairs with the Acquire in `next_behind`. Who notifies behind the release of the mutex sees the bit.
+        // ORDER: Release pairs with the Acquire in `next_after`. Who notifies behind the release of the mutex sees the bit.
         word.fetch_or(bit, Ordering::Release);
-        Some(Place { index, waiting })
+        Some(WaiterSlot { index, waiting })
     }
 
     /// What the waiter sleeps on.
-    pub(crate) fn event(&self, place: Place) -> &EventWord {
+    pub(crate) fn event(&self, place: WaiterSlot) -> &EventCount {
         &self.slots[place.index].event
     }
 
     /// Whether the waiter was notified.
-    pub(crate) fn is_notified(&self, place: Place) -> Result<bool, Damaged> {
+    pub(crate) fn is_notified(&self, place: WaiterSlot) -> Result<bool, Damaged> {
         match self.slots[place.index].load() {
             word if word == place.waiting => Ok(false),
             word if word == place.waiting.notified() => Ok(true),
@@ -134,22 +135,22 @@ impl State {
     }
 
     /// Frees the slot of a waiter that has not been notified. `false` where it has, and still has the slot.
-    pub(crate) fn give_up(&self, place: Place) -> bool {
+    pub(crate) fn give_up(&self, place: WaiterSlot) -> bool {
         self.hide(place.index);
-        self.slots[place.index].move_from(place.waiting, Word::FREE)
+        self.slots[place.index].move_from(place.waiting, CondvarSlotWord::FREE)
     }
 
     /// Frees the slot of a waiter that was notified, and has the mutex again.
-    pub(crate) fn leave(&self, place: Place) {
+    pub(crate) fn release(&self, place: WaiterSlot) {
         self.hide(place.index);
         // Fails for a damaged word only.
-        self.slots[place.index].move_from(place.waiting.notified(), Word::FREE);
+        self.slots[place.index].move_from(place.waiting.notified(), CondvarSlotWord::FREE);
     }
 
     /// Notifies up to `count` of those who wait, in the order in which they came, and says how many they were.
     pub(crate) fn notify(&self, count: usize) -> usize {
         // ORDER: relaxed; only who comes meanwhile can have a ticket from here on, and it need not be told.
-        let end = Ticket::new(self.tickets.load(Ordering::Relaxed));
+        let end = CondvarTicket::new(self.tickets.load(Ordering::Relaxed));
         if count >= SLOTS {
             let all = self.visible().filter(|index| self.notify_slot(*index, self.slots[*index].load(), end));
             return all.count();
@@ -160,7 +161,7 @@ impl State {
             if notified == count {
                 break;
             }
-            let Some((index, word)) = self.next_behind(last, end) else { break };
+            let Some((index, word)) = self.next_after(last, end) else { break };
             notified += usize::from(self.notify_slot(index, word, end));
             last = Some(word.ticket());
         }
@@ -168,9 +169,9 @@ impl State {
     }
 
     /// Notifies who waits in this slot, if it does.
-    fn notify_slot(&self, index: usize, word: Word, end: Ticket) -> bool {
+    fn notify_slot(&self, index: usize, word: CondvarSlotWord, end: CondvarTicket) -> bool {
         let slot = &self.slots[index];
-        let notified = is_meant(word, end) && slot.move_from(word, word.notified());
+        let notified = is_eligible(word, end) && slot.move_from(word, word.notified());
         if notified {
             slot.event.notify(1);
         }
@@ -178,11 +179,15 @@ impl State {
     }
 
     /// Who waits and came next behind the holder of the ticket `last`, or first.
-    fn next_behind(&self, last: Option<Ticket>, end: Ticket) -> Option<(usize, Word)> {
-        let mut next: Option<(usize, Word)> = None;
+    fn next_after(
+        &self,
+        last: Option<CondvarTicket>,
+        end: CondvarTicket,
+    ) -> Option<(usize, CondvarSlotWord)> {
+        let mut next: Option<(usize, CondvarSlotWord)> = None;
         for index in self.visible() {
             let word = self.slots[index].load();
-            let is_next = is_meant(word, end)
+            let is_next = is_eligible(word, end)
                 && last.is_none_or(|last| last.is_before(word.ticket()))
                 && next.is_none_or(|(_, found)| word.ticket().is_before(found.ticket()));
             if is_next {
@@ -223,7 +228,7 @@ impl State {
             if slot.load().owner() == dead {
                 self.hide(index);
                 // ORDER: as in `move_from`. Its last notifier, whoever that was, comes before the notification below.
-                slot.word.swap(Word::FREE.into(), Ordering::AcqRel);
+                slot.word.swap(CondvarSlotWord::FREE.into(), Ordering::AcqRel);
                 self.repairs.add(1);
             }
         }
@@ -233,16 +238,16 @@ impl State {
     /// Whose the slots are, and whether they were notified: for whoever only looks.
     #[cfg(not(loom))]
     pub(crate) fn waiters(&self) -> impl Iterator<Item = (u32, bool)> {
-        let words = self.slots.iter().map(|slot| Word::from(slot.word.load(Ordering::Relaxed)));
+        let words = self.slots.iter().map(|slot| CondvarSlotWord::from(slot.word.load(Ordering::Relaxed)));
         words.filter_map(|word| match word.state() {
-            SlotState::Waiting => Some((word.owner(), false)),
-            SlotState::Notified => Some((word.owner(), true)),
-            SlotState::Free | SlotState::Unknown => None,
+            CondvarSlotState::Waiting => Some((word.owner(), false)),
+            CondvarSlotState::Notified => Some((word.owner(), true)),
+            CondvarSlotState::Free | CondvarSlotState::Unknown => None,
         })
     }
 }
 
 /// Whether a notification that began when `end` was the next ticket is meant for the waiter of this word, too.
-fn is_meant(word: Word, end: Ticket) -> bool {
-    word.state() == SlotState::Waiting && word.ticket().is_before(end)
+fn is_eligible(word: CondvarSlotWord, end: CondvarTicket) -> bool {
+    word.state() == CondvarSlotState::Waiting && word.ticket().is_before(end)
 }

@@ -12,7 +12,7 @@ use core::mem::MaybeUninit;
 
 use crate::primitive::{AtomicU64, Ordering};
 
-use super::words::{WORD, bytes_of_word, word_of};
+use super::atomic_copy::{WORD, bytes_of_word, word_of};
 
 /// Bytes from one element to the next: what fills a word without a rest, up to a word; the size itself beyond.
 pub(crate) const fn stride(size: usize) -> usize {

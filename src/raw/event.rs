@@ -15,8 +15,8 @@
 #[cfg(all(test, loom))]
 mod model;
 
-use super::event_word::{EVERYBODY, EventWord};
-use super::tally::Tally;
+use super::event_count::{EventCount, WAKE_ALL};
+use super::wait_stats::WaitStats;
 use crate::primitive::{AtomicU64, Ordering};
 
 const SET: u64 = 1;
@@ -27,29 +27,29 @@ const GENERATION: u64 = 2;
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
+pub(crate) struct EventState {
     word: AtomicU64,
     /// Who waits sleeps on it.
-    pub(crate) sets: EventWord,
-    _unused: u32,
+    pub(crate) sets: EventCount,
+    _padding1: u32,
     /// Of those that found it not set.
-    pub(crate) unset: Tally,
-    _unused_too: [u64; 11],
+    pub(crate) unset: WaitStats,
+    _padding2: [u64; 11],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<State>() == 128);
+const _: () = assert!(size_of::<EventState>() == 128);
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for EventState {}
 
 /// The word as a waiter found it, not set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unset(u64);
 
-impl State {
+impl EventState {
     /// Whether the event is set.
     #[inline(always)]
     pub(crate) fn is_set(&self) -> bool {
@@ -66,7 +66,7 @@ impl State {
             _ => word,
         });
         // Where it was set, who set it may have been killed before it woke anybody.
-        self.sets.notify(EVERYBODY);
+        self.sets.notify(WAKE_ALL);
         !was_set
     }
 
@@ -97,7 +97,7 @@ impl State {
 
     /// Begins to wait: `None` where the event is set.
     #[inline(always)]
-    pub(crate) fn begin(&self) -> Option<Unset> {
+    pub(crate) fn begin_wait(&self) -> Option<Unset> {
         // ORDER: Acquire pairs with the Release in `set`.
         let word = self.word.load(Ordering::Acquire);
         (word & SET == 0).then_some(Unset(word))

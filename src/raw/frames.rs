@@ -34,14 +34,14 @@ pub(crate) const fn longest(capacity: u64) -> u64 {
 
 /// Where a frame is to be put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct FramePlacement {
     /// Bytes of the pad before it.
     pub(crate) pad: u64,
     /// Where it starts.
     pub(crate) start: u64,
 }
 
-impl Place {
+impl FramePlacement {
     /// For a message of `len` bytes in a ring of `capacity`, whose producer is at `at`.
     #[inline(always)]
     pub(crate) fn of(len: u64, at: u64, capacity: u64) -> Self {
@@ -66,7 +66,7 @@ impl Place {
 
 /// A message that lies in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FoundFrame {
     /// Where its bytes start.
     pub(crate) start: u64,
     pub(crate) len: u64,
@@ -76,7 +76,7 @@ pub(crate) struct Found {
 
 /// The message at `at`, in a ring of whose bytes `room` are written from there on. `None` where there is none such.
 #[inline(always)]
-pub(crate) fn find(ring: &[AtomicU64], at: u64, room: u64) -> Option<Found> {
+pub(crate) fn find(ring: &[AtomicU64], at: u64, room: u64) -> Option<FoundFrame> {
     let capacity = ring.len() as u64 * HEADER;
     let header = |at: u64| ring.get((at / HEADER) as usize).map(|word| word.load(Ordering::Relaxed));
     let first = header(at)?;
@@ -87,7 +87,7 @@ pub(crate) fn find(ring: &[AtomicU64], at: u64, room: u64) -> Option<Found> {
     };
     let len = u64::from(header as u32);
     let fits = header >> KIND_AT == MESSAGE && frame(len) <= (room - before).min(capacity - at);
-    fits.then_some(Found { start: at + HEADER, len, taken: before + frame(len) })
+    fits.then_some(FoundFrame { start: at + HEADER, len, taken: before + frame(len) })
 }
 
 #[cfg(all(test, not(loom)))]
@@ -99,12 +99,13 @@ mod tests {
         for capacity in (16..512).step_by(8) {
             let longest = longest(capacity);
             for at in (0..capacity).step_by(8) {
-                let place = Place::of(longest, at, capacity);
+                let place = FramePlacement::of(longest, at, capacity);
                 assert!(place.pad + frame(longest) <= capacity, "{longest} at {at} of {capacity}");
             }
             let too_long = longest + 1;
-            let worst =
-                (0..capacity).step_by(8).map(|at| Place::of(too_long, at, capacity).pad + frame(too_long));
+            let worst = (0..capacity)
+                .step_by(8)
+                .map(|at| FramePlacement::of(too_long, at, capacity).pad + frame(too_long));
             assert!(worst.max().unwrap() > capacity);
         }
     }
@@ -113,9 +114,9 @@ mod tests {
     fn what_is_written_is_found() {
         let ring: Vec<AtomicU64> = (0..8).map(|_| AtomicU64::new(0)).collect();
         for (len, at) in [(0, 0), (5, 8), (8, 40), (17, 40), (24, 56), (1, 56)] {
-            let place = Place::of(len, at, 64);
+            let place = FramePlacement::of(len, at, 64);
             let taken = place.write(&ring, at, len);
-            let found = Found { start: place.start + HEADER, len, taken };
+            let found = FoundFrame { start: place.start + HEADER, len, taken };
             assert_eq!(find(&ring, at, taken), Some(found));
             assert_eq!(find(&ring, at, taken - 8), None, "a message that is not all there");
         }

@@ -14,7 +14,7 @@
 
 use crate::primitive::{AtomicU64, Ordering, compiler_fence};
 
-use super::words::WORD;
+use super::atomic_copy::WORD;
 
 /// The state, by reference: a counter, and records of one index and one element's bytes each.
 #[derive(Clone, Copy, Debug)]

@@ -25,54 +25,54 @@
 mod lease;
 #[cfg(all(test, loom))]
 mod model;
+mod slot_word;
 #[cfg(not(loom))]
 mod view;
-mod word;
 
 use core::mem::MaybeUninit;
 
-use super::event_word::EventWord;
-use super::line::Line;
-use super::tally::{Count, Tally};
-use super::words::{self, WORD};
+use super::atomic_copy::{self, WORD};
+use super::cache_padded::CachePadded;
+use super::event_count::EventCount;
+use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU64, Ordering};
 #[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
-pub(crate) use lease::Leased;
+pub(crate) use lease::LeasedSlot;
+use slot_word::{Lap, MpmcSlotState, MpmcSlotWord};
 #[cfg(not(loom))]
-pub(crate) use view::AtWork;
-use word::{Lap, State as SlotState, Word};
+pub(crate) use view::SlotUse;
 
 /// The state, in front of the slots.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
-    tail: Line,
-    head: Line,
+pub(crate) struct MpmcState {
+    tail: CachePadded,
+    head: CachePadded,
     /// Consumers sleep on it.
-    pub(crate) items: EventWord,
+    pub(crate) items: EventCount,
     /// Producers sleep on it.
-    pub(crate) space: EventWord,
+    pub(crate) space: EventCount,
     /// Not 0 once the queue is closed.
     closed: AtomicU64,
     /// `{count, whether there may be RETURNED slots}`.
     returned: AtomicU64,
     /// Of consumers that found nothing,
-    pub(crate) empty: Tally,
+    pub(crate) empty: WaitStats,
     /// and of producers that found no room.
-    pub(crate) full: Tally,
+    pub(crate) full: WaitStats,
     /// Slots in which work of the dead was undone.
-    pub(crate) repairs: Count,
-    _unused: [u64; 6],
+    pub(crate) repairs: Counter,
+    _padding1: [u64; 6],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<State>() == 384);
+const _: () = assert!(size_of::<MpmcState>() == 384);
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for MpmcState {}
 
 /// Words from one slot to the next, for messages of `size` bytes.
 pub(crate) const fn slot_words(size: usize) -> usize {
@@ -85,27 +85,27 @@ pub(crate) fn length(capacity: u64, size: usize) -> Option<u64> {
     let words = capacity.checked_mul(slot_words(size) as u64)?;
     let largest = 1 << 40;
     (1..largest).contains(&capacity).then_some(())?;
-    words.checked_mul(WORD as u64)?.checked_add(size_of::<State>() as u64)
+    words.checked_mul(WORD as u64)?.checked_add(size_of::<MpmcState>() as u64)
 }
 
 /// A ring, by reference.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ring<'a> {
-    state: &'a State,
+pub(crate) struct MpmcRing<'a> {
+    state: &'a MpmcState,
     slots: &'a [AtomicU64],
-    geometry: &'a Geometry,
+    geometry: &'a MpmcGeometry,
 }
 
 /// What of a ring does not change, in private memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Geometry {
+pub(crate) struct MpmcGeometry {
     capacity: u64,
     slot_words: usize,
     /// Bits of a position below its lap.
     index_bits: u32,
 }
 
-impl Geometry {
+impl MpmcGeometry {
     /// For a ring of so many slots, at least one, for messages of `size` bytes.
     pub(crate) fn new(capacity: u64, size: usize) -> Self {
         let index_bits = capacity.next_power_of_two().trailing_zeros();
@@ -150,12 +150,12 @@ impl Geometry {
 
 /// What became of an attempt to push or pop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attempt {
+pub(crate) enum MpmcAttempt {
     Done,
     /// Full, or empty.
     WouldBlock,
     /// Somebody is at work where this would go on.
-    Behind(Obstacle),
+    Behind(BusySlot),
     /// Words that no process that keeps to the rules has left so.
     Corrupt,
 }
@@ -164,17 +164,17 @@ pub(crate) enum Attempt {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pushed {
     index: u64,
-    word: Word,
+    word: MpmcSlotWord,
 }
 
 /// A slot that somebody is at work in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Obstacle {
+pub(crate) struct BusySlot {
     index: u64,
-    word: Word,
+    word: MpmcSlotWord,
 }
 
-impl Obstacle {
+impl BusySlot {
     /// The participant that is at work.
     pub(crate) fn owner(&self) -> u32 {
         self.word.owner()
@@ -183,7 +183,7 @@ impl Obstacle {
 
 /// A word of a slot, and where the slot is.
 #[derive(Clone, Copy)]
-struct Found<'a> {
+struct SlotRef<'a> {
     word: &'a AtomicU64,
     payload: &'a [AtomicU64],
     index: u64,
@@ -191,123 +191,127 @@ struct Found<'a> {
 }
 
 #[allow(clippy::len_without_is_empty)]
-impl<'a> Ring<'a> {
+impl<'a> MpmcRing<'a> {
     /// `slots` has [`slot_words`] words for each of the capacity's slots.
     #[inline(always)]
-    pub(crate) fn new(state: &'a State, slots: &'a [AtomicU64], geometry: &'a Geometry) -> Self {
+    pub(crate) fn new(state: &'a MpmcState, slots: &'a [AtomicU64], geometry: &'a MpmcGeometry) -> Self {
         Self { state, slots, geometry }
     }
 
     /// The slot of a position; `None` for a position that a ring cannot have.
     #[inline(always)]
-    fn slot(&self, position: u64) -> Option<Found<'a>> {
+    fn slot(&self, position: u64) -> Option<SlotRef<'a>> {
         let index = self.geometry.index(position);
         if index >= self.geometry.capacity {
             return None;
         }
         let start = index as usize * self.geometry.slot_words;
         let (word, payload) = self.slots.get(start..start + self.geometry.slot_words)?.split_first()?;
-        Some(Found { word, payload, index, lap: self.geometry.lap(position) })
+        Some(SlotRef { word, payload, index, lap: self.geometry.lap(position) })
     }
 
     /// More steps than any attempt takes that others do not keep from its end: somebody leads it round in circles.
-    fn patience(&self) -> u64 {
+    fn step_limit(&self) -> u64 {
         self.geometry.capacity.saturating_mul(16).saturating_add(1 << 20)
     }
 
     /// Puts a message into the next free slot, as participant `me`.
     #[inline(always)]
-    pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<Pushed, Attempt> {
-        // ORDER: Acquire pairs with the Release in `help`: the slots before this position show what made them passed.
+    pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<Pushed, MpmcAttempt> {
+        // ORDER: Acquire pairs with the Release in `advance_hint`: the slots before this position show what made them passed.
         let mut position = self.state.tail.word.load(Ordering::Acquire);
-        for _ in 0..self.patience() {
-            let Some(slot) = self.slot(position) else { return Err(Attempt::Corrupt) };
+        for _ in 0..self.step_limit() {
+            let Some(slot) = self.slot(position) else { return Err(MpmcAttempt::Corrupt) };
             // ORDER: Acquire pairs with the Release of who freed the slot: what it read is read.
-            let found = Word::from(slot.word.load(Ordering::Acquire));
-            if found == Word::new(slot.lap, 0, SlotState::Free) {
-                let claimed = Word::new(slot.lap, me, SlotState::Writing);
+            let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
+            if found == MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Free) {
+                let claimed = MpmcSlotWord::new(slot.lap, me, MpmcSlotState::Writing);
                 if slot.move_from(found, claimed) {
-                    self.help(&self.state.tail, position);
-                    words::store(slot.payload, message);
+                    self.advance_hint(&self.state.tail, position);
+                    atomic_copy::store(slot.payload, message);
                     // ORDER: Release pairs with the Acquire in `try_pop`. The commit.
-                    let full = Word::new(slot.lap, 0, SlotState::Full);
+                    let full = MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full);
                     slot.word.store(full.into(), Ordering::Release);
                     return Ok(Pushed { index: slot.index, word: full });
                 }
                 continue;
             }
             let ahead = slot.lap.distance_to(found.lap());
-            if ahead > 0 || ahead == 0 && found.state() != SlotState::Free {
-                position =
-                    self.pass(&self.state.tail, position, || self.earliest_unused(found.lap(), slot.index));
+            if ahead > 0 || ahead == 0 && found.state() != MpmcSlotState::Free {
+                position = self.advance_hint_past(&self.state.tail, position, || {
+                    self.earliest_unused(found.lap(), slot.index)
+                });
                 continue;
             }
             match found.state() {
-                SlotState::Leased | SlotState::Returned if self.has_room_beyond(position) => {
+                MpmcSlotState::Leased | MpmcSlotState::Returned if self.has_room_beyond(position) => {
                     slot.move_from(found, found.in_lap(slot.lap));
                 }
-                SlotState::Full | SlotState::Leased | SlotState::Returned => return Err(Attempt::WouldBlock),
-                SlotState::Writing => {
-                    return Err(Attempt::Behind(Obstacle { index: slot.index, word: found }));
+                MpmcSlotState::Full | MpmcSlotState::Leased | MpmcSlotState::Returned => {
+                    return Err(MpmcAttempt::WouldBlock);
                 }
-                SlotState::Free | SlotState::Unknown => return Err(Attempt::Corrupt),
+                MpmcSlotState::Writing => {
+                    return Err(MpmcAttempt::Behind(BusySlot { index: slot.index, word: found }));
+                }
+                MpmcSlotState::Free | MpmcSlotState::Unknown => return Err(MpmcAttempt::Corrupt),
             }
         }
-        Err(Attempt::Corrupt)
+        Err(MpmcAttempt::Corrupt)
     }
 
     /// Takes back a message that was pushed too late. `false` where somebody has it by now.
     #[cold]
-    pub(crate) fn take_back(&self, pushed: Pushed) -> bool {
+    pub(crate) fn retract(&self, pushed: Pushed) -> bool {
         let Pushed { index, word } = pushed;
-        self.slot(index)
-            .is_some_and(|slot| slot.move_from(word, Word::new(word.lap().next(), 0, SlotState::Free)))
+        self.slot(index).is_some_and(|slot| {
+            slot.move_from(word, MpmcSlotWord::new(word.lap().next(), 0, MpmcSlotState::Free))
+        })
     }
 
     /// Copies the next message out, and frees its slot.
     #[inline(always)]
-    pub(crate) fn try_pop(&self, message: &mut [MaybeUninit<u8>]) -> Attempt {
+    pub(crate) fn try_pop(&self, message: &mut [MaybeUninit<u8>]) -> MpmcAttempt {
         self.take_any(|slot, found| {
-            words::load(slot.payload, message);
+            atomic_copy::load(slot.payload, message);
             // ORDER: Release, so that the message is read before its slot is free; pairs with the Acquire in `try_push`. If the slot
             // is what it was, nobody has written it meanwhile, and the copy is whole. The commit.
-            slot.move_from(found, Word::new(found.lap().next(), 0, SlotState::Free))
+            slot.move_from(found, MpmcSlotWord::new(found.lap().next(), 0, MpmcSlotState::Free))
         })
     }
 
     /// Finds the next message; `take` takes it from a slot, and says `false` where somebody was faster.
     #[inline(always)]
-    fn try_take(&self, mut take: impl FnMut(Found<'a>, Word) -> bool) -> Attempt {
+    fn try_take(&self, mut take: impl FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> MpmcAttempt {
         // ORDER: as in `try_push`.
         let mut position = self.state.head.word.load(Ordering::Acquire);
-        for _ in 0..self.patience() {
-            let Some(slot) = self.slot(position) else { return Attempt::Corrupt };
+        for _ in 0..self.step_limit() {
+            let Some(slot) = self.slot(position) else { return MpmcAttempt::Corrupt };
             // ORDER: Acquire pairs with the Release of the commit in `try_push`: the message is there.
-            let found = Word::from(slot.word.load(Ordering::Acquire));
-            if found == Word::new(slot.lap, 0, SlotState::Full) {
+            let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
+            if found == MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full) {
                 if take(slot, found) {
-                    self.help(&self.state.head, position);
-                    return Attempt::Done;
+                    self.advance_hint(&self.state.head, position);
+                    return MpmcAttempt::Done;
                 }
                 continue;
             }
             let ahead = slot.lap.distance_to(found.lap());
             match found.state() {
-                SlotState::Free if ahead == 0 => return Attempt::WouldBlock,
-                SlotState::Writing if ahead == 0 => {
-                    return Attempt::Behind(Obstacle { index: slot.index, word: found });
+                MpmcSlotState::Free if ahead == 0 => return MpmcAttempt::WouldBlock,
+                MpmcSlotState::Writing if ahead == 0 => {
+                    return MpmcAttempt::Behind(BusySlot { index: slot.index, word: found });
                 }
-                SlotState::Full if ahead == 0 => return Attempt::Corrupt,
-                SlotState::Unknown => return Attempt::Corrupt,
+                MpmcSlotState::Full if ahead == 0 => return MpmcAttempt::Corrupt,
+                MpmcSlotState::Unknown => return MpmcAttempt::Corrupt,
                 _ if ahead >= 0 => {
-                    position = self.pass(&self.state.head, position, || self.earliest_unread());
+                    position = self.advance_hint_past(&self.state.head, position, || self.earliest_unread());
                 }
                 // Not pushed yet: what lies there is in the way.
-                SlotState::Leased | SlotState::Returned => return Attempt::WouldBlock,
-                _ => return Attempt::Corrupt,
+                MpmcSlotState::Leased | MpmcSlotState::Returned => return MpmcAttempt::WouldBlock,
+                _ => return MpmcAttempt::Corrupt,
             }
         }
-        Attempt::Corrupt
+        MpmcAttempt::Corrupt
     }
 
     /// A position that `tail` cannot lie behind, seen from a slot in a later lap: the slot was used in the lap before that, and `head`
@@ -328,7 +332,7 @@ impl<'a> Ring<'a> {
     /// Moves a counter past a position, unless somebody has done so. Not by a compare-and-swap: a mover that sleeps between its
     /// look and its store moves the counter back, and whoever comes next walks on from there.
     #[inline(always)]
-    fn help(&self, counter: &Line, position: u64) {
+    fn advance_hint(&self, counter: &CachePadded, position: u64) {
         if counter.word.load(Ordering::Relaxed) == position {
             // ORDER: Release pairs with the Acquire of who reads the counter: it sees this position's slot passed.
             counter.word.store(self.geometry.next(position), Ordering::Release);
@@ -337,14 +341,14 @@ impl<'a> Ring<'a> {
 
     /// Helps a counter past a position, and gives the next one to try: `bound`, where the counter lay farther behind than that.
     #[cold]
-    fn pass(&self, counter: &Line, position: u64, bound: impl FnOnce() -> u64) -> u64 {
+    fn advance_hint_past(&self, counter: &CachePadded, position: u64, bound: impl FnOnce() -> u64) -> u64 {
         let now = counter.word.load(Ordering::Acquire);
         if now != position {
             return now;
         }
         let (next, bound) = (self.geometry.next(position), bound());
         let next = if self.geometry.distance(next, bound) > 0 { bound } else { next };
-        // ORDER: Release, as in `help`.
+        // ORDER: Release, as in `advance_hint`.
         match counter.word.compare_exchange(position, next, Ordering::Release, Ordering::Acquire) {
             Ok(_) => next,
             Err(now) => now,
@@ -385,9 +389,9 @@ impl<'a> Ring<'a> {
     }
 }
 
-impl Found<'_> {
+impl SlotRef<'_> {
     #[inline(always)]
-    fn move_from(&self, from: Word, to: Word) -> bool {
+    fn move_from(&self, from: MpmcSlotWord, to: MpmcSlotWord) -> bool {
         // ORDER: Acquire pairs with the Release of who brought the slot to this state; Release, so that what was done in the slot
         // comes before its new state.
         self.word.compare_exchange(from.into(), to.into(), Ordering::AcqRel, Ordering::Relaxed).is_ok()

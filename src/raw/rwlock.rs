@@ -23,55 +23,55 @@
 #[cfg(all(test, loom))]
 mod model;
 
-use super::event_word::{EVERYBODY, EventWord};
-use super::tally::{Count, Tally};
+use super::event_count::{EventCount, WAKE_ALL};
+use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence, seq_cst};
 
 /// The state, behind the writers' lock.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
+pub(crate) struct RwLockState {
     writer: AtomicU32,
     abandoned: AtomicU32,
-    _unused: [u64; 15],
+    _padding1: [u64; 15],
     /// Readers sleep on it.
-    pub(crate) readers: EventWord,
+    pub(crate) readers: EventCount,
     /// The one writer that waits for readers sleeps on it.
-    pub(crate) drained: EventWord,
+    pub(crate) readers_gone: EventCount,
     /// Of readers that found a writer,
-    pub(crate) shut: Tally,
+    pub(crate) blocked_readers: WaitStats,
     /// and of writers that found readers.
-    pub(crate) read: Tally,
+    pub(crate) blocked_writers: WaitStats,
     /// Participants that were sent out as readers, dead or gone.
-    pub(crate) repairs: Count,
-    _unused_too: [u64; 8],
+    pub(crate) repairs: Counter,
+    _padding2: [u64; 8],
 }
 
 /// The first word of a participant's count to that of the next: a cache line.
-const LINE: usize = if cfg!(loom) { 1 } else { 8 };
+const COUNT_STRIDE: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// Where the state lies behind the start of the lock, and the counts.
 #[cfg(not(loom))]
 pub(crate) const STATE_AT: u64 = 128;
 #[cfg(not(loom))]
-pub(crate) const COUNTS_AT: u64 = STATE_AT + size_of::<State>() as u64;
+pub(crate) const COUNTS_AT: u64 = STATE_AT + size_of::<RwLockState>() as u64;
 
 #[cfg(not(loom))]
 const _: () = {
-    assert!(size_of::<State>() == 256 && core::mem::offset_of!(State, readers) == 128);
-    assert!(size_of::<super::mutex::State>() as u64 <= STATE_AT);
+    assert!(size_of::<RwLockState>() == 256 && core::mem::offset_of!(RwLockState, readers) == 128);
+    assert!(size_of::<super::mutex::MutexState>() as u64 <= STATE_AT);
 };
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for RwLockState {}
 
 /// Bytes of a lock for so many participants, all in all; `None` where there cannot be so many.
 #[cfg(not(loom))]
 pub(crate) fn length(participants: u64) -> Option<u64> {
-    (1..=0xffff).contains(&participants).then(|| COUNTS_AT + participants * (LINE * 8) as u64)
+    (1..=0xffff).contains(&participants).then(|| COUNTS_AT + participants * (COUNT_STRIDE * 8) as u64)
 }
 
 /// Nobody writes or is about to.
@@ -82,27 +82,27 @@ const WRITING: u32 = 1 << 31;
 
 /// The lock, by reference.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sides<'a> {
-    state: &'a State,
+pub(crate) struct RawRwLock<'a> {
+    state: &'a RwLockState,
     counts: &'a [AtomicU64],
 }
 
-impl<'a> Sides<'a> {
+impl<'a> RawRwLock<'a> {
     #[inline(always)]
-    pub(crate) fn new(state: &'a State, counts: &'a [AtomicU64]) -> Self {
+    pub(crate) fn new(state: &'a RwLockState, counts: &'a [AtomicU64]) -> Self {
         Self { state, counts }
     }
 
     /// The count of a participant, if there can be such a one.
     #[inline(always)]
     pub(crate) fn count(&self, id: u32) -> Option<&'a AtomicU64> {
-        self.counts.get((id as usize).checked_sub(1)? * LINE)
+        self.counts.get((id as usize).checked_sub(1)? * COUNT_STRIDE)
     }
 
     /// Comes in as a reader, if no writer is there. `false` where one is; then nothing has happened.
     #[inline(always)]
     pub(crate) fn enter(&self, count: &AtomicU64) -> bool {
-        // ORDER: SeqCst, here and in the load: the count must be seen before the look at the writer happens; pairs with `begin`.
+        // ORDER: SeqCst, here and in the load: the count must be seen before the look at the writer happens; pairs with `announce_writer`.
         count.fetch_add(1, Ordering::SeqCst);
         seq_cst();
         // ORDER: and it is an Acquire that pairs with the Release in `finish`: what was written in there is seen.
@@ -116,18 +116,18 @@ impl<'a> Sides<'a> {
     /// Goes as a reader.
     #[inline(always)]
     pub(crate) fn leave(&self, count: &AtomicU64) {
-        // ORDER: Release pairs with the Acquire in `inside`: what was read was read before. SeqCst, because it must be seen before
+        // ORDER: Release pairs with the Acquire in `first_reader`: what was read was read before. SeqCst, because it must be seen before
         // the look at the writer happens: who stores WAITING behind that look sees this.
         count.fetch_sub(1, Ordering::SeqCst);
         seq_cst();
         if self.state.writer.load(Ordering::SeqCst) != NONE {
-            self.tell_the_writer();
+            self.wake_writer();
         }
     }
 
     #[cold]
-    fn tell_the_writer(&self) {
-        self.state.drained.notify(EVERYBODY);
+    fn wake_writer(&self) {
+        self.state.readers_gone.notify(WAKE_ALL);
     }
 
     /// Whether a writer writes, waits, or has died doing so.
@@ -149,14 +149,14 @@ impl<'a> Sides<'a> {
     }
 
     /// Clears away the word of a writer that has died. The caller holds the writers' lock.
-    pub(crate) fn settle(&self) {
-        if self.note_a_death() {
+    pub(crate) fn clear_dead_writer(&self) {
+        if self.note_dead_writer() {
             self.finish();
         }
     }
 
     /// Whether the word names somebody, who must be dead.
-    fn note_a_death(&self) -> bool {
+    fn note_dead_writer(&self) -> bool {
         let word = self.state.writer.load(Ordering::Relaxed);
         if word & WRITING != 0 {
             // ORDER: relaxed; the store to `writer` that follows is a Release.
@@ -167,18 +167,19 @@ impl<'a> Sides<'a> {
 
     /// Keeps new readers out. The caller holds the writers' lock.
     #[inline]
-    pub(crate) fn begin(&self, me: u32) {
-        self.note_a_death();
+    pub(crate) fn announce_writer(&self, me: u32) {
+        self.note_dead_writer();
         // ORDER: SeqCst, so that it is seen before the looks at the counts happen; pairs with `enter` and `leave`.
         self.state.writer.store(me | WAITING, Ordering::SeqCst);
         seq_cst();
     }
 
-    /// A participant that reads, from this one on; behind [`begin`](Self::begin), those before it need not be asked again.
+    /// A participant that reads, from this one on; behind [`announce_writer`](Self::announce_writer), those before it need not be asked again.
     #[inline]
-    pub(crate) fn inside(&self, from: u32) -> Option<u32> {
-        let mut counts = self.counts.iter().step_by(LINE).zip(1..).skip((from as usize).saturating_sub(1));
-        // ORDER: SeqCst as in `begin`, and an Acquire that pairs with the Release in `leave`.
+    pub(crate) fn first_reader(&self, from: u32) -> Option<u32> {
+        let mut counts =
+            self.counts.iter().step_by(COUNT_STRIDE).zip(1..).skip((from as usize).saturating_sub(1));
+        // ORDER: SeqCst as in `announce_writer`, and an Acquire that pairs with the Release in `leave`.
         counts.find(|(count, _)| count.load(Ordering::SeqCst) != 0).map(|(_, id)| id)
     }
 
@@ -188,11 +189,11 @@ impl<'a> Sides<'a> {
         self.state.writer.store(me | WRITING, Ordering::Relaxed);
         // ORDER: Release: who sees anything of the section sees that it has begun. A death before the next store is a new one to tell.
         fence(Ordering::Release);
-        let untold = self.is_abandoned();
-        if untold {
+        let death_pending = self.is_abandoned();
+        if death_pending {
             self.state.abandoned.store(0, Ordering::Relaxed);
         }
-        untold
+        death_pending
     }
 
     /// Lets readers in, after the section or instead of it.
@@ -200,13 +201,13 @@ impl<'a> Sides<'a> {
     pub(crate) fn finish(&self) {
         // ORDER: Release pairs with the Acquire in `enter`.
         self.state.writer.store(NONE, Ordering::Release);
-        self.state.readers.notify(EVERYBODY);
+        self.state.readers.notify(WAKE_ALL);
     }
 
     /// Who reads, and how many times: for whoever only looks.
     #[cfg(not(loom))]
     pub(crate) fn readers(&self) -> impl Iterator<Item = (u32, u64)> {
-        let counts = self.counts.iter().step_by(LINE).map(|count| count.load(Ordering::Relaxed));
+        let counts = self.counts.iter().step_by(COUNT_STRIDE).map(|count| count.load(Ordering::Relaxed));
         counts.zip(1..).filter(|(count, _)| *count != 0).map(|(count, id)| (id, count))
     }
 
@@ -225,7 +226,7 @@ impl<'a> Sides<'a> {
             let was_inside = count.swap(0, Ordering::SeqCst) != 0;
             self.state.repairs.add(was_inside.into());
             seq_cst();
-            self.tell_the_writer();
+            self.wake_writer();
         }
     }
 }

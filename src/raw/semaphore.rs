@@ -3,7 +3,7 @@
 //! | count | meaning | who moves it |
 //! |---|---|---|
 //! | 0 | no permit is left | a releaser, to as many as it releases |
-//! | n, up to [`MOST`] | n permits are left | an acquirer, to n - 1: **this is the commit of an acquire**. A releaser, to more: **this is the commit of a release** |
+//! | n, up to [`MAX_PERMITS`] | n permits are left | an acquirer, to n - 1: **this is the commit of an acquire**. A releaser, to more: **this is the commit of a release** |
 //! | more | damaged | nobody |
 //!
 //! Each change is one compare-and-swap, so a death leaves nothing half done and there is nothing to repair. Nobody knows whose the
@@ -13,38 +13,38 @@
 #[cfg(all(test, loom))]
 mod model;
 
-use super::event_word::{EVERYBODY, EventWord};
-use super::tally::Tally;
+use super::event_count::{EventCount, WAKE_ALL};
+use super::wait_stats::WaitStats;
 use crate::primitive::{AtomicU64, Ordering};
 
 /// As many permits as there may be.
-pub(crate) const MOST: u64 = i32::MAX as u64;
+pub(crate) const MAX_PERMITS: u64 = i32::MAX as u64;
 
 /// The state, on two cache lines of its own: processors fetch them in pairs. Who releases needs both words.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
+pub(crate) struct SemaphoreState {
     count: AtomicU64,
     /// Who waits for a permit sleeps on it.
-    pub(crate) permits: EventWord,
-    _unused: u32,
+    pub(crate) permits: EventCount,
+    _padding1: u32,
     /// Of those that found no permit.
-    pub(crate) empty: Tally,
-    _unused_too: [u64; 11],
+    pub(crate) empty: WaitStats,
+    _padding2: [u64; 11],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<State>() == 128);
+const _: () = assert!(size_of::<SemaphoreState>() == 128);
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for SemaphoreState {}
 
 /// Why a permit was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Miss {
+pub(crate) enum AcquireError {
     /// None is left.
     WouldBlock,
     /// There cannot be so many.
@@ -53,15 +53,15 @@ pub(crate) enum Miss {
 
 /// Why permits were not given back. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// There would be more than [`MOST`].
+pub(crate) enum ReleaseError {
+    /// There would be more than [`MAX_PERMITS`].
     TooMany,
     /// There are more already.
     Corrupt,
 }
 
-impl State {
-    /// Starts with so many permits, up to [`MOST`]. Nobody else knows of the state yet.
+impl SemaphoreState {
+    /// Starts with so many permits, up to [`MAX_PERMITS`]. Nobody else knows of the state yet.
     pub(crate) fn init(&self, permits: u64) {
         // ORDER: relaxed; whoever publishes the object publishes this.
         self.count.store(permits, Ordering::Relaxed);
@@ -69,13 +69,13 @@ impl State {
 
     /// Takes a permit, if one is left.
     #[inline(always)]
-    pub(crate) fn try_acquire(&self) -> Result<(), Miss> {
+    pub(crate) fn try_acquire(&self) -> Result<(), AcquireError> {
         let mut count = self.count.load(Ordering::Relaxed);
         loop {
             match count {
-                0 => return Err(Miss::WouldBlock),
-                1..=MOST => {}
-                _ => return Err(Miss::Corrupt),
+                0 => return Err(AcquireError::WouldBlock),
+                1..=MAX_PERMITS => {}
+                _ => return Err(AcquireError::Corrupt),
             }
             // ORDER: Acquire pairs with the Release in `release`: what was done under a permit has happened before the next one.
             match self.count.compare_exchange(count, count - 1, Ordering::Acquire, Ordering::Relaxed) {
@@ -87,19 +87,19 @@ impl State {
 
     /// Gives permits back, or more than there were, and wakes as many who wait.
     #[inline(always)]
-    pub(crate) fn release(&self, permits: u64) -> Result<(), Refusal> {
+    pub(crate) fn release(&self, permits: u64) -> Result<(), ReleaseError> {
         self.add(permits)?;
-        self.permits.notify(u32::try_from(permits).unwrap_or(EVERYBODY));
+        self.permits.notify(u32::try_from(permits).unwrap_or(WAKE_ALL));
         Ok(())
     }
 
     #[inline(always)]
-    fn add(&self, permits: u64) -> Result<(), Refusal> {
+    fn add(&self, permits: u64) -> Result<(), ReleaseError> {
         let mut count = self.count.load(Ordering::Relaxed);
         loop {
-            let room = MOST.checked_sub(count).ok_or(Refusal::Corrupt)?;
+            let room = MAX_PERMITS.checked_sub(count).ok_or(ReleaseError::Corrupt)?;
             if permits > room {
-                return Err(Refusal::TooMany);
+                return Err(ReleaseError::TooMany);
             }
             // ORDER: Release pairs with the Acquire in `try_acquire`.
             let swapped =

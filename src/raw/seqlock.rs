@@ -18,7 +18,7 @@ mod model;
 
 use core::mem::MaybeUninit;
 
-use super::words;
+use super::atomic_copy;
 use crate::primitive::{AtomicU64, Ordering, fence};
 
 /// The state, by reference: `K` slots of equal length, back to back.
@@ -50,7 +50,7 @@ impl<'a, const K: u64> Versioned<'a, K> {
     pub(crate) fn try_read(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
         // ORDER: Acquire pairs with the Release store in `publish`: the slot is as complete as its version says.
         let version = self.version.load(Ordering::Acquire);
-        words::load(self.slot(version), bytes);
+        atomic_copy::load(self.slot(version), bytes);
         // ORDER: pairs with the Release fence in `publish`: whoever read a word of a later round sees a version of that
         // round's beginning in the load behind this fence.
         fence(Ordering::Acquire);
@@ -62,7 +62,7 @@ impl<'a, const K: u64> Versioned<'a, K> {
     #[inline(always)]
     pub(crate) fn read_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
         // ORDER: relaxed; the lock orders this after the last writer's stores.
-        words::load(self.slot(self.version.load(Ordering::Relaxed)), bytes);
+        atomic_copy::load(self.slot(self.version.load(Ordering::Relaxed)), bytes);
     }
 
     /// Makes `bytes` the value. The caller holds the writer's lock.
@@ -71,7 +71,7 @@ impl<'a, const K: u64> Versioned<'a, K> {
         let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
         // ORDER: pairs with the Acquire fence in `try_read`: the words below come after the version stored last time.
         fence(Ordering::Release);
-        words::store(self.slot(next), bytes);
+        atomic_copy::store(self.slot(next), bytes);
         // ORDER: Release pairs with the Acquire load in `try_read`. The commit.
         self.version.store(next, Ordering::Release);
     }

@@ -14,44 +14,44 @@
 #[cfg(all(test, loom))]
 mod model;
 
-use super::ends::Ends;
-use super::event_word::EventWord;
-use super::line::Line;
-use super::tally::{Count, Tally};
+use super::cache_padded::CachePadded;
+use super::endpoints::Endpoints;
+use super::event_count::EventCount;
+use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::Ordering;
 
 /// The state: a line for each side, and one that both read and hardly anybody writes.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
-pub(crate) struct State {
-    tail: Line,
-    head: Line,
-    pub(crate) ends: Ends,
+pub(crate) struct SpscState {
+    tail: CachePadded,
+    head: CachePadded,
+    pub(crate) endpoints: Endpoints,
     /// The consumer sleeps on it.
-    pub(crate) items: EventWord,
+    pub(crate) items: EventCount,
     /// The producer sleeps on it.
-    pub(crate) space: EventWord,
+    pub(crate) space: EventCount,
     /// Of the consumer that found nothing,
-    pub(crate) empty: Tally,
+    pub(crate) empty: WaitStats,
     /// and of the producer that found no room.
-    pub(crate) full: Tally,
+    pub(crate) full: WaitStats,
     /// Ends that were taken from the dead.
-    pub(crate) repairs: Count,
-    _unused: [u64; 7],
+    pub(crate) repairs: Counter,
+    _padding1: [u64; 7],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<State>() == 384);
+const _: () = assert!(size_of::<SpscState>() == 384);
 
 // SAFETY: atomics, and bytes that nobody looks at.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-unsafe impl super::Cells for State {}
+unsafe impl super::Cells for SpscState {}
 
 /// What one side knows, in private memory.
 #[derive(Debug)]
-pub(crate) struct Side<const PRODUCER: bool> {
+pub(crate) struct SpscSide<const PRODUCER: bool> {
     capacity: u64,
     /// Its own index; nobody else moves it.
     own: u64,
@@ -63,16 +63,16 @@ pub(crate) struct Side<const PRODUCER: bool> {
 
 /// The indices contradict each other: no two sides that keep to the rules have left them so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Contradiction;
+pub(crate) struct CorruptIndices;
 
-impl<const PRODUCER: bool> Side<PRODUCER> {
+impl<const PRODUCER: bool> SpscSide<PRODUCER> {
     /// A side of a ring, as its last holder left it. The caller is the only one on this side.
-    pub(crate) fn new(state: &State, capacity: u64) -> Result<Self, Contradiction> {
+    pub(crate) fn new(state: &SpscState, capacity: u64) -> Result<Self, CorruptIndices> {
         let own = if PRODUCER { &state.tail } else { &state.head };
         // ORDER: Acquire pairs with the Release in `advance`, of the holder before.
         let own = own.word.load(Ordering::Acquire);
         if capacity == 0 {
-            return Err(Contradiction);
+            return Err(CorruptIndices);
         }
         let mut side = Self { capacity, own, limit: own, at: own % capacity };
         side.refresh(state)?;
@@ -99,7 +99,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
 
     /// Looks how far it may go.
     #[inline(always)]
-    pub(crate) fn refresh(&mut self, state: &State) -> Result<u64, Contradiction> {
+    pub(crate) fn refresh(&mut self, state: &SpscState) -> Result<u64, CorruptIndices> {
         let (other, ahead) = if PRODUCER { (&state.head, self.capacity) } else { (&state.tail, 0) };
         // ORDER: Acquire pairs with the Release in `advance` of the other side: what it has written is there, what it has read it
         // needs no more.
@@ -107,7 +107,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
         let room = limit.wrapping_sub(self.own);
         // No index ever goes back.
         if room > self.capacity || room < self.known_room() {
-            return Err(Contradiction);
+            return Err(CorruptIndices);
         }
         self.limit = limit;
         Ok(room)
@@ -115,7 +115,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
 
     /// Commits `count` units, of which there is room for: writes, or reads, that are done.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, state: &State, count: u64) {
+    pub(crate) fn advance(&mut self, state: &SpscState, count: u64) {
         debug_assert!(count <= self.known_room());
         let own = if PRODUCER { &state.tail } else { &state.head };
         self.own = self.own.wrapping_add(count);
@@ -128,7 +128,7 @@ impl<const PRODUCER: bool> Side<PRODUCER> {
     }
 }
 
-impl State {
+impl SpscState {
     /// Units that have been written since the ring was made, and read.
     pub(crate) fn progress(&self) -> (u64, u64) {
         (self.tail.word.load(Ordering::Relaxed), self.head.word.load(Ordering::Relaxed))

@@ -7,7 +7,7 @@ use core::task::{Context, Poll, Waker};
 use std::task::Wake;
 
 use super::REACTOR;
-use super::lane::{Next, Sleeper};
+use super::waiter_thread::{Next, ThreadLoop};
 use crate::primitive::{Arc, AtomicU32, Ordering};
 use crate::sys::{fork, futex};
 
@@ -33,11 +33,11 @@ use crate::sys::{fork, futex};
 /// # Panics
 /// If the future does.
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
-    let mut thread = Thread::enter();
+    let mut thread = BlockedThread::enter();
     // Dropped before that: what it waits for at the end needs no other thread.
     let mut future = pin!(future.into_future());
     loop {
-        thread.bell.silence();
+        thread.signal.reset();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&thread.waker)) {
             return output;
         }
@@ -45,15 +45,15 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
             thread.sleep();
         } else {
             // The future has forked, and goes on in the child.
-            thread = Thread::enter();
+            thread = BlockedThread::enter();
         }
     }
 }
 
 /// The lane of the thread, where the task is the future that it runs.
-pub(super) fn lane_of(task: &Waker) -> Option<usize> {
+pub(super) fn waiter_thread_of(task: &Waker) -> Option<usize> {
     let here = HERE.get()?;
-    (here.generation == fork::generation() && ptr::eq(task.data(), here.bell.cast())).then_some(here.lane)
+    (here.generation == fork::generation() && ptr::eq(task.data(), here.signal.cast())).then_some(here.thread)
 }
 
 thread_local! {
@@ -64,27 +64,28 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct Here {
     generation: u32,
-    lane: usize,
-    bell: *const Bell,
+    thread: usize,
+    signal: *const ThreadSignal,
 }
 
 /// A thread that sleeps for its future.
-struct Thread {
+struct BlockedThread {
     generation: u32,
-    sleeper: Sleeper,
-    bell: Arc<Bell>,
+    thread_loop: ThreadLoop,
+    signal: Arc<ThreadSignal>,
     waker: Waker,
     /// What it ran before, and will again.
-    outside: Option<Here>,
+    outer: Option<Here>,
 }
 
-impl Thread {
+impl BlockedThread {
     fn enter() -> Self {
-        let sleeper = Sleeper::of_a_free_lane(REACTOR.get());
-        let bell = Arc::new(Bell { state: AtomicU32::new(AWAKE), control: sleeper.control() });
+        let thread_loop = ThreadLoop::claim_free(REACTOR.get());
+        let signal = Arc::new(ThreadSignal { state: AtomicU32::new(AWAKE), control: thread_loop.control() });
         let generation = fork::generation();
-        let outside = HERE.replace(Some(Here { generation, lane: sleeper.lane, bell: Arc::as_ptr(&bell) }));
-        Self { generation, sleeper, waker: Waker::from(Arc::clone(&bell)), bell, outside }
+        let outer =
+            HERE.replace(Some(Here { generation, thread: thread_loop.thread, signal: Arc::as_ptr(&signal) }));
+        Self { generation, thread_loop, waker: Waker::from(Arc::clone(&signal)), signal, outer }
     }
 
     fn is_ours(&self) -> bool {
@@ -93,22 +94,22 @@ impl Thread {
 
     /// Until the future is to be polled.
     fn sleep(&mut self) {
-        while !self.bell.is_rung() {
-            if let Next::Sleep { until } = self.sleeper.see_to_tasks()
-                && self.bell.fall_asleep()
+        while !self.signal.is_notified() {
+            if let Next::Sleep { until } = self.thread_loop.dispatch_ready()
+                && self.signal.fall_asleep()
             {
-                self.sleeper.sleep(until.unwrap_or(u64::MAX));
-                self.bell.wake_up();
+                self.thread_loop.sleep(until.unwrap_or(u64::MAX));
+                self.signal.wake_up();
             }
         }
     }
 }
 
-impl Drop for Thread {
+impl Drop for BlockedThread {
     fn drop(&mut self) {
         if self.is_ours() {
-            HERE.set(self.outside);
-            self.sleeper.leave();
+            HERE.set(self.outer);
+            self.thread_loop.hand_over();
         }
     }
 }
@@ -118,23 +119,23 @@ impl Drop for Thread {
 /// | awake | the thread polls, or is about to sleep | the thread, to "asleep"; a waker, to "rung" |
 /// | rung | the future is to be polled | the thread, to "awake" |
 /// | asleep | the thread sleeps, or is about to | the thread, to "awake"; a waker, to "rung", and then it moves the control and wakes the thread |
-struct Bell {
+struct ThreadSignal {
     state: AtomicU32,
     control: &'static AtomicU32,
 }
 
 const AWAKE: u32 = 0;
-const RUNG: u32 = 1;
+const NOTIFIED: u32 = 1;
 const ASLEEP: u32 = 2;
 
-impl Bell {
-    fn silence(&self) {
+impl ThreadSignal {
+    fn reset(&self) {
         // ORDER: Acquire pairs with the Release in `wake_by_ref`: the poll sees what the future was woken for.
         self.state.swap(AWAKE, Ordering::Acquire);
     }
 
-    fn is_rung(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == RUNG
+    fn is_notified(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == NOTIFIED
     }
 
     /// To be called when the control has been read: a waker that comes behind this moves it.
@@ -149,14 +150,14 @@ impl Bell {
     }
 }
 
-impl Wake for Bell {
+impl Wake for ThreadSignal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDER: Release pairs with the Acquire in `silence`, Acquire with the Release in `fall_asleep`.
-        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
+        // ORDER: Release pairs with the Acquire in `reset`, Acquire with the Release in `fall_asleep`.
+        if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
             self.control.fetch_add(1, Ordering::Relaxed);
             futex::wake(self.control, 1);
         }

@@ -12,13 +12,13 @@ use crate::error::SegmentError;
 use crate::layout::header::{DirectoryEntry, field_text};
 use crate::layout::{OBJECT_ALIGN, align_up};
 use crate::primitive::Ordering;
-use crate::raw::words;
+use crate::raw::atomic_copy;
 use crate::shareable;
 
 /// Object names have at most this many bytes.
 const LONGEST_NAME: usize = 63;
 
-const ENTRY_WORDS: usize = size_of::<DirectoryEntry>() / words::WORD;
+const ENTRY_WORDS: usize = size_of::<DirectoryEntry>() / atomic_copy::WORD;
 
 /// The entries that count, each copied and checked: named, inside the arena, behind the one before.
 pub(crate) fn entries(mapping: &Mapping) -> impl Iterator<Item = Result<DirectoryEntry, SegmentError>> {
@@ -62,7 +62,7 @@ fn offset_of_used() -> u64 {
 
 fn load(mapping: &Mapping, index: u32) -> DirectoryEntry {
     let source = mapping.words(mapping.directory_entry_at(index), ENTRY_WORDS);
-    shareable::read_bits(|bytes| words::load(source, bytes))
+    shareable::read_bits(|bytes| atomic_copy::load(source, bytes))
 }
 
 /// The entry of this name, if there is one.
@@ -91,7 +91,7 @@ pub(super) fn check_name(name: &str) -> Result<(), SegmentError> {
 }
 
 /// Which entry an object of this length would get, and where it would go. The caller holds the directory's lock.
-pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<(u32, u64), SegmentError> {
+pub(super) fn next_free(mapping: &Mapping, length: u64) -> Result<(u32, u64), SegmentError> {
     let mut used = 0;
     let mut free_from = mapping.geometry.tables.arena_at;
     for entry in entries(mapping) {
@@ -112,10 +112,13 @@ pub(super) fn place_next(mapping: &Mapping, length: u64) -> Result<(u32, u64), S
     }
 }
 
-/// Makes entry `index`, whose object is complete, count as the last. The caller holds the directory's lock, and `place_next`
+/// Makes entry `index`, whose object is complete, count as the last. The caller holds the directory's lock, and `next_free`
 /// found the index.
 pub(super) fn append(mapping: &Mapping, index: u32, entry: &DirectoryEntry) {
-    words::store(mapping.words(mapping.directory_entry_at(index), ENTRY_WORDS), bytemuck::bytes_of(entry));
+    atomic_copy::store(
+        mapping.words(mapping.directory_entry_at(index), ENTRY_WORDS),
+        bytemuck::bytes_of(entry),
+    );
     // ORDER: Release pairs with the Acquire in `entries`. The commit.
     mapping.directory_used().store(u64::from(index) + 1, Ordering::Release);
 }

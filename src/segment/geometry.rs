@@ -84,11 +84,11 @@ fn check_fields(header: &Header, file_len: u64) -> Result<(), SegmentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::header::Birth;
+    use crate::layout::header::Creation;
 
     fn header() -> Header {
-        let birth = Birth { id: [7; 16], pid: 1, start: 2, pidns: 3, at: 4 };
-        Header::new(Tables::new(4, 4), 4096, false, birth)
+        let creation = Creation { id: [7; 16], pid: 1, start: 2, pidns: 3, at: 4 };
+        Header::new(Tables::new(4, 4), 4096, false, creation)
     }
 
     fn check(header: &Header) -> Result<Geometry, SegmentError> {

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-mod kept;
+mod held_mappings;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -11,16 +11,16 @@ use super::object::Region;
 use crate::error::{LockError, SegmentError};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::mutex::{self, Locked};
-use crate::raw::patience::Patience;
+use crate::raw::wait::Wait;
 use crate::sys::fork;
 
 /// An object's lock and the words behind it.
 ///
 /// The C library keeps the held locks of a thread in a list that runs through the locks themselves, so a held lock must
-/// stay mapped. A [`Hold`] borrows this; but a hold can be forgotten instead of dropped, and then this handle leaks its
+/// stay mapped. A [`RawGuard`] borrows this; but a hold can be forgotten instead of dropped, and then this handle leaks its
 /// mapping. It knows by `held`, which only the lock's holder writes: two plain stores, no counting.
 pub(crate) struct ObjectLock {
-    state: NonNull<mutex::State>,
+    state: NonNull<mutex::MutexState>,
     body: NonNull<[AtomicU64]>,
     /// The fork generation of the process that holds the lock through this handle, or 0.
     held: AtomicU32,
@@ -42,7 +42,7 @@ impl ObjectLock {
             return Err(region.corrupt("the lock of an object"));
         }
         let state = NonNull::from(state);
-        let body = NonNull::from(region.words_from(size_of::<mutex::State>() as u64));
+        let body = NonNull::from(region.words_from(size_of::<mutex::MutexState>() as u64));
         let attached = region.segment().mapping().attached_generation();
         Ok(Self { state, body, held: AtomicU32::new(0), attached, region })
     }
@@ -53,8 +53,8 @@ impl ObjectLock {
 
     /// The word on the lock's own line.
     #[inline(always)]
-    pub(crate) fn beside(&self) -> &AtomicU64 {
-        &self.state().beside
+    pub(crate) fn inline_word(&self) -> &AtomicU64 {
+        &self.state().inline_word
     }
 
     /// The words behind the lock, to the end of the object.
@@ -65,60 +65,60 @@ impl ObjectLock {
     }
 
     #[inline(always)]
-    fn state(&self) -> &mutex::State {
+    fn state(&self) -> &mutex::MutexState {
         // SAFETY: as in `body`.
         unsafe { self.state.as_ref() }
     }
 
     /// Takes the lock for a guard, which tells its user whether a holder has died.
     #[inline(always)]
-    pub(crate) fn lock(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
-        self.be_attached()?;
-        let mut hold = self.acquire(patience)?;
-        hold.recovered |= self.tell();
-        Ok(hold)
+    pub(crate) fn lock(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
+        self.ensure_attached()?;
+        let mut raw_guard = self.acquire(wait)?;
+        raw_guard.recovered |= self.take_death_pending();
+        Ok(raw_guard)
     }
 
     /// Keeps the news of a death for the next guard. This thread holds the lock.
     #[cold]
-    pub(crate) fn remember(&self) {
-        self.state().remember();
+    pub(crate) fn set_death_pending(&self) {
+        self.state().set_death_pending();
     }
 
     /// Whether there is a death to be told, which then counts as told. This thread holds the lock.
     #[inline(always)]
-    pub(crate) fn tell(&self) -> bool {
-        self.state().tell()
+    pub(crate) fn take_death_pending(&self) -> bool {
+        self.state().take_death_pending()
     }
 
     /// Takes the lock for something that has nobody to tell.
     #[inline(always)]
-    pub(crate) fn lock_quietly(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
-        self.be_attached()?;
-        self.lock_to_read(patience)
+    pub(crate) fn lock_without_report(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
+        self.ensure_attached()?;
+        self.lock_to_read(wait)
     }
 
     /// Takes the lock to read something: for that, nobody need be a participant.
     #[inline(always)]
-    pub(crate) fn lock_to_read(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
+    pub(crate) fn lock_to_read(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
         // A forked child may be one that the lock cannot know: of another pid namespace.
         if self.attached != fork::generation() && self.region.segment().mapping().is_foreign() {
             return Err(LockError::NotAttached);
         }
-        let hold = self.acquire(patience)?;
-        if hold.recovered {
-            self.remember();
+        let raw_guard = self.acquire(wait)?;
+        if raw_guard.recovered {
+            self.set_death_pending();
         }
-        Ok(hold)
+        Ok(raw_guard)
     }
 
     #[inline(always)]
-    fn be_attached(&self) -> Result<(), LockError> {
-        if self.attached == fork::generation() { Ok(()) } else { self.attach_again() }
+    fn ensure_attached(&self) -> Result<(), LockError> {
+        if self.attached == fork::generation() { Ok(()) } else { self.reattach() }
     }
 
     #[cold]
-    fn attach_again(&self) -> Result<(), LockError> {
+    fn reattach(&self) -> Result<(), LockError> {
         match self.region.segment().mapping().participant() {
             Ok(_) => Ok(()),
             Err(_) => Err(LockError::NotAttached),
@@ -126,22 +126,22 @@ impl ObjectLock {
     }
 
     #[inline(always)]
-    fn acquire(&self, patience: Patience) -> Result<Hold<'_>, LockError> {
-        let locked = self.state().lock(patience)?;
+    fn acquire(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
+        let locked = self.state().lock(wait)?;
         let generation = fork::generation();
         self.held.store(generation, Ordering::Relaxed);
         let recovered = locked == Locked::AfterDeath;
-        Ok(Hold { lock: self, recovered, generation, not_send: PhantomData })
+        Ok(RawGuard { lock: self, recovered, generation, not_send: PhantomData })
     }
 
     /// Takes up again the hold that this thread forgot, if it did.
     #[cfg(feature = "raw_sync")]
-    pub(crate) fn forgotten_hold(&self) -> Option<Hold<'_>> {
+    pub(crate) fn forgotten_raw_guard(&self) -> Option<RawGuard<'_>> {
         // Only the holder's own attempt finds the lock held by itself; one that succeeds is given back at once.
-        match self.lock_to_read(Patience::None) {
+        match self.lock_to_read(Wait::NonBlocking) {
             Err(LockError::Deadlock) => {
                 let generation = fork::generation();
-                Some(Hold { lock: self, recovered: false, generation, not_send: PhantomData })
+                Some(RawGuard { lock: self, recovered: false, generation, not_send: PhantomData })
             }
             _ => None,
         }
@@ -159,13 +159,13 @@ impl ObjectLock {
             // Another thread holds it by this handle, whose mapping it needs.
             self.held.store(held, Ordering::Relaxed);
         }
-        kept::let_go(&self.region);
+        held_mappings::release(&self.region);
     }
 
     /// Keeps the memory mapped for as long as this thread has the lock, which it holds by this handle. The handle need not.
     #[cold]
-    pub(crate) fn keep_mapped(&self) {
-        kept::keep(&self.region);
+    pub(crate) fn hold_mapping(&self) {
+        held_mappings::hold(&self.region);
         self.held.store(0, Ordering::Relaxed);
     }
 }
@@ -195,7 +195,7 @@ impl core::fmt::Debug for ObjectLock {
 /// The lock, held by this thread.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Hold<'a> {
+pub(crate) struct RawGuard<'a> {
     lock: &'a ObjectLock,
     recovered: bool,
     generation: u32,
@@ -203,7 +203,7 @@ pub(crate) struct Hold<'a> {
     not_send: PhantomData<*const ()>,
 }
 
-impl<'a> Hold<'a> {
+impl<'a> RawGuard<'a> {
     /// What is held.
     pub(crate) fn lock(&self) -> &'a ObjectLock {
         self.lock
@@ -216,13 +216,13 @@ impl<'a> Hold<'a> {
     }
 
     /// Keeps the news of a death for the next guard.
-    pub(crate) fn remember(&self) {
-        self.lock.remember();
+    pub(crate) fn set_death_pending(&self) {
+        self.lock.set_death_pending();
     }
 
     /// Tells of a death that was met before.
-    pub(crate) fn tell(&mut self) {
-        self.lock.tell();
+    pub(crate) fn report_recovery(&mut self) {
+        self.lock.take_death_pending();
         self.recovered = true;
     }
 
@@ -230,7 +230,7 @@ impl<'a> Hold<'a> {
     #[cold]
     pub(crate) fn corrupt(&self, what: &'static str) -> LockError {
         if self.recovered {
-            self.remember();
+            self.set_death_pending();
         }
         LockError::Corrupt { what }
     }
@@ -242,7 +242,7 @@ impl<'a> Hold<'a> {
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for RawGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         // A forked child's copy of its parent's: the child may hold the lock by another since then.
@@ -253,4 +253,4 @@ impl Drop for Hold<'_> {
     }
 }
 
-static_assertions::assert_not_impl_any!(Hold<'static>: Send);
+static_assertions::assert_not_impl_any!(RawGuard<'static>: Send);

@@ -7,16 +7,16 @@ use core::mem::{offset_of, size_of};
 use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use super::admin_lock::{AdminLock, ThreadLock};
 use super::backing::Backing;
-use super::gate::{Gate, Turn};
+use super::builder::Access;
 use super::geometry::Geometry;
-use super::options::Access;
+use super::location::Location;
 use super::participants;
-use super::place::Place;
 use crate::error::SegmentError;
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, PARTICIPANT_FREE, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::{Cells, mutex, words};
+use crate::raw::{Cells, atomic_copy, mutex};
 use crate::shareable;
 use crate::sys::clock;
 use crate::sys::file::FileId;
@@ -25,46 +25,46 @@ use crate::sys::fork::{self, UnsharedFile};
 /// A mapped segment, attached as a participant. Handles share one through an `Arc`; the last of them unmaps.
 pub(crate) struct Mapping {
     pub(super) geometry: Geometry,
-    pub(super) place: Place,
+    pub(super) location: Location,
     /// What references to the segment carry on.
     #[cfg_attr(not(feature = "serde"), expect(dead_code))]
     pub(super) access: Access,
     pub(super) file_id: FileId,
     /// Whether this mapping made the segment.
-    pub(super) created: bool,
+    pub(super) was_created: bool,
     /// The process that has this mapping from its own doing, by fork generation: forked children inherit no duties.
     generation: u32,
     /// `{fork generation:32 | participant id:32}`: in which process, and as whom, this mapping is attached; 0 for not yet.
     membership: AtomicU64,
     /// The description whose locks prove this process alive.
     file: UnsharedFile,
-    turn: Turn,
+    thread_lock: ThreadLock,
     /// When this process last saw whether anybody has died, in nanoseconds.
-    cared_at: AtomicU64,
+    reaped_at: AtomicU64,
     /// Last: dropped, hence unmapped, when all is said.
     backing: Backing,
 }
 
 /// How the fields of a mapping come together.
-pub(super) struct Parts {
+pub(super) struct MappingParts {
     pub(super) geometry: Geometry,
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) access: Access,
     pub(super) file_id: FileId,
-    pub(super) created: bool,
+    pub(super) was_created: bool,
     pub(super) file: UnsharedFile,
     pub(super) backing: Backing,
 }
 
 /// How often to see whether anybody has died, at most, in nanoseconds: a little more often than a waiter wakes up.
-const CARE_INTERVAL: u64 = 50_000_000;
+const REAP_INTERVAL: u64 = 50_000_000;
 
 impl Mapping {
     /// A mapping that is not attached yet.
     ///
     /// `backing` maps exactly the `total_len` bytes that `geometry` was checked for.
-    pub(super) fn new(parts: Parts) -> Self {
-        let Parts { geometry, place, access, file_id, created, file, backing } = parts;
+    pub(super) fn new(parts: MappingParts) -> Self {
+        let MappingParts { geometry, location, access, file_id, was_created, file, backing } = parts;
         assert_eq!(
             backing.len() as u64,
             geometry.total_len,
@@ -72,27 +72,27 @@ impl Mapping {
         );
         Self {
             geometry,
-            place,
+            location,
             access,
             file_id,
-            created,
+            was_created,
             generation: fork::generation(),
             membership: AtomicU64::new(0),
             file,
-            turn: Turn::default(),
-            cared_at: AtomicU64::new(0),
+            thread_lock: ThreadLock::default(),
+            reaped_at: AtomicU64::new(0),
             backing,
         }
     }
 
     /// Waits until who is in the gate now has left it, seconds at most.
-    pub(crate) fn wait_at_the_gate(&self) {
-        let _ = self.gate();
+    pub(crate) fn wait_for_admin_lock(&self) {
+        let _ = self.lock_admin();
     }
 
     /// Enters the segment's gate.
-    pub(super) fn gate(&self) -> Result<Gate<'_>, SegmentError> {
-        Gate::enter_in_turn(self.file(), &self.place, &self.turn)
+    pub(super) fn lock_admin(&self) -> Result<AdminLock<'_>, SegmentError> {
+        AdminLock::acquire_exclusive(self.file(), &self.location, &self.thread_lock)
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -118,7 +118,7 @@ impl Mapping {
 
     /// Whether this address is in the mapping.
     #[cfg(feature = "async")]
-    pub(crate) fn holds(&self, address: *const u32) -> bool {
+    pub(crate) fn contains(&self, address: *const u32) -> bool {
         let start = self.at(0, self.geometry.total_len).addr() as u64;
         (start..start + self.geometry.total_len).contains(&(address.addr() as u64))
     }
@@ -156,8 +156,8 @@ impl Mapping {
     }
 
     /// The lock that lies at `offset`.
-    pub(crate) fn lock_at(&self, offset: u64) -> &mutex::State {
-        let start = self.at(offset, size_of::<mutex::State>() as u64).cast::<mutex::State>();
+    pub(crate) fn lock_at(&self, offset: u64) -> &mutex::MutexState {
+        let start = self.at(offset, size_of::<mutex::MutexState>() as u64).cast::<mutex::MutexState>();
         assert!(start.is_aligned(), "locks are aligned");
         // SAFETY: aligned, inside the mapping, which lives as long as `self`; a `State` is all cells and atomics, valid for any
         // bytes.
@@ -165,7 +165,7 @@ impl Mapping {
     }
 
     /// The lock of the directory.
-    pub(crate) fn directory_lock(&self) -> &mutex::State {
+    pub(crate) fn directory_lock(&self) -> &mutex::MutexState {
         self.lock_at(offset_of!(Header, directory_lock) as u64)
     }
 
@@ -210,9 +210,9 @@ impl Mapping {
     }
 
     /// Whether the mapped memory is the segment of this id.
-    pub(super) fn is_of(&self, id: [u8; 16]) -> bool {
+    pub(super) fn has_id(&self, id: [u8; 16]) -> bool {
         let words = self.words(offset_of!(Header, id) as u64, 2);
-        shareable::read_bits::<[u8; 16]>(|bytes| words::load(words, bytes)) == id
+        shareable::read_bits::<[u8; 16]>(|bytes| atomic_copy::load(words, bytes)) == id
     }
 
     /// Asks for huge pages.
@@ -239,13 +239,14 @@ impl Mapping {
     /// Whether nobody is the participant of this id, and yet it `holds` something: nobody that keeps to the rules has left that. For
     /// ids that can be, while this process is attached.
     #[cold]
-    pub(crate) fn is_nobodys(&self, id: u32, holds: impl Fn() -> bool) -> bool {
+    pub(crate) fn is_unowned(&self, id: u32, is_held: impl Fn() -> bool) -> bool {
         // ORDER: Acquire pairs with the Release of who left, and of who freed the id of a dead: it had let everything go before.
-        let held_by_nobody =
-            || self.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE && holds();
+        let is_unowned_now =
+            || self.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE && is_held();
         // Inside the gate, nobody becomes a participant between the two looks.
-        held_by_nobody()
-            && Gate::try_enter_in_turn(self.file(), &self.turn).is_some_and(|_gate| held_by_nobody())
+        is_unowned_now()
+            && AdminLock::try_acquire_exclusive(self.file(), &self.thread_lock)
+                .is_some_and(|_admin_lock| is_unowned_now())
     }
 
     /// Whether the participant of this id lives; the kernel vouches for it.
@@ -261,17 +262,17 @@ impl Mapping {
     /// Repairs after those who have died attached, if there are any and it was not done just now. Somebody who waits may wait for
     /// one of them.
     #[cold]
-    pub(crate) fn care_for_the_dead(&self) {
+    pub(crate) fn reap_dead_peers(&self) {
         let now = clock::monotonic_nanos();
-        let due = self.cared_at.load(Ordering::Relaxed).saturating_add(CARE_INTERVAL);
+        let due = self.reaped_at.load(Ordering::Relaxed).saturating_add(REAP_INTERVAL);
         if now < due {
             return;
         }
-        self.cared_at.store(now, Ordering::Relaxed);
+        self.reaped_at.store(now, Ordering::Relaxed);
         if participants::has_dead(self) && self.participant().is_ok() {
             // Where somebody is in the gate, this is done the next time.
-            if let Some(gate) = Gate::try_enter_in_turn(self.file(), &self.turn) {
-                let _ = participants::reap(self, &gate);
+            if let Some(admin_lock) = AdminLock::try_acquire_exclusive(self.file(), &self.thread_lock) {
+                let _ = participants::reap(self, &admin_lock);
             }
         }
     }
@@ -284,15 +285,15 @@ impl Mapping {
         if (membership >> 32) as u32 == fork::generation() {
             return Ok(membership as u32);
         }
-        self.attach_again()
+        self.reattach()
     }
 
     #[cold]
-    fn attach_again(&self) -> Result<u32, SegmentError> {
-        let gate = self.gate()?;
+    fn reattach(&self) -> Result<u32, SegmentError> {
+        let admin_lock = self.lock_admin()?;
         // A forked child may be the first of another pid namespace.
-        participants::check_namespace(self, &gate)?;
-        self.attach(&gate)
+        participants::check_namespace(self, &admin_lock)?;
+        self.attach(&admin_lock)
     }
 
     /// Whether this process is known to count processes otherwise than those that use the segment.
@@ -302,13 +303,13 @@ impl Mapping {
     }
 
     /// Becomes a participant, inside the gate.
-    pub(super) fn attach(&self, gate: &Gate<'_>) -> Result<u32, SegmentError> {
+    pub(super) fn attach(&self, admin_lock: &AdminLock<'_>) -> Result<u32, SegmentError> {
         let generation = fork::generation();
         let before = self.membership.load(Ordering::Relaxed);
         if (before >> 32) as u32 == generation {
             return Ok(before as u32); // Another thread of a forked child was faster.
         }
-        let id = participants::register(self, gate)?;
+        let id = participants::register(self, admin_lock)?;
         self.membership.store(u64::from(generation) << 32 | u64::from(id), Ordering::Relaxed);
         Ok(id)
     }
@@ -317,10 +318,10 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let generation = fork::generation();
-        let owns = self.created && self.generation == generation && !self.is_persistent();
-        if let (true, Some(path)) = (owns, self.place.path()) {
+        let owns = self.was_created && self.generation == generation && !self.is_persistent();
+        if let (true, Some(path)) = (owns, self.location.path()) {
             // A name that cannot be removed now is found stale later.
-            let _ = self.gate().and_then(|gate| gate.unlink(self.file_id, &path));
+            let _ = self.lock_admin().and_then(|admin_lock| admin_lock.unlink(self.file_id, &path));
         }
         let membership = *self.membership.get_mut();
         if (membership >> 32) as u32 == generation {

@@ -4,16 +4,16 @@
 
 use bytemuck::Zeroable;
 
+use super::builder::SegmentBuilder;
 use super::create;
 use super::directory;
-use super::options::Options;
-use super::place::Place;
+use super::location::Location;
 use super::{Segment, open};
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, entry_words};
 use crate::layout::header::{DirectoryEntry, Tables, field_text, text_field};
 use crate::primitive::{AtomicU32, AtomicU64};
-use crate::raw::patience::Patience;
+use crate::raw::wait::Wait;
 use crate::raw::{Cells, mutex};
 use crate::sys::file::FileId;
 
@@ -79,11 +79,11 @@ pub(crate) mod sealed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     pub(crate) count: u64,
-    pub(crate) flags: u64,
+    pub(crate) aux: u64,
 }
 
 impl Shape {
-    pub(crate) const ONE: Self = Self { count: 1, flags: 0 };
+    pub(crate) const ONE: Self = Self { count: 1, aux: 0 };
 }
 
 /// Where an object lies, checked once and kept in private memory.
@@ -100,7 +100,7 @@ impl Region {
     }
 
     /// What tells the object from all others, by whatever mapping.
-    pub(super) fn place(&self) -> (FileId, u64) {
+    pub(super) fn file_and_offset(&self) -> (FileId, u64) {
         (self.segment.mapping().file_id, self.entry.offset)
     }
 
@@ -115,7 +115,7 @@ impl Region {
     }
 
     pub(crate) fn shape(&self) -> Shape {
-        Shape { count: self.entry.element_count, flags: self.entry.flags }
+        Shape { count: self.entry.element_count, aux: self.entry.aux }
     }
 
     /// The object's words from byte `start` on.
@@ -140,7 +140,7 @@ impl Region {
     }
 
     /// The lock at the object's start, for kinds that have one.
-    pub(crate) fn lock_state(&self) -> &mutex::State {
+    pub(crate) fn lock_state(&self) -> &mutex::MutexState {
         self.segment.mapping().lock_at(self.entry.offset)
     }
 
@@ -174,7 +174,7 @@ fn new_entry(
         offset,
         length,
         element_count: shape.count,
-        flags: shape.flags,
+        aux: shape.aux,
         ..DirectoryEntry::zeroed()
     };
     fingerprint.describe(&mut entry);
@@ -190,7 +190,7 @@ pub(super) fn add<O: Object>(
 ) -> Result<O, SegmentError> {
     directory::check_name(name)?;
     O::check(plan)?;
-    let _lock = DirectoryLock::take(segment)?;
+    let _lock = DirectoryLock::acquire(segment)?;
     if directory::find(segment.mapping(), name)?.is_some() {
         return Err(SegmentError::ObjectExists { name: name.to_owned() });
     }
@@ -206,7 +206,7 @@ fn add_locked<O: Object>(
     let shape = O::fit(O::shape(plan), segment.mapping().participants());
     // A length beyond all numbers is beyond what is left, too.
     let length = O::length(shape).unwrap_or(u64::MAX);
-    let (index, offset) = directory::place_next(segment.mapping(), length)?;
+    let (index, offset) = directory::next_free(segment.mapping(), length)?;
     let entry = new_entry(name, &fingerprint, shape, offset, length);
     let region = Region { segment: segment.clone(), entry };
     // Somebody may have died while making something here.
@@ -238,7 +238,7 @@ pub(super) fn adopt<O: Object>(
 fn find<O: Object>(segment: &Segment, name: &str, fingerprint: Fingerprint) -> Result<Region, SegmentError> {
     directory::check_name(name)?;
     match directory::find(segment.mapping(), name)? {
-        Some(entry) => checked::<O>(segment, entry, fingerprint, None),
+        Some(entry) => check_found::<O>(segment, entry, fingerprint, None),
         None => Err(SegmentError::NoSuchObject { name: name.to_owned() }),
     }
 }
@@ -252,15 +252,15 @@ pub(super) fn get_or_add<O: Object>(
 ) -> Result<O, SegmentError> {
     directory::check_name(name)?;
     O::check(plan)?;
-    let _lock = DirectoryLock::take(segment)?;
+    let _lock = DirectoryLock::acquire(segment)?;
     match directory::find(segment.mapping(), name)? {
-        Some(entry) => checked_to_be::<O>(segment, entry, fingerprint, plan).and_then(O::attach),
+        Some(entry) => check_planned::<O>(segment, entry, fingerprint, plan).and_then(O::attach),
         None => add_locked(segment, name, plan, fingerprint),
     }
 }
 
 /// Where the object of this entry lies, if it is what the caller thinks.
-fn checked<O: Object>(
+fn check_found<O: Object>(
     segment: &Segment,
     entry: DirectoryEntry,
     fingerprint: Fingerprint,
@@ -282,22 +282,22 @@ fn checked<O: Object>(
 }
 
 /// The same, if it is of this plan's shape, too.
-fn checked_to_be<O: Object>(
+fn check_planned<O: Object>(
     segment: &Segment,
     entry: DirectoryEntry,
     fingerprint: Fingerprint,
     plan: &O::Plan,
 ) -> Result<Region, SegmentError> {
     let shape = O::fit(O::shape(plan), segment.mapping().participants());
-    checked::<O>(segment, entry, fingerprint, Some(shape))
+    check_found::<O>(segment, entry, fingerprint, Some(shape))
 }
 
 /// Makes a segment for one object.
-pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
+pub(crate) fn create_single<O: Object>(location: &Location, plan: &O::Plan) -> Result<O, SegmentError> {
     O::check(plan)?;
-    let options = Options::default().objects(1);
-    let arena_at = Tables::new(options.participants, options.objects).arena_at;
-    let shape = O::fit(O::shape(plan), options.participants);
+    let builder = SegmentBuilder::default().objects(1);
+    let arena_at = Tables::new(builder.participants, builder.objects).arena_at;
+    let shape = O::fit(O::shape(plan), builder.participants);
     let length = O::length(shape).unwrap_or(u64::MAX);
     let total = arena_at.checked_add(length).ok_or(SegmentError::NoSpace { needed: u64::MAX })?;
     let fill = |segment: &Segment| {
@@ -308,40 +308,43 @@ pub(crate) fn create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O
         directory::append(segment.mapping(), 0, &entry);
         O::attach(region)
     };
-    create::filled(&options, place, total, fill)
+    create::create_filled(&builder, location, total, fill)
 }
 
 /// Opens the object of a segment of its own.
-pub(crate) fn open_alone<O: Object>(place: &Place) -> Result<O, SegmentError> {
-    get(&open::existing(&Options::default(), place)?, ROOT, O::fingerprint())
+pub(crate) fn open_single<O: Object>(location: &Location) -> Result<O, SegmentError> {
+    get(&open::open_existing(&SegmentBuilder::default(), location)?, ROOT, O::fingerprint())
 }
 
 /// Opens the object of a segment of its own, if it is of this shape, or makes it.
-pub(crate) fn open_or_create_alone<O: Object>(place: &Place, plan: &O::Plan) -> Result<O, SegmentError> {
+pub(crate) fn open_or_create_single<O: Object>(
+    location: &Location,
+    plan: &O::Plan,
+) -> Result<O, SegmentError> {
     O::check(plan)?;
     let open = || {
-        let segment = open::existing(&Options::default(), place)?;
+        let segment = open::open_existing(&SegmentBuilder::default(), location)?;
         match directory::find(segment.mapping(), ROOT)? {
-            Some(entry) => checked_to_be::<O>(&segment, entry, O::fingerprint(), plan).and_then(O::attach),
+            Some(entry) => check_planned::<O>(&segment, entry, O::fingerprint(), plan).and_then(O::attach),
             None => Err(SegmentError::NoSuchObject { name: ROOT.to_owned() }),
         }
     };
-    create::open_or(place, open, || create_alone(place, plan))
+    create::open_or_make(location, open, || create_single(location, plan))
 }
 
 /// The directory's lock, held.
-struct DirectoryLock<'a>(&'a mutex::State);
+struct DirectoryLock<'a>(&'a mutex::MutexState);
 
 impl<'a> DirectoryLock<'a> {
     /// Waits for the lock. That a holder died is no news: what it had not committed does not count.
-    fn take(segment: &'a Segment) -> Result<Self, SegmentError> {
+    fn acquire(segment: &'a Segment) -> Result<Self, SegmentError> {
         let mapping = segment.mapping();
         mapping.participant()?;
         let lock = mapping.directory_lock();
         if !lock.is_valid() {
             return Err(SegmentError::Lock(LockError::Corrupt { what: "the directory's lock" }));
         }
-        lock.lock(Patience::Forever)?;
+        lock.lock(Wait::Forever)?;
         Ok(Self(lock))
     }
 }

@@ -6,13 +6,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::Segment;
+use super::admin_lock::AdminLock;
 use super::backing::Backing;
-use super::gate::Gate;
+use super::builder::{Access, SegmentBuilder};
 use super::geometry::Geometry;
-use super::mapping::{Mapping, Parts};
-use super::options::{Access, Options};
+use super::location::Location;
+use super::mapping::{Mapping, MappingParts};
 use super::participants;
-use super::place::Place;
 use super::repair;
 use crate::error::SegmentError;
 use crate::layout::header::{FLAG_PERSIST, Header};
@@ -21,11 +21,11 @@ use crate::sys::fork::UnsharedFile;
 use crate::sys::process;
 
 /// Opens the segment that has this name.
-pub(super) fn existing(options: &Options, place: &Place) -> Result<Segment, SegmentError> {
-    let path = place.path().ok_or_else(|| not_found(place))?;
+pub(super) fn open_existing(builder: &SegmentBuilder, location: &Location) -> Result<Segment, SegmentError> {
+    let path = location.path().ok_or_else(|| not_found(location))?;
     loop {
-        let (file, status) = file::open_existing(&path).map_err(|error| refusal(error, place))?;
-        if let Some(segment) = attach(options, place, Some(&path), file, status)? {
+        let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
+        if let Some(segment) = attach(builder, location, Some(&path), file, status)? {
             return Ok(segment);
         }
     }
@@ -33,25 +33,25 @@ pub(super) fn existing(options: &Options, place: &Place) -> Result<Segment, Segm
 
 /// Opens the very file behind a descriptor of this or another process, named or not.
 #[cfg(feature = "serde")]
-pub(super) fn descriptor(options: &Options, pid: u32, fd: i32) -> Result<Segment, SegmentError> {
-    let place = Place::Anonymous;
-    let (file, status) = file::open_descriptor(pid, fd).map_err(|error| refusal(error, &place))?;
-    attach(options, &place, None, file, status)?.ok_or_else(|| not_found(&place))
+pub(super) fn open_descriptor(builder: &SegmentBuilder, pid: u32, fd: i32) -> Result<Segment, SegmentError> {
+    let location = Location::Anonymous;
+    let (file, status) = file::open_descriptor(pid, fd).map_err(|error| open_error(error, &location))?;
+    attach(builder, &location, None, file, status)?.ok_or_else(|| not_found(&location))
 }
 
 /// Attaches to an open file; `None` where the name has gone to another meanwhile.
 fn attach(
-    options: &Options,
-    place: &Place,
+    builder: &SegmentBuilder,
+    location: &Location,
     path: Option<&Path>,
     file: OwnedFd,
     status: Status,
 ) -> Result<Option<Segment>, SegmentError> {
-    check_access(&status, options.access)?;
+    check_access(&status, builder.access)?;
     let geometry = Geometry::check(&read_header(&file)?, status.len)?;
-    let backing = match place {
-        Place::Named(name) => Backing::map_named(name),
-        Place::File(_) | Place::Anonymous => Backing::map(&file, status.len),
+    let backing = match location {
+        Location::Named(name) => Backing::map_named(name),
+        Location::File(_) | Location::Anonymous => Backing::map(&file, status.len),
     };
     let backing = match backing {
         Ok(backing) if backing.len() as u64 == geometry.total_len => backing,
@@ -59,44 +59,44 @@ fn attach(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(SegmentError::Os { operation: "map the segment", source: error }),
     };
-    let mapping = Mapping::new(Parts {
+    let mapping = Mapping::new(MappingParts {
         geometry,
-        place: place.clone(),
-        access: options.access,
+        location: location.clone(),
+        access: builder.access,
         file_id: status.id,
-        created: false,
+        was_created: false,
         file: UnsharedFile::new(file),
         backing,
     });
-    let gate = mapping.gate()?;
+    let admin_lock = mapping.lock_admin()?;
     // A named mapping was made by name: the id tells whether it is of the file that was checked.
-    let still_named = path.map_or(Ok(true), |path| gate.is_named(status.id, path))?;
-    if !still_named || !mapping.is_of(geometry.id) {
+    let still_named = path.map_or(Ok(true), |path| admin_lock.is_named(status.id, path))?;
+    if !still_named || !mapping.has_id(geometry.id) {
         return Ok(None);
     }
     let is_first = !participants::others_alive(mapping.file())?;
     if is_first && !mapping.is_persistent() {
-        return Err(SegmentError::Stale { name: place.to_string() });
+        return Err(SegmentError::Stale { name: location.to_string() });
     }
-    participants::check_namespace(&mapping, &gate)?;
-    mapping.attach(&gate)?;
+    participants::check_namespace(&mapping, &admin_lock)?;
+    mapping.attach(&admin_lock)?;
     if is_first {
-        repair::abandon_locks(&mapping, &gate)?;
+        repair::reclaim_locks(&mapping, &admin_lock)?;
     }
-    drop(gate);
-    if options.huge_pages {
+    drop(admin_lock);
+    if builder.huge_pages {
         mapping.advise_huge_pages();
     }
     Ok(Some(Segment::new_attached(mapping)))
 }
 
 /// Removes the segment of this name if it is stale. `false` where it is not, or there is none.
-pub(crate) fn remove_stale(place: &Place) -> Result<bool, SegmentError> {
-    let Some(path) = place.path() else { return Ok(false) };
+pub(crate) fn remove_stale(location: &Location) -> Result<bool, SegmentError> {
+    let Some(path) = location.path() else { return Ok(false) };
     if file::id_of_path(&path).map_err(SegmentError::os("look for the segment"))?.is_none() {
         return Ok(false);
     }
-    match vacate(place, &path) {
+    match vacate(location, &path) {
         Ok(()) => Ok(true),
         Err(SegmentError::AlreadyExists { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -107,8 +107,8 @@ pub(crate) fn remove_stale(place: &Place) -> Result<bool, SegmentError> {
 ///
 /// # Errors
 /// `AlreadyExists` where something else has it: a segment in use, one that persists, somebody else's, or no segment.
-pub(super) fn vacate(place: &Place, path: &Path) -> Result<(), SegmentError> {
-    let taken = || SegmentError::AlreadyExists { name: place.to_string() };
+pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentError> {
+    let taken = || SegmentError::AlreadyExists { name: location.to_string() };
     loop {
         let (file, status) = match file::open_existing(path) {
             Err(NotOpened::Missing) => return Ok(()),
@@ -116,14 +116,14 @@ pub(super) fn vacate(place: &Place, path: &Path) -> Result<(), SegmentError> {
             Err(NotOpened::Refused(error)) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(taken());
             }
-            Err(error) => return Err(refusal(error, place)),
+            Err(error) => return Err(open_error(error, location)),
             Ok((file, status)) => (UnsharedFile::new(file), status),
         };
         if status.owner != process::effective_user() {
             return Err(taken());
         }
-        let gate = Gate::enter(file.as_fd(), place)?;
-        if !gate.is_named(status.id, path)? {
+        let admin_lock = AdminLock::acquire(file.as_fd(), location)?;
+        if !admin_lock.is_named(status.id, path)? {
             continue;
         }
         let header = read_header(&file)?;
@@ -132,16 +132,16 @@ pub(super) fn vacate(place: &Place, path: &Path) -> Result<(), SegmentError> {
         if persists || participants::others_alive(file.as_fd())? {
             return Err(taken());
         }
-        gate.unlink(status.id, path)?;
+        admin_lock.unlink(status.id, path)?;
         return Ok(());
     }
 }
 
 /// Removes a segment's name, whoever uses it.
-pub(super) fn remove(place: &Place) -> Result<(), SegmentError> {
-    let path = place.path().ok_or_else(|| not_found(place))?;
+pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
+    let path = location.path().ok_or_else(|| not_found(location))?;
     loop {
-        let (file, status) = file::open_existing(&path).map_err(|error| refusal(error, place))?;
+        let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
         let file = UnsharedFile::new(file);
         // Damaged or foreign may go too, as long as it is a segment.
         if let Err(error @ SegmentError::NotASegment { .. }) =
@@ -149,7 +149,7 @@ pub(super) fn remove(place: &Place) -> Result<(), SegmentError> {
         {
             return Err(error);
         }
-        if Gate::enter(file.as_fd(), place)?.unlink(status.id, &path)? {
+        if AdminLock::acquire(file.as_fd(), location)?.unlink(status.id, &path)? {
             return Ok(());
         }
     }
@@ -175,14 +175,14 @@ fn check_access(status: &Status, access: Access) -> Result<(), SegmentError> {
     Ok(())
 }
 
-fn not_found(place: &Place) -> SegmentError {
-    SegmentError::NotFound { name: place.to_string() }
+fn not_found(location: &Location) -> SegmentError {
+    SegmentError::NotFound { name: location.to_string() }
 }
 
 /// What it means for a segment that its file could not be opened.
-pub(crate) fn refusal(error: NotOpened, place: &Place) -> SegmentError {
+pub(crate) fn open_error(error: NotOpened, location: &Location) -> SegmentError {
     match error {
-        NotOpened::Missing => not_found(place),
+        NotOpened::Missing => not_found(location),
         NotOpened::NotRegular(what) => SegmentError::NotASegment { what },
         NotOpened::Refused(source) => SegmentError::Os { operation: "open the segment's file", source },
     }

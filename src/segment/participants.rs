@@ -12,13 +12,13 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::gate::Gate;
+use super::admin_lock::AdminLock;
 use super::mapping::Mapping;
-use super::repair::{self, Exit};
+use super::repair::{self, Departure};
 use crate::error::SegmentError;
 use crate::layout::header::{PARTICIPANT_FREE, PARTICIPANT_TAKEN, ParticipantEntry, field_text, text_field};
 use crate::primitive::Ordering;
-use crate::raw::words;
+use crate::raw::atomic_copy;
 use crate::shareable;
 use crate::sys::process::{self, Identity};
 use crate::sys::{clock, liveness};
@@ -40,14 +40,14 @@ pub struct Participant {
 }
 
 /// Takes a free id, one of the dead where none is free, and returns it.
-pub(super) fn register(mapping: &Mapping, _gate: &Gate<'_>) -> Result<u32, SegmentError> {
+pub(super) fn register(mapping: &Mapping, _admin_lock: &AdminLock<'_>) -> Result<u32, SegmentError> {
     let ids = 1..=mapping.geometry.tables.participants;
     let is_free = |id: &u32| mapping.participant_state(*id).load(Ordering::Relaxed) == PARTICIPANT_FREE;
     let free = ids.clone().filter(is_free);
     // Then any: one of the dead, or one that was just being left.
     for id in free.chain(ids) {
         if liveness::try_lock(mapping.file(), id).map_err(SegmentError::os("lock the segment's file"))? {
-            repair_and_free(mapping, id);
+            reap_if_dead(mapping, id);
             fill(mapping, id);
             return Ok(id);
         }
@@ -65,14 +65,17 @@ fn fill(mapping: &Mapping, id: u32) {
         attached_at: clock::unix_nanos(),
         name: text_field(&process::name()),
     };
-    words::store(mapping.words(mapping.participant_entry_at(id), ENTRY_WORDS), bytemuck::bytes_of(&entry));
+    atomic_copy::store(
+        mapping.words(mapping.participant_entry_at(id), ENTRY_WORDS),
+        bytemuck::bytes_of(&entry),
+    );
     // ORDER: Release pairs with the Acquire in `list`: the entry is filled.
     mapping.participant_state(id).store(PARTICIPANT_TAKEN, Ordering::Release);
 }
 
 /// Gives an id back that this process has, and what it still holds as that: nobody could any more, and the id's next owner is another.
 pub(super) fn leave(mapping: &Mapping, id: u32) {
-    repair::after(Exit::Leaves, mapping, id);
+    repair::repair_objects(Departure::Left, mapping, id);
     // ORDER: Release, so that all this process did as `id` comes before; who has the id next reads it behind the kernel's lock.
     mapping.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
     // Fails only for a descriptor that is none, and closing it drops the lock as well.
@@ -81,21 +84,23 @@ pub(super) fn leave(mapping: &Mapping, id: u32) {
 
 /// Whether anybody but this open file has the segment attached, forked children included.
 pub(super) fn others_alive(file: BorrowedFd<'_>) -> Result<bool, SegmentError> {
-    liveness::is_anybody_alive(file).map_err(SegmentError::os(TEST))
+    liveness::is_any_participant_alive(file).map_err(SegmentError::os(TEST_LOCKS))
 }
 
 /// Checks that everybody who is alive counts processes as we do: the locks know their holders by thread id.
 ///
 /// # Errors
 /// `ForeignNamespace`.
-pub(super) fn check_namespace(mapping: &Mapping, _gate: &Gate<'_>) -> Result<(), SegmentError> {
+pub(super) fn check_namespace(mapping: &Mapping, _admin_lock: &AdminLock<'_>) -> Result<(), SegmentError> {
     let ours = Identity::current().pidns;
     for id in 1..=mapping.geometry.tables.participants {
         // ORDER: Acquire pairs with the Release in `fill`.
         let taken = mapping.participant_state(id).load(Ordering::Acquire) != PARTICIPANT_FREE;
         let foreign = taken && load(mapping, id).pidns != ours;
-        if foreign && liveness::is_locked_elsewhere(mapping.file(), id, 1).map_err(SegmentError::os(TEST))? {
-            return Err(SegmentError::ForeignNamespace { name: mapping.place.to_string() });
+        if foreign
+            && liveness::is_locked_elsewhere(mapping.file(), id, 1).map_err(SegmentError::os(TEST_LOCKS))?
+        {
+            return Err(SegmentError::ForeignNamespace { name: mapping.location.to_string() });
         }
     }
     Ok(())
@@ -120,11 +125,11 @@ pub(super) fn has_dead(mapping: &Mapping) -> bool {
     })
 }
 
-const TEST: &str = "test the locks of the segment's file";
+const TEST_LOCKS: &str = "test the locks of the segment's file";
 
 /// Everybody who is attached or died so.
 pub(super) fn list(mapping: &Mapping) -> Result<Vec<Participant>, SegmentError> {
-    let me = mapping.participant()?;
+    let own_id = mapping.participant()?;
     let mut all = Vec::new();
     for id in 1..=mapping.geometry.tables.participants {
         // ORDER: Acquire pairs with the Release in `fill`.
@@ -132,8 +137,8 @@ pub(super) fn list(mapping: &Mapping) -> Result<Vec<Participant>, SegmentError> 
             continue;
         }
         let entry = load(mapping, id);
-        let alive = id == me
-            || liveness::is_locked_elsewhere(mapping.file(), id, 1).map_err(SegmentError::os(TEST))?;
+        let alive = id == own_id
+            || liveness::is_locked_elsewhere(mapping.file(), id, 1).map_err(SegmentError::os(TEST_LOCKS))?;
         all.push(Participant {
             id,
             pid: entry.pid,
@@ -146,15 +151,15 @@ pub(super) fn list(mapping: &Mapping) -> Result<Vec<Participant>, SegmentError> 
 }
 
 /// Repairs after everybody who died attached, frees their ids, and says how many they were.
-pub(super) fn reap(mapping: &Mapping, _gate: &Gate<'_>) -> Result<u32, SegmentError> {
-    let me = mapping.participant()?;
+pub(super) fn reap(mapping: &Mapping, _admin_lock: &AdminLock<'_>) -> Result<u32, SegmentError> {
+    let own_id = mapping.participant()?;
     let mut reaped = 0;
-    for id in (1..=mapping.geometry.tables.participants).filter(|id| *id != me) {
+    for id in (1..=mapping.geometry.tables.participants).filter(|id| *id != own_id) {
         if mapping.participant_state(id).load(Ordering::Relaxed) == PARTICIPANT_FREE {
             continue;
         }
         if liveness::try_lock(mapping.file(), id).map_err(SegmentError::os("lock the segment's file"))? {
-            reaped += u32::from(repair_and_free(mapping, id));
+            reaped += u32::from(reap_if_dead(mapping, id));
             liveness::unlock(mapping.file(), id).map_err(SegmentError::os("unlock the segment's file"))?;
         }
     }
@@ -162,20 +167,20 @@ pub(super) fn reap(mapping: &Mapping, _gate: &Gate<'_>) -> Result<u32, SegmentEr
 }
 
 /// Repairs what the last owner of an id left, if it died; we hold the id's lock. `true` where there was one.
-fn repair_and_free(mapping: &Mapping, id: u32) -> bool {
+fn reap_if_dead(mapping: &Mapping, id: u32) -> bool {
     let state = mapping.participant_state(id);
     let died = state.load(Ordering::Relaxed) != PARTICIPANT_FREE;
     if died {
-        repair::after(Exit::Died, mapping, id);
+        repair::repair_objects(Departure::Died, mapping, id);
         // ORDER: as in `leave`, for the repair.
         state.store(PARTICIPANT_FREE, Ordering::Release);
     }
     died
 }
 
-const ENTRY_WORDS: usize = size_of::<ParticipantEntry>() / words::WORD;
+const ENTRY_WORDS: usize = size_of::<ParticipantEntry>() / atomic_copy::WORD;
 
 fn load(mapping: &Mapping, id: u32) -> ParticipantEntry {
     let source = mapping.words(mapping.participant_entry_at(id), ENTRY_WORDS);
-    shareable::read_bits(|bytes| words::load(source, bytes))
+    shareable::read_bits(|bytes| atomic_copy::load(source, bytes))
 }

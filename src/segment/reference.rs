@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, Weak};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::builder::{Access, SegmentBuilder};
+use super::location::Location;
 use super::mapping::Mapping;
 use super::object::Object;
-use super::options::{Access, Options};
-use super::place::Place;
 use super::{Segment, object, open};
 use crate::error::SegmentError;
 
 /// The mappings that references have led to.
-static OPENED: Mutex<Vec<Weak<Mapping>>> = Mutex::new(Vec::new());
+static OPEN_MAPPINGS: Mutex<Vec<Weak<Mapping>>> = Mutex::new(Vec::new());
 
 /// What a segment's reference consists of.
 #[derive(Serialize, Deserialize)]
@@ -26,11 +26,11 @@ struct SegmentReference {
     /// In two halves: not every format has numbers of 128 bits.
     id: [u64; 2],
     access: Access,
-    place: PlaceReference,
+    location: LocationReference,
 }
 
 #[derive(Serialize, Deserialize)]
-enum PlaceReference {
+enum LocationReference {
     Named(String),
     File(std::path::PathBuf),
     Descriptor { pid: u32, fd: i32 },
@@ -39,38 +39,38 @@ enum PlaceReference {
 impl SegmentReference {
     fn of(segment: &Segment) -> Self {
         let mapping = segment.mapping();
-        let place = match &mapping.place {
-            Place::Named(name) => PlaceReference::Named(name.clone()),
-            Place::File(path) => PlaceReference::File(path.clone()),
-            Place::Anonymous => {
-                PlaceReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() }
+        let location = match &mapping.location {
+            Location::Named(name) => LocationReference::Named(name.clone()),
+            Location::File(path) => LocationReference::File(path.clone()),
+            Location::Anonymous => {
+                LocationReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() }
             }
         };
-        Self { id: halves(segment), access: mapping.access, place }
+        Self { id: id_halves(segment), access: mapping.access, location }
     }
 
     /// The segment, attached once in this process for all references to it that are in use.
     fn open(self) -> Result<Segment, SegmentError> {
         // Another thread may have held the lock when this process was forked: then the register is of no use.
-        let Ok(mut opened) = OPENED.try_lock() else { return self.open_anew() };
+        let Ok(mut opened) = OPEN_MAPPINGS.try_lock() else { return self.open_uncached() };
         opened.retain(|mapping| mapping.strong_count() > 0);
         let known = opened.iter().filter_map(Weak::upgrade).map(|mapping| Segment { mapping });
-        if let Some(segment) = known.into_iter().find(|segment| halves(segment) == self.id) {
+        if let Some(segment) = known.into_iter().find(|segment| id_halves(segment) == self.id) {
             return Ok(segment);
         }
-        let segment = self.open_anew()?;
+        let segment = self.open_uncached()?;
         opened.push(Arc::downgrade(&segment.mapping));
         Ok(segment)
     }
 
-    fn open_anew(self) -> Result<Segment, SegmentError> {
-        let options = Options { access: self.access, ..Options::default() };
-        let segment = match self.place {
-            PlaceReference::Named(name) => open::existing(&options, &Place::named(&name)?),
-            PlaceReference::File(path) => open::existing(&options, &Place::file(&path)?),
-            PlaceReference::Descriptor { pid, fd } => open::descriptor(&options, pid, fd),
+    fn open_uncached(self) -> Result<Segment, SegmentError> {
+        let builder = SegmentBuilder { access: self.access, ..SegmentBuilder::default() };
+        let segment = match self.location {
+            LocationReference::Named(name) => open::open_existing(&builder, &Location::named(&name)?),
+            LocationReference::File(path) => open::open_existing(&builder, &Location::file(&path)?),
+            LocationReference::Descriptor { pid, fd } => open::open_descriptor(&builder, pid, fd),
         }?;
-        if halves(&segment) != self.id {
+        if id_halves(&segment) != self.id {
             // Its name has gone to another.
             let [high, low] = self.id;
             return Err(SegmentError::NotFound { name: format!("segment {high:016x}{low:016x}") });
@@ -79,7 +79,7 @@ impl SegmentReference {
     }
 }
 
-fn halves(segment: &Segment) -> [u64; 2] {
+fn id_halves(segment: &Segment) -> [u64; 2] {
     let id = segment.id();
     [(id >> 64) as u64, id as u64]
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::barrier::{self, Arrived, MOST_PARTIES, Outcome, Refusal, State};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::raw::barrier::{self, ArriveError, Arrived, BarrierOutcome, BarrierState, MAX_PARTIES};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::sys;
 use crate::sys::fork;
 
@@ -48,7 +48,7 @@ use crate::sys::fork;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Barrier {
-    spin: Spin,
+    spin: AdaptiveSpin,
     region: Region,
 }
 
@@ -72,7 +72,7 @@ impl BarrierWaitResult {
 }
 
 /// How far somebody has come.
-enum Stage {
+enum Arrival {
     Passed(Arrived),
     /// It was the last, and has not let anybody pass yet.
     Last(Arrived),
@@ -86,7 +86,7 @@ impl Barrier {
     /// # Errors
     /// `Broken`, `NotAttached`, `Corrupt`.
     pub fn wait(&self) -> Result<BarrierWaitResult, LockError> {
-        self.wait_within(Patience::Forever, || ())
+        self.wait_within(Wait::Forever, || ())
     }
 
     /// The same. The last one to arrive does something, before anybody passes: each party brings its own action, of which one is
@@ -99,7 +99,7 @@ impl Barrier {
     /// Where the action does. That breaks the barrier.
     #[doc(alias = "action")]
     pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
-        self.wait_within(Patience::Forever, action)
+        self.wait_within(Wait::Forever, action)
     }
 
     /// Waits until all parties are there, no longer than `timeout` (on the monotonic clock). If they are not there by then, that
@@ -108,7 +108,7 @@ impl Barrier {
     /// # Errors
     /// `Timeout`, and those of [`wait`](Self::wait).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, LockError> {
-        self.wait_within(Patience::For(timeout), || ())
+        self.wait_within(Wait::Timeout(timeout), || ())
     }
 
     /// The same with an action of the last one, as for [`wait_with`](Self::wait_with). The time that the action takes is not counted
@@ -124,7 +124,7 @@ impl Barrier {
         timeout: Duration,
         action: impl FnOnce(),
     ) -> Result<BarrierWaitResult, LockError> {
-        self.wait_within(Patience::For(timeout), action)
+        self.wait_within(Wait::Timeout(timeout), action)
     }
 
     /// Passes if all others wait already, and lets them pass. Otherwise it has not arrived, and nothing is broken.
@@ -132,12 +132,12 @@ impl Barrier {
     /// # Errors
     /// `WouldBlock`, and those of [`wait`](Self::wait).
     pub fn try_wait(&self) -> Result<BarrierWaitResult, LockError> {
-        let me = self.me()?;
-        match self.barrier().arrive_last(me) {
-            Ok(arrived) => self.lead(arrived, || ()),
-            Err(Refusal::Full | Refusal::WouldWait) => {
+        let own_id = self.participant_id()?;
+        match self.barrier().arrive_last(own_id) {
+            Ok(arrived) => self.finish_as_last(arrived, || ()),
+            Err(ArriveError::Full | ArriveError::WouldWait) => {
                 // Who asks again and again waits, too, and perhaps for the dead.
-                self.care();
+                self.reap_dead();
                 Err(if self.is_broken() { BROKEN } else { LockError::WouldBlock })
             }
             Err(refusal) => Err(error_of(refusal)),
@@ -171,50 +171,50 @@ impl Barrier {
         self.barrier().waiting()
     }
 
-    fn state(&self) -> &State {
+    fn state(&self) -> &BarrierState {
         self.region.state()
     }
 
-    fn barrier(&self) -> barrier::Barrier<'_> {
-        barrier::Barrier::new(self.state(), self.region.words_from(size_of::<State>() as u64))
+    fn barrier(&self) -> barrier::RawBarrier<'_> {
+        barrier::RawBarrier::new(self.state(), self.region.words_from(size_of::<BarrierState>() as u64))
     }
 
-    fn me(&self) -> Result<u32, LockError> {
+    fn participant_id(&self) -> Result<u32, LockError> {
         self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
     }
 
-    fn care(&self) {
-        self.region.segment().mapping().care_for_the_dead();
+    fn reap_dead(&self) {
+        self.region.segment().mapping().reap_dead_peers();
     }
 
-    fn wait_within(&self, patience: Patience, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
-        let (me, barrier) = (self.me()?, self.barrier());
+    fn wait_within(&self, wait: Wait, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+        let (own_id, barrier) = (self.participant_id()?, self.barrier());
         let mut arrived = None;
-        let look = || {
+        let try_once = || {
             let Some(arrived) = arrived else {
-                return match barrier.arrive(me) {
-                    Ok(last) if barrier.is_last(last) => Some(Ok(Stage::Last(last))),
+                return match barrier.arrive(own_id) {
+                    Ok(last) if barrier.is_last(last) => Some(Ok(Arrival::Last(last))),
                     Ok(one) => {
                         arrived = Some(one);
-                        stage_of(barrier.outcome(one)?, one)
+                        arrival_of(barrier.outcome(one)?, one)
                     }
-                    Err(Refusal::Full | Refusal::WouldWait) => None,
+                    Err(ArriveError::Full | ArriveError::WouldWait) => None,
                     Err(refusal) => Some(Err(error_of(refusal))),
                 };
             };
-            stage_of(barrier.outcome(arrived)?, arrived)
+            arrival_of(barrier.outcome(arrived)?, arrived)
         };
         // Whoever wakes anybody wakes all: nothing is to be passed on.
         let event = (&self.state().event, &self.state().early);
-        let stage = wait_for(event, Sleepers::One, patience, &self.spin, look, || self.care());
-        match (stage, arrived) {
-            (Some(Ok(Stage::Passed(arrived))), _) => Ok(self.result(arrived)),
-            (Some(Ok(Stage::Last(arrived))), _) => self.lead(arrived, action),
+        let arrival = wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, || self.reap_dead());
+        match (arrival, arrived) {
+            (Some(Ok(Arrival::Passed(arrived))), _) => Ok(self.result(arrived)),
+            (Some(Ok(Arrival::Last(arrived))), _) => self.finish_as_last(arrived, action),
             (Some(Err(error)), _) => Err(error),
             (None, Some(arrived)) => match barrier.give_up(arrived) {
                 Ok(()) => Err(LockError::Timeout),
-                Err(Outcome::Passed) => Ok(self.result(arrived)),
-                Err(Outcome::Broken) => Err(BROKEN),
+                Err(BarrierOutcome::Passed) => Ok(self.result(arrived)),
+                Err(BarrierOutcome::Broken) => Err(BROKEN),
             },
             // Too many came, and the others' affairs are not this one's.
             (None, None) => Err(LockError::Timeout),
@@ -222,20 +222,24 @@ impl Barrier {
     }
 
     /// What the last one does.
-    fn lead(&self, arrived: Arrived, action: impl FnOnce()) -> Result<BarrierWaitResult, LockError> {
+    fn finish_as_last(
+        &self,
+        arrived: Arrived,
+        action: impl FnOnce(),
+    ) -> Result<BarrierWaitResult, LockError> {
         let barrier = self.barrier();
         if barrier.outcome(arrived).is_some() {
             return Err(BROKEN);
         }
-        let unfinished = Unfinished { barrier, arrived, generation: fork::generation() };
+        let unfinished = UnfinishedAction { barrier, arrived, generation: fork::generation() };
         action();
-        if unfinished.is_another_process() {
+        if unfinished.is_forked_copy() {
             return Err(LockError::NotAttached);
         }
         core::mem::forget(unfinished);
         match barrier.pass(arrived) {
-            Outcome::Passed => Ok(self.result(arrived)),
-            Outcome::Broken => Err(BROKEN),
+            BarrierOutcome::Passed => Ok(self.result(arrived)),
+            BarrierOutcome::Broken => Err(BROKEN),
         }
     }
 
@@ -244,39 +248,39 @@ impl Barrier {
     }
 }
 
-fn stage_of(outcome: Outcome, arrived: Arrived) -> Option<Result<Stage, LockError>> {
+fn arrival_of(outcome: BarrierOutcome, arrived: Arrived) -> Option<Result<Arrival, LockError>> {
     Some(match outcome {
-        Outcome::Passed => Ok(Stage::Passed(arrived)),
-        Outcome::Broken => Err(BROKEN),
+        BarrierOutcome::Passed => Ok(Arrival::Passed(arrived)),
+        BarrierOutcome::Broken => Err(BROKEN),
     })
 }
 
-fn error_of(refusal: Refusal) -> LockError {
+fn error_of(refusal: ArriveError) -> LockError {
     match refusal {
-        Refusal::Broken => BROKEN,
-        Refusal::Full | Refusal::WouldWait => LockError::WouldBlock,
-        Refusal::Corrupt => LockError::Corrupt { what: "the slots of a barrier" },
+        ArriveError::Broken => BROKEN,
+        ArriveError::Full | ArriveError::WouldWait => LockError::WouldBlock,
+        ArriveError::Corrupt => LockError::Corrupt { what: "the slots of a barrier" },
     }
 }
 
 /// The last one is at its action. Dropped, which is when that panics, it breaks the barrier.
-struct Unfinished<'a> {
-    barrier: barrier::Barrier<'a>,
+struct UnfinishedAction<'a> {
+    barrier: barrier::RawBarrier<'a>,
     arrived: Arrived,
     /// The fork generation of the process that has arrived.
     generation: u32,
 }
 
-impl Unfinished<'_> {
-    fn is_another_process(&self) -> bool {
+impl UnfinishedAction<'_> {
+    fn is_forked_copy(&self) -> bool {
         self.generation != fork::generation()
     }
 }
 
-impl Drop for Unfinished<'_> {
+impl Drop for UnfinishedAction<'_> {
     fn drop(&mut self) {
         // A child that was forked in the action is none of the parties.
-        if !self.is_another_process() {
+        if !self.is_forked_copy() {
             // Where it is broken or was reset, there is nothing left to do.
             let _ = self.barrier.give_up(self.arrived);
         }
@@ -300,11 +304,11 @@ impl Object for Barrier {
     }
 
     fn shape(parties: &usize) -> Shape {
-        Shape { count: *parties as u64, flags: 0 }
+        Shape { count: *parties as u64, aux: 0 }
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape.flags == 0).then(|| barrier::length(shape.count)).flatten()
+        (shape.aux == 0).then(|| barrier::length(shape.count)).flatten()
     }
 
     fn build(_: &usize, _: &Region) {
@@ -313,7 +317,7 @@ impl Object for Barrier {
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         sys::barrier::register();
-        Ok(Self { spin: Spin::default(), region })
+        Ok(Self { spin: AdaptiveSpin::default(), region })
     }
 
     fn region(&self) -> &Region {
@@ -322,7 +326,7 @@ impl Object for Barrier {
 }
 
 const PARTIES: &str = "1 to 1024";
-const _: () = assert!(MOST_PARTIES == 1024, "as `PARTIES` says");
+const _: () = assert!(MAX_PARTIES == 1024, "as `PARTIES` says");
 
 impl Initial<Barrier> for usize {
     fn plan(self) -> usize {
@@ -330,12 +334,12 @@ impl Initial<Barrier> for usize {
     }
 }
 
-short_forms!([] Barrier);
-handle_forms!([] Barrier);
+single_object!([] Barrier);
+object_handle!([] Barrier);
 
 impl Clone for Barrier {
     fn clone(&self) -> Self {
-        Self { spin: Spin::default(), region: self.region.clone() }
+        Self { spin: AdaptiveSpin::default(), region: self.region.clone() }
     }
 }
 

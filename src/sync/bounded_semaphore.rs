@@ -10,16 +10,18 @@ use std::time::Duration;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU32, Ordering};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::raw::permits::{Attempt, MOST, Permits, State, length};
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::raw::owned_semaphore::{
+    MAX_OWNED_PERMITS, OwnedSemaphore, OwnedSemaphoreState, PermitAttempt, length,
+};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::sys::{barrier, fork};
 
 const CORRUPT: LockError = LockError::Corrupt { what: "the permits of a semaphore" };
 
 /// Words of permits on a cache line.
-const A_LINE: usize = 16;
+const HINT_STRIDE: usize = 16;
 
 /// A fixed number of permits, each of which belongs to the process that has it.
 ///
@@ -50,13 +52,13 @@ const A_LINE: usize = 16;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BoundedSemaphore {
-    state: NonNull<State>,
+    state: NonNull<OwnedSemaphoreState>,
     words: NonNull<[AtomicU32]>,
     /// Ids are 1 to this.
     participants: u32,
     /// Where to look for a free permit first.
     hint: AtomicU32,
-    spin: Spin,
+    spin: AdaptiveSpin,
     region: Region,
 }
 
@@ -71,13 +73,13 @@ unsafe impl Sync for BoundedSemaphore {}
 pub struct BoundedSemaphorePermit<'a> {
     semaphore: &'a BoundedSemaphore,
     at: usize,
-    me: u32,
+    own_id: u32,
     generation: u32,
 }
 
 impl BoundedSemaphore {
     /// As many permits as there may be.
-    pub const MAX_PERMITS: usize = MOST as usize;
+    pub const MAX_PERMITS: usize = MAX_OWNED_PERMITS as usize;
 
     /// Takes a permit, waiting for one as long as it takes.
     ///
@@ -86,7 +88,7 @@ impl BoundedSemaphore {
     #[doc(alias = "wait")]
     #[inline]
     pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
-        self.take(Patience::Forever)
+        self.acquire_within(Wait::Forever)
     }
 
     /// Takes a permit if one is free.
@@ -95,7 +97,7 @@ impl BoundedSemaphore {
     /// `WouldBlock`, and those of [`acquire`](Self::acquire).
     #[inline]
     pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
-        self.take(Patience::None)
+        self.acquire_within(Wait::NonBlocking)
     }
 
     /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -104,7 +106,7 @@ impl BoundedSemaphore {
     /// `Timeout`, and those of [`acquire`](Self::acquire).
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, LockError> {
-        self.take(Patience::For(timeout))
+        self.acquire_within(Wait::Timeout(timeout))
     }
 
     /// Gives back a permit that this process has [forgotten](BoundedSemaphorePermit::forget), whichever.
@@ -113,7 +115,11 @@ impl BoundedSemaphore {
     /// `NotHeld` where it has none that is forgotten, `NotAttached`.
     #[doc(alias = "post")]
     pub fn release(&self) -> Result<(), LockError> {
-        if self.permits().give_back_forgotten(self.me()?) { Ok(()) } else { Err(LockError::NotHeld) }
+        if self.permits().give_back_forgotten(self.participant_id()?) {
+            Ok(())
+        } else {
+            Err(LockError::NotHeld)
+        }
     }
 
     /// How many permits are free right now.
@@ -129,70 +135,70 @@ impl BoundedSemaphore {
     }
 
     #[inline(always)]
-    fn permits(&self) -> Permits<'_> {
+    fn permits(&self) -> OwnedSemaphore<'_> {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
-        Permits::new(self.state(), unsafe { self.words.as_ref() })
+        OwnedSemaphore::new(self.state(), unsafe { self.words.as_ref() })
     }
 
     #[inline(always)]
-    fn state(&self) -> &State {
+    fn state(&self) -> &OwnedSemaphoreState {
         // SAFETY: as in `permits`.
         unsafe { self.state.as_ref() }
     }
 
     #[inline(always)]
-    fn me(&self) -> Result<u32, LockError> {
+    fn participant_id(&self) -> Result<u32, LockError> {
         self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)
     }
 
     #[inline(always)]
-    pub(super) fn take(&self, patience: Patience) -> Result<BoundedSemaphorePermit<'_>, LockError> {
-        let me = self.me()?;
-        let at = match self.try_take(me) {
+    pub(super) fn acquire_within(&self, wait: Wait) -> Result<BoundedSemaphorePermit<'_>, LockError> {
+        let own_id = self.participant_id()?;
+        let at = match self.try_acquire_fast(own_id) {
             Some(taken) => taken?,
-            None => self.take_later(me, patience)?,
+            None => self.acquire_slow(own_id, wait)?,
         };
         self.hint.store(at as u32, Ordering::Relaxed);
-        Ok(BoundedSemaphorePermit { semaphore: self, at, me, generation: fork::generation() })
+        Ok(BoundedSemaphorePermit { semaphore: self, at, own_id, generation: fork::generation() })
     }
 
     #[inline(always)]
-    fn try_take(&self, me: u32) -> Option<Result<usize, LockError>> {
+    fn try_acquire_fast(&self, own_id: u32) -> Option<Result<usize, LockError>> {
         let from = self.hint.load(Ordering::Relaxed) as usize;
-        match self.permits().try_take(me, self.participants, from) {
-            Attempt::Taken(at) => Some(Ok(at)),
-            Attempt::WouldBlock => None,
-            Attempt::Corrupt => Some(Err(CORRUPT)),
+        match self.permits().try_take(own_id, self.participants, from) {
+            PermitAttempt::Taken(at) => Some(Ok(at)),
+            PermitAttempt::WouldBlock => None,
+            PermitAttempt::Corrupt => Some(Err(CORRUPT)),
         }
     }
 
     /// Takes a permit after an attempt that found none.
     #[cold]
-    fn take_later(&self, me: u32, patience: Patience) -> Result<usize, LockError> {
-        if matches!(patience, Patience::None) {
+    fn acquire_slow(&self, own_id: u32, wait: Wait) -> Result<usize, LockError> {
+        if matches!(wait, Wait::NonBlocking) {
             // Not more often than a waiter does.
-            self.region.segment().mapping().care_for_the_dead();
-            return self.try_take(me).unwrap_or(Err(LockError::WouldBlock));
+            self.region.segment().mapping().reap_dead_peers();
+            return self.try_acquire_fast(own_id).unwrap_or(Err(LockError::WouldBlock));
         }
         let failure = Cell::new(None);
-        let look = || self.try_take(me).or_else(|| failure.get().map(Err));
-        let care = || {
+        let try_once = || self.try_acquire_fast(own_id).or_else(|| failure.get().map(Err));
+        let check_peers = || {
             let mapping = self.region.segment().mapping();
-            mapping.care_for_the_dead();
-            // Those of the range, as `try_take` has found them. Each is asked about once.
+            mapping.reap_dead_peers();
+            // Those of the range, as `try_acquire_fast` has found them. Each is asked about once.
             let owners: std::collections::BTreeSet<u32> =
                 self.permits().owners().filter(|owner| *owner <= self.participants).collect();
-            if owners.into_iter().any(|id| mapping.is_nobodys(id, || self.permits().has_any(id))) {
+            if owners.into_iter().any(|id| mapping.is_unowned(id, || self.permits().has_any(id))) {
                 failure.set(Some(CORRUPT));
             }
         };
         let found = wait_for(
             (&self.state().freed, &self.state().empty),
-            Sleepers::Any,
-            patience,
+            WakePolicy::AnyOne,
+            wait,
             &self.spin,
-            look,
-            care,
+            try_once,
+            check_peers,
         );
         found.unwrap_or(Err(LockError::Timeout))
     }
@@ -203,7 +209,7 @@ impl BoundedSemaphorePermit<'_> {
     /// end does.
     pub fn forget(self) {
         if self.is_ours() {
-            self.semaphore.permits().forget(self.me, self.at);
+            self.semaphore.permits().forget(self.own_id, self.at);
         }
         core::mem::forget(self);
     }
@@ -217,7 +223,7 @@ impl Drop for BoundedSemaphorePermit<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.is_ours() {
-            self.semaphore.permits().give_back(self.me, self.at);
+            self.semaphore.permits().give_back(self.own_id, self.at);
         }
     }
 }
@@ -239,11 +245,11 @@ impl Object for BoundedSemaphore {
     }
 
     fn shape(permits: &usize) -> Shape {
-        Shape { count: *permits as u64, flags: 0 }
+        Shape { count: *permits as u64, aux: 0 }
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape.flags == 0).then(|| length(shape.count)).flatten()
+        (shape.aux == 0).then(|| length(shape.count)).flatten()
     }
 
     fn build(_: &usize, _: &Region) {
@@ -254,11 +260,11 @@ impl Object for BoundedSemaphore {
         barrier::register();
         let count = region.shape().count as usize;
         Ok(Self {
-            state: NonNull::from(region.state::<State>()),
-            words: NonNull::from(region.words32_from(size_of::<State>() as u64, count)),
+            state: NonNull::from(region.state::<OwnedSemaphoreState>()),
+            words: NonNull::from(region.words32_from(size_of::<OwnedSemaphoreState>() as u64, count)),
             participants: region.segment().mapping().participants(),
             hint: AtomicU32::new(first_hint(&region, count)),
-            spin: Spin::default(),
+            spin: AdaptiveSpin::default(),
             region,
         })
     }
@@ -270,8 +276,8 @@ impl Object for BoundedSemaphore {
 
 /// Each process begins on another line, where there are so many.
 fn first_hint(region: &Region, count: usize) -> u32 {
-    let me = region.segment().mapping().participant().unwrap_or(0) as usize;
-    ((me * A_LINE) % count.max(1)) as u32
+    let own_id = region.segment().mapping().participant().unwrap_or(0) as usize;
+    ((own_id * HINT_STRIDE) % count.max(1)) as u32
 }
 
 impl Initial<BoundedSemaphore> for usize {
@@ -280,13 +286,13 @@ impl Initial<BoundedSemaphore> for usize {
     }
 }
 
-short_forms!([] BoundedSemaphore);
-handle_forms!([] BoundedSemaphore);
+single_object!([] BoundedSemaphore);
+object_handle!([] BoundedSemaphore);
 
 impl Clone for BoundedSemaphore {
     fn clone(&self) -> Self {
         let hint = AtomicU32::new(self.hint.load(Ordering::Relaxed));
-        Self { hint, spin: Spin::default(), region: self.region.clone(), ..*self }
+        Self { hint, spin: AdaptiveSpin::default(), region: self.region.clone(), ..*self }
     }
 }
 

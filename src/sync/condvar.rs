@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::condvar::{Place, SLOTS, State};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::segment::forms::{handle_forms, plain_forms};
+use crate::raw::condvar::{CondvarState, SLOTS, WaiterSlot};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, plain_object};
 
 pub use guard::WaitGuard;
 
@@ -62,7 +62,7 @@ pub use guard::WaitGuard;
 #[doc(alias = "Condition")]
 pub struct Condvar {
     region: Region,
-    spin: Spin,
+    spin: AdaptiveSpin,
 }
 
 /// Whether a wait ended because its time was over.
@@ -71,7 +71,7 @@ pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
     /// `true` where the time was over before a notification came.
-    pub fn timed_out(&self) -> bool {
+    pub fn has_timed_out(&self) -> bool {
         self.0
     }
 }
@@ -87,7 +87,7 @@ impl Condvar {
     /// `NotAttached`, `Corrupt`; `NotHeld` in a forked child with its parent's guard.
     #[inline]
     pub fn wait<G: WaitGuard>(&self, guard: G) -> Result<G, LockError> {
-        Ok(self.wait_within(guard, Patience::Forever)?.0)
+        Ok(self.wait_within(guard, Wait::Forever)?.0)
     }
 
     /// The same, but waits to be notified no longer than `timeout` (on the monotonic clock). For the mutex, it waits as long as it
@@ -101,7 +101,7 @@ impl Condvar {
         guard: G,
         timeout: Duration,
     ) -> Result<(G, WaitTimeoutResult), LockError> {
-        self.wait_within(guard, Patience::For(timeout))
+        self.wait_within(guard, Wait::Timeout(timeout))
     }
 
     /// Waits while the condition is true; it is looked at with the mutex locked, before the first wait too.
@@ -170,61 +170,57 @@ impl Condvar {
             if is_over {
                 break;
             }
-            guard = self.wait_within(guard, left.map_or(Patience::Forever, Patience::For))?.0;
+            guard = self.wait_within(guard, left.map_or(Wait::Forever, Wait::Timeout))?.0;
             if guard.recovered() {
                 // The caller is told in the end, or who locks the mutex before that is: also where this comes to no end.
-                guard.remember();
+                guard.set_death_pending();
             }
         }
         if is_known || guard.recovered() {
-            guard.tell();
+            guard.report_recovery();
         }
         Ok((guard, WaitTimeoutResult(is_over)))
     }
 
-    fn wait_within<G: WaitGuard>(
-        &self,
-        guard: G,
-        patience: Patience,
-    ) -> Result<(G, WaitTimeoutResult), LockError> {
+    fn wait_within<G: WaitGuard>(&self, guard: G, wait: Wait) -> Result<(G, WaitTimeoutResult), LockError> {
         if !guard.is_ours() {
             return Err(LockError::NotHeld);
         }
-        let me = self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)?;
-        let place = self.state().enter(me).or_else(|| self.enter_crowd(me));
-        let place = place.ok_or(LockError::TooMany { limit: SLOTS })?;
+        let own_id = self.region.segment().mapping().participant().map_err(|_| LockError::NotAttached)?;
+        let slot = self.state().enter(own_id).or_else(|| self.reap_and_enter(own_id));
+        let slot = slot.ok_or(LockError::TooMany { limit: SLOTS })?;
         let unlocked = guard.unlock();
-        let notified = self.sleep(place, patience);
+        let notified = self.wait_notified(slot, wait);
         let guard = G::lock(unlocked);
         // Not before: until here, a death passes the notification on.
         if notified == Ok(true) {
-            self.state().leave(place);
+            self.state().release(slot);
         }
         Ok((guard?, WaitTimeoutResult(!notified?)))
     }
 
     /// Another attempt to find room: some of those who have it may be dead.
     #[cold]
-    fn enter_crowd(&self, me: u32) -> Option<Place> {
-        self.region.segment().mapping().care_for_the_dead();
-        self.state().enter(me)
+    fn reap_and_enter(&self, own_id: u32) -> Option<WaiterSlot> {
+        self.region.segment().mapping().reap_dead_peers();
+        self.state().enter(own_id)
     }
 
     /// Whether a notification came.
-    fn sleep(&self, place: Place, patience: Patience) -> Result<bool, LockError> {
+    fn wait_notified(&self, slot: WaiterSlot, wait: Wait) -> Result<bool, LockError> {
         let state = self.state();
-        let look = || state.is_notified(place).map(|notified| notified.then_some(())).transpose();
-        let care = || self.region.segment().mapping().care_for_the_dead();
-        let event = (state.event(place), &state.unnotified);
-        match wait_for(event, Sleepers::One, patience, &self.spin, look, care) {
+        let try_once = || state.is_notified(slot).map(|notified| notified.then_some(())).transpose();
+        let check_peers = || self.region.segment().mapping().reap_dead_peers();
+        let event = (state.event(slot), &state.unnotified);
+        match wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, check_peers) {
             Some(Ok(())) => Ok(true),
             Some(Err(_)) => Err(LockError::Corrupt { what: "a waiter of a condition variable" }),
             // At the last moment, one may have come after all.
-            None => Ok(!state.give_up(place)),
+            None => Ok(!state.give_up(slot)),
         }
     }
 
-    fn state(&self) -> &State {
+    fn state(&self) -> &CondvarState {
         self.region.state()
     }
 }
@@ -243,7 +239,7 @@ impl Object for Condvar {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+        (shape == Shape::ONE).then_some(size_of::<CondvarState>() as u64)
     }
 
     fn build((): &(), _: &Region) {
@@ -251,7 +247,7 @@ impl Object for Condvar {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { region, spin: Spin::default() })
+        Ok(Self { region, spin: AdaptiveSpin::default() })
     }
 
     fn region(&self) -> &Region {
@@ -259,12 +255,12 @@ impl Object for Condvar {
     }
 }
 
-plain_forms!(Condvar);
-handle_forms!([] Condvar);
+plain_object!(Condvar);
+object_handle!([] Condvar);
 
 impl Clone for Condvar {
     fn clone(&self) -> Self {
-        Self { region: self.region.clone(), spin: Spin::default() }
+        Self { region: self.region.clone(), spin: AdaptiveSpin::default() }
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::event::{State, Unset};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::segment::forms::{handle_forms, plain_forms};
+use crate::raw::event::{EventState, Unset};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, plain_object};
 use crate::sys::barrier;
 
 /// A flag that processes wait for. A new one is not set.
@@ -43,8 +43,8 @@ use crate::sys::barrier;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Event {
-    state: NonNull<State>,
-    spin: Spin,
+    state: NonNull<EventState>,
+    spin: AdaptiveSpin,
     region: Region,
 }
 
@@ -55,7 +55,7 @@ unsafe impl Sync for Event {}
 
 impl Event {
     #[inline(always)]
-    fn state(&self) -> &State {
+    fn state(&self) -> &EventState {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
         unsafe { self.state.as_ref() }
     }
@@ -86,7 +86,7 @@ impl Event {
     /// `NotAttached`.
     #[inline]
     pub fn wait(&self) -> Result<(), LockError> {
-        self.wait_within(Patience::Forever)
+        self.wait_within(Wait::Forever)
     }
 
     /// The same without waiting.
@@ -95,7 +95,7 @@ impl Event {
     /// `WouldBlock` where the event is not set.
     #[inline]
     pub fn try_wait(&self) -> Result<(), LockError> {
-        self.wait_within(Patience::None)
+        self.wait_within(Wait::NonBlocking)
     }
 
     /// Waits until the event is set, no longer than `timeout` (on the monotonic clock).
@@ -104,40 +104,40 @@ impl Event {
     /// `Timeout`, and those of [`wait`](Self::wait).
     #[inline]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), LockError> {
-        self.wait_within(Patience::For(timeout))
+        self.wait_within(Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    fn wait_within(&self, patience: Patience) -> Result<(), LockError> {
-        match self.state().begin() {
+    fn wait_within(&self, wait: Wait) -> Result<(), LockError> {
+        match self.state().begin_wait() {
             None => Ok(()),
-            Some(unset) => self.wait_on(unset, patience),
+            Some(unset) => self.wait_on(unset, wait),
         }
     }
 
     /// Begins to wait; nothing where the event is set.
     #[cfg(feature = "async")]
     pub(super) fn begin(&self) -> Option<Unset> {
-        self.state().begin()
+        self.state().begin_wait()
     }
 
     #[cold]
-    pub(super) fn wait_on(&self, unset: Unset, patience: Patience) -> Result<(), LockError> {
-        if matches!(patience, Patience::None) {
+    pub(super) fn wait_on(&self, unset: Unset, wait: Wait) -> Result<(), LockError> {
+        if matches!(wait, Wait::NonBlocking) {
             return Err(LockError::WouldBlock);
         }
         let mapping = self.region.segment().mapping();
         // Who waits counts among those who use the segment.
         mapping.participant().map_err(|_| LockError::NotAttached)?;
-        let look = || self.state().was_set_since(unset).then_some(());
-        let care = || mapping.care_for_the_dead();
+        let try_once = || self.state().was_set_since(unset).then_some(());
+        let check_peers = || mapping.reap_dead_peers();
         let found = wait_for(
             (&self.state().sets, &self.state().unset),
-            Sleepers::Each,
-            patience,
+            WakePolicy::All,
+            wait,
             &self.spin,
-            look,
-            care,
+            try_once,
+            check_peers,
         );
         found.ok_or(LockError::Timeout)
     }
@@ -157,7 +157,7 @@ impl Object for Event {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+        (shape == Shape::ONE).then_some(size_of::<EventState>() as u64)
     }
 
     fn build((): &(), _: &Region) {
@@ -166,7 +166,7 @@ impl Object for Event {
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
-        Ok(Self { state: NonNull::from(region.state::<State>()), spin: Spin::default(), region })
+        Ok(Self { state: NonNull::from(region.state::<EventState>()), spin: AdaptiveSpin::default(), region })
     }
 
     fn region(&self) -> &Region {
@@ -174,12 +174,12 @@ impl Object for Event {
     }
 }
 
-plain_forms!(Event);
-handle_forms!([] Event);
+plain_object!(Event);
+object_handle!([] Event);
 
 impl Clone for Event {
     fn clone(&self) -> Self {
-        Self { state: self.state, spin: Spin::default(), region: self.region.clone() }
+        Self { state: self.state, spin: AdaptiveSpin::default(), region: self.region.clone() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use crate::error::LockError;
-use crate::reactor::later;
+use crate::reactor::retry_until_ready;
 
 /// For tasks, with the feature `async`.
 impl Mutex {
@@ -18,7 +18,7 @@ impl Mutex {
     /// # Errors
     /// `NotAttached`, `Corrupt`.
     pub async fn lock_async(&self) -> Result<MutexGuard<'_>, LockError> {
-        later(self, |mutex| mutex.segment(), |mutex, patience| mutex.take(patience)).await
+        retry_until_ready(self, |mutex| mutex.segment(), |mutex, wait| mutex.lock_within(wait)).await
     }
 }
 
@@ -32,7 +32,7 @@ impl Event {
     /// Those of [`wait`](Self::wait).
     pub async fn wait_async(&self) -> Result<(), LockError> {
         let Some(unset) = self.begin() else { return Ok(()) };
-        later(self, |event| event.segment(), |event, patience| event.wait_on(unset, patience)).await
+        retry_until_ready(self, |event| event.segment(), |event, wait| event.wait_on(unset, wait)).await
     }
 }
 
@@ -45,8 +45,12 @@ impl Semaphore {
     /// # Errors
     /// Those of [`acquire`](Self::acquire).
     pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, LockError> {
-        later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.acquire_within(patience))
-            .await
+        retry_until_ready(
+            self,
+            |semaphore| semaphore.segment(),
+            |semaphore, wait| semaphore.acquire_within(wait),
+        )
+        .await
     }
 }
 
@@ -59,6 +63,11 @@ impl BoundedSemaphore {
     /// # Errors
     /// Those of [`acquire`](Self::acquire).
     pub async fn acquire_async(&self) -> Result<BoundedSemaphorePermit<'_>, LockError> {
-        later(self, |semaphore| semaphore.segment(), |semaphore, patience| semaphore.take(patience)).await
+        retry_until_ready(
+            self,
+            |semaphore| semaphore.segment(),
+            |semaphore, wait| semaphore.acquire_within(wait),
+        )
+        .await
     }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::mutex::State;
-use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, plain_forms};
-use crate::segment::lock::{Hold, ObjectLock};
+use crate::raw::mutex::MutexState;
+use crate::raw::wait::Wait;
+use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, plain_object};
 
 /// A lock between processes.
 ///
@@ -45,7 +45,7 @@ pub struct Mutex {
 /// A locked [`Mutex`]; dropping it unlocks. It stays in the thread that locked.
 #[must_use = "dropping the guard unlocks the mutex at once"]
 pub struct MutexGuard<'a> {
-    pub(super) hold: Hold<'a>,
+    pub(super) raw_guard: RawGuard<'a>,
 }
 
 impl Mutex {
@@ -56,7 +56,7 @@ impl Mutex {
     #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'_>, LockError> {
-        self.take(Patience::Forever)
+        self.lock_within(Wait::Forever)
     }
 
     /// Locks if nobody holds it.
@@ -65,7 +65,7 @@ impl Mutex {
     /// `WouldBlock`, and those of [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_>, LockError> {
-        self.take(Patience::None)
+        self.lock_within(Wait::NonBlocking)
     }
 
     /// Locks, waiting no longer than `timeout` (on the monotonic clock).
@@ -74,24 +74,24 @@ impl Mutex {
     /// `Timeout`, and those of [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_>, LockError> {
-        self.take(Patience::For(timeout))
+        self.lock_within(Wait::Timeout(timeout))
     }
 
     #[inline]
-    pub(super) fn take(&self, patience: Patience) -> Result<MutexGuard<'_>, LockError> {
-        Ok(MutexGuard { hold: self.lock.lock(patience)? })
+    pub(super) fn lock_within(&self, wait: Wait) -> Result<MutexGuard<'_>, LockError> {
+        Ok(MutexGuard { raw_guard: self.lock.lock(wait)? })
     }
 
     /// The same for who cannot be told of a death: the next guard is.
     #[cfg(feature = "raw_sync")]
-    pub(super) fn lock_quietly(&self, patience: Patience) -> Result<MutexGuard<'_>, LockError> {
-        Ok(MutexGuard { hold: self.lock.lock_quietly(patience)? })
+    pub(super) fn lock_without_report(&self, wait: Wait) -> Result<MutexGuard<'_>, LockError> {
+        Ok(MutexGuard { raw_guard: self.lock.lock_without_report(wait)? })
     }
 
     /// The guard that this thread forgot, if it did.
     #[cfg(feature = "raw_sync")]
     pub(super) fn forgotten_guard(&self) -> Option<MutexGuard<'_>> {
-        Some(MutexGuard { hold: self.lock.forgotten_hold()? })
+        Some(MutexGuard { raw_guard: self.lock.forgotten_raw_guard()? })
     }
 }
 
@@ -100,7 +100,7 @@ impl MutexGuard<'_> {
     /// leave word: the next locker is only told again if this guard is not dropped.
     #[inline]
     pub fn recovered(&self) -> bool {
-        self.hold.recovered()
+        self.raw_guard.recovered()
     }
 }
 
@@ -118,7 +118,7 @@ impl Object for Mutex {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+        (shape == Shape::ONE).then_some(size_of::<MutexState>() as u64)
     }
 
     fn build((): &(), region: &Region) {
@@ -134,8 +134,8 @@ impl Object for Mutex {
     }
 }
 
-plain_forms!(Mutex);
-handle_forms!([] Mutex);
+plain_object!(Mutex);
+object_handle!([] Mutex);
 
 impl fmt::Debug for Mutex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

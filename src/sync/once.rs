@@ -6,18 +6,18 @@ use std::time::Duration;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
-use crate::raw::mutex::State;
-use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, plain_forms};
-use crate::segment::lock::{Hold, ObjectLock};
+use crate::raw::mutex::MutexState;
+use crate::raw::wait::Wait;
+use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, plain_object};
 
 /// What stands in the word beside the lock: nobody has begun.
 const NEW: u64 = 0;
 /// It is done, for good.
 const DONE: u64 = 1;
 /// Somebody has begun. To who then has the lock, this says that the last one did not come to the end.
-const BEGUN: u64 = 2;
+const RUNNING: u64 = 2;
 
 /// Something that is done once for all processes.
 ///
@@ -78,7 +78,7 @@ impl Once {
     #[doc(alias = "call_once_force")]
     #[inline]
     pub fn call_once(&self, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        self.call_within(Patience::Forever, f)
+        self.call_within(Wait::Forever, f)
     }
 
     /// The same, unless somebody is at it just now.
@@ -90,7 +90,7 @@ impl Once {
     /// Where `f` does.
     #[inline]
     pub fn try_call_once(&self, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        self.call_within(Patience::None, f)
+        self.call_within(Wait::NonBlocking, f)
     }
 
     /// The same, waiting for who is at it no longer than `timeout` (on the monotonic clock).
@@ -102,43 +102,43 @@ impl Once {
     /// Where `f` does.
     #[inline]
     pub fn call_once_timeout(&self, timeout: Duration, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        self.call_within(Patience::For(timeout), f)
+        self.call_within(Wait::Timeout(timeout), f)
     }
 
     /// Whether it is done.
     #[inline]
     pub fn is_completed(&self) -> bool {
-        // ORDER: Acquire pairs with the Release in `run`.
-        self.lock.beside().load(Ordering::Acquire) == DONE
+        // ORDER: Acquire pairs with the Release in `call_slow`.
+        self.lock.inline_word().load(Ordering::Acquire) == DONE
     }
 
     #[inline(always)]
-    fn call_within(&self, patience: Patience, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        if self.is_completed() { Ok(()) } else { self.run(patience, f) }
+    fn call_within(&self, wait: Wait, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        if self.is_completed() { Ok(()) } else { self.call_slow(wait, f) }
     }
 
     #[cold]
-    fn run(&self, patience: Patience, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        let hold = self.lock.lock_quietly(patience)?;
-        let word = self.lock.beside();
+    fn call_slow(&self, wait: Wait, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
+        let raw_guard = self.lock.lock_without_report(wait)?;
+        let word = self.lock.inline_word();
         // ORDER: relaxed, this load and the next store; the lock orders them.
         let recovered = match word.load(Ordering::Relaxed) {
             NEW => false,
-            BEGUN => true,
+            RUNNING => true,
             DONE => return Ok(()),
             _ => return Err(LockError::Corrupt { what: "the state of a once" }),
         };
-        word.store(BEGUN, Ordering::Relaxed);
+        word.store(RUNNING, Ordering::Relaxed);
         f(&OnceState { recovered });
-        self.complete(hold)
+        self.complete(raw_guard)
     }
 
-    fn complete(&self, hold: Hold<'_>) -> Result<(), LockError> {
-        if !hold.is_ours() {
+    fn complete(&self, raw_guard: RawGuard<'_>) -> Result<(), LockError> {
+        if !raw_guard.is_ours() {
             return Err(LockError::WouldBlock);
         }
         // ORDER: Release pairs with the Acquire in `is_completed`. The commit.
-        self.lock.beside().store(DONE, Ordering::Release);
+        self.lock.inline_word().store(DONE, Ordering::Release);
         Ok(())
     }
 }
@@ -157,7 +157,7 @@ impl Object for Once {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+        (shape == Shape::ONE).then_some(size_of::<MutexState>() as u64)
     }
 
     fn build((): &(), region: &Region) {
@@ -173,8 +173,8 @@ impl Object for Once {
     }
 }
 
-plain_forms!(Once);
-handle_forms!([] Once);
+plain_object!(Once);
+object_handle!([] Once);
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,10 +11,10 @@ use raw_sync::locks::{LockGuard, LockImpl};
 
 use super::{Event, Mutex, MutexGuard};
 use crate::primitive::{AtomicU32, Ordering};
-use crate::raw::patience::Patience;
+use crate::raw::wait::Wait;
 use crate::sys::fork;
 
-type Answer<T> = Result<T, Box<dyn std::error::Error>>;
+type RawSyncResult<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// A [`Mutex`] as `raw_sync`'s [`LockImpl`].
 ///
@@ -25,20 +25,20 @@ pub struct RawSyncMutex {
     mutex: Mutex,
     data: UnsafeCell<*mut u8>,
     /// The fork generation of the process that locked last, or 0: a forked child drops copies of its parent's guards.
-    locker: AtomicU32,
+    lock_generation: AtomicU32,
 }
 
 impl RawSyncMutex {
     /// A lock around `data`, the pointer that `raw_sync` guards dereference to.
     pub fn new(mutex: Mutex, data: *mut u8) -> Self {
-        Self { mutex, data: UnsafeCell::new(data), locker: AtomicU32::new(0) }
+        Self { mutex, data: UnsafeCell::new(data), lock_generation: AtomicU32::new(0) }
     }
 
     /// Turns a guard of ours into theirs, whose drop calls `release`.
-    fn hand_over(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
+    fn into_lock_guard(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
         // The handle knows that the lock is held without a guard, and keeps the memory mapped.
         core::mem::forget(guard);
-        self.locker.store(fork::generation(), Ordering::Relaxed);
+        self.lock_generation.store(fork::generation(), Ordering::Relaxed);
         let lock: &dyn LockImpl = self;
         // SAFETY: `LockGuard` consists of a `&dyn LockImpl` and nothing else: that is its one field in the exact version that
         // Cargo.toml asks for, and `transmute` checks that the sizes agree, so the field lies at offset 0. What it stands for,
@@ -52,20 +52,22 @@ impl LockImpl for RawSyncMutex {
         core::ptr::from_ref(self).cast_mut().cast()
     }
 
-    fn lock(&self) -> Answer<LockGuard<'_>> {
-        Ok(self.hand_over(self.mutex.lock_quietly(Patience::Forever)?))
+    fn lock(&self) -> RawSyncResult<LockGuard<'_>> {
+        Ok(self.into_lock_guard(self.mutex.lock_without_report(Wait::Forever)?))
     }
 
-    fn try_lock(&self, timeout: Timeout) -> Answer<LockGuard<'_>> {
+    fn try_lock(&self, timeout: Timeout) -> RawSyncResult<LockGuard<'_>> {
         match timeout {
             Timeout::Infinite => self.lock(),
-            Timeout::Val(duration) => Ok(self.hand_over(self.mutex.lock_quietly(Patience::For(duration))?)),
+            Timeout::Val(duration) => {
+                Ok(self.into_lock_guard(self.mutex.lock_without_report(Wait::Timeout(duration))?))
+            }
         }
     }
 
-    fn release(&self) -> Answer<()> {
-        let locker = self.locker.load(Ordering::Relaxed);
-        if locker != 0 && locker != fork::generation() {
+    fn release(&self) -> RawSyncResult<()> {
+        let lock_generation = self.lock_generation.load(Ordering::Relaxed);
+        if lock_generation != 0 && lock_generation != fork::generation() {
             return Ok(()); // The parent's.
         }
         match self.mutex.forgotten_guard() {
@@ -86,7 +88,7 @@ impl LockImpl for RawSyncMutex {
 /// As `raw_sync`'s event that does not reset itself: it stays set until it is cleared. Timed waits are exact, and nobody who is killed
 /// in one hangs the others, as in its own event's mutex.
 impl EventImpl for Event {
-    fn wait(&self, timeout: Timeout) -> Answer<()> {
+    fn wait(&self, timeout: Timeout) -> RawSyncResult<()> {
         match timeout {
             Timeout::Infinite => self.wait()?,
             Timeout::Val(duration) => self.wait_timeout(duration)?,
@@ -94,7 +96,7 @@ impl EventImpl for Event {
         Ok(())
     }
 
-    fn set(&self, state: EventState) -> Answer<()> {
+    fn set(&self, state: EventState) -> RawSyncResult<()> {
         match state {
             EventState::Clear => self.clear(),
             EventState::Signaled => self.set(),

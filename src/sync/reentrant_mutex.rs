@@ -7,15 +7,15 @@ use std::time::Duration;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
-use crate::raw::mutex::State;
-use crate::raw::patience::Patience;
-use crate::segment::forms::{handle_forms, plain_forms};
-use crate::segment::lock::{Hold, ObjectLock};
+use crate::raw::mutex::MutexState;
+use crate::raw::wait::Wait;
+use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, plain_object};
 use crate::sys::fork;
 
 /// How often a thread may have locked a mutex at one time.
-const LIMIT: u64 = u32::MAX as u64;
+const MAX_LEVELS: u64 = u32::MAX as u64;
 
 /// A lock between processes that the thread which holds it may lock again.
 ///
@@ -74,7 +74,7 @@ impl ReentrantMutex {
     #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        self.take(Patience::Forever)
+        self.lock_within(Wait::Forever)
     }
 
     /// Locks if nobody else holds it.
@@ -83,7 +83,7 @@ impl ReentrantMutex {
     /// `WouldBlock`, and those of [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        self.take(Patience::None)
+        self.lock_within(Wait::NonBlocking)
     }
 
     /// Locks, waiting no longer than `timeout` (on the monotonic clock).
@@ -92,28 +92,28 @@ impl ReentrantMutex {
     /// `Timeout`, and those of [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        self.take(Patience::For(timeout))
+        self.lock_within(Wait::Timeout(timeout))
     }
 
     #[inline]
-    fn take(&self, patience: Patience) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        match self.lock.lock(patience) {
-            Ok(hold) => {
-                self.lock.beside().store(1, Ordering::Relaxed);
-                Ok(ReentrantMutexGuard::first(hold))
+    fn lock_within(&self, wait: Wait) -> Result<ReentrantMutexGuard<'_>, LockError> {
+        match self.lock.lock(wait) {
+            Ok(raw_guard) => {
+                self.lock.inline_word().store(1, Ordering::Relaxed);
+                Ok(ReentrantMutexGuard::first(raw_guard))
             }
             // Only the holder's own attempt finds the lock held by itself.
-            Err(LockError::Deadlock) => self.take_again(),
+            Err(LockError::Deadlock) => self.lock_nested(),
             Err(error) => Err(error),
         }
     }
 
-    fn take_again(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        let levels = self.lock.beside().load(Ordering::Relaxed);
-        if levels >= LIMIT {
-            return Err(LockError::TooMany { limit: LIMIT as usize });
+    fn lock_nested(&self) -> Result<ReentrantMutexGuard<'_>, LockError> {
+        let levels = self.lock.inline_word().load(Ordering::Relaxed);
+        if levels >= MAX_LEVELS {
+            return Err(LockError::TooMany { limit: MAX_LEVELS as usize });
         }
-        self.lock.beside().store(levels + 1, Ordering::Relaxed);
+        self.lock.inline_word().store(levels + 1, Ordering::Relaxed);
         Ok(ReentrantMutexGuard {
             lock: &self.lock,
             recovered: false,
@@ -127,16 +127,16 @@ impl ReentrantMutex {
 impl<'a> ReentrantMutexGuard<'a> {
     /// The guard that takes the place of a hold.
     #[inline]
-    fn first(hold: Hold<'a>) -> Self {
+    fn first(raw_guard: RawGuard<'a>) -> Self {
         let guard = Self {
-            lock: hold.lock(),
-            recovered: hold.recovered(),
+            lock: raw_guard.lock(),
+            recovered: raw_guard.recovered(),
             is_first: true,
             generation: fork::generation(),
             not_send: PhantomData,
         };
         // The handle knows that the lock is held without one, and keeps the memory mapped.
-        core::mem::forget(hold);
+        core::mem::forget(raw_guard);
         guard
     }
 
@@ -154,9 +154,9 @@ impl<'a> ReentrantMutexGuard<'a> {
     }
 
     /// Gives the lock back as a whole, whatever other guards there are.
-    pub(super) fn let_go(self) -> LetGo<'a> {
-        let levels = self.lock.beside().load(Ordering::Relaxed);
-        let released = LetGo { lock: self.lock, is_first: self.is_first, levels };
+    pub(super) fn unlock_all(self) -> UnlockedReentrantMutex<'a> {
+        let levels = self.lock.inline_word().load(Ordering::Relaxed);
+        let released = UnlockedReentrantMutex { lock: self.lock, is_first: self.is_first, levels };
         core::mem::forget(self);
         released.lock.unlock_forgotten();
         released
@@ -165,22 +165,22 @@ impl<'a> ReentrantMutexGuard<'a> {
 
 /// A lock that was given back for a while, with guards of it left.
 #[derive(Debug)]
-pub struct LetGo<'a> {
+pub struct UnlockedReentrantMutex<'a> {
     lock: &'a ObjectLock,
     is_first: bool,
     /// How many guards there were, and are to be.
     levels: u64,
 }
 
-impl<'a> LetGo<'a> {
+impl<'a> UnlockedReentrantMutex<'a> {
     /// Takes the lock again, for all of its guards, and waits as long as that takes.
     pub(super) fn lock(self) -> Result<ReentrantMutexGuard<'a>, LockError> {
-        let hold = self.lock.lock(Patience::Forever)?;
-        self.lock.beside().store(self.levels, Ordering::Relaxed);
-        let mut guard = ReentrantMutexGuard::first(hold);
+        let raw_guard = self.lock.lock(Wait::Forever)?;
+        self.lock.inline_word().store(self.levels, Ordering::Relaxed);
+        let mut guard = ReentrantMutexGuard::first(raw_guard);
         if self.levels > 1 && !self.is_first {
             // Its handle may be gone before the other guards are.
-            self.lock.keep_mapped();
+            self.lock.hold_mapping();
             guard.is_first = false;
         }
         Ok(guard)
@@ -194,15 +194,15 @@ impl Drop for ReentrantMutexGuard<'_> {
         if !self.is_ours() {
             return;
         }
-        let levels = self.lock.beside().load(Ordering::Relaxed);
+        let levels = self.lock.inline_word().load(Ordering::Relaxed);
         if levels <= 1 {
             self.lock.unlock_forgotten();
             return;
         }
-        self.lock.beside().store(levels - 1, Ordering::Relaxed);
+        self.lock.inline_word().store(levels - 1, Ordering::Relaxed);
         if self.is_first {
             // Others are left, perhaps of other handles.
-            self.lock.keep_mapped();
+            self.lock.hold_mapping();
         }
     }
 }
@@ -221,7 +221,7 @@ impl Object for ReentrantMutex {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+        (shape == Shape::ONE).then_some(size_of::<MutexState>() as u64)
     }
 
     fn build((): &(), region: &Region) {
@@ -237,8 +237,8 @@ impl Object for ReentrantMutex {
     }
 }
 
-plain_forms!(ReentrantMutex);
-handle_forms!([] ReentrantMutex);
+plain_object!(ReentrantMutex);
+object_handle!([] ReentrantMutex);
 
 impl fmt::Debug for ReentrantMutex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::raw::rwlock::{COUNTS_AT, STATE_AT, Sides, State, length};
-use crate::segment::forms::{handle_forms, plain_forms};
-use crate::segment::lock::{Hold, ObjectLock};
+use crate::raw::rwlock::{COUNTS_AT, RawRwLock, RwLockState, STATE_AT, length};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, plain_object};
 use crate::sys::{barrier, fork};
 
 const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
@@ -23,7 +23,7 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 ///
 /// As with a [`Mutex`](super::Mutex), it protects whatever its users agree on. Readers share no count: each process counts its own on
 /// a cache line of its own, so readers on many processors do not slow each other down. A writer pays for that, which looks at the counts
-/// of all processes that the segment has places for ([`Options::participants`](crate::segment::options::Options::participants)); the
+/// of all processes that the segment has places for ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)); the
 /// lock takes 384 bytes and 64 for each place.
 ///
 /// A writer that waits keeps new readers out, so it waits for those inside only. It is not fair among writers, and readers may wait
@@ -60,12 +60,12 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 pub struct RwLock {
     /// The writers'.
     lock: ObjectLock,
-    state: NonNull<State>,
+    state: NonNull<RwLockState>,
     counts: NonNull<[AtomicU64]>,
     /// How long to spin for a writer to go.
-    spin_to_read: Spin,
+    read_spin: AdaptiveSpin,
     /// How long to spin for readers to go.
-    spin_to_write: Spin,
+    write_spin: AdaptiveSpin,
 }
 
 // SAFETY: the pointers are to atomics in the mapping that `lock` keeps alive.
@@ -90,7 +90,7 @@ pub struct RwLockReadGuard<'a> {
 pub struct RwLockWriteGuard<'a> {
     lock: &'a RwLock,
     /// Dropped last.
-    hold: Hold<'a>,
+    raw_guard: RawGuard<'a>,
     recovered: bool,
 }
 
@@ -101,7 +101,7 @@ impl RwLock {
     /// `Deadlock` where this thread holds it to write, `NotAttached`, `Corrupt`.
     #[inline]
     pub fn read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
-        self.read_within(Patience::Forever)
+        self.read_within(Wait::Forever)
     }
 
     /// Locks to read if nobody writes or waits to write.
@@ -110,7 +110,7 @@ impl RwLock {
     /// `WouldBlock`, and those of [`read`](Self::read).
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
-        self.read_within(Patience::None)
+        self.read_within(Wait::NonBlocking)
     }
 
     /// Locks to read, waiting no longer than `timeout` (on the monotonic clock).
@@ -119,7 +119,7 @@ impl RwLock {
     /// `Timeout`, and those of [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_>, LockError> {
-        self.read_within(Patience::For(timeout))
+        self.read_within(Wait::Timeout(timeout))
     }
 
     /// Locks to write, waiting for everybody else as long as it takes.
@@ -128,7 +128,7 @@ impl RwLock {
     /// `Deadlock` where this thread holds it to write already, `NotAttached`, `Corrupt`.
     #[inline]
     pub fn write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
-        self.write_within(Patience::Forever)
+        self.write_within(Wait::Forever)
     }
 
     /// Locks to write if nobody reads or writes.
@@ -137,7 +137,7 @@ impl RwLock {
     /// `WouldBlock`, and those of [`write`](Self::write).
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
-        self.write_within(Patience::None)
+        self.write_within(Wait::NonBlocking)
     }
 
     /// Locks to write, waiting no longer than `timeout` (on the monotonic clock). Readers that it kept out come in when it gives up.
@@ -146,61 +146,61 @@ impl RwLock {
     /// `Timeout`, and those of [`write`](Self::write).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_>, LockError> {
-        self.write_within(Patience::For(timeout))
+        self.write_within(Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    fn sides(&self) -> Sides<'_> {
+    fn raw_lock(&self) -> RawRwLock<'_> {
         // SAFETY: taken from a reference into the mapping, which `self.lock` keeps mapped.
         let state = unsafe { self.state.as_ref() };
         // SAFETY: as above.
-        Sides::new(state, unsafe { self.counts.as_ref() })
+        RawRwLock::new(state, unsafe { self.counts.as_ref() })
     }
 
     #[inline(always)]
-    fn me(&self) -> Result<u32, LockError> {
+    fn participant_id(&self) -> Result<u32, LockError> {
         self.segment().mapping().participant().map_err(|_| LockError::NotAttached)
     }
 
     #[inline(always)]
-    fn read_within(&self, patience: Patience) -> Result<RwLockReadGuard<'_>, LockError> {
-        let me = self.me()?;
-        let count = self.sides().count(me).ok_or(CORRUPT)?;
-        if !self.sides().enter(count) {
-            self.read_later(me, count, patience)?;
+    fn read_within(&self, wait: Wait) -> Result<RwLockReadGuard<'_>, LockError> {
+        let own_id = self.participant_id()?;
+        let count = self.raw_lock().count(own_id).ok_or(CORRUPT)?;
+        if !self.raw_lock().enter(count) {
+            self.read_slow(own_id, count, wait)?;
         }
-        let recovered = self.sides().is_abandoned();
+        let recovered = self.raw_lock().is_abandoned();
         Ok(RwLockReadGuard { lock: self, count, generation: fork::generation(), recovered })
     }
 
     /// Comes in as a reader after an attempt that found a writer.
     #[cold]
-    fn read_later(&self, me: u32, count: &AtomicU64, patience: Patience) -> Result<(), LockError> {
-        let sides = self.sides();
+    fn read_slow(&self, own_id: u32, count: &AtomicU64, wait: Wait) -> Result<(), LockError> {
+        let raw_lock = self.raw_lock();
         let failure = Cell::new(None);
-        let look = || match failure.get() {
+        let try_once = || match failure.get() {
             Some(error) => Some(Err(error)),
-            None => (!sides.has_writer() && sides.enter(count)).then_some(Ok(())),
+            None => (!raw_lock.has_writer() && raw_lock.enter(count)).then_some(Ok(())),
         };
-        let settle = || failure.set(self.settle().err());
-        if matches!(patience, Patience::None) || sides.is_writer(me) {
-            settle();
+        let clear_abandoned = || failure.set(self.clear_abandoned().err());
+        if matches!(wait, Wait::NonBlocking) || raw_lock.is_writer(own_id) {
+            clear_abandoned();
         }
-        let care = || {
-            self.segment().mapping().care_for_the_dead();
-            settle();
+        let check_peers = || {
+            self.segment().mapping().reap_dead_peers();
+            clear_abandoned();
         };
         let state = self.state();
-        let event = (&state.readers, &state.shut);
-        let found = wait_for(event, Sleepers::Any, patience, &self.spin_to_read, look, care);
-        found.unwrap_or(Err(in_vain(patience)))
+        let event = (&state.readers, &state.blocked_readers);
+        let found = wait_for(event, WakePolicy::AnyOne, wait, &self.read_spin, try_once, check_peers);
+        found.unwrap_or(Err(wait_error(wait)))
     }
 
     /// Clears away what a dead writer left: the writers' lock is had where no writer lives.
-    fn settle(&self) -> Result<(), LockError> {
-        match self.lock.lock(Patience::For(Duration::ZERO)) {
-            Ok(_hold) => {
-                self.sides().settle();
+    fn clear_abandoned(&self) -> Result<(), LockError> {
+        match self.lock.lock(Wait::Timeout(Duration::ZERO)) {
+            Ok(_raw_guard) => {
+                self.raw_lock().clear_dead_writer();
                 Ok(())
             }
             Err(LockError::Timeout | LockError::WouldBlock) => Ok(()),
@@ -209,79 +209,79 @@ impl RwLock {
     }
 
     #[inline]
-    fn write_within(&self, patience: Patience) -> Result<RwLockWriteGuard<'_>, LockError> {
-        let me = self.me()?;
-        let start = matches!(patience, Patience::For(_)).then(Instant::now);
-        let hold = self.lock.lock(patience)?;
-        let sides = self.sides();
-        if matches!(patience, Patience::None) {
+    fn write_within(&self, wait: Wait) -> Result<RwLockWriteGuard<'_>, LockError> {
+        let own_id = self.participant_id()?;
+        let start = matches!(wait, Wait::Timeout(_)).then(Instant::now);
+        let raw_guard = self.lock.lock(wait)?;
+        let raw_lock = self.raw_lock();
+        if matches!(wait, Wait::NonBlocking) {
             // Readers are not kept out by who will not wait for them.
-            sides.settle();
-            self.unless_somebody_reads()?;
+            raw_lock.clear_dead_writer();
+            self.check_no_readers()?;
         }
-        sides.begin(me);
-        if let Some(first) = sides.inside(1) {
-            let patience = match (patience, start) {
-                (Patience::For(timeout), Some(start)) => {
-                    Patience::For(timeout.saturating_sub(start.elapsed()))
+        raw_lock.announce_writer(own_id);
+        if let Some(first) = raw_lock.first_reader(1) {
+            let wait = match (wait, start) {
+                (Wait::Timeout(timeout), Some(start)) => {
+                    Wait::Timeout(timeout.saturating_sub(start.elapsed()))
                 }
-                _ => patience,
+                _ => wait,
             };
-            if let Err(error) = self.drain(first, patience) {
-                sides.finish();
+            if let Err(error) = self.wait_for_readers(first, wait) {
+                raw_lock.finish();
                 return Err(error);
             }
         }
-        let recovered = sides.write(me);
-        Ok(RwLockWriteGuard { lock: self, hold, recovered })
+        let recovered = raw_lock.write(own_id);
+        Ok(RwLockWriteGuard { lock: self, raw_guard, recovered })
     }
 
-    fn unless_somebody_reads(&self) -> Result<(), LockError> {
-        let Some(reader) = self.sides().inside(1) else { return Ok(()) };
+    fn check_no_readers(&self) -> Result<(), LockError> {
+        let Some(reader) = self.raw_lock().first_reader(1) else { return Ok(()) };
         let mapping = self.segment().mapping();
         if !mapping.is_alive(reader) {
-            mapping.care_for_the_dead();
+            mapping.reap_dead_peers();
         }
-        self.sides().inside(1).map_or(Ok(()), |_| Err(LockError::WouldBlock))
+        self.raw_lock().first_reader(1).map_or(Ok(()), |_| Err(LockError::WouldBlock))
     }
 
     /// Waits until nobody reads. Those before this participant do not.
     #[cold]
-    fn drain(&self, first: u32, patience: Patience) -> Result<(), LockError> {
-        let (sides, mapping) = (self.sides(), self.segment().mapping());
+    fn wait_for_readers(&self, first: u32, wait: Wait) -> Result<(), LockError> {
+        let (raw_lock, mapping) = (self.raw_lock(), self.segment().mapping());
         let failure = Cell::new(None);
         let reader = Cell::new(first);
-        let look = || {
-            match sides.inside(reader.get()) {
+        let try_once = || {
+            match raw_lock.first_reader(reader.get()) {
                 Some(still) => reader.set(still),
                 None => return Some(Ok(())),
             }
             failure.get().map(Err)
         };
-        let care = || {
-            mapping.care_for_the_dead();
-            let count = sides.count(reader.get());
+        let check_peers = || {
+            mapping.reap_dead_peers();
+            let count = raw_lock.count(reader.get());
             let is_read = || count.is_some_and(|count| count.load(Ordering::SeqCst) != 0);
-            if mapping.is_nobodys(reader.get(), is_read) {
+            if mapping.is_unowned(reader.get(), is_read) {
                 failure.set(Some(CORRUPT));
             }
         };
         let state = self.state();
-        let event = (&state.drained, &state.read);
-        let found = wait_for(event, Sleepers::One, patience, &self.spin_to_write, look, care);
-        found.unwrap_or(Err(in_vain(patience)))
+        let event = (&state.readers_gone, &state.blocked_writers);
+        let found = wait_for(event, WakePolicy::Single, wait, &self.write_spin, try_once, check_peers);
+        found.unwrap_or(Err(wait_error(wait)))
     }
 
-    fn state(&self) -> &State {
-        // SAFETY: as in `sides`.
+    fn state(&self) -> &RwLockState {
+        // SAFETY: as in `raw_lock`.
         unsafe { self.state.as_ref() }
     }
 }
 
-fn in_vain(patience: Patience) -> LockError {
-    match patience {
-        Patience::None => LockError::WouldBlock,
-        Patience::For(_) | Patience::Forever | Patience::Later(_) => LockError::Timeout,
+fn wait_error(wait: Wait) -> LockError {
+    match wait {
+        Wait::NonBlocking => LockError::WouldBlock,
+        Wait::Timeout(_) | Wait::Forever | Wait::Task(_) => LockError::Timeout,
     }
 }
 
@@ -306,7 +306,7 @@ impl Drop for RwLockReadGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.generation == fork::generation() {
-            self.lock.sides().leave(self.count);
+            self.lock.raw_lock().leave(self.count);
         }
     }
 }
@@ -314,8 +314,8 @@ impl Drop for RwLockReadGuard<'_> {
 impl Drop for RwLockWriteGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.hold.is_ours() {
-            self.lock.sides().finish();
+        if self.raw_guard.is_ours() {
+            self.lock.raw_lock().finish();
         }
     }
 }
@@ -334,7 +334,7 @@ impl Object for RwLock {
     }
 
     fn fit(_: Shape, participants: u32) -> Shape {
-        Shape { count: participants.into(), flags: 0 }
+        Shape { count: participants.into(), aux: 0 }
     }
 
     fn length(shape: Shape) -> Option<u64> {
@@ -349,10 +349,10 @@ impl Object for RwLock {
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         Ok(Self {
-            state: NonNull::from(region.state_at::<State>(STATE_AT)),
+            state: NonNull::from(region.state_at::<RwLockState>(STATE_AT)),
             counts: NonNull::from(region.words_from(COUNTS_AT)),
-            spin_to_read: Spin::default(),
-            spin_to_write: Spin::default(),
+            read_spin: AdaptiveSpin::default(),
+            write_spin: AdaptiveSpin::default(),
             lock: ObjectLock::attach(region)?,
         })
     }
@@ -362,14 +362,14 @@ impl Object for RwLock {
     }
 }
 
-plain_forms!(RwLock);
-handle_forms!([] RwLock);
+plain_object!(RwLock);
+object_handle!([] RwLock);
 
 impl Clone for RwLock {
     fn clone(&self) -> Self {
         Self {
-            spin_to_read: Spin::default(),
-            spin_to_write: Spin::default(),
+            read_spin: AdaptiveSpin::default(),
+            write_spin: AdaptiveSpin::default(),
             lock: self.lock.clone(),
             ..*self
         }

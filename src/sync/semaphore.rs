@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::patience::{Patience, Sleepers, Spin, wait_for};
-use crate::raw::semaphore::{MOST, Miss, Refusal, State};
-use crate::segment::forms::{handle_forms, short_forms};
+use crate::raw::semaphore::{AcquireError, MAX_PERMITS, ReleaseError, SemaphoreState};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
+use crate::segment::object_macros::{object_handle, single_object};
 use crate::sys::{barrier, fork};
 
 const CORRUPT: LockError = LockError::Corrupt { what: "the count of a semaphore" };
@@ -45,8 +45,8 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the count of a semaphore"
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Semaphore {
-    state: NonNull<State>,
-    spin: Spin,
+    state: NonNull<SemaphoreState>,
+    spin: AdaptiveSpin,
     region: Region,
 }
 
@@ -66,10 +66,10 @@ pub struct SemaphorePermit<'a> {
 impl Semaphore {
     /// As many permits as there may be.
     #[doc(alias = "SEM_VALUE_MAX")]
-    pub const MAX_PERMITS: usize = MOST as usize;
+    pub const MAX_PERMITS: usize = MAX_PERMITS as usize;
 
     #[inline(always)]
-    fn state(&self) -> &State {
+    fn state(&self) -> &SemaphoreState {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
         unsafe { self.state.as_ref() }
     }
@@ -81,7 +81,7 @@ impl Semaphore {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
-        self.acquire_within(Patience::Forever)
+        self.acquire_within(Wait::Forever)
     }
 
     /// Takes a permit if one is left.
@@ -90,7 +90,7 @@ impl Semaphore {
     /// `WouldBlock`, and those of [`acquire`](Self::acquire).
     #[inline]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, LockError> {
-        self.acquire_within(Patience::None)
+        self.acquire_within(Wait::NonBlocking)
     }
 
     /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -99,21 +99,21 @@ impl Semaphore {
     /// `Timeout`, and those of [`acquire`](Self::acquire).
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, LockError> {
-        self.acquire_within(Patience::For(timeout))
+        self.acquire_within(Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    pub(super) fn acquire_within(&self, patience: Patience) -> Result<SemaphorePermit<'_>, LockError> {
-        self.be_attached()?;
+    pub(super) fn acquire_within(&self, wait: Wait) -> Result<SemaphorePermit<'_>, LockError> {
+        self.ensure_attached()?;
         match self.state().try_acquire() {
             Ok(()) => {}
-            Err(miss) => self.acquire_after(miss, patience)?,
+            Err(miss) => self.acquire_slow(miss, wait)?,
         }
         Ok(SemaphorePermit { semaphore: self, generation: fork::generation() })
     }
 
     #[inline(always)]
-    fn be_attached(&self) -> Result<(), LockError> {
+    fn ensure_attached(&self) -> Result<(), LockError> {
         match self.region.segment().mapping().participant() {
             Ok(_) => Ok(()),
             Err(_) => Err(LockError::NotAttached),
@@ -122,27 +122,27 @@ impl Semaphore {
 
     /// Goes on after an attempt that came to nothing.
     #[cold]
-    fn acquire_after(&self, miss: Miss, patience: Patience) -> Result<(), LockError> {
-        let judge = |attempt| match attempt {
+    fn acquire_slow(&self, miss: AcquireError, wait: Wait) -> Result<(), LockError> {
+        let classify = |attempt| match attempt {
             Ok(()) => Some(Ok(())),
-            Err(Miss::WouldBlock) => None,
-            Err(Miss::Corrupt) => Some(Err(CORRUPT)),
+            Err(AcquireError::WouldBlock) => None,
+            Err(AcquireError::Corrupt) => Some(Err(CORRUPT)),
         };
-        if let Some(result) = judge(Err(miss)) {
+        if let Some(result) = classify(Err(miss)) {
             return result;
         }
-        if matches!(patience, Patience::None) {
+        if matches!(wait, Wait::NonBlocking) {
             return Err(LockError::WouldBlock);
         }
-        let look = || judge(self.state().try_acquire());
-        let care = || self.region.segment().mapping().care_for_the_dead();
+        let try_once = || classify(self.state().try_acquire());
+        let check_peers = || self.region.segment().mapping().reap_dead_peers();
         let found = wait_for(
             (&self.state().permits, &self.state().empty),
-            Sleepers::Any,
-            patience,
+            WakePolicy::AnyOne,
+            wait,
             &self.spin,
-            look,
-            care,
+            try_once,
+            check_peers,
         );
         found.unwrap_or(Err(LockError::Timeout))
     }
@@ -154,10 +154,10 @@ impl Semaphore {
     #[doc(alias = "sem_post")]
     #[inline]
     pub fn release(&self, permits: usize) -> Result<(), LockError> {
-        self.be_attached()?;
+        self.ensure_attached()?;
         self.state().release(permits as u64).map_err(|refusal| match refusal {
-            Refusal::TooMany => LockError::TooMany { limit: Self::MAX_PERMITS },
-            Refusal::Corrupt => CORRUPT,
+            ReleaseError::TooMany => LockError::TooMany { limit: Self::MAX_PERMITS },
+            ReleaseError::Corrupt => CORRUPT,
         })
     }
 
@@ -166,7 +166,7 @@ impl Semaphore {
     #[doc(alias = "get_value")]
     pub fn available(&self) -> usize {
         // Of a count that is corrupt, which acquiring says, as many as there may be.
-        self.state().count().min(MOST) as usize
+        self.state().count().min(MAX_PERMITS) as usize
     }
 }
 
@@ -209,16 +209,20 @@ impl Object for Semaphore {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape == Shape::ONE).then_some(size_of::<State>() as u64)
+        (shape == Shape::ONE).then_some(size_of::<SemaphoreState>() as u64)
     }
 
     fn build(permits: &usize, region: &Region) {
-        region.state::<State>().init(*permits as u64);
+        region.state::<SemaphoreState>().init(*permits as u64);
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
-        Ok(Self { state: NonNull::from(region.state::<State>()), spin: Spin::default(), region })
+        Ok(Self {
+            state: NonNull::from(region.state::<SemaphoreState>()),
+            spin: AdaptiveSpin::default(),
+            region,
+        })
     }
 
     fn region(&self) -> &Region {
@@ -232,12 +236,12 @@ impl Initial<Semaphore> for usize {
     }
 }
 
-short_forms!([] Semaphore);
-handle_forms!([] Semaphore);
+single_object!([] Semaphore);
+object_handle!([] Semaphore);
 
 impl Clone for Semaphore {
     fn clone(&self) -> Self {
-        Self { state: self.state, spin: Spin::default(), region: self.region.clone() }
+        Self { state: self.state, spin: AdaptiveSpin::default(), region: self.region.clone() }
     }
 }
 

@@ -27,8 +27,8 @@ static DESCRIPTORS: AtomicPtr<Node> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Forks that have begun, and those of them that are over. Where as many were over before something as had begun behind it, it fell
 /// into none.
-static BEGUN: AtomicU32 = AtomicU32::new(0);
-static OVER: AtomicU32 = AtomicU32::new(0);
+static FORKS_STARTED: AtomicU32 = AtomicU32::new(0);
+static FORKS_FINISHED: AtomicU32 = AtomicU32::new(0);
 
 /// How often to try for a description that no fork has seen. A process that forks all the time gets one that some child may share.
 const ATTEMPTS: usize = 1000;
@@ -43,7 +43,7 @@ const EMPTY: i32 = -1;
 
 /// A descriptor that stands for no file's contents: what a child gets that cannot have a description of its own. Every lock on
 /// it fails, so such a child cannot take itself for attached. Opened beforehand, because the child may have no slot free.
-static SPARE: AtomicI32 = AtomicI32::new(EMPTY);
+static PLACEHOLDER: AtomicI32 = AtomicI32::new(EMPTY);
 
 /// A number, never 0, that differs between a process and its forked children.
 #[inline]
@@ -53,11 +53,11 @@ pub(crate) fn generation() -> u32 {
 }
 
 /// Has forks noticed from now on.
-pub(crate) fn watch() {
+pub(crate) fn install_handlers() {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
         let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-        SPARE.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
+        PLACEHOLDER.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
         // SAFETY: they do what handlers may: system calls, and atomic accesses, also of nodes that are never freed.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
     });
@@ -72,13 +72,13 @@ pub(crate) struct UnsharedFile {
 impl UnsharedFile {
     /// Takes charge of a descriptor.
     pub(crate) fn new(fd: OwnedFd) -> Self {
-        watch();
-        let file = Self::enlist(fd);
+        install_handlers();
+        let file = Self::register(fd);
         for _ in 0..ATTEMPTS {
-            // ORDER: SeqCst, here and where they are counted: a fork whose copy of this process has the new descriptor of `renew` has
+            // ORDER: SeqCst, here and where they are counted: a fork whose copy of this process has the new descriptor of `reopen` has
             // begun before the second look, and is not over at the first.
-            let over = OVER.load(Ordering::SeqCst);
-            if !renew(file.fd.as_raw_fd()) || BEGUN.load(Ordering::SeqCst) == over {
+            let over = FORKS_FINISHED.load(Ordering::SeqCst);
+            if !reopen(file.fd.as_raw_fd()) || FORKS_STARTED.load(Ordering::SeqCst) == over {
                 break;
             }
         }
@@ -86,7 +86,7 @@ impl UnsharedFile {
     }
 
     /// Lets the children to come have descriptions of their own.
-    fn enlist(fd: OwnedFd) -> Self {
+    fn register(fd: OwnedFd) -> Self {
         let number = fd.as_raw_fd();
         for node in nodes() {
             // ORDER: relaxed; the descriptor carries no other data.
@@ -134,17 +134,17 @@ fn nodes() -> impl Iterator<Item = &'static Node> {
 }
 
 extern "C" fn before_fork() {
-    BEGUN.fetch_add(1, Ordering::SeqCst);
+    FORKS_STARTED.fetch_add(1, Ordering::SeqCst);
 }
 
 extern "C" fn in_parent() {
-    OVER.fetch_add(1, Ordering::SeqCst);
+    FORKS_FINISHED.fetch_add(1, Ordering::SeqCst);
 }
 
 /// Runs in the child, with one thread and possibly any lock of the parent held for ever: no allocation, no locks.
 extern "C" fn in_child() {
     // Those of other threads do not go on here.
-    OVER.store(BEGUN.load(Ordering::Relaxed), Ordering::Relaxed);
+    FORKS_FINISHED.store(FORKS_STARTED.load(Ordering::Relaxed), Ordering::Relaxed);
     GENERATION.store(generation().wrapping_add(1), Ordering::Relaxed);
     for node in nodes() {
         let fd = node.fd.load(Ordering::Relaxed);
@@ -155,21 +155,21 @@ extern "C" fn in_child() {
 }
 
 fn replace_description(fd: i32) {
-    if !renew(fd) {
+    if !reopen(fd) {
         // Not even the parent's description may stay.
         // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
-        unsafe { libc::dup3(SPARE.load(Ordering::Relaxed), fd, libc::O_CLOEXEC) };
+        unsafe { libc::dup3(PLACEHOLDER.load(Ordering::Relaxed), fd, libc::O_CLOEXEC) };
         return;
     }
     // SAFETY: open, and the property of its `UnsharedFile`.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     // A child that has no place among the participants yet is alive all the same.
-    let _ = liveness::lock_as_guest(fd);
+    let _ = liveness::lock_as_forked_child(fd);
 }
 
 /// Opens the file of a descriptor anew, in the descriptor's place. `false` where that cannot be: there is no /proc, no right to open the
 /// file again, or no descriptor left.
-fn renew(fd: i32) -> bool {
+fn reopen(fd: i32) -> bool {
     let path = descriptor_path(fd);
     // SAFETY: a NUL-terminated path on the stack.
     let fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };

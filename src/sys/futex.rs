@@ -13,7 +13,7 @@ use super::clock::Deadline;
 use crate::primitive::AtomicU32;
 
 /// For [`wake`]: all there are.
-pub(crate) const EVERYBODY: u32 = i32::MAX as u32;
+pub(crate) const WAKE_ALL: u32 = i32::MAX as u32;
 
 /// Sleeps while the word is `expected`, until somebody wakes it or the deadline is over. It may also return for no reason.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
@@ -25,19 +25,19 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
 
 /// The kernel takes no more words at a time.
 #[cfg(any(feature = "process", feature = "async"))]
-pub(crate) const MOST_WORDS: usize = 128;
+pub(crate) const MAX_WORDS: usize = 128;
 
 /// How long to sleep at most where not all words can be slept on.
 #[cfg(any(feature = "process", feature = "async"))]
-const NAP: Duration = Duration::from_millis(5);
+const FALLBACK_SLEEP: Duration = Duration::from_millis(5);
 
 /// Words to sleep on at the same time, each with what is expected of it.
 #[cfg(any(feature = "process", feature = "async"))]
 #[derive(Default)]
-pub(crate) struct Words(Vec<futex::Wait>);
+pub(crate) struct FutexSet(Vec<futex::Wait>);
 
 #[cfg(any(feature = "process", feature = "async"))]
-impl Words {
+impl FutexSet {
     #[cfg(feature = "async")]
     pub(crate) fn clear(&mut self) {
         self.0.clear();
@@ -55,15 +55,16 @@ impl Words {
     /// Sleeps while each word is what is expected of it, until somebody wakes it at one of them or the deadline is over. It may also
     /// return for no reason. Where the kernel cannot do that it sleeps on the one that is given besides, briefly.
     pub(crate) fn sleep(&self, (word, expected): (&AtomicU32, u32), until: Deadline) {
-        let waits = &self.0[..self.0.len().min(MOST_WORDS)];
-        let until = if waits.len() == self.0.len() { until } else { until.min(Deadline::after(NAP)) };
+        let waits = &self.0[..self.0.len().min(MAX_WORDS)];
+        let until =
+            if waits.len() == self.0.len() { until } else { until.min(Deadline::after(FALLBACK_SLEEP)) };
         let timeout = until.timespec();
         let slept =
             futex::waitv(waits, futex::WaitvFlags::empty(), Some(&timeout), futex::ClockId::Monotonic);
         match slept {
             Ok(_) | Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR | Errno::FAULT) => {}
             // A kernel before 5.16, or a sandbox that knows no such call.
-            Err(_) => wait(word, expected, until.min(Deadline::after(NAP))),
+            Err(_) => wait(word, expected, until.min(Deadline::after(FALLBACK_SLEEP))),
         }
     }
 }

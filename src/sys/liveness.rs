@@ -32,16 +32,16 @@ fn call(file: BorrowedFd<'_>, command: libc::c_int, record: &mut libc::flock) ->
 }
 
 /// The byte that forked children lock, all of them at a time, until they have a byte of their own. Above all others.
-const GUEST_BYTE: u32 = 0x1_0000;
+const FORKED_CHILD_BYTE: u32 = 0x1_0000;
 
 /// Locks the guests' byte for this open file, beside others that do.
-pub(super) fn lock_as_guest(file: BorrowedFd<'_>) -> io::Result<()> {
-    call(file, libc::F_OFD_SETLK, &mut record(libc::F_RDLCK, GUEST_BYTE.into(), 1))
+pub(super) fn lock_as_forked_child(file: BorrowedFd<'_>) -> io::Result<()> {
+    call(file, libc::F_OFD_SETLK, &mut record(libc::F_RDLCK, FORKED_CHILD_BYTE.into(), 1))
 }
 
 /// Whether any other open file holds a lock on a byte but the first, as a guest or by itself.
-pub(crate) fn is_anybody_alive(file: BorrowedFd<'_>) -> io::Result<bool> {
-    is_locked_elsewhere(file, 1, GUEST_BYTE)
+pub(crate) fn is_any_participant_alive(file: BorrowedFd<'_>) -> io::Result<bool> {
+    is_locked_elsewhere(file, 1, FORKED_CHILD_BYTE)
 }
 
 /// Locks a byte for this open file, unless another open file has it locked. `true` where it is locked now.

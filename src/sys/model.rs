@@ -32,23 +32,23 @@ pub(crate) mod futex {
     use super::clock::Deadline;
     use crate::primitive::{AtomicU32, Ordering};
 
-    pub(crate) const EVERYBODY: u32 = i32::MAX as u32;
+    pub(crate) const WAKE_ALL: u32 = i32::MAX as u32;
 
     /// Who sleeps: the address of a word, and a number of its own for each sleep. Who sleeps on several words is there with each, until
     /// it runs again: so each can be woken in vain that has been woken at another.
     #[derive(Default)]
-    struct Sleepers {
+    struct FutexQueue {
         asleep: Vec<(usize, u64)>,
         sleeps: u64,
     }
 
     loom::lazy_static! {
-        static ref SLEEPERS: Mutex<Sleepers> = Mutex::new(Sleepers::default());
+        static ref FUTEX_QUEUE: Mutex<FutexQueue> = Mutex::new(FutexQueue::default());
         static ref WOKEN: Condvar = Condvar::new();
     }
 
-    fn lock() -> MutexGuard<'static, Sleepers> {
-        SLEEPERS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock() -> MutexGuard<'static, FutexQueue> {
+        FUTEX_QUEUE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn address(word: &AtomicU32) -> usize {
@@ -76,9 +76,9 @@ pub(crate) mod futex {
 
     /// Words to sleep on at the same time, each with what is expected of it.
     #[derive(Default)]
-    pub(crate) struct Words(Vec<(*const AtomicU32, u32)>);
+    pub(crate) struct FutexSet(Vec<(*const AtomicU32, u32)>);
 
-    impl Words {
+    impl FutexSet {
         pub(crate) fn clear(&mut self) {
             self.0.clear();
         }

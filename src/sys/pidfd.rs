@@ -30,7 +30,7 @@ pub(crate) fn ended() -> io::Result<OwnedFd> {
 
 /// How a child has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub(crate) enum ProcessExit {
     /// With this code, or by a signal: its number, negative.
     Code(i32),
     /// Somebody else has collected it.
@@ -38,15 +38,17 @@ pub(crate) enum Exit {
 }
 
 /// Collects a child that has ended; `None` while it has not.
-pub(crate) fn collect(child: impl AsFd) -> io::Result<Option<Exit>> {
+pub(crate) fn collect(child: impl AsFd) -> io::Result<Option<ProcessExit>> {
     loop {
         match waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
             Ok(None) => return Ok(None),
             Ok(Some(status)) => {
                 let signal = status.terminating_signal().map(|signal| -signal);
-                return Ok(Some(status.exit_status().or(signal).map_or(Exit::Unknown, Exit::Code)));
+                return Ok(Some(
+                    status.exit_status().or(signal).map_or(ProcessExit::Unknown, ProcessExit::Code),
+                ));
             }
-            Err(Errno::CHILD) => return Ok(Some(Exit::Unknown)),
+            Err(Errno::CHILD) => return Ok(Some(ProcessExit::Unknown)),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

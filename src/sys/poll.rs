@@ -19,7 +19,7 @@ pub(crate) fn wait_any<'a>(
 
 /// The same, and says of each whether it has.
 #[cfg(feature = "async")]
-pub(crate) fn wait_for_some<'a>(
+pub(crate) fn wait_ready<'a>(
     files: impl IntoIterator<Item = BorrowedFd<'a>>,
     until: Option<Deadline>,
 ) -> io::Result<Vec<bool>> {

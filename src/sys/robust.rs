@@ -33,7 +33,7 @@ const _: () = assert!(size_of::<RobustMutex>() <= 48);
 
 /// What became of an attempt to lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attempt {
+pub(crate) enum LockAttempt {
     /// This thread holds the mutex.
     Acquired,
     /// This thread holds the mutex, and its last holder died holding it.
@@ -88,34 +88,34 @@ impl RobustMutex {
 
     /// Takes the mutex if nobody has it.
     #[inline]
-    pub(crate) fn try_lock(&self) -> Attempt {
+    pub(crate) fn try_lock(&self) -> LockAttempt {
         // SAFETY: the bytes are a mutex's, as `is_valid` found at attaching. That nobody damages them afterwards is the one thing a
         // peer is trusted with beside the payload: the list of a thread's held mutexes runs through them.
         let answer = unsafe { libc::pthread_mutex_trylock(self.0.get()) };
-        if answer == 0 { Attempt::Acquired } else { self.judge(answer) }
+        if answer == 0 { LockAttempt::Acquired } else { self.classify(answer) }
     }
 
     /// Waits for the mutex, asleep, until the deadline.
-    pub(crate) fn lock_until(&self, deadline: Deadline) -> Attempt {
+    pub(crate) fn lock_until(&self, deadline: Deadline) -> LockAttempt {
         let until = deadline.timespec();
         let until = libc::timespec { tv_sec: until.tv_sec, tv_nsec: until.tv_nsec };
         // SAFETY: as in `try_lock`; `until` is a local with nanoseconds below a second.
         let answer = unsafe { pthread_mutex_clocklock(self.0.get(), libc::CLOCK_MONOTONIC, &until) };
-        if answer == 0 { Attempt::Acquired } else { self.judge(answer) }
+        if answer == 0 { LockAttempt::Acquired } else { self.classify(answer) }
     }
 
     #[cold]
-    fn judge(&self, answer: c_int) -> Attempt {
+    fn classify(&self, answer: c_int) -> LockAttempt {
         match answer {
-            libc::EBUSY | libc::ETIMEDOUT => Attempt::Held,
-            libc::EDEADLK => Attempt::HeldByUs,
+            libc::EBUSY | libc::ETIMEDOUT => LockAttempt::Held,
+            libc::EDEADLK => LockAttempt::HeldByUs,
             libc::EOWNERDEAD => {
                 // Before anything else: an unlock without it would make the mutex unusable for everyone.
                 // SAFETY: EOWNERDEAD says that this thread now holds the mutex in its inconsistent state.
                 unsafe { libc::pthread_mutex_consistent(self.0.get()) };
-                Attempt::Recovered
+                LockAttempt::Recovered
             }
-            _ => Attempt::Corrupt,
+            _ => LockAttempt::Corrupt,
         }
     }
 
@@ -129,7 +129,7 @@ impl RobustMutex {
     /// Marks the mutex, so that whoever gives it back wakes somebody who sleeps on its word, and says what the word is then. A free
     /// one is left as it is.
     #[cfg(feature = "async")]
-    pub(crate) fn mark(&self) -> u32 {
+    pub(crate) fn set_waiters_bit(&self) -> u32 {
         // ORDER: relaxed, as everywhere here: the word orders nothing but itself, and the attempt that follows is the C library's.
         let mut word = self.word().load(Ordering::Relaxed);
         while word & OWNER != 0 && word & WAITERS == 0 {
@@ -144,14 +144,14 @@ impl RobustMutex {
 
     /// The word as it is.
     #[cfg(feature = "async")]
-    pub(crate) fn word_now(&self) -> u32 {
+    pub(crate) fn load_word(&self) -> u32 {
         self.word().load(Ordering::Relaxed)
     }
 
     /// Makes sure that another sleeper is woken for this one, which was: by who holds the mutex and gives it back, or now.
     #[cfg(feature = "async")]
-    pub(crate) fn pass_on(&self) {
-        if self.mark() & OWNER == 0 {
+    pub(crate) fn forward_wake(&self) {
+        if self.set_waiters_bit() & OWNER == 0 {
             super::futex::wake(self.word(), 1);
         }
     }
@@ -163,7 +163,7 @@ impl RobustMutex {
     }
 
     /// The lock word, for whoever only looks.
-    pub(crate) fn seen(&self) -> LockWord {
+    pub(crate) fn snapshot(&self) -> LockWord {
         LockWord(self.word().load(Ordering::Relaxed))
     }
 
@@ -242,10 +242,10 @@ mod tests {
         let mutex = new();
         assert!(mutex.is_valid());
         assert_eq!(mutex.owner(), 0);
-        assert_eq!(mutex.try_lock(), Attempt::Acquired);
+        assert_eq!(mutex.try_lock(), LockAttempt::Acquired);
         // SAFETY: no arguments.
         assert_eq!(mutex.owner(), unsafe { libc::gettid() } as u32);
-        assert_eq!(mutex.try_lock(), Attempt::HeldByUs);
+        assert_eq!(mutex.try_lock(), LockAttempt::HeldByUs);
         assert!(mutex.unlock());
         assert_eq!(mutex.owner(), 0);
         assert!(!mutex.unlock());
@@ -262,9 +262,9 @@ mod tests {
         mutex.word().store(4_000_000 | 0x8000_0000, Ordering::Relaxed);
         // SAFETY: thread 4,000,000 does not exist.
         unsafe { mutex.abandon() };
-        assert_eq!(mutex.try_lock(), Attempt::Recovered);
+        assert_eq!(mutex.try_lock(), LockAttempt::Recovered);
         assert!(mutex.unlock());
-        assert_eq!(mutex.try_lock(), Attempt::Acquired);
+        assert_eq!(mutex.try_lock(), LockAttempt::Acquired);
         assert!(mutex.unlock());
     }
 }

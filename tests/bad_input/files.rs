@@ -186,9 +186,9 @@ fn a_segment_that_others_may_write() {
         for victim in Victim::both(|_| ()) {
             fs::set_permissions(victim.path(), Permissions::from_mode(mode)).unwrap();
             assert_refused!(victim.open(), SegmentError::TooOpen { mode: told } if told == mode);
-            let half = Segment::options().group_access(!group).other_access(!other);
+            let half = Segment::builder().group_access(!group).other_access(!other);
             assert_refused!(victim.open_with(&half), SegmentError::TooOpen { .. });
-            victim.open_with(&Segment::options().group_access(group).other_access(other)).unwrap();
+            victim.open_with(&Segment::builder().group_access(group).other_access(other)).unwrap();
         }
     }
 }
@@ -202,7 +202,7 @@ fn a_segment_of_another_owner() {
         chown(victim.path(), Some(65_534), None).unwrap();
         assert_refused!(victim.open(), SegmentError::ForeignOwner { uid: 65_534 });
         assert_refused!(victim.replace(), SegmentError::AlreadyExists { .. });
-        victim.open_with(&Segment::options().foreign_owner(true)).unwrap();
+        victim.open_with(&Segment::builder().foreign_owner(true)).unwrap();
     }
 }
 
@@ -235,7 +235,7 @@ fn ask_for_everything(segment: &Segment) {
         let _ = (value.get(), value.set(1), value.lock().map(|value| *value));
     }
     if let Ok(value) = segment.get::<Value<bool>>("checked") {
-        let _ = (value.try_get(), value.lock().map(|value| *value), value.set(true));
+        let _ = (value.get_checked(), value.lock().map(|value| *value), value.set(true));
     }
     if let Ok(array) = segment.get::<Array<u16>>("journaled") {
         let _ = (array.to_vec(), array.get(2), array.lock().map(|mut array| array[0] = 2), array.set(2, 1));

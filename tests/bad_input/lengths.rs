@@ -78,7 +78,7 @@ fn a_length_that_does_not_suffice_for_the_tables() {
             SegmentError::TooSmall { needed: NEEDED, .. }
         );
     }
-    let most = Segment::options().participants(65_535).objects(65_535);
+    let most = Segment::builder().participants(65_535).objects(65_535);
     let needed = 256 + 65_535 * (64 + 192);
     assert_refused!(
         most.create_anonymous(needed - 1),
@@ -137,7 +137,7 @@ fn a_segment_shorter_than_asked_for() {
 
     let path = scratch.file("it");
     Segment::create_file(&path, 24_576).unwrap();
-    let wrong = Segment::options().open_or_create_file(&path, 30_000);
+    let wrong = Segment::builder().open_or_create_file(&path, 30_000);
     assert_refused!(wrong, SegmentError::WrongLength { expected: 30_000, found: 24_576 });
 }
 
@@ -161,7 +161,7 @@ fn an_array_of_another_length() {
 #[test]
 fn options_outside_of_their_range() {
     let (name, scratch) = (Name::new("options"), Scratch::new("options"));
-    let wrong = |option: &str, range: &str, options: breezeway::Options| {
+    let wrong = |option: &str, range: &str, options: breezeway::SegmentBuilder| {
         let results = [
             options.create(&name, 1 << 25),
             options.open_or_create(&name, 1 << 25),
@@ -180,11 +180,11 @@ fn options_outside_of_their_range() {
         }
     };
     for count in [0, 65_536, u32::MAX] {
-        wrong("participants", "1 to 65535", Segment::options().participants(count));
-        wrong("objects", "1 to 65535", Segment::options().objects(count));
+        wrong("participants", "1 to 65535", Segment::builder().participants(count));
+        wrong("objects", "1 to 65535", Segment::builder().objects(count));
     }
     for mode in [0, 0o1000, 0o4600, 0o400, 0o060, u32::MAX] {
-        wrong("mode", "0600 to 0777", Segment::options().mode(mode));
+        wrong("mode", "0600 to 0777", Segment::builder().mode(mode));
     }
     assert!(!name.is_taken());
 }

@@ -80,7 +80,7 @@ fn paths_that_the_system_refuses() {
     for path in [scratch.file(&"n".repeat(256)), scratch.file("file/segment")] {
         assert_refused!(Segment::open_file(&path), SegmentError::Os { .. });
         assert_refused!(Segment::remove_file(&path), SegmentError::Os { .. });
-        assert_refused!(Segment::options().open_or_create_file(&path, SIZE), SegmentError::Os { .. });
+        assert_refused!(Segment::builder().open_or_create_file(&path, SIZE), SegmentError::Os { .. });
         assert_refused!(Segment::create_file(&path, SIZE), SegmentError::Os { .. });
     }
     let missing = scratch.file("missing/segment");
@@ -136,7 +136,7 @@ fn a_live_segment_is_not_replaced() {
     assert_refused!(Mutex::open(&name), SegmentError::TypeMismatch { .. });
     assert_refused!(Mutex::open_or_create(&name), SegmentError::TypeMismatch { .. });
     assert_eq!(value.get(), 1);
-    assert!(value.segment().still_linked());
+    assert!(value.segment().is_linked());
 }
 
 /// Something that has the name and is no segment.
@@ -186,14 +186,14 @@ fn what_is_no_segment_is_neither_opened_nor_replaced_nor_removed() {
         assert_refused!(Segment::create_file(&path, SIZE), SegmentError::AlreadyExists { .. });
         assert_refused!(Segment::open_file(&path), SegmentError::NotASegment { .. });
         assert_refused!(
-            Segment::options().open_or_create_file(&path, SIZE),
+            Segment::builder().open_or_create_file(&path, SIZE),
             SegmentError::NotASegment { .. }
         );
         assert_refused!(Segment::remove_file(&path), SegmentError::NotASegment { .. });
         assert!(path.symlink_metadata().is_ok(), "{what}");
     }
     assert_eq!(segment.get(), 1);
-    assert!(segment.segment().still_linked());
+    assert!(segment.segment().is_linked());
 }
 
 #[test]

@@ -165,7 +165,7 @@ where
     T: breezeway::Shareable + PartialEq + std::fmt::Debug,
 {
     let value = segment.get::<Value<T>>("it").unwrap();
-    assert_corrupt(value.try_get());
+    assert_corrupt(value.get_checked());
     assert_corrupt(value.lock());
     assert_corrupt(value.try_lock());
     assert_corrupt(value.lock_timeout(SOON));
@@ -174,7 +174,7 @@ where
     assert_corrupt(value.compare_exchange(other, other));
     // No refusal has left the lock taken, and a new value mends it.
     value.set(other).unwrap();
-    assert_eq!(value.try_get().unwrap(), other);
+    assert_eq!(value.get_checked().unwrap(), other);
     assert_eq!(*value.lock().unwrap(), other);
 }
 
@@ -201,19 +201,19 @@ where
     T: breezeway::Shareable + PartialEq + std::fmt::Debug,
 {
     let array = segment.get::<Array<T>>("it").unwrap();
-    assert_corrupt(array.try_get(index));
-    assert_corrupt(array.try_to_vec());
+    assert_corrupt(array.get_checked(index));
+    assert_corrupt(array.to_vec_checked());
     assert_corrupt(array.lock());
     assert_corrupt(array.try_lock());
     assert_corrupt(array.lock_timeout(SOON));
     assert_corrupt(array.lock_range(index..));
     assert_corrupt(array.update(index, |_| ()));
     // The others are as good as ever, and a new one mends it.
-    array.try_get(0).unwrap();
+    array.get_checked(0).unwrap();
     array.lock_range(..index).unwrap().discard();
     array.set(index, other).unwrap();
-    assert_eq!(array.try_get(index).unwrap(), other);
-    array.try_to_vec().unwrap();
+    assert_eq!(array.get_checked(index).unwrap(), other);
+    array.to_vec_checked().unwrap();
 }
 
 #[test]
@@ -285,5 +285,5 @@ where
     }
     // Reading goes on: whatever the bytes say is what they say.
     assert_ne!(array.get(0), Some(other));
-    array.try_to_vec().unwrap();
+    array.to_vec_checked().unwrap();
 }

@@ -113,7 +113,7 @@ fn any_word_of_a_queue_of_bytes_may_be_anything() {
         rx.release();
     };
     damage_everything(fill, BODY + 64, |segment, damage| {
-        let (tx, rx) = (segment.get::<bytes::Producer>("it"), segment.get::<bytes::Consumer>("it"));
+        let (tx, rx) = (segment.get::<bytes::BytesProducer>("it"), segment.get::<bytes::BytesConsumer>("it"));
         damage();
         if let Ok(mut tx) = tx {
             for len in [0, 1, 8, 24] {
@@ -272,7 +272,7 @@ fn headers_that_no_producer_wrote() {
         for victim in Victim::both(fill) {
             victim.patch(victim.offset_of("it") + BODY, &header.to_ne_bytes());
             let segment = victim.open().unwrap();
-            let mut rx = segment.get::<bytes::Consumer>("it").unwrap();
+            let mut rx = segment.get::<bytes::BytesConsumer>("it").unwrap();
             assert!(matches!(rx.read().err(), Some(PopError::Corrupt { .. })), "{header:#x}");
             assert!(matches!(rx.try_read().err(), Some(PopError::Corrupt { .. })));
         }
@@ -282,13 +282,13 @@ fn headers_that_no_producer_wrote() {
 #[test]
 fn a_ring_of_bytes_begins_at_no_odd_place() {
     for place in [TAIL, HEAD] {
-        for victim in Victim::both(|s| drop(s.add::<bytes::Producer>("it", 64))) {
+        for victim in Victim::both(|s| drop(s.add::<bytes::BytesProducer>("it", 64))) {
             let at = victim.offset_of("it");
             victim.patch(at + TAIL, &[12]);
             victim.patch(at + HEAD, &[if place == HEAD { 11 } else { 12 }]);
             let segment = victim.open().unwrap();
-            assert_refused!(segment.get::<bytes::Producer>("it"), SegmentError::Corrupt { .. });
-            assert_refused!(segment.get::<bytes::Consumer>("it"), SegmentError::Corrupt { .. });
+            assert_refused!(segment.get::<bytes::BytesProducer>("it"), SegmentError::Corrupt { .. });
+            assert_refused!(segment.get::<bytes::BytesConsumer>("it"), SegmentError::Corrupt { .. });
         }
     }
 }
@@ -312,7 +312,7 @@ fn a_capacity_that_does_not_go_with_the_length() {
     for count in [0, 1, 5, 128, 1 << 40, 1 << 61, u64::MAX] {
         for (place, number) in [(COUNT, count), (FLAGS, count | 1)] {
             misdescribed::<spsc::Producer<u64>>(4, place, number);
-            misdescribed::<bytes::Consumer>(64, place, number);
+            misdescribed::<bytes::BytesConsumer>(64, place, number);
             misdescribed::<Queue<u64>>(4, place, number);
         }
     }

@@ -27,7 +27,7 @@ impl Victim {
     pub fn file(fill: impl Fn(&Segment)) -> Self {
         let scratch = Scratch::new("victim");
         let path = scratch.file("segment");
-        let options = Segment::options().participants(2).objects(4);
+        let options = Segment::builder().participants(2).objects(4);
         let segment = options.create_file(&path, LENGTH).unwrap();
         segment.add::<Value<u64>>("value", 7).unwrap();
         fill(&segment);
@@ -36,7 +36,7 @@ impl Victim {
 
     pub fn named(fill: impl Fn(&Segment)) -> Self {
         let (scratch, name) = (Scratch::new("victim"), Name::new("victim"));
-        let options = Segment::options().participants(2).objects(4).persist(true);
+        let options = Segment::builder().participants(2).objects(4).persist(true);
         let segment = options.create(&name, LENGTH).unwrap();
         segment.add::<Value<u64>>("value", 7).unwrap();
         fill(&segment);
@@ -52,10 +52,10 @@ impl Victim {
     }
 
     pub fn open(&self) -> Result<Segment, SegmentError> {
-        self.open_with(&Segment::options())
+        self.open_with(&Segment::builder())
     }
 
-    pub fn open_with(&self, options: &breezeway::Options) -> Result<Segment, SegmentError> {
+    pub fn open_with(&self, options: &breezeway::SegmentBuilder) -> Result<Segment, SegmentError> {
         match &self.name {
             Some(name) => options.open(name),
             None => options.open_file(&self.path),

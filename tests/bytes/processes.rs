@@ -1,6 +1,6 @@
 //! Messages between processes, one of which may be killed at it.
 
-use breezeway::queue::bytes::{self, Consumer, Producer};
+use breezeway::queue::bytes::{self, BytesConsumer, BytesProducer};
 use breezeway::{PopError, PushError};
 
 use crate::message;
@@ -19,22 +19,22 @@ fn in_a_child() {
     let Some(arguments) = role() else { return };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["write", name, from] => write(&mut Producer::open(name).unwrap(), from.parse().unwrap()),
+        ["write", name, from] => write(&mut BytesProducer::open(name).unwrap(), from.parse().unwrap()),
         ["reserve", name] => {
-            let mut tx = Producer::open(name).unwrap();
+            let mut tx = BytesProducer::open(name).unwrap();
             let mut reserved = tx.reserve(40).unwrap();
             reserved.fill(0xee);
             say("reserved");
             listen();
         }
         ["read", name] => {
-            let mut rx = Consumer::open(name).unwrap();
+            let mut rx = BytesConsumer::open(name).unwrap();
             let read = rx.read().unwrap();
             say(std::str::from_utf8(&read).unwrap());
             listen();
         }
         ["take", name, count] => {
-            let mut rx = Consumer::open(name).unwrap();
+            let mut rx = BytesConsumer::open(name).unwrap();
             say("ready");
             let max = rx.max_message();
             for n in 0..count.parse().unwrap() {
@@ -49,7 +49,7 @@ fn in_a_child() {
 }
 
 /// Writes on and on, beginning with message `from`.
-fn write(tx: &mut Producer, from: usize) {
+fn write(tx: &mut BytesProducer, from: usize) {
     say("ready");
     let max = tx.max_message();
     for n in from.. {
@@ -89,7 +89,7 @@ fn a_reader_killed_at_it_leaves_the_message_to_the_next() {
         assert_eq!(reader.hear(), "one");
         reader.kill();
     }
-    let mut rx = Consumer::open(&name).unwrap();
+    let mut rx = BytesConsumer::open(&name).unwrap();
     assert_eq!(&*rx.read().unwrap(), b"one");
     assert_eq!(&*rx.read().unwrap(), b"two");
     assert!(matches!(rx.try_read().err(), Some(PopError::Empty)));
@@ -111,7 +111,7 @@ fn a_writer_killed_at_it_leaves_nothing() {
         (error, rx) = reader.wake();
         assert!(matches!(error, Some(PopError::Disconnected)));
     }
-    let mut tx = Producer::open(&name).unwrap();
+    let mut tx = BytesProducer::open(&name).unwrap();
     tx.push(b"three").unwrap();
     assert_eq!(&*rx.read().unwrap(), b"three");
 }

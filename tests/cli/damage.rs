@@ -16,7 +16,7 @@ const LENGTH: u64 = 1 << 18;
 
 /// A segment with something of every kind that has a state.
 fn furnished(name: &str) -> Segment {
-    let made = Segment::options().participants(8).objects(16).create(name, LENGTH).unwrap();
+    let made = Segment::builder().participants(8).objects(16).create(name, LENGTH).unwrap();
     made.add::<Value<[u64; 4]>>("value", [1; 4]).unwrap();
     made.add::<Array<u32>>("array", 5).unwrap();
     made.add::<Mutex>("mutex", ()).unwrap();

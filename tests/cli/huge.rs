@@ -20,7 +20,7 @@ const SLOT: u64 = 16;
 /// slots begin.
 fn swollen(name: &Name, participants: u32, capacity: u64) -> u64 {
     let entry = 256 + u64::from(participants) * 64;
-    let options = Segment::options().participants(participants).objects(1).persist(true);
+    let options = Segment::builder().participants(participants).objects(1).persist(true);
     drop(options.create(name, entry + (1 << 16)).unwrap().add::<Queue<u64>>("jobs", 4).unwrap());
     let offset = u64::from_ne_bytes(peek(&name.path(), entry + 72));
     let length = STATE + SLOT * capacity;

@@ -20,7 +20,7 @@ use crate::support::waiting::asleep;
 fn the_header_and_who_is_there() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-inspect");
-    let made = Segment::options().participants(5).objects(3).create(&name, 1 << 16).unwrap();
+    let made = Segment::builder().participants(5).objects(3).create(&name, 1 << 16).unwrap();
     made.add::<Value<u64>>("value", 1).unwrap();
     let dead = child("open", &name);
     let pid = dead.pid();

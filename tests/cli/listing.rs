@@ -23,7 +23,7 @@ fn listed(name: &str) -> Option<Json> {
 fn each_segment_has_a_line() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-ls");
-    let segment = Segment::options().mode(0o640).create(&name, 1 << 16).unwrap();
+    let segment = Segment::builder().mode(0o640).create(&name, 1 << 16).unwrap();
     segment.add::<Value<u64>>("one", 1).unwrap();
     segment.add::<Value<u64>>("two", 2).unwrap();
     let alive = child("open", &name);
@@ -56,7 +56,7 @@ fn stale_and_persistent_ones_are_told() {
     let _watchdog = Watchdog::start(120);
     let (stale, kept) = (Name::new("cli-ls-stale"), Name::new("cli-ls-kept"));
     child("create", &stale).kill();
-    drop(Segment::options().persist(true).create(&kept, 1 << 16).unwrap());
+    drop(Segment::builder().persist(true).create(&kept, 1 << 16).unwrap());
     let table = text(&["ls"]);
     assert_eq!(line(&table, &stale).last().unwrap(), "stale");
     assert_eq!(line(&table, &kept).last().unwrap(), "persistent");

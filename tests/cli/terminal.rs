@@ -112,7 +112,7 @@ fn watch_draws_over_its_last_picture_until_it_is_interrupted() {
 fn watch_shows_what_the_screen_has_room_for() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-terminal-tall");
-    let made = Segment::options().objects(64).create(&name, 1 << 16).unwrap();
+    let made = Segment::builder().objects(64).create(&name, 1 << 16).unwrap();
     for n in 0..60 {
         made.add::<Mutex>(&format!("mutex-{n}"), ()).unwrap();
     }

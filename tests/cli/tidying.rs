@@ -14,7 +14,7 @@ fn four(what: &str) -> ([Name; 4], Segment) {
     let [stale, used, kept, damaged] = &names;
     child("create", stale).kill();
     let segment = Segment::create(used, 1 << 16).unwrap();
-    drop(Segment::options().persist(true).create(kept, 1 << 16).unwrap());
+    drop(Segment::builder().persist(true).create(kept, 1 << 16).unwrap());
     child("create", damaged).kill();
     patch(&damaged.path(), 12, &99_u32.to_ne_bytes());
     (names, segment)

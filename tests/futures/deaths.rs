@@ -104,7 +104,7 @@ fn survivors_get_every_message() {
     const KILLS: usize = 16;
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-borrowers");
-    let segment = Segment::options().participants(8).create(&name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(8).create(&name, 1 << 16).unwrap();
     let queue = segment.add::<Queue<u64>>(QUEUE, 8).unwrap();
     let count = 4000;
     let account = Account::of(count);
@@ -145,7 +145,7 @@ fn survivors_get_every_message() {
 fn who_waits_beside_the_dead_and_the_stopped_is_served() {
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-beside");
-    let segment = Segment::options().participants(16).create(&name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(16).create(&name, 1 << 16).unwrap();
     let queue = segment.add::<Queue<u64>>(QUEUE, 8).unwrap();
     let permits = segment.add::<BoundedSemaphore>(PERMITS, 1).unwrap();
     for n in 0..12 {
@@ -185,7 +185,7 @@ fn who_waits_beside_the_dead_and_the_stopped_is_served() {
 fn tasks_of_killed_processes_hold_nothing() {
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-turns");
-    let segment = Segment::options().participants(8).create(&name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(8).create(&name, 1 << 16).unwrap();
     let mutex = segment.add::<Mutex>(MUTEX, ()).unwrap();
     let permits = segment.add::<BoundedSemaphore>(PERMITS, 2).unwrap();
     let is_over = Arc::new(AtomicBool::new(false));

@@ -125,7 +125,7 @@ fn a_stream_ends_with_the_sender() {
                 }
             }
         };
-        let (tx, mut rx) = pipe::options().capacity(4096).simplex().unwrap();
+        let (tx, mut rx) = pipe::builder().capacity(4096).simplex().unwrap();
         let child = Process::spawn(produce, tx).unwrap();
         {
             let mut first = rx.stream();
@@ -160,7 +160,7 @@ fn a_stream_goes_on_behind_what_is_no_message() {
 #[test]
 fn the_value_comes_back() {
     let _watchdog = Watchdog::start(60);
-    let (mut tx, rx) = pipe::options().capacity(256).max_message(10_000).simplex::<Vec<u8>>().unwrap();
+    let (mut tx, rx) = pipe::builder().capacity(256).max_message(10_000).simplex::<Vec<u8>>().unwrap();
     block_on(async {
         match tx.send_async(message(20_000, 1)).await {
             Err(PushError::TooLarge { value, max: 10_000, .. }) => assert_eq!(value, message(20_000, 1)),
@@ -194,7 +194,7 @@ fn a_message_is_encoded_once() {
         }
     }
     let _watchdog = Watchdog::start(60);
-    let (mut tx, mut rx) = pipe::options().capacity(256).simplex::<(Counted, Vec<u8>)>().unwrap();
+    let (mut tx, mut rx) = pipe::builder().capacity(256).simplex::<(Counted, Vec<u8>)>().unwrap();
     for (round, len) in [10, 100, 10_000, 20, 30_000].into_iter().enumerate() {
         in_one_thread(async {
             // No room at first; then some, and again none.

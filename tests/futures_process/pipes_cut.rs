@@ -181,7 +181,7 @@ fn a_dropped_send_delivers_nothing_and_the_next_works() {
 #[test]
 fn a_long_message_begun_and_dropped() {
     let _watchdog = Watchdog::start(60);
-    let (mut tx, mut rx) = pipe::options().capacity(1024).simplex::<Vec<u8>>().unwrap();
+    let (mut tx, mut rx) = pipe::builder().capacity(1024).simplex::<Vec<u8>>().unwrap();
     block_on(async {
         for round in 0..30 {
             assert!(poll_once(tx.send_async(message(5000, round))).await.is_none(), "there is no room");
@@ -209,7 +209,7 @@ fn a_long_message_begun_and_dropped() {
 #[test]
 fn a_dropped_task_is_not_called() {
     let _watchdog = Watchdog::start(60);
-    let (mut tx, mut rx) = pipe::options().capacity(1024).simplex::<Vec<u8>>().unwrap();
+    let (mut tx, mut rx) = pipe::builder().capacity(1024).simplex::<Vec<u8>>().unwrap();
     let count = Count::new();
     for n in 0..20 {
         let mut receive = Box::pin(rx.recv_async());

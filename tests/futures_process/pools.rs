@@ -30,7 +30,7 @@ fn waiting(pool: &Pool) -> (TaskHandle<u32>, Event) {
         event.wait().unwrap();
         7
     };
-    (pool.apply_async(wait, event.clone()).unwrap(), event)
+    (pool.submit(wait, event.clone()).unwrap(), event)
 }
 
 #[test]
@@ -38,16 +38,16 @@ fn awaited_together() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let pool = Pool::new(2).unwrap();
-        let [a, b, c] = [3, 4, 5].map(|x| pool.apply_async(square, x).unwrap());
-        let all = pool.map_async(square, 0..100).unwrap();
+        let [a, b, c] = [3, 4, 5].map(|x| pool.submit(square, x).unwrap());
+        let all = pool.submit_map(square, 0..100).unwrap();
         let (c, b, a, all) = tokio::join!(c, b, a, all);
         assert_eq!([a, b, c].map(Result::unwrap), [9, 16, 25]);
         assert!(all.unwrap().into_iter().eq((0..100).map(square)));
-        let tasks: Vec<_> = (0..500).map(|x| pool.apply_async(square, x).unwrap()).collect();
+        let tasks: Vec<_> = (0..500).map(|x| pool.submit(square, x).unwrap()).collect();
         for (x, task) in tasks.into_iter().enumerate() {
             assert_eq!(task.await.unwrap(), square(x as u64));
         }
-        assert!(pool.map_async(square, []).unwrap().await.unwrap().is_empty());
+        assert!(pool.submit_map(square, []).unwrap().await.unwrap().is_empty());
     });
 }
 
@@ -64,12 +64,12 @@ fn errors_of_all_kinds() {
         x
     };
     in_one_thread(async {
-        let [a, b, c] = [1, 2, 3].map(|x| pool.apply_async(maybe, x).unwrap());
+        let [a, b, c] = [1, 2, 3].map(|x| pool.submit(maybe, x).unwrap());
         let (a, b, c) = tokio::join!(a, b, c);
         assert!(matches!(a, Err(TaskError::WorkerDied { signal: 9 })), "{a:?}");
         assert!(matches!(b, Err(TaskError::Exited { code: 7 })), "{b:?}");
         assert_eq!(c.unwrap(), 3);
-        assert!(pool.map_async(maybe, 0..10).unwrap().await.is_err());
+        assert!(pool.submit_map(maybe, 0..10).unwrap().await.is_err());
     });
 }
 
@@ -83,8 +83,8 @@ fn a_worker_killed_from_outside() {
             pids.push(std::process::id()).unwrap();
             std::thread::sleep(Duration::from_secs(3600));
         };
-        let task = pool.apply_async(hang, pids.clone()).unwrap();
-        let next = pool.apply_async(square, 5).unwrap();
+        let task = pool.submit(hang, pids.clone()).unwrap();
+        let next = pool.submit(square, 5).unwrap();
         let end = async { kill(pids.pop_async().await.unwrap()) };
         let (task, (), next) = tokio::join!(task, end, next);
         assert!(matches!(task, Err(TaskError::WorkerDied { signal: 9 })), "{task:?}");
@@ -117,13 +117,13 @@ fn waited_for_in_vain_and_again() {
     in_one_thread(async {
         for micros in 0..100 {
             assert!(within(micros * 10, &mut task).await.is_none());
-            assert!(!task.ready());
+            assert!(!task.is_ready());
         }
         event.set();
         assert_eq!((&mut task).await.unwrap(), 7);
-        assert_eq!(task.successful(), Some(true));
+        assert_eq!(task.is_successful(), Some(true));
         assert!(matches!((&mut task).await, Err(TaskError::AlreadyTaken)), "it is given once");
-        let task = pool.apply_async(square, 9).unwrap();
+        let task = pool.submit(square, 9).unwrap();
         assert_eq!(task.get_timeout(Duration::from_secs(50)).unwrap(), 81);
         assert!(matches!(task.await, Err(TaskError::AlreadyTaken)));
         // And then as ever.
@@ -140,7 +140,7 @@ fn a_callback_comes_before() {
     let pool = Pool::new(1).unwrap();
     let (tell, hear) = std::sync::mpsc::channel();
     let task = pool
-        .apply_async_with(square, 6, move |result| {
+        .submit_with(square, 6, move |result| {
             std::thread::sleep(Duration::from_millis(5));
             tell.send(*result.as_ref().unwrap()).unwrap();
         })
@@ -193,7 +193,7 @@ fn dropped_by_who_is_called() {
     *drops.0.lock().unwrap() = Some(task);
     event.set();
     until(|| drops.1.load(std::sync::atomic::Ordering::SeqCst));
-    assert_eq!(pool.apply(square, 3).unwrap(), 9);
+    assert_eq!(pool.call(square, 3).unwrap(), 9);
 }
 
 /// It is polled where its waker wants a lock that is held over the poll.
@@ -204,7 +204,7 @@ fn a_task_that_is_done_does_not_wait_for_its_waker() {
     let (task, event) = waiting(&pool);
     assert_eq!(poll_when_called(task, || event.set()).unwrap(), 7);
     let (wait, event) = (|event: Event| event.wait().unwrap(), Event::new().unwrap());
-    let mut results = pool.imap(wait, [event.clone()]).unwrap().into_stream();
+    let mut results = pool.map_iter(wait, [event.clone()]).unwrap().into_stream();
     assert!(poll_when_called(results.next(), || event.set()).unwrap().is_ok());
 }
 
@@ -213,21 +213,21 @@ fn streams_of_results() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let pool = Pool::builder().workers(2).window(7).build().unwrap();
-        let mut endless = pool.imap(square, 0..).unwrap().into_stream();
+        let mut endless = pool.map_iter(square, 0..).unwrap().into_stream();
         for x in 0..200 {
             assert_eq!(endless.next().await.unwrap().unwrap(), square(x));
         }
         drop(endless);
         for chunk in [1, 3] {
-            let results = pool.imap_unordered_chunked(square, 0..100, chunk).unwrap().into_stream();
+            let results = pool.map_iter_unordered_chunked(square, 0..100, chunk).unwrap().into_stream();
             let mut results: Vec<u64> = results.map(Result::unwrap).collect().await;
             results.sort_unstable();
             assert!(results.into_iter().eq((0..100).map(square)));
-            let results = pool.imap_chunked(square, 0..100, chunk).unwrap().into_stream();
+            let results = pool.map_iter_chunked(square, 0..100, chunk).unwrap().into_stream();
             let results: Vec<u64> = results.map(Result::unwrap).collect().await;
             assert!(results.into_iter().eq((0..100).map(square)));
         }
-        let mut none = pool.imap(square, []).unwrap().into_stream();
+        let mut none = pool.map_iter(square, []).unwrap().into_stream();
         assert!(none.next().await.is_none());
     });
 }
@@ -243,10 +243,10 @@ fn a_stream_with_errors_in_it() {
         x
     };
     block_on(async {
-        let results: Vec<_> = pool.imap(maybe, 0..4).unwrap().into_stream().collect().await;
+        let results: Vec<_> = pool.map_iter(maybe, 0..4).unwrap().into_stream().collect().await;
         assert!(matches!(results[..], [Ok(0), Ok(1), Err(TaskError::WorkerDied { signal: 9 }), Ok(3)]));
         let (_, event) = waiting(&pool);
-        let mut results = pool.imap(maybe, 3..).unwrap().into_stream();
+        let mut results = pool.map_iter(maybe, 3..).unwrap().into_stream();
         assert!(poll_once(results.next()).await.is_none());
         event.set();
         assert_eq!(results.next().await.unwrap().unwrap(), 3);

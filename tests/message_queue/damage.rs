@@ -17,7 +17,7 @@ const LIMITS: Limits = Limits { messages: 3, bytes: 10 * 56 };
 fn damaged(places: &[(u64, u64)], then: impl FnOnce(&MessageQueue<Vec<u8>>)) {
     let scratch = Scratch::new("message-damage");
     let path = scratch.file("segment");
-    let segment = Segment::options().participants(2).objects(1).create_file(&path, 4096).unwrap();
+    let segment = Segment::builder().participants(2).objects(1).create_file(&path, 4096).unwrap();
     let queue = segment.add::<MessageQueue<Vec<u8>>>("queue", LIMITS).unwrap();
     queue.push(vec![1; 20]).unwrap();
     queue.push(vec![2; 90]).unwrap();
@@ -83,7 +83,7 @@ fn a_damaged_truth_is_told() {
 fn another_size_than_the_directorys_is_told() {
     let scratch = Scratch::new("message-size");
     let path = scratch.file("segment");
-    let options = Segment::options().participants(2).objects(4);
+    let options = Segment::builder().participants(2).objects(4);
     drop(options.create_file(&path, 1 << 16).unwrap().add::<MessageQueue<u8>>("queue", LIMITS).unwrap());
     // The directory begins behind the header and two participants; an entry has the number of elements at byte 96.
     for word in [0, 2, 1 << 32, u64::MAX] {

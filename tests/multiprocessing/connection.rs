@@ -78,7 +78,7 @@ fn spawn_close() {
 #[test]
 fn sendbytes() {
     let _watchdog = Watchdog::start(120);
-    let (mut tx, rx) = pipe::options().max_message(26).simplex::<()>().unwrap();
+    let (mut tx, rx) = pipe::builder().max_message(26).simplex::<()>().unwrap();
     let read = |mut rx: Receiver<()>| {
         let mut all = Vec::new();
         while let Ok(bytes) = rx.recv_bytes() {

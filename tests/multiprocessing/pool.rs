@@ -32,8 +32,8 @@ fn is_sick(error: &TaskError) -> bool {
 fn apply() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
-    assert_eq!(pool.apply(square, 5).unwrap(), 25);
-    assert_eq!(pool.apply(|()| "none".to_owned(), ()).unwrap(), "none");
+    assert_eq!(pool.call(square, 5).unwrap(), 25);
+    assert_eq!(pool.call(|()| "none".to_owned(), ()).unwrap(), "none");
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn starmap() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
     let pairs = || (0..100).zip((0..100).rev());
-    assert!(pool.starmap(multiply, pairs()).unwrap().into_iter().eq(pairs().map(multiply)));
+    assert!(pool.map(multiply, pairs()).unwrap().into_iter().eq(pairs().map(multiply)));
     // `starmap_async`.
-    assert!(pool.map_async(multiply, pairs()).unwrap().get().unwrap().into_iter().eq(pairs().map(multiply)));
+    assert!(pool.submit_map(multiply, pairs()).unwrap().get().unwrap().into_iter().eq(pairs().map(multiply)));
 }
 
 #[test]
@@ -62,9 +62,9 @@ fn map_async_callbacks() {
     let note =
         move |all: &Result<Vec<i64>, TaskError>| tell.send(all.as_ref().map_or(-1, |all| all[0])).unwrap();
     let refuse = |_| -> i64 { panic!("on purpose") };
-    pool.map_async_with(|_| 7, [1], note.clone()).unwrap().get().unwrap();
-    assert!(pool.map_async_with(refuse, [1], note.clone()).unwrap().get().is_err());
-    pool.map_async_with(square, [3, 4], note).unwrap().get().unwrap();
+    pool.submit_map_with(|_| 7, [1], note.clone()).unwrap().get().unwrap();
+    assert!(pool.submit_map_with(refuse, [1], note.clone()).unwrap().get().is_err());
+    pool.submit_map_with(square, [3, 4], note).unwrap().get().unwrap();
     assert_eq!(hear.iter().take(3).collect::<Vec<_>>(), [7, -1, 9]);
 }
 
@@ -90,7 +90,7 @@ fn map_handle_iterable_exception() {
         let run = std::panic::AssertUnwindSafe(|| pool.map(square, sick(len)));
         assert!(std::panic::catch_unwind(run).is_err());
     }
-    assert_eq!(pool.apply(square, 3).unwrap(), 9);
+    assert_eq!(pool.call(square, 3).unwrap(), 9);
 }
 
 #[test]
@@ -101,20 +101,22 @@ fn async_and_timeout() {
         sleep(Duration::from_millis(200));
         x * x
     };
-    let task = pool.apply_async(slow, 7).unwrap();
+    let task = pool.submit(slow, 7).unwrap();
     assert_eq!(task.get().unwrap(), 49);
-    let task = pool.apply_async(|()| crate::for_ever(), ()).unwrap();
+    let task = pool.submit(|()| crate::for_ever(), ()).unwrap();
     assert!(matches!(task.get_timeout(Duration::ZERO), Err(TaskError::Timeout)));
     assert!(matches!(task.get_timeout(SOON), Err(TaskError::Timeout)));
-    assert!(!task.ready());
+    assert!(!task.is_ready());
 }
 
 #[test]
 fn imap() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
-    assert!(pool.imap(square, 0..10).unwrap().map(Result::unwrap).eq((0..10).map(square)));
-    assert!(pool.imap_chunked(square, 0..1000, 100).unwrap().map(Result::unwrap).eq((0..1000).map(square)));
+    assert!(pool.map_iter(square, 0..10).unwrap().map(Result::unwrap).eq((0..10).map(square)));
+    assert!(
+        pool.map_iter_chunked(square, 0..1000, 100).unwrap().map(Result::unwrap).eq((0..1000).map(square))
+    );
 }
 
 #[test]
@@ -122,7 +124,7 @@ fn imap_handle_iterable_exception() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
     for (len, chunk) in [(0, 1), (10, 1), (20, 2), (7, 4)] {
-        let mut results = pool.imap_chunked(square, sick(len), chunk).unwrap();
+        let mut results = pool.map_iter_chunked(square, sick(len), chunk).unwrap();
         assert!((0..len).all(|x| results.next().unwrap().unwrap() == x * x));
         assert!(is_sick(&results.next().unwrap().unwrap_err()));
         assert!(results.next().is_none());
@@ -134,7 +136,7 @@ fn imap_unordered() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
     for chunk in [1, 100] {
-        let results = pool.imap_unordered_chunked(square, 0..1000, chunk).unwrap();
+        let results = pool.map_iter_unordered_chunked(square, 0..1000, chunk).unwrap();
         let results: BTreeSet<i64> = results.map(Result::unwrap).collect();
         assert!(results.into_iter().eq((0..1000).map(square)));
     }
@@ -145,8 +147,10 @@ fn imap_unordered_handle_iterable_exception() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
     for (len, chunk) in [(0, 1), (10, 1), (20, 2)] {
-        let (good, bad): (Vec<_>, Vec<_>) =
-            pool.imap_unordered_chunked(square, sick(len), chunk).unwrap().partition(|result| result.is_ok());
+        let (good, bad): (Vec<_>, Vec<_>) = pool
+            .map_iter_unordered_chunked(square, sick(len), chunk)
+            .unwrap()
+            .partition(|result| result.is_ok());
         let good: BTreeSet<i64> = good.into_iter().map(Result::unwrap).collect();
         assert!(good.into_iter().eq((0..len).map(square)));
         assert!(matches!(&bad[..], [Err(error)] if is_sick(error)));
@@ -169,8 +173,9 @@ fn make_pool() {
 fn terminate() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
-    let sleepers = pool.map_async_with(|_: u32| sleep(Duration::from_secs(3600)), 0..10_000, |_| ()).unwrap();
-    let single = pool.apply_async(square, 1).unwrap();
+    let sleepers =
+        pool.submit_map_with(|_: u32| sleep(Duration::from_secs(3600)), 0..10_000, |_| ()).unwrap();
+    let single = pool.submit(square, 1).unwrap();
     pool.terminate();
     pool.join().unwrap();
     // `get` after it hangs in CPython (gh-96995).
@@ -183,10 +188,10 @@ fn empty_iterable() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(1).unwrap();
     assert!(pool.map(square, []).unwrap().is_empty());
-    assert!(pool.starmap(multiply, []).unwrap().is_empty());
-    assert!(pool.map_async(square, []).unwrap().get().unwrap().is_empty());
-    assert_eq!(pool.imap(square, []).unwrap().count(), 0);
-    assert_eq!(pool.imap_unordered(square, []).unwrap().count(), 0);
+    assert!(pool.map(multiply, []).unwrap().is_empty());
+    assert!(pool.submit_map(square, []).unwrap().get().unwrap().is_empty());
+    assert_eq!(pool.map_iter(square, []).unwrap().count(), 0);
+    assert_eq!(pool.map_iter_unordered(square, []).unwrap().count(), 0);
 }
 
 /// `with Pool() as p:` is a scope.
@@ -196,7 +201,7 @@ fn context() {
     let late = {
         let pool = Pool::new(2).unwrap();
         assert!(pool.map(square, 0..10).unwrap().into_iter().eq((0..10).map(square)));
-        pool.apply_async(|()| crate::for_ever(), ()).unwrap()
+        pool.submit(|()| crate::for_ever(), ()).unwrap()
     };
     assert!(matches!(late.get(), Err(TaskError::Terminated)));
 }
@@ -205,11 +210,11 @@ fn context() {
 fn traceback() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(1).unwrap();
-    let error = pool.apply(|code: u32| -> u32 { panic!("error {code}") }, 123).unwrap_err();
+    let error = pool.call(|code: u32| -> u32 { panic!("error {code}") }, 123).unwrap_err();
     assert!(matches!(&error, TaskError::TaskPanicked(message) if message == "error 123"), "{error:?}");
     assert!(error.to_string().contains("error 123"));
     // And the worker goes on.
-    assert_eq!(pool.apply(square, 2).unwrap(), 4);
+    assert_eq!(pool.call(square, 2).unwrap(), 4);
 }
 
 #[test]
@@ -217,7 +222,7 @@ fn pool_worker_lifetime() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::builder().workers(3).max_tasks_per_worker(10).build().unwrap();
     let tasks: Vec<_> =
-        (0..100).map(|x| pool.apply_async(|x: i64| (x * x, std::process::id()), x).unwrap()).collect();
+        (0..100).map(|x| pool.submit(|x: i64| (x * x, std::process::id()), x).unwrap()).collect();
     let (results, ids): (Vec<_>, BTreeSet<_>) = tasks.into_iter().map(|task| task.get().unwrap()).unzip();
     assert!(results.into_iter().eq((0..100).map(square)));
     assert!(ids.len() >= 10, "{}", ids.len());
@@ -233,7 +238,7 @@ fn pool_worker_lifetime_early_close() {
         sleep(SOON);
         x * x
     };
-    let tasks: Vec<_> = (0..6).map(|x| pool.apply_async(slow, x).unwrap()).collect();
+    let tasks: Vec<_> = (0..6).map(|x| pool.submit(slow, x).unwrap()).collect();
     pool.close();
     pool.join().unwrap();
     assert!((0..).zip(tasks).all(|(x, task)| task.get().unwrap() == x * x));
@@ -246,10 +251,10 @@ fn async_error_callback() {
     let (tell, hear) = channel();
     let note =
         move |result: &Result<(), TaskError>| tell.send(result.as_ref().unwrap_err().to_string()).unwrap();
-    let task = pool.apply_async_with(|()| panic!("on purpose"), (), note).unwrap();
+    let task = pool.submit_with(|()| panic!("on purpose"), (), note).unwrap();
     assert!(hear.recv().unwrap().contains("on purpose"));
     assert!(matches!(task.get(), Err(TaskError::TaskPanicked(_))));
     // A callback that panics, which hangs CPython's, hurts nobody.
-    assert_eq!(pool.apply_async_with(square, 3, |_| panic!("in a callback")).unwrap().get().unwrap(), 9);
-    assert_eq!(pool.apply_async_with(square, 4, |_| ()).unwrap().get().unwrap(), 16);
+    assert_eq!(pool.submit_with(square, 3, |_| panic!("in a callback")).unwrap().get().unwrap(), 9);
+    assert_eq!(pool.submit_with(square, 4, |_| ()).unwrap().get().unwrap(), 16);
 }

@@ -23,7 +23,7 @@ fn value() {
     );
     let (a, b, c, d, e, f, g, h) = values.clone();
     let change = |(a, b, c, d, e, f, g, h): Values| {
-        let seen = (a.get(), b.get(), c.get(), d.get(), e.get(), f.get(), g.try_get().unwrap(), h.get());
+        let seen = (a.get(), b.get(), c.get(), d.get(), e.get(), f.get(), g.get_checked().unwrap(), h.get());
         assert_eq!(seen, (-1, 1, 2, 3, 4.5, 5.5, false, [1, 2, 3]));
         a.set(i8::MIN).unwrap();
         b.set(u16::MAX).unwrap();
@@ -37,7 +37,7 @@ fn value() {
     assert_eq!(Process::spawn(change, values).unwrap().join().unwrap(), 0);
     assert_eq!((a.get(), b.get(), c.get(), d.get()), (i8::MIN, u16::MAX, i32::MIN, u64::MAX));
     assert_eq!((e.get(), f.get()), (f32::MIN_POSITIVE, f64::NEG_INFINITY));
-    assert_eq!((g.try_get().unwrap(), h.get()), (true, [7, 8, 9]));
+    assert_eq!((g.get_checked().unwrap(), h.get()), (true, [7, 8, 9]));
 }
 
 /// `+=` by many is one section each.

@@ -176,8 +176,8 @@ fn pool_task() {
         for_ever();
     };
     for _ in 0..3 {
-        let task = pool.apply_async(stay, pids.clone()).unwrap();
-        let others = pool.map_async(|x: u64| x + 1, 0..100).unwrap();
+        let task = pool.submit(stay, pids.clone()).unwrap();
+        let others = pool.submit_map(|x: u64| x + 1, 0..100).unwrap();
         let victim = Pid::from_raw(pids.pop().unwrap() as i32).unwrap();
         assert!(matches!(task.get_timeout(SOON), Err(TaskError::Timeout)));
         kill_process(victim, Signal::KILL).unwrap();

@@ -77,13 +77,13 @@ fn maker() {
     let Some(arguments) = role() else { return };
     let mut segment = Some(for_three().create(&arguments[0], SIZE).unwrap());
     fork(|| drop(segment.take())).join();
-    assert!(segment.as_ref().unwrap().still_linked());
+    assert!(segment.as_ref().unwrap().is_linked());
     fork(|| {
         segment.as_ref().unwrap().participant_id().unwrap();
         drop(segment.take());
     })
     .join();
-    assert!(segment.as_ref().unwrap().still_linked());
+    assert!(segment.as_ref().unwrap().is_linked());
     say("forked");
     listen();
     drop(segment);

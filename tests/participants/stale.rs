@@ -14,7 +14,7 @@ use crate::{SIZE, ask, spawn_member};
 fn left_behind(verb: &str) -> Name {
     let name = Name::new("stale");
     let (maker, _) = spawn_member(verb, &name);
-    assert!(!Segment::open(&name).unwrap().created());
+    assert!(!Segment::open(&name).unwrap().was_created());
     maker.kill();
     assert!(name.is_taken());
     name
@@ -45,13 +45,13 @@ fn a_stale_segment_is_replaced_by_who_makes_one() {
     let _watchdog = Watchdog::start(60);
     let name = left_behind("create");
     let segment = Segment::create(&name, 2 * SIZE).unwrap();
-    assert!(segment.created() && segment.objects().unwrap().is_empty() && segment.len() == 2 * SIZE);
+    assert!(segment.was_created() && segment.objects().unwrap().is_empty() && segment.len() == 2 * SIZE);
     drop(segment);
     assert!(!name.is_taken());
 
     let name = left_behind("create");
     let value = Value::<u64>::create(&name, 7).unwrap();
-    assert!(value.segment().created() && value.get() == 7);
+    assert!(value.segment().was_created() && value.get() == 7);
 }
 
 #[test]
@@ -59,12 +59,12 @@ fn a_stale_segment_is_replaced_by_who_opens_or_makes_one() {
     let _watchdog = Watchdog::start(60);
     let name = left_behind("create");
     let segment = Segment::open_or_create(&name, 2 * SIZE).unwrap();
-    assert!(segment.created() && segment.objects().unwrap().is_empty() && segment.len() == 2 * SIZE);
+    assert!(segment.was_created() && segment.objects().unwrap().is_empty() && segment.len() == 2 * SIZE);
     assert_eq!(Segment::open(&name).unwrap().id(), segment.id());
 
     let name = left_behind("create");
     let mutex = Mutex::open_or_create(&name).unwrap();
-    assert!(mutex.segment().created());
+    assert!(mutex.segment().was_created());
     drop(mutex.lock().unwrap());
 }
 
@@ -74,7 +74,7 @@ fn a_segment_that_persists_is_never_stale() {
     let name = left_behind("create persisting");
     assert!(matches!(Segment::create(&name, SIZE), Err(SegmentError::AlreadyExists { .. })));
     let segment = Segment::open_or_create(&name, SIZE).unwrap();
-    assert!(!segment.created());
+    assert!(!segment.was_created());
     assert_eq!(segment.get::<Value<u64>>("value").unwrap().get(), 1);
     // Its dead maker is in the table still, or its place was taken.
     assert!(segment.participants().unwrap().iter().filter(|one| one.alive).count() == 1);
@@ -93,7 +93,7 @@ fn a_segment_is_not_stale_while_anybody_has_it() {
     maker.kill();
     let segment = Segment::open(&name).unwrap();
     assert!(matches!(Segment::create(&name, SIZE), Err(SegmentError::AlreadyExists { .. })));
-    assert!(!Segment::open_or_create(&name, SIZE).unwrap().created());
+    assert!(!Segment::open_or_create(&name, SIZE).unwrap().was_created());
     let value = segment.get::<Value<u64>>("value").unwrap();
     let guard = value.lock().unwrap();
     assert!(guard.recovered() && *guard == 1);
@@ -104,7 +104,7 @@ fn a_segment_is_not_stale_while_anybody_has_it() {
     // Nobody who is left owns the name, so the last to leave does not take it along.
     assert_eq!(ask(&mut other, "leave"), "left");
     assert_stale(Segment::open(&name), &name);
-    assert!(Segment::create(&name, SIZE).unwrap().created());
+    assert!(Segment::create(&name, SIZE).unwrap().was_created());
 }
 
 #[test]
@@ -131,12 +131,12 @@ fn a_file_that_does_not_persist_goes_stale_too() {
         assert_stale(Segment::open_file(path), path.to_str().unwrap());
     };
     left_behind(&path);
-    let segment = Segment::options().persist(false).create_file(&path, SIZE).unwrap();
-    assert!(segment.created());
+    let segment = Segment::builder().persist(false).create_file(&path, SIZE).unwrap();
+    assert!(segment.was_created());
     drop(segment);
     assert!(!path.exists());
     left_behind(&path);
-    assert!(Segment::options().open_or_create_file(&path, SIZE).unwrap().created());
+    assert!(Segment::builder().open_or_create_file(&path, SIZE).unwrap().was_created());
     // A file persists unless said otherwise.
-    assert!(!Segment::options().open_or_create_file(&path, SIZE).unwrap().created());
+    assert!(!Segment::builder().open_or_create_file(&path, SIZE).unwrap().was_created());
 }

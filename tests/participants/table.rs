@@ -82,7 +82,7 @@ fn the_places_of_the_dead_are_taken_last() {
 fn a_stopped_process_is_alive() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("stopped");
-    let segment = Segment::options().participants(2).create(&name, SIZE).unwrap();
+    let segment = Segment::builder().participants(2).create(&name, SIZE).unwrap();
     let (mut member, id) = spawn_member("open", &name);
     assert_eq!(id, 2);
     stop(member.pid());
@@ -126,7 +126,7 @@ fn there_is_no_room_for_one_more() {
 fn threads_that_reap_at_once_count_each_death_once() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("threads");
-    let segment = Segment::options().participants(8).create(&name, SIZE).unwrap();
+    let segment = Segment::builder().participants(8).create(&name, SIZE).unwrap();
     for _ in 0..20 {
         let (doomed, _) = spawn_member("open", &name);
         let (living, id) = spawn_member("open", &name);

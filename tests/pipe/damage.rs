@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use breezeway::PopError;
 use breezeway::pipe::Receiver;
-use breezeway::queue::bytes::{self, Producer};
+use breezeway::queue::bytes::{self, BytesProducer};
 use proptest::prelude::*;
 
 use crate::support::Watchdog;
@@ -21,7 +21,7 @@ fn more(bytes: &[u8]) -> Vec<u8> {
     [bytes, &[MORE]].concat()
 }
 
-fn receiver() -> (Producer, Receiver<Vec<u8>>) {
+fn receiver() -> (BytesProducer, Receiver<Vec<u8>>) {
     let (tx, rx) = bytes::new(4096).unwrap();
     (tx, rx.into())
 }
@@ -97,11 +97,11 @@ fn a_length_is_believed_when_it_has_come() {
 
 #[test]
 fn a_length_beyond_the_limit_is_damage() {
-    let (tx, rx) = breezeway::pipe::options().capacity(4096).max_message(100).simplex::<Vec<u8>>().unwrap();
+    let (tx, rx) = breezeway::pipe::builder().capacity(4096).max_message(100).simplex::<Vec<u8>>().unwrap();
     // Its ring, by another name.
     let text = serde_json::to_string(&tx).unwrap();
     let parts: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let mut ring: Producer = serde_json::from_value(parts["writer"]["tx"].clone()).unwrap();
+    let mut ring: BytesProducer = serde_json::from_value(parts["writer"]["tx"].clone()).unwrap();
     let mut rx = rx;
     ring.push(&first(&[1; 10], 101)).unwrap();
     assert!(matches!(rx.recv_bytes(), Err(PopError::Corrupt { .. })));

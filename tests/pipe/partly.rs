@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use breezeway::pipe::{self, Receiver, Sender};
-use breezeway::queue::bytes::{self, Consumer, Producer};
+use breezeway::queue::bytes::{self, BytesConsumer, BytesProducer};
 use breezeway::{PopError, PushError};
 
 use crate::support::{Watchdog, unique};
@@ -133,7 +133,7 @@ fn a_receiver_travels_in_the_middle_of_a_message() {
 
 #[test]
 fn the_max_message_travels() {
-    let ends = pipe::options().max_message(10).simplex::<Vec<u8>>().unwrap();
+    let ends = pipe::builder().max_message(10).simplex::<Vec<u8>>().unwrap();
     let text = serde_json::to_string(&ends).unwrap();
     let (mut tx, mut rx): (Sender<Vec<u8>>, Receiver<Vec<u8>>) = serde_json::from_str(&text).unwrap();
     assert!(matches!(tx.send_bytes(&[0; 11]), Err(PushError::TooLarge { len: 11, max: 10, .. })));
@@ -152,7 +152,7 @@ fn a_successor_begins_with_a_message() {
     for round in 0..10 {
         tx.send_bytes_timeout(&message(1000, round), Duration::ZERO).unwrap_err();
         drop(tx);
-        tx = Producer::open(&name).unwrap().into();
+        tx = BytesProducer::open(&name).unwrap().into();
         if round % 2 == 0 {
             assert!(!rx.poll());
         } else {
@@ -160,7 +160,7 @@ fn a_successor_begins_with_a_message() {
             if round % 4 == 1 {
                 rx.recv_timeout(Duration::ZERO).unwrap_err();
                 drop(rx);
-                rx = Consumer::open(&name).unwrap().into();
+                rx = BytesConsumer::open(&name).unwrap().into();
                 let sender = std::thread::spawn(move || {
                     tx.send_bytes_timeout(&message(600, 1), Duration::from_secs(5)).map(|()| tx)
                 });
@@ -168,7 +168,7 @@ fn a_successor_begins_with_a_message() {
                 tx = sender.join().unwrap().unwrap();
             } else {
                 drop(rx);
-                rx = Consumer::open(&name).unwrap().into();
+                rx = BytesConsumer::open(&name).unwrap().into();
             }
         }
         let sender = std::thread::spawn(move || {

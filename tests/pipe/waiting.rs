@@ -35,7 +35,7 @@ fn in_a_child() {
 
 /// So many pipes.
 fn pipes(count: usize) -> (Vec<Sender<u8>>, Vec<Receiver<u8>>) {
-    (0..count).map(|_| pipe::options().capacity(64).simplex().unwrap()).unzip()
+    (0..count).map(|_| pipe::builder().capacity(64).simplex().unwrap()).unzip()
 }
 
 fn all(many: &mut [Receiver<u8>]) -> Vec<&mut dyn Waitable> {

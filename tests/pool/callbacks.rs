@@ -23,14 +23,14 @@ fn with_the_result_and_before_its_handle_has_it() {
         move |result: &Result<u64, TaskError>| seen.lock().unwrap().push(*result.as_ref().unwrap())
     };
     for x in 1..=10 {
-        let task = pool.apply_async_with(square, x, note(&seen)).unwrap();
+        let task = pool.submit_with(square, x, note(&seen)).unwrap();
         assert_eq!(task.get().unwrap(), x * x);
         assert_eq!(seen.lock().unwrap().last(), Some(&(x * x)));
     }
     let sum = Arc::new(Mutex::new(0));
     let task = {
         let sum = Arc::clone(&sum);
-        pool.map_async_with(square, 0..100, move |all| {
+        pool.submit_map_with(square, 0..100, move |all| {
             *sum.lock().unwrap() = all.as_ref().unwrap().iter().sum()
         })
     };
@@ -38,7 +38,8 @@ fn with_the_result_and_before_its_handle_has_it() {
     assert_eq!(*sum.lock().unwrap(), (0..100).map(square).sum::<u64>());
     // Of nothing as well.
     let (tell, hear) = channel();
-    let nothing = pool.map_async_with(square, [], move |all| tell.send(all.as_ref().unwrap().len()).unwrap());
+    let nothing =
+        pool.submit_map_with(square, [], move |all| tell.send(all.as_ref().unwrap().len()).unwrap());
     assert_eq!(nothing.unwrap().get().unwrap(), []);
     assert_eq!(hear.recv().unwrap(), 0);
 }
@@ -50,13 +51,13 @@ fn with_errors() {
     let (tell, hear) = channel();
     let report =
         move |result: &Result<(), TaskError>| tell.send(result.as_ref().unwrap_err().to_string()).unwrap();
-    let task = pool.apply_async_with(|()| panic!("on purpose"), (), report.clone()).unwrap();
+    let task = pool.submit_with(|()| panic!("on purpose"), (), report.clone()).unwrap();
     assert!(matches!(task.get(), Err(TaskError::TaskPanicked(_))));
     assert!(hear.recv().unwrap().contains("on purpose"));
-    let task = pool.apply_async_with(|()| std::process::exit(5), (), report.clone()).unwrap();
+    let task = pool.submit_with(|()| std::process::exit(5), (), report.clone()).unwrap();
     assert!(matches!(task.get(), Err(TaskError::Exited { code: 5 })));
     assert!(hear.recv().unwrap().contains('5'));
-    let task = pool.apply_async_with(|()| thread::park(), (), report).unwrap();
+    let task = pool.submit_with(|()| thread::park(), (), report).unwrap();
     pool.terminate();
     assert!(matches!(task.get(), Err(TaskError::Terminated)));
     assert!(hear.recv().unwrap().contains("terminated"));
@@ -74,7 +75,7 @@ fn all_on_one_thread_and_a_panic_hurts_nobody() {
                 threads.lock().unwrap().push(thread::current().id());
                 assert!(x % 5 != 0, "a callback's panic, on purpose");
             };
-            pool.apply_async_with(square, x, callback).unwrap()
+            pool.submit_with(square, x, callback).unwrap()
         })
         .collect();
     for (x, task) in (0..).zip(tasks) {
@@ -94,11 +95,11 @@ fn may_use_the_pool() {
     let (tell, hear) = channel();
     let again = Arc::clone(&pool);
     let callback = move |result: &Result<u64, TaskError>| {
-        tell.send(again.apply(square, *result.as_ref().unwrap()).unwrap()).unwrap();
+        tell.send(again.call(square, *result.as_ref().unwrap()).unwrap()).unwrap();
         // It may be the last that has the pool.
         drop(again);
     };
-    let task = pool.apply_async_with(square, 3, callback).unwrap();
+    let task = pool.submit_with(square, 3, callback).unwrap();
     drop(pool);
     // Either may be first: what was handed in before the end has a result all the same, and what was not has none.
     match task.get() {
@@ -118,7 +119,7 @@ fn are_waited_for_at_the_end() {
             thread::sleep(std::time::Duration::from_millis(1));
             *seen.lock().unwrap() += 1;
         };
-        drop(pool.apply_async_with(square, x, slow).unwrap());
+        drop(pool.submit_with(square, x, slow).unwrap());
     }
     pool.close();
     pool.join().unwrap();

@@ -47,7 +47,7 @@ fn a_task_that_kills_its_worker_fails_alone() {
         }
         x * x
     };
-    let tasks: Vec<_> = (0..60).map(|x| pool.apply_async(maybe, x).unwrap()).collect();
+    let tasks: Vec<_> = (0..60).map(|x| pool.submit(maybe, x).unwrap()).collect();
     for (x, task) in (0..).zip(tasks) {
         match (x % 10, task.get()) {
             (3, Err(TaskError::WorkerDied { signal: 9 }))
@@ -75,12 +75,12 @@ fn a_task_runs_again_so_many_times() {
     let arguments = |index: usize, len| (index, index as u32, "x".repeat(len), runs.clone());
     // Short and long ones: what is run again is handed over again.
     for (index, len) in [(0, 1), (1, 10), (2, 10_000), (3, 100_000)] {
-        assert_eq!(pool.apply(die, arguments(index, len)).unwrap(), len);
+        assert_eq!(pool.call(die, arguments(index, len)).unwrap(), len);
         assert_eq!(runs.get(index).unwrap(), index as u32 + 1);
     }
     for len in [10, 10_000] {
         runs.set(4, 0).unwrap();
-        let error = pool.apply(die, arguments(4, len)).unwrap_err();
+        let error = pool.call(die, arguments(4, len)).unwrap_err();
         assert!(matches!(error, TaskError::WorkerDied { signal: 9 }), "{error}");
         assert_eq!(runs.get(4).unwrap(), 4);
     }
@@ -97,8 +97,7 @@ fn others_than_the_killed_worker_go_on() {
         event.wait().unwrap();
         std::process::id()
     };
-    let tasks: Vec<_> =
-        (0..5).map(|_| pool.apply_async(wait, (pids.clone(), event.clone())).unwrap()).collect();
+    let tasks: Vec<_> = (0..5).map(|_| pool.submit(wait, (pids.clone(), event.clone())).unwrap()).collect();
     let victim = [(); 3].map(|()| pids.pop().unwrap())[1];
     kill(victim);
     // Its place is taken.
@@ -164,7 +163,7 @@ fn killed_at_any_time(rerun: Rerun, rounds: u64, mut dice: Dice) {
         let delay = Duration::from_nanos(dice.below(600_000));
         let lens: Vec<usize> = (0..tasks).map(|_| if dice.below(4) == 0 { 500 } else { 1 }).collect();
         let handles: Vec<_> =
-            (0..tasks).map(|index| pool.apply_async(work, (index, lens[index])).unwrap()).collect();
+            (0..tasks).map(|index| pool.submit(work, (index, lens[index])).unwrap()).collect();
         let start = std::time::Instant::now();
         while start.elapsed() < delay {
             std::hint::spin_loop();
@@ -252,7 +251,7 @@ fn workers_killed_all_the_time() {
             let results = pool.map_chunked(slow, 0..500, 1).unwrap();
             assert!(results.into_iter().eq((0..500).map(square)));
             let results: BTreeSet<u64> =
-                pool.imap_unordered(slow, 0..300).unwrap().map(Result::unwrap).collect();
+                pool.map_iter_unordered(slow, 0..300).unwrap().map(Result::unwrap).collect();
             assert!(results.into_iter().eq((0..300).map(square)));
         }
         over.store(true, Ordering::Relaxed);
@@ -273,7 +272,7 @@ fn a_stopped_worker_is_alive() {
         sleep(Duration::from_millis(30));
         1
     };
-    let task = pool.apply_async(work, pids.clone()).unwrap();
+    let task = pool.submit(work, pids.clone()).unwrap();
     let pid = pids.pop().unwrap();
     crate::support::process::stop(pid);
     assert_eq!(pool.map_chunked(square, 0..500, 1).unwrap().len(), 500);

@@ -21,16 +21,16 @@ fn closed_it_takes_no_more_and_does_what_there_is() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     assert!(matches!(pool.join(), Err(PoolError::StillOpen)));
-    let tasks: Vec<_> = (0..50).map(|x| pool.apply_async(square, x).unwrap()).collect();
-    let all = pool.map_async(square, 0..5000).unwrap();
+    let tasks: Vec<_> = (0..50).map(|x| pool.submit(square, x).unwrap()).collect();
+    let all = pool.submit_map(square, 0..5000).unwrap();
     pool.close();
     pool.close();
-    assert!(matches!(pool.apply(square, 1), Err(TaskError::Closed)));
+    assert!(matches!(pool.call(square, 1), Err(TaskError::Closed)));
     assert!(matches!(pool.map(square, [1]), Err(TaskError::Closed)));
     assert!(matches!(pool.map(square, []), Err(TaskError::Closed)));
-    assert!(matches!(pool.imap(square, [1]), Err(TaskError::Closed)));
+    assert!(matches!(pool.map_iter(square, [1]), Err(TaskError::Closed)));
     pool.join().unwrap();
-    assert!(tasks.iter().all(|task| task.ready()));
+    assert!(tasks.iter().all(|task| task.is_ready()));
     for (x, task) in (0..).zip(tasks) {
         assert_eq!(task.get().unwrap(), x * x);
     }
@@ -48,7 +48,7 @@ fn closed_before_its_workers_began() {
         pool.join().unwrap();
         drop(Pool::new(3).unwrap());
         let pool = Pool::new(1).unwrap();
-        let task = pool.apply_async(square, 3).unwrap();
+        let task = pool.submit(square, 3).unwrap();
         pool.close();
         pool.join().unwrap();
         assert_eq!(task.get().unwrap(), 9);
@@ -64,7 +64,7 @@ fn sleepers(pool: &Pool, count: usize) -> (Vec<u32>, Vec<breezeway::process::Tas
             park();
         }
     };
-    let tasks = (0..count).map(|_| pool.apply_async(sleep, pids.clone()).unwrap()).collect();
+    let tasks = (0..count).map(|_| pool.submit(sleep, pids.clone()).unwrap()).collect();
     ((0..pool.workers()).map(|_| pids.pop().unwrap()).collect(), tasks)
 }
 
@@ -73,15 +73,15 @@ fn a_thousand_sleepers_terminated_at_once() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(4).unwrap();
     let (pids, tasks) = sleepers(&pool, 1000);
-    let naps = pool.map_async(|_: u32| sleep(Duration::from_secs(3600)), 0..10_000).unwrap();
+    let naps = pool.submit_map(|_: u32| sleep(Duration::from_secs(3600)), 0..10_000).unwrap();
     pool.terminate();
     // Every handle, at once.
-    assert!(tasks.iter().all(|task| task.ready()) && naps.ready());
+    assert!(tasks.iter().all(|task| task.is_ready()) && naps.is_ready());
     for task in tasks {
         assert!(matches!(task.get(), Err(TaskError::Terminated)));
     }
     assert!(matches!(naps.get(), Err(TaskError::Terminated)));
-    assert!(matches!(pool.apply(square, 1), Err(TaskError::Terminated)));
+    assert!(matches!(pool.call(square, 1), Err(TaskError::Terminated)));
     pool.join().unwrap();
     assert!(pids.into_iter().all(has_ended));
     assert!(
@@ -97,7 +97,7 @@ fn a_hundred_workers_terminated_at_once() {
     pool.terminate();
     pool.join().unwrap();
     assert!(pids.into_iter().all(has_ended));
-    assert!(tasks.iter().all(|task| task.successful() == Some(false)));
+    assert!(tasks.iter().all(|task| task.is_successful() == Some(false)));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn dropped_with_results_under_way() {
     let _watchdog = Watchdog::start(120);
     for round in 0..20u64 {
         let pool = Pool::new(2).unwrap();
-        let task = pool.map_async(square, 0..20_000).unwrap();
+        let task = pool.submit_map(square, 0..20_000).unwrap();
         sleep(Duration::from_millis(round));
         drop(pool);
         match task.get() {
@@ -134,7 +134,7 @@ fn waited_for_by_many() {
     let _watchdog = Watchdog::start(120);
     let event = Event::new().unwrap();
     let pool = Pool::new(2).unwrap();
-    let task = pool.apply_async(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
+    let task = pool.submit(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
     pool.close();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| pool.join().unwrap())).collect();
@@ -156,7 +156,7 @@ fn parent((how, pids): (u8, Queue<u32>)) {
         .workers(3)
         .initializer(|pids: Queue<u32>| pids.push(std::process::id()).unwrap(), pids);
     let pool = pool.build().unwrap();
-    let tasks = pool.map_async(|_: u32| sleep(Duration::from_secs(3600)), 0..20).unwrap();
+    let tasks = pool.submit_map(|_: u32| sleep(Duration::from_secs(3600)), 0..20).unwrap();
     sleep(Duration::from_millis(50));
     match how {
         EXIT => std::process::exit(4),
@@ -207,14 +207,14 @@ fn a_forked_child_has_no_pool() {
     let _watchdog = Watchdog::start(120);
     let verdict = |()| {
         let pool = Pool::new(1).unwrap();
-        assert_eq!(pool.apply(square, 2).unwrap(), 4);
+        assert_eq!(pool.call(square, 2).unwrap(), 4);
         let code = crate::support::fork::fork(|| {
-            assert!(matches!(pool.apply(square, 2), Err(TaskError::NotOurs)));
+            assert!(matches!(pool.call(square, 2), Err(TaskError::NotOurs)));
             assert!(matches!(pool.join(), Err(PoolError::NotOurs)));
             pool.close();
             pool.terminate();
         });
-        assert_eq!(pool.apply(square, 3).unwrap(), 9);
+        assert_eq!(pool.call(square, 3).unwrap(), 9);
         code.join();
     };
     Process::spawn(verdict, ()).unwrap().result().unwrap();

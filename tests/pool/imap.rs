@@ -18,10 +18,10 @@ fn in_order() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     for (n, chunk) in [(0, 1), (1, 1), (1000, 1), (1000, 7), (10, 100)] {
-        let results = pool.imap_chunked(square, 0..n, chunk).unwrap();
+        let results = pool.map_iter_chunked(square, 0..n, chunk).unwrap();
         assert!(results.map(Result::unwrap).eq((0..n).map(square)), "{n} {chunk}");
     }
-    assert!(matches!(pool.imap_chunked(square, 0..3, 0), Err(TaskError::InvalidOption { .. })));
+    assert!(matches!(pool.map_iter_chunked(square, 0..3, 0), Err(TaskError::InvalidOption { .. })));
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn as_they_come() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     for (n, chunk) in [(0, 1), (1, 1), (1000, 1), (1000, 7), (10, 100)] {
-        let results = pool.imap_unordered_chunked(square, 0..n, chunk).unwrap();
+        let results = pool.map_iter_unordered_chunked(square, 0..n, chunk).unwrap();
         let mut results: Vec<u64> = results.map(Result::unwrap).collect();
         results.sort();
         assert!(results.into_iter().eq((0..n).map(square)));
@@ -43,7 +43,7 @@ fn as_they_come() {
         x
     };
     let items = (0..5).map(|x| (x, event.clone()));
-    let mut results = pool.imap_unordered(maybe_wait, items).unwrap();
+    let mut results = pool.map_iter_unordered(maybe_wait, items).unwrap();
     let mut others: Vec<u64> = results.by_ref().take(4).map(Result::unwrap).collect();
     others.sort();
     assert_eq!(others, [1, 2, 3, 4]);
@@ -66,9 +66,9 @@ fn no_further_than_the_window() {
                 })
             };
             let mut results: Box<dyn Iterator<Item = Result<u64, TaskError>>> = if is_ordered {
-                Box::new(pool.imap_chunked(square, input, chunk).unwrap())
+                Box::new(pool.map_iter_chunked(square, input, chunk).unwrap())
             } else {
-                Box::new(pool.imap_unordered_chunked(square, input, chunk).unwrap())
+                Box::new(pool.map_iter_unordered_chunked(square, input, chunk).unwrap())
             };
             for taken in 0..50 {
                 let ahead = pulled.load(Ordering::Relaxed) - taken;
@@ -85,21 +85,21 @@ fn an_input_that_panics() {
     let pool = Pool::new(2).unwrap();
     let input = || (0..100).map(|x: u64| if x == 12 { panic!("no {x}") } else { x });
     for chunk in [1, 5] {
-        let mut results = pool.imap_chunked(square, input(), chunk).unwrap();
+        let mut results = pool.map_iter_chunked(square, input(), chunk).unwrap();
         for x in 0..12 {
             assert_eq!(results.next().unwrap().unwrap(), x * x);
         }
         let error = results.next().unwrap().unwrap_err();
         assert!(matches!(&error, TaskError::InputPanicked(message) if message == "no 12"), "{error}");
         assert!(results.next().is_none());
-        let results: Vec<_> = pool.imap_unordered_chunked(square, input(), chunk).unwrap().collect();
+        let results: Vec<_> = pool.map_iter_unordered_chunked(square, input(), chunk).unwrap().collect();
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 12);
         assert_eq!(results.len(), 13);
     }
     // `map` pulls in its caller, before anything else.
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.map(square, input())));
     assert!(caught.is_err());
-    assert_eq!(pool.apply(square, 2).unwrap(), 4);
+    assert_eq!(pool.call(square, 2).unwrap(), 4);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn items_that_fail() {
     let pool = Pool::new(2).unwrap();
     let third = |x: u64| if x % 3 == 1 { panic!("no {x}") } else { x };
     for chunk in [1, 4] {
-        let results = pool.imap_chunked(third, 0..20, chunk).unwrap();
+        let results = pool.map_iter_chunked(third, 0..20, chunk).unwrap();
         for (x, result) in (0..).zip(results) {
             match result {
                 Ok(result) => assert!(x % 3 != 1 && result == x),
@@ -118,7 +118,7 @@ fn items_that_fail() {
                 }
             }
         }
-        let results: Vec<_> = pool.imap_unordered_chunked(third, 0..20, chunk).unwrap().collect();
+        let results: Vec<_> = pool.map_iter_unordered_chunked(third, 0..20, chunk).unwrap().collect();
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 7);
     }
 }
@@ -128,11 +128,11 @@ fn dropped_halfway() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     for _ in 0..20 {
-        let results = pool.imap(square, 0..).unwrap();
+        let results = pool.map_iter(square, 0..).unwrap();
         assert_eq!(results.take(3).map(Result::unwrap).sum::<u64>(), 5);
-        drop(pool.imap_unordered(square, 0..).unwrap());
+        drop(pool.map_iter_unordered(square, 0..).unwrap());
     }
-    assert_eq!(pool.apply(square, 4).unwrap(), 16);
+    assert_eq!(pool.call(square, 4).unwrap(), 16);
     pool.close();
     pool.join().unwrap();
 }
@@ -142,15 +142,15 @@ fn a_pool_that_is_closed_meanwhile() {
     let _watchdog = Watchdog::start(120);
     // Python's idiom: the results are taken after the closing.
     let pool = Pool::new(2).unwrap();
-    let results = pool.imap(square, 0..500).unwrap();
+    let results = pool.map_iter(square, 0..500).unwrap();
     pool.close();
-    assert!(matches!(pool.imap(square, 0..3), Err(TaskError::Closed)));
+    assert!(matches!(pool.map_iter(square, 0..3), Err(TaskError::Closed)));
     assert!(results.map(Result::unwrap).eq((0..500).map(square)));
     pool.join().unwrap();
 
     // Who joins pulls no more.
     let pool = Pool::builder().workers(2).window(3).build().unwrap();
-    let results = pool.imap(square, 0..500).unwrap();
+    let results = pool.map_iter(square, 0..500).unwrap();
     pool.close();
     pool.join().unwrap();
     let results: Vec<_> = results.collect();
@@ -165,7 +165,7 @@ fn a_pool_that_is_terminated_meanwhile() {
     let pool = Pool::builder().workers(2).window(4).build().unwrap();
     let input = || std::iter::repeat_with(|| event.clone());
     let (ordered, unordered) =
-        (pool.imap(wait, input()).unwrap(), pool.imap_unordered(wait, input()).unwrap());
+        (pool.map_iter(wait, input()).unwrap(), pool.map_iter_unordered(wait, input()).unwrap());
     drop(pool);
     for results in [ordered.collect::<Vec<_>>(), unordered.collect()] {
         // Those that were away, and the first that could not go.

@@ -103,7 +103,7 @@ fn boss(boss: Boss) {
     let begin = |runs: Atomic<u32>| drop(RUNS.set(runs));
     let pool = Pool::builder().workers(1).rerun(rerun).initializer(begin, boss.runs.clone()).build().unwrap();
     for is_stepped in &boss.tasks {
-        let task = pool.apply_async(work, boss.len).unwrap();
+        let task = pool.submit(work, boss.len).unwrap();
         if is_stepped {
             boss.submitted.set();
         }

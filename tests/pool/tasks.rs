@@ -20,9 +20,9 @@ fn square(x: i64) -> i64 {
 fn apply() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
-    assert_eq!(pool.apply(square, 5).unwrap(), 25);
-    assert_eq!(pool.apply(|(a, b): (String, usize)| a.repeat(b), ("ab".to_owned(), 3)).unwrap(), "ababab");
-    pool.apply(|()| (), ()).unwrap();
+    assert_eq!(pool.call(square, 5).unwrap(), 25);
+    assert_eq!(pool.call(|(a, b): (String, usize)| a.repeat(b), ("ab".to_owned(), 3)).unwrap(), "ababab");
+    pool.call(|()| (), ()).unwrap();
 }
 
 #[test]
@@ -34,18 +34,18 @@ fn apply_async() {
         event.wait().unwrap();
         x * x
     };
-    let task = pool.apply_async(wait, (event.clone(), 7)).unwrap();
-    assert!(!task.ready());
-    assert_eq!(task.successful(), None);
+    let task = pool.submit(wait, (event.clone(), 7)).unwrap();
+    assert!(!task.is_ready());
+    assert_eq!(task.is_successful(), None);
     assert!(matches!(task.get_timeout(Duration::ZERO), Err(TaskError::Timeout)));
     assert!(matches!(task.get_timeout(Duration::from_millis(50)), Err(TaskError::Timeout)));
     assert!(!task.wait_timeout(Duration::from_millis(10)));
     event.set();
     assert_eq!(task.get_timeout(Duration::MAX).unwrap(), 49);
-    assert!(task.ready());
-    assert_eq!(task.successful(), Some(true));
+    assert!(task.is_ready());
+    assert_eq!(task.is_successful(), Some(true));
     assert!(matches!(task.get_timeout(Duration::ZERO), Err(TaskError::AlreadyTaken)));
-    assert_eq!(task.successful(), Some(true));
+    assert_eq!(task.is_successful(), Some(true));
     assert!(matches!(task.get(), Err(TaskError::AlreadyTaken)));
 }
 
@@ -54,18 +54,18 @@ fn handles_in_arguments_may_be_dropped() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(1).unwrap();
     let event = Event::new().unwrap();
-    let first = pool.apply_async(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
+    let first = pool.submit(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
     // Waits behind the first, and nobody but the pool has its arguments.
     let value = Value::<u64>::new(41).unwrap();
-    let second = pool.apply_async(|value: Value<u64>| value.get() + 1, value).unwrap();
+    let second = pool.submit(|value: Value<u64>| value.get() + 1, value).unwrap();
     let (mut tx, rx) = spsc::new::<u64>(16).unwrap();
     tx.push_slice(&[1, 2, 3]).unwrap();
     drop(tx);
     let third = pool
-        .apply_async(|mut rx: spsc::Consumer<u64>| core::iter::from_fn(|| rx.pop().ok()).sum::<u64>(), rx)
+        .submit(|mut rx: spsc::Consumer<u64>| core::iter::from_fn(|| rx.pop().ok()).sum::<u64>(), rx)
         .unwrap();
     let many = pool
-        .map_async(|value: Value<u64>| value.get(), (0..10).map(|n| Value::<u64>::new(n).unwrap()))
+        .submit_map(|value: Value<u64>| value.get(), (0..10).map(|n| Value::<u64>::new(n).unwrap()))
         .unwrap();
     event.set();
     first.get().unwrap();
@@ -86,8 +86,8 @@ fn map() {
         assert_eq!(pool.map_chunked(square, 0..100, chunk).unwrap(), squares(100));
     }
     assert!(matches!(pool.map_chunked(square, 0..3, 0), Err(TaskError::InvalidOption { .. })));
-    assert_eq!(pool.map_async(square, 0..50).unwrap().get().unwrap(), squares(50));
-    assert_eq!(pool.starmap(|(a, b): (u32, u32)| a * b, [(1, 2), (3, 4)]).unwrap(), [2, 12]);
+    assert_eq!(pool.submit_map(square, 0..50).unwrap().get().unwrap(), squares(50));
+    assert_eq!(pool.map(|(a, b): (u32, u32)| a * b, [(1, 2), (3, 4)]).unwrap(), [2, 12]);
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn a_panic_is_its_message() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let odd = |x: u32| if x.is_multiple_of(2) { x } else { panic!("{x} is odd") };
-    let error = pool.apply(odd, 3).unwrap_err();
+    let error = pool.call(odd, 3).unwrap_err();
     assert!(matches!(&error, TaskError::TaskPanicked(message) if message == "3 is odd"), "{error}");
-    let task = pool.apply_async(odd, 5).unwrap();
+    let task = pool.submit(odd, 5).unwrap();
     assert!(task.wait_timeout(Duration::from_secs(60)));
-    assert_eq!(task.successful(), Some(false));
+    assert_eq!(task.is_successful(), Some(false));
     // The error of the first that has one, when all have ended.
     let done = breezeway::Atomic::<u32>::new(0).unwrap();
     let count = |(x, done): (u32, breezeway::Atomic<u32>)| {
@@ -130,7 +130,7 @@ fn a_panic_is_its_message() {
     let error = pool.map_chunked(count, items, 1).unwrap_err();
     assert!(matches!(&error, TaskError::TaskPanicked(message) if message == "no 7"), "{error}");
     assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 20);
-    assert_eq!(pool.apply(odd, 4).unwrap(), 4);
+    assert_eq!(pool.call(odd, 4).unwrap(), 4);
 }
 
 /// Whose encoding is not what its decoder expects.
@@ -179,19 +179,17 @@ impl Serialize for Secret {
 fn what_cannot_travel() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
-    assert!(matches!(pool.apply(|_: Secret| (), Secret), Err(TaskError::Encode { .. })));
+    assert!(matches!(pool.call(|_: Secret| (), Secret), Err(TaskError::Encode { .. })));
     assert!(matches!(pool.map(|_: Secret| (), [Secret]), Err(TaskError::Encode { .. })));
-    assert!(matches!(pool.apply(|()| Secret, ()), Err(TaskError::Unencodable(_))));
-    assert!(matches!(pool.apply(|_: Odd| (), Odd), Err(TaskError::Arguments(_))));
-    assert!(
-        matches!(pool.apply(|_: Bomb| (), Bomb), Err(TaskError::Arguments(message)) if message == "boom")
-    );
-    assert!(matches!(pool.apply(|()| Odd, ()), Err(TaskError::Undecodable { .. })));
-    assert!(matches!(pool.apply(|()| Bomb, ()), Err(TaskError::Undecodable { .. })));
-    let mixed = pool.imap_chunked(|x: u8| if x == 1 { Err(Odd) } else { Ok(x) }, 0..4, 4).unwrap();
+    assert!(matches!(pool.call(|()| Secret, ()), Err(TaskError::Unencodable(_))));
+    assert!(matches!(pool.call(|_: Odd| (), Odd), Err(TaskError::Arguments(_))));
+    assert!(matches!(pool.call(|_: Bomb| (), Bomb), Err(TaskError::Arguments(message)) if message == "boom"));
+    assert!(matches!(pool.call(|()| Odd, ()), Err(TaskError::Undecodable { .. })));
+    assert!(matches!(pool.call(|()| Bomb, ()), Err(TaskError::Undecodable { .. })));
+    let mixed = pool.map_iter_chunked(|x: u8| if x == 1 { Err(Odd) } else { Ok(x) }, 0..4, 4).unwrap();
     let mixed: Vec<_> = mixed.map(|result| result.map(Result::unwrap)).collect();
     assert!(matches!(mixed[..], [Ok(0), Err(TaskError::Undecodable { .. }), Ok(2), Ok(3)]), "{mixed:?}");
-    assert_eq!(pool.apply(square, 3).unwrap(), 9);
+    assert_eq!(pool.call(square, 3).unwrap(), 9);
 }
 
 #[test]
@@ -200,7 +198,7 @@ fn a_function_of_a_shared_library() {
     // SAFETY: it is not called; its address is looked at.
     #[allow(unsafe_code)]
     let function = unsafe { std::mem::transmute::<*const (), fn(i32) -> i32>(libc::getpid as *const ()) };
-    assert!(matches!(pool.apply(function, 1), Err(TaskError::NotInExecutable)));
+    assert!(matches!(pool.call(function, 1), Err(TaskError::NotInExecutable)));
 }
 
 #[test]
@@ -213,7 +211,7 @@ fn arguments_and_results_of_any_length() {
     };
     for len in [0, 1, 400, 440, 450, 460, 470, 480, 490, 500, 512, 5000, 1 << 20, 20 << 20] {
         let bytes: Vec<u8> = (0..len).map(|n: u32| n as u8).collect();
-        let mut back = pool.apply(reverse, bytes.clone()).unwrap();
+        let mut back = pool.call(reverse, bytes.clone()).unwrap();
         back.reverse();
         assert!(back == bytes, "{len}");
     }
@@ -223,8 +221,8 @@ fn arguments_and_results_of_any_length() {
     let back = pool.map_chunked(reverse, items, 1).unwrap();
     assert!(back.iter().zip(&lens).all(|(bytes, len)| *bytes == vec![*len as u8; *len]));
     // The one grows, the other shrinks.
-    assert_eq!(pool.apply(|len: usize| vec![7u8; len], 3 << 20).unwrap().len(), 3 << 20);
-    assert_eq!(pool.apply(|bytes: Vec<u8>| bytes.len(), vec![0; 3 << 20]).unwrap(), 3 << 20);
+    assert_eq!(pool.call(|len: usize| vec![7u8; len], 3 << 20).unwrap().len(), 3 << 20);
+    assert_eq!(pool.call(|bytes: Vec<u8>| bytes.len(), vec![0; 3 << 20]).unwrap(), 3 << 20);
 }
 
 #[test]
@@ -236,7 +234,7 @@ fn from_many_threads() {
             let pool = &pool;
             scope.spawn(move || {
                 for x in 0..200 {
-                    assert_eq!(pool.apply(square, thread * 1000 + x).unwrap(), (thread * 1000 + x).pow(2));
+                    assert_eq!(pool.call(square, thread * 1000 + x).unwrap(), (thread * 1000 + x).pow(2));
                 }
                 assert_eq!(pool.map(square, 0..100).unwrap().len(), 100);
             });
@@ -250,9 +248,9 @@ fn tasks_are_begun_when_a_worker_is_free() {
     let pool = Pool::new(2).unwrap();
     // A long task holds up nothing but its worker.
     let event = Event::new().unwrap();
-    let long = pool.apply_async(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
+    let long = pool.submit(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
     assert_eq!(pool.map_chunked(square, 0..3000, 1).unwrap().len(), 3000);
-    assert!(!long.ready());
+    assert!(!long.is_ready());
     event.set();
     long.get().unwrap();
 }

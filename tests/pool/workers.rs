@@ -69,12 +69,12 @@ fn an_initializer_that_panics_breaks_the_pool() {
     let _watchdog = Watchdog::start(120);
     let fail = |what: String| panic!("no {what}");
     let pool = Pool::builder().workers(2).initializer(fail, "licence".to_owned()).build().unwrap();
-    let tasks: Vec<_> = (0..10).map_while(|x| pool.apply_async(pid, x).ok()).collect();
+    let tasks: Vec<_> = (0..10).map_while(|x| pool.submit(pid, x).ok()).collect();
     for task in tasks {
         let error = task.get().unwrap_err();
         assert!(matches!(&error, TaskError::Broken(why) if why.contains("no licence")), "{error}");
     }
-    until(|| matches!(pool.apply(pid, 1), Err(TaskError::Broken(_))));
+    until(|| matches!(pool.call(pid, 1), Err(TaskError::Broken(_))));
     pool.join().unwrap();
 }
 
@@ -82,7 +82,7 @@ fn an_initializer_that_panics_breaks_the_pool() {
 fn workers_that_never_begin_break_the_pool() {
     let _watchdog = Watchdog::start(300);
     let pool = Pool::builder().workers(1).initializer(|()| std::process::exit(3), ()).build().unwrap();
-    let error = pool.apply(pid, 1).unwrap_err();
+    let error = pool.call(pid, 1).unwrap_err();
     assert!(matches!(&error, TaskError::Broken(why) if why.contains('3')), "{error}");
 }
 
@@ -134,7 +134,7 @@ fn workers_have_no_workers() {
         let pool = matches!(Pool::new(1), Err(PoolError::Spawn(SpawnError::DaemonicParent)));
         pool && matches!(Process::spawn(|()| (), ()), Err(SpawnError::DaemonicParent))
     };
-    assert!(pool.apply(attempt, ()).unwrap());
+    assert!(pool.call(attempt, ()).unwrap());
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn pools_of_children_and_of_more_than_one() {
     let pools = [Pool::new(1).unwrap(), Pool::new(2).unwrap()];
     let inner = |n: u64| Pool::new(2).unwrap().map(|x: u64| x + 1, 0..n).unwrap().into_iter().sum::<u64>();
     let child = Process::spawn(inner, 10).unwrap();
-    assert!(pools.iter().all(|pool| pool.apply(pid, 1).is_ok()));
+    assert!(pools.iter().all(|pool| pool.call(pid, 1).is_ok()));
     assert_eq!(child.result().unwrap(), 55);
 }
 
@@ -152,12 +152,12 @@ fn idle_workers_take_tasks_later() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     for _ in 0..4 {
-        assert!(pool.apply(pid, 1).unwrap() > 0);
+        assert!(pool.call(pid, 1).unwrap() > 0);
         sleep(Duration::from_millis(120));
     }
     let event = Event::new().unwrap();
     let wait = |event: Event| event.wait().unwrap();
-    let tasks = [(); 2].map(|()| pool.apply_async(wait, event.clone()).unwrap());
+    let tasks = [(); 2].map(|()| pool.submit(wait, event.clone()).unwrap());
     event.set();
     tasks.into_iter().for_each(|task| task.get().unwrap());
 }

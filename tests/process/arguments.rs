@@ -63,7 +63,7 @@ fn an_end_of_each_kind() {
     let (tx, mut rx) = spsc::new::<u64>(16).unwrap();
     let (frames, mut read) = bytes::new(4096).unwrap();
     let child = Process::spawn(
-        |(mut tx, mut frames): (spsc::Producer<u64>, bytes::Producer)| {
+        |(mut tx, mut frames): (spsc::Producer<u64>, bytes::BytesProducer)| {
             tx.push(7).unwrap();
             frames.push(b"seven").unwrap();
         },

@@ -13,7 +13,7 @@ use crate::support::{Watchdog, unique};
 const SOON: Duration = Duration::from_millis(400);
 
 fn four(name: &str) -> (Segment, Queue<u64>) {
-    let segment = Segment::options().participants(4).create(name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(4).create(name, 1 << 16).unwrap();
     let queue = segment.add::<Queue<u64>>("queue", 4).unwrap();
     (segment, queue)
 }

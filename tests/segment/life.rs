@@ -19,7 +19,7 @@ const SIZE: u64 = 1 << 16;
 fn visitor() {
     let Some(arguments) = role() else { return };
     let value = Segment::open(&arguments[0]).unwrap().get::<Value<u64>>("value").unwrap();
-    assert!(!value.segment().created());
+    assert!(!value.segment().was_created());
     value.set(value.get() + 1).unwrap();
     drop(value);
     say("gone");
@@ -30,12 +30,12 @@ fn visitor() {
 #[test]
 fn writer() {
     let Some(arguments) = role() else { return };
-    let segment = Segment::options().open_or_create_file(&arguments[0], SIZE).unwrap();
+    let segment = Segment::builder().open_or_create_file(&arguments[0], SIZE).unwrap();
     let runs = segment.get_or_add::<Atomic<u64>>("runs", 0).unwrap().fetch_add(1, Relaxed) + 1;
     segment.get_or_add::<Value<[u64; 4]>>("value", [0; 4]).unwrap().set([runs; 4]).unwrap();
     let array = segment.get_or_add::<Array<u32>>("array", 100).unwrap();
     array.lock().unwrap().iter_mut().for_each(|element| *element += 1);
-    say(if segment.created() { "created" } else { "opened" });
+    say(if segment.was_created() { "created" } else { "opened" });
 }
 
 /// Child: holds every lock of a file segment.
@@ -59,12 +59,12 @@ fn what_one_makes_another_opens() {
     let name = Name::new("made");
     let made = Segment::create(&name, SIZE).unwrap();
     let opened = Segment::open(&name).unwrap();
-    assert_eq!((made.created(), opened.created()), (true, false));
+    assert_eq!((made.was_created(), opened.was_created()), (true, false));
     assert_eq!((made.name(), opened.name()), (Some(&*name), Some(&*name)));
     assert_eq!(made.path(), Some(name.path()));
     assert_eq!((made.id(), made.len()), (opened.id(), opened.len()));
-    assert!(made.clone().created());
-    assert!(made.still_linked() && opened.still_linked());
+    assert!(made.clone().was_created());
+    assert!(made.is_linked() && opened.is_linked());
 }
 
 #[test]
@@ -72,18 +72,21 @@ fn open_or_create_tells_which_it_was() {
     let (name, scratch) = (Name::new("either"), Scratch::new("either"));
     let first = Segment::open_or_create(&name, SIZE).unwrap();
     let second = Segment::open_or_create(&name, SIZE).unwrap();
-    assert_eq!((first.created(), second.created(), first.id()), (true, false, second.id()));
+    assert_eq!((first.was_created(), second.was_created(), first.id()), (true, false, second.id()));
 
     let path = scratch.file("segment");
-    let first = Segment::options().open_or_create_file(&path, SIZE).unwrap();
-    let second = Segment::options().open_or_create_file(&path, SIZE).unwrap();
-    assert_eq!((first.created(), second.created(), first.id()), (true, false, second.id()));
+    let first = Segment::builder().open_or_create_file(&path, SIZE).unwrap();
+    let second = Segment::builder().open_or_create_file(&path, SIZE).unwrap();
+    assert_eq!((first.was_created(), second.was_created(), first.id()), (true, false, second.id()));
     assert_eq!((first.name(), first.path()), (None, Some(path)));
 
     let (name, value) = (Name::new("either"), 7_u64);
     let first = Value::<u64>::open_or_create(&name, value).unwrap();
     let second = Value::<u64>::open_or_create(&name, 8).unwrap();
-    assert_eq!((first.segment().created(), second.segment().created(), second.get()), (true, false, 7));
+    assert_eq!(
+        (first.segment().was_created(), second.segment().was_created(), second.get()),
+        (true, false, 7)
+    );
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn a_removed_segment_stays_with_its_users() {
     let user = Segment::open(&name).unwrap();
     Segment::remove(&name).unwrap();
 
-    assert!(!segment.still_linked() && !user.still_linked() && !name.is_taken());
+    assert!(!segment.is_linked() && !user.is_linked() && !name.is_taken());
     assert!(matches!(Segment::open(&name), Err(SegmentError::NotFound { name: lost }) if *lost == *name));
     assert!(matches!(Segment::remove(&name), Err(SegmentError::NotFound { .. })));
     value.set(2).unwrap();
@@ -118,9 +121,9 @@ fn the_makers_last_handle_takes_the_name_along() {
     let clone = value.clone();
     let opener = Segment::open(&name).unwrap();
     drop((segment, value));
-    assert!(name.is_taken() && clone.segment().still_linked());
+    assert!(name.is_taken() && clone.segment().is_linked());
     drop(clone);
-    assert!(!name.is_taken() && !opener.still_linked());
+    assert!(!name.is_taken() && !opener.is_linked());
     assert_eq!(opener.get::<Value<u64>>("value").unwrap().get(), 1);
 }
 
@@ -132,11 +135,11 @@ fn an_opener_owns_nothing() {
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
     let mut visitor = Role::spawn("life::visitor", &[&name]);
     assert_eq!(visitor.hear(), "gone");
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(value.get(), 2);
     visitor.tell("end");
     assert!(visitor.join().success());
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(Segment::open(&name).unwrap().id(), segment.id());
 }
 
@@ -148,7 +151,7 @@ fn a_maker_leaves_a_successor_of_its_name_alone() {
     let second = Segment::create(&name, SIZE).unwrap();
     assert_ne!(first.id(), second.id());
     drop(first);
-    assert!(second.still_linked());
+    assert!(second.is_linked());
     assert_eq!(Segment::open(&name).unwrap().id(), second.id());
     drop(second);
     assert!(!name.is_taken());
@@ -168,11 +171,11 @@ fn a_persisting_segment_outlives_its_users() {
     assert!(matches!(Value::<u64>::open(&name), Err(SegmentError::Stale { .. })));
 
     let by_options = Name::new("persists");
-    let segment = Segment::options().persist(true).create(&by_options, SIZE).unwrap();
+    let segment = Segment::builder().persist(true).create(&by_options, SIZE).unwrap();
     assert!(matches!(Segment::create(&by_options, SIZE), Err(SegmentError::AlreadyExists { .. })));
     drop(segment);
     assert!(matches!(Segment::create(&by_options, SIZE), Err(SegmentError::AlreadyExists { .. })));
-    assert!(!Segment::open_or_create(&by_options, SIZE).unwrap().created());
+    assert!(!Segment::open_or_create(&by_options, SIZE).unwrap().was_created());
     Segment::remove(&by_options).unwrap();
 }
 
@@ -196,7 +199,7 @@ fn a_file_is_there_again_when_everybody_was_gone() {
     assert_eq!(segment.participants().unwrap().len(), 1);
     assert!(matches!(Segment::create_file(&path, SIZE), Err(SegmentError::AlreadyExists { .. })));
     Segment::remove_file(&path).unwrap();
-    assert!(!path.exists() && !segment.still_linked());
+    assert!(!path.exists() && !segment.is_linked());
     assert!(matches!(Segment::open_file(&path), Err(SegmentError::NotFound { .. })));
 }
 
@@ -204,8 +207,8 @@ fn a_file_is_there_again_when_everybody_was_gone() {
 fn a_file_that_does_not_persist_goes_with_its_maker() {
     let scratch = Scratch::new("brief");
     let path = scratch.file("segment");
-    let segment = Segment::options().persist(false).create_file(&path, SIZE).unwrap();
-    assert!(path.exists() && segment.still_linked());
+    let segment = Segment::builder().persist(false).create_file(&path, SIZE).unwrap();
+    assert!(path.exists() && segment.is_linked());
     drop(segment);
     assert!(!path.exists());
 }
@@ -249,9 +252,9 @@ fn locks_held_when_the_machine_went_down_are_recovered() {
 #[test]
 fn an_anonymous_segment_has_no_name_and_one_length_for_ever() {
     let segment = Segment::new(SIZE).unwrap();
-    assert!(segment.created());
+    assert!(segment.was_created());
     assert_eq!((segment.name(), segment.path()), (None, None));
-    assert!(!segment.still_linked());
+    assert!(!segment.is_linked());
     let file = OpenOptions::new().read(true).write(true).open(descriptor_of(&segment)).unwrap();
     assert_eq!(file.metadata().unwrap().len(), segment.len());
     for len in [0, SIZE - 4096, SIZE + 4096] {

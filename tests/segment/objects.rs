@@ -148,7 +148,7 @@ fn a_tag_stands_for_a_types_name() {
 
 #[test]
 fn a_full_directory_says_so() {
-    let segment = Segment::options().objects(3).create_anonymous(SIZE).unwrap();
+    let segment = Segment::builder().objects(3).create_anonymous(SIZE).unwrap();
     for name in ["a", "b", "c"] {
         segment.add::<Value<u64>>(name, 1).unwrap();
     }
@@ -166,7 +166,7 @@ fn a_full_directory_says_so() {
 #[test]
 fn a_full_segment_says_what_is_left() {
     // 128 bytes of participants, 576 of directory and the header's 256 make 1024 in whole units of 128.
-    let segment = Segment::options().participants(2).objects(3).create_anonymous(4096).unwrap();
+    let segment = Segment::builder().participants(2).objects(3).create_anonymous(4096).unwrap();
     let error = segment.add::<Array<u8>>("it", 3072 - 64 + 1).unwrap_err();
     assert!(matches!(error, SegmentError::OutOfSpace { needed: 3080, available: 3072 }), "{error:?}");
     // More than any segment has, but it is this one that has not got it.
@@ -180,7 +180,7 @@ fn a_full_segment_says_what_is_left() {
 
 #[test]
 fn a_thousand_objects_have_room() {
-    let segment = Segment::options().objects(1000).create_anonymous(1 << 20).unwrap();
+    let segment = Segment::builder().objects(1000).create_anonymous(1 << 20).unwrap();
     for n in 0..1000_u64 {
         segment.add::<Value<u64>>(&format!("object {n}"), n).unwrap();
     }
@@ -194,7 +194,7 @@ fn a_thousand_objects_have_room() {
 fn processes_add_objects_at_the_same_time() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("adders");
-    let segment = Segment::options().objects(450).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(450).create(&name, 1 << 20).unwrap();
     let mut adders = ["0", "1"].map(|me| Role::spawn("objects::adder", &[&name, me]));
     adders.iter_mut().for_each(|adder| assert_eq!(adder.hear(), "ready"));
     adders.iter_mut().for_each(|adder| adder.tell("go"));
@@ -217,7 +217,7 @@ fn processes_add_objects_at_the_same_time() {
 fn a_killed_idler_leaves_the_objects_usable() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("idler");
-    let segment = Segment::options().objects(450).create(&name, 1 << 20).unwrap();
+    let segment = Segment::builder().objects(450).create(&name, 1 << 20).unwrap();
     let mut idler = Role::spawn("objects::adder", &[&name, "0"]);
     idler.hear();
     idler.tell("go");

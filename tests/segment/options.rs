@@ -43,7 +43,7 @@ fn masked() {
     for umask in [0o022, 0o077, 0o000, 0o777, 0o700, 0o600, 0o200] {
         rustix::process::umask(umask.into());
         for mode in [0o600, 0o660, 0o640, 0o666, 0o777] {
-            let options = Segment::options().mode(mode).group_access(true).other_access(true);
+            let options = Segment::builder().mode(mode).group_access(true).other_access(true);
             let told = format!("mode {mode:o}, umask {umask:o}");
             let named = options.create(&name, SIZE).unwrap_or_else(|error| panic!("{told}: {error:?}"));
             assert_eq!(mode_of(&name.path()), mode, "{told}");
@@ -72,7 +72,7 @@ fn stranger() {
         assert!(matches!(error, SegmentError::ForeignOwner { uid: 0 }), "{error:?}");
         let error = Segment::open_or_create(theirs, SIZE).unwrap_err();
         assert!(matches!(error, SegmentError::ForeignOwner { uid: 0 }), "{error:?}");
-        let options = Segment::options().foreign_owner(true);
+        let options = Segment::builder().foreign_owner(true);
         assert!(matches!(options.open(theirs), Err(SegmentError::TooOpen { mode: 0o666 })));
         let segment = options.other_access(true).group_access(true).open(theirs).unwrap();
         segment.get::<Value<u64>>("value").unwrap().set(2).unwrap();
@@ -90,11 +90,11 @@ fn traveller() {
     std::env::set_current_dir(&arguments[0]).unwrap();
     let segment = Segment::create_file("segment", SIZE).unwrap();
     segment.add::<Value<u64>>("value", 1).unwrap();
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(Segment::open_file("./segment").unwrap().id(), segment.id());
     // It is where it was made, wherever its maker goes.
     std::env::set_current_dir("/").unwrap();
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     say("made");
     listen();
 }
@@ -123,14 +123,14 @@ fn the_memory_is_really_there() {
 #[test]
 fn participants_and_objects_are_as_many_as_asked_for() {
     let name = Name::new("counts");
-    let segment = Segment::options().participants(2).objects(1).create(&name, 4096).unwrap();
+    let segment = Segment::builder().participants(2).objects(1).create(&name, 4096).unwrap();
     let second = Segment::open(&name).unwrap();
     assert_eq!((segment.participant_id().unwrap(), second.participant_id().unwrap()), (1, 2));
     assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 2 })));
     drop(second);
     assert_eq!(Segment::open(&name).unwrap().participant_id().unwrap(), 2);
 
-    let most = Segment::options().participants(65_535).objects(65_535).create_anonymous(1 << 25).unwrap();
+    let most = Segment::builder().participants(65_535).objects(65_535).create_anonymous(1 << 25).unwrap();
     most.add::<Value<u64>>("value", 1).unwrap();
     assert_eq!(most.participants().unwrap().len(), 1);
 }
@@ -167,9 +167,9 @@ fn what_others_may_write_opens_only_where_that_is_meant() {
         (0o666, true, true),
     ] {
         let name = Name::new("open");
-        let _segment = Segment::options().mode(mode).create(&name, SIZE).unwrap();
+        let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
         for (allow_group, allow_other) in [(false, false), (true, false), (false, true), (true, true)] {
-            let options = Segment::options().group_access(allow_group).other_access(allow_other);
+            let options = Segment::builder().group_access(allow_group).other_access(allow_other);
             match options.open(&name) {
                 Ok(_) => assert!((allow_group || !group) && (allow_other || !other), "{mode:o}"),
                 Err(SegmentError::TooOpen { mode: found }) => {
@@ -184,7 +184,7 @@ fn what_others_may_write_opens_only_where_that_is_meant() {
     }
     for mode in [0o600, 0o640, 0o644, 0o700, 0o755] {
         let name = Name::new("closed");
-        let _segment = Segment::options().mode(mode).create(&name, SIZE).unwrap();
+        let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
         Segment::open(&name).unwrap();
     }
 }
@@ -197,7 +197,7 @@ fn what_is_somebody_elses_opens_only_where_that_is_meant() {
     let _watchdog = Watchdog::start(60);
     let (ours, theirs) = (Name::new("ours"), Name::new("theirs"));
     let value =
-        Segment::options().mode(0o600).create(&ours, SIZE).unwrap().add::<Value<u64>>("value", 1).unwrap();
+        Segment::builder().mode(0o600).create(&ours, SIZE).unwrap().add::<Value<u64>>("value", 1).unwrap();
     let mut stranger = Role::spawn("options::stranger", &[&ours, &theirs]);
     let refused = stranger.hear();
     assert!(refused.starts_with("Os") && refused.contains("PermissionDenied"), "{refused}");
@@ -209,7 +209,7 @@ fn what_is_somebody_elses_opens_only_where_that_is_meant() {
     assert!(matches!(Segment::open(&theirs), Err(SegmentError::ForeignOwner { uid: NOBODY })));
     assert!(matches!(Value::<u64>::open(&theirs), Err(SegmentError::ForeignOwner { uid: NOBODY })));
     assert!(matches!(Segment::create(&theirs, SIZE), Err(SegmentError::AlreadyExists { .. })));
-    let open = || Segment::options().foreign_owner(true).open(&theirs).unwrap();
+    let open = || Segment::builder().foreign_owner(true).open(&theirs).unwrap();
     assert_eq!(open().get::<Value<u64>>("value").unwrap().get(), 3);
     // Also stale it is not ours to replace.
     stranger.kill();
@@ -230,13 +230,13 @@ fn an_owner_that_changes_is_noticed_in_files_too() {
     Segment::create_file(&path, SIZE).unwrap();
     chown(&path, Some(NOBODY), None).unwrap();
     assert!(matches!(Segment::open_file(&path), Err(SegmentError::ForeignOwner { uid: NOBODY })));
-    Segment::options().foreign_owner(true).open_file(&path).unwrap();
+    Segment::builder().foreign_owner(true).open_file(&path).unwrap();
 }
 
 #[test]
 fn huge_pages_are_a_hint() {
     let (name, scratch) = (Name::new("huge"), Scratch::new("huge"));
-    let options = Segment::options().huge_pages(true);
+    let options = Segment::builder().huge_pages(true);
     let length = 4 << 20;
     let segments = [
         options.create(&name, length).unwrap(),
@@ -256,7 +256,7 @@ fn a_path_may_have_any_form() {
     let scratch = Scratch::new("paths");
     fs::create_dir(scratch.file("inner")).unwrap();
     let segment = Segment::create_file(scratch.file("inner/../segment"), SIZE).unwrap();
-    assert!(segment.still_linked());
+    assert!(segment.is_linked());
     assert_eq!(Segment::open_file(scratch.file("segment")).unwrap().id(), segment.id());
 
     // The folder that a process stands in is all its threads', so a child goes there.

@@ -110,7 +110,7 @@ impl Kind {
             #[cfg(feature = "serde")]
             Self::Jobs => segment.add::<JoinableQueue<Words>>("it", CAPACITY).map(drop),
             Self::Spsc => segment.add::<spsc::Producer<u64>>("it", CAPACITY).map(spsc::Producer::release),
-            Self::Bytes => segment.add::<bytes::Producer>("it", 256).map(bytes::Producer::release),
+            Self::Bytes => segment.add::<bytes::BytesProducer>("it", 256).map(bytes::BytesProducer::release),
         };
         added.unwrap();
     }
@@ -125,7 +125,7 @@ impl Kind {
             #[cfg(feature = "serde")]
             Self::Jobs => segment.get::<JoinableQueue<Words>>("it").map(|q| q.close()),
             Self::Spsc => segment.get::<spsc::Producer<u64>>("it").map(|tx| tx.close()),
-            Self::Bytes => segment.get::<bytes::Producer>("it").map(|tx| tx.close()),
+            Self::Bytes => segment.get::<bytes::BytesProducer>("it").map(|tx| tx.close()),
         };
         assert!(closed.unwrap());
     }
@@ -172,7 +172,7 @@ impl Kind {
                 })
             }
             Self::Bytes => {
-                let mut tx = segment.get::<bytes::Producer>("it").unwrap();
+                let mut tx = segment.get::<bytes::BytesProducer>("it").unwrap();
                 Box::new(move |message| until_pushed(|| write(&mut tx, message)))
             }
         }
@@ -265,7 +265,7 @@ impl Kind {
                 })
             }
             Self::Bytes => {
-                let mut rx = segment.get::<bytes::Consumer>("it").unwrap();
+                let mut rx = segment.get::<bytes::BytesConsumer>("it").unwrap();
                 Box::new(move |note| {
                     found(rx.read().map(|read| whole(&read)), |message| note(message, false))
                 })
@@ -320,7 +320,7 @@ fn words(message: u64) -> String {
 }
 
 /// A message of 8 bytes and up to 60 more.
-fn write(tx: &mut bytes::Producer, message: u64) -> Result<(), PushError<()>> {
+fn write(tx: &mut bytes::BytesProducer, message: u64) -> Result<(), PushError<()>> {
     let len = 8 + (message % 61) as usize;
     let mut reserved = tx.reserve(len + (message % 3) as usize)?;
     reserved[..8].copy_from_slice(&message.to_le_bytes());

@@ -29,7 +29,7 @@ impl Damaged {
     fn new(what: &str) -> Self {
         let scratch = Scratch::new(what);
         let path = scratch.file("segment");
-        let segment = Segment::options().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
+        let segment = Segment::builder().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
         let semaphore = segment.add::<BoundedSemaphore>("semaphore", PERMITS).unwrap();
         let at = segment.objects().unwrap()[0].offset;
         Self { segment, semaphore, at, scratch }

@@ -48,7 +48,7 @@ fn marks_and_tickets() {
         let (condvar, mutex) = (scene.condvar.clone(), scene.mutex.clone());
         let waiter = asleep(move || {
             let guard = mutex.lock().unwrap();
-            condvar.wait_timeout(guard, Duration::from_secs(50)).unwrap().1.timed_out()
+            condvar.wait_timeout(guard, Duration::from_secs(50)).unwrap().1.has_timed_out()
         });
         drop(scene.mutex.lock().unwrap());
         assert_eq!(scene.condvar.notify_n(3), 1);

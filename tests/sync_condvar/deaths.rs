@@ -79,7 +79,7 @@ fn the_next_waiter_finds_room_where_all_have_died() {
     scene.until_waiting(256);
     dead.kill();
     let wait = || scene.condvar.wait_timeout(scene.mutex.lock().unwrap(), Duration::from_millis(1));
-    assert!(wait().unwrap().1.timed_out());
+    assert!(wait().unwrap().1.has_timed_out());
     assert_eq!(scene.waiters(), 0);
 }
 

@@ -31,7 +31,7 @@ fn any_word_behind_the_lock_may_be_anything() {
     let _watchdog = Watchdog::start(200);
     let scratch = Scratch::new("rwlock-damage");
     let path = scratch.file("segment");
-    let segment = Segment::options().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
     let lock = segment.add::<RwLock>("lock", ()).unwrap();
     let at = segment.objects().unwrap()[0].offset;
     let places = [WRITER, 256].into_iter().chain((COUNTS..LENGTH).step_by(64));
@@ -68,7 +68,7 @@ fn any_word_behind_the_lock_may_be_anything() {
 fn its_bytes_must_be_a_lock_for_as_many() {
     let scratch = Scratch::new("rwlock-shape");
     let path = scratch.file("segment");
-    let segment = Segment::options().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
     segment.add::<RwLock>("lock", ()).unwrap();
     let object = &segment.objects().unwrap()[0];
     assert_eq!(object.length, LENGTH);

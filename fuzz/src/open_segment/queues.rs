@@ -40,7 +40,7 @@ pub fn values(segment: &Segment, name: &str) {
 
 /// Uses both endpoints of a queue of byte messages.
 pub fn messages(segment: &Segment, name: &str) {
-    if let Ok(mut producer) = segment.get::<bytes::Producer>(name) {
+    if let Ok(mut producer) = segment.get::<bytes::BytesProducer>(name) {
         let longest = producer.max_message().min(1 << 16);
         let _ = (producer.len(), producer.is_connected(), producer.capacity());
         let _ = (producer.try_push(&vec![8; longest]), producer.try_push(b"eight"));
@@ -49,7 +49,7 @@ pub fn messages(segment: &Segment, name: &str) {
             piece.commit(longest / 2);
         }
     }
-    if let Ok(mut consumer) = segment.get::<bytes::Consumer>(name) {
+    if let Ok(mut consumer) = segment.get::<bytes::BytesConsumer>(name) {
         let _ = (consumer.len(), consumer.is_connected(), consumer.capacity());
         while let Ok(message) = consumer.try_read() {
             let _ = message.to_vec();

@@ -52,8 +52,8 @@ impl<M: Message> Link<M> for Ring {
 }
 
 impl<M: Message> Link<M> for ByteRing {
-    type Tx = bytes::Producer;
-    type Rx = bytes::Consumer;
+    type Tx = bytes::BytesProducer;
+    type Rx = bytes::BytesConsumer;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
         Ok(ByteRing::new(ring_for::<M>(capacity))?)

@@ -58,7 +58,7 @@ pub fn summary(reports: &[Report]) -> String {
     }
     let mut table = table(&["name", "bytes", "mode", "age", "creator", "alive", "dead", "objects", "state"]);
     for report in reports {
-        let (living, dead) = report.living_and_dead();
+        let (living, dead) = report.alive_and_dead();
         table.add_row([
             harmless(&report.name),
             report.length.to_string(),

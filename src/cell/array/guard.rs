@@ -3,8 +3,8 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use super::store::Store;
-use crate::segment::lock::Hold;
+use super::store::ArrayStore;
+use crate::segment::lock::RawGuard;
 use crate::shareable::Shareable;
 
 /// A locked section of an [`Array`](crate::Array): a private copy of its elements to work on as a slice, published when the guard is dropped.
@@ -17,14 +17,14 @@ pub struct ArrayGuard<'a, T: Shareable> {
     start: usize,
     publish: bool,
     panicking: bool,
-    store: &'a Store<T>,
+    store: &'a ArrayStore<T>,
     /// Dropped last: after the copy is published.
-    hold: Hold<'a>,
+    raw_guard: RawGuard<'a>,
 }
 
 impl<'a, T: Shareable> ArrayGuard<'a, T> {
-    pub(super) fn new(store: &'a Store<T>, start: usize, copy: Vec<T>, hold: Hold<'a>) -> Self {
-        Self { copy, start, publish: false, panicking: std::thread::panicking(), store, hold }
+    pub(super) fn new(store: &'a ArrayStore<T>, start: usize, copy: Vec<T>, raw_guard: RawGuard<'a>) -> Self {
+        Self { copy, start, publish: false, panicking: std::thread::panicking(), store, raw_guard }
     }
 
     /// Ends the section without publishing: the elements stay what they were.
@@ -35,7 +35,7 @@ impl<'a, T: Shareable> ArrayGuard<'a, T> {
     /// Whether the last section's holder died in it. Elements that it changed may be new or old; in a journaled array they are all
     /// old, or (where it had come to its end) all new.
     pub fn recovered(&self) -> bool {
-        self.hold.recovered()
+        self.raw_guard.recovered()
     }
 }
 
@@ -57,7 +57,7 @@ impl<T: Shareable> DerefMut for ArrayGuard<'_, T> {
 impl<T: Shareable> Drop for ArrayGuard<'_, T> {
     fn drop(&mut self) {
         let panicked = !self.panicking && std::thread::panicking();
-        if self.publish && !panicked && self.hold.is_ours() {
+        if self.publish && !panicked && self.raw_guard.is_ours() {
             self.store.publish(self.start, &self.copy);
         }
     }

@@ -13,17 +13,17 @@ use crate::shareable::Shareable;
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ArrayPlan<T> {
-    pub(super) elements: Elements<T>,
+    pub(super) elements: InitialElements<T>,
     pub(super) journaled: bool,
 }
 
 #[derive(Debug)]
-pub(super) enum Elements<T> {
+pub(super) enum InitialElements<T> {
     Zeroed(usize),
     Given(Vec<T>),
 }
 
-impl<T> Elements<T> {
+impl<T> InitialElements<T> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Zeroed(len) => *len,
@@ -32,8 +32,8 @@ impl<T> Elements<T> {
     }
 }
 
-impl<T> From<Elements<T>> for ArrayPlan<T> {
-    fn from(elements: Elements<T>) -> Self {
+impl<T> From<InitialElements<T>> for ArrayPlan<T> {
+    fn from(elements: InitialElements<T>) -> Self {
         Self { elements, journaled: false }
     }
 }
@@ -64,37 +64,37 @@ impl<T: Shareable, I: Initial<Array<T>>> Initial<Array<T>> for Journaled<I> {
 /// A length: that many zeros.
 impl<T: Shareable + Zeroable> Initial<Array<T>> for usize {
     fn plan(self) -> ArrayPlan<T> {
-        Elements::Zeroed(self).into()
+        InitialElements::Zeroed(self).into()
     }
 }
 
 impl<T: Shareable> Initial<Array<T>> for Vec<T> {
     fn plan(self) -> ArrayPlan<T> {
-        Elements::Given(self).into()
+        InitialElements::Given(self).into()
     }
 }
 
 impl<T: Shareable> Initial<Array<T>> for &Vec<T> {
     fn plan(self) -> ArrayPlan<T> {
-        Elements::Given(self.clone()).into()
+        InitialElements::Given(self.clone()).into()
     }
 }
 
 impl<T: Shareable> Initial<Array<T>> for &[T] {
     fn plan(self) -> ArrayPlan<T> {
-        Elements::Given(self.to_vec()).into()
+        InitialElements::Given(self.to_vec()).into()
     }
 }
 
 impl<T: Shareable, const N: usize> Initial<Array<T>> for &[T; N] {
     fn plan(self) -> ArrayPlan<T> {
-        Elements::Given(self.to_vec()).into()
+        InitialElements::Given(self.to_vec()).into()
     }
 }
 
 impl<T: Shareable, const N: usize> Initial<Array<T>> for [T; N] {
     fn plan(self) -> ArrayPlan<T> {
-        Elements::Given(self.to_vec()).into()
+        InitialElements::Given(self.to_vec()).into()
     }
 }
 
@@ -107,7 +107,7 @@ macro_rules! initial_for_iterators {
             $iterator: Iterator<Item = T>,
         {
             fn plan(self) -> ArrayPlan<T> {
-                Elements::Given(self.collect()).into()
+                InitialElements::Given(self.collect()).into()
             }
         }
     )*};

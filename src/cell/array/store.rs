@@ -6,20 +6,20 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::initial::{ArrayPlan, Elements};
+use super::initial::{ArrayPlan, InitialElements};
 use crate::error::{LockError, SegmentError};
-use crate::raw::elements::{self, Elements as Shared};
+use crate::raw::atomic_copy::WORD;
+use crate::raw::elements::{self, Elements as SharedElements};
 use crate::raw::journal::{Journal, record_words};
-use crate::raw::mutex::State;
-use crate::raw::patience::Patience;
-use crate::raw::words::WORD;
-use crate::segment::lock::{Hold, ObjectLock};
+use crate::raw::mutex::MutexState;
+use crate::raw::wait::Wait;
+use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Region, Shape};
 use crate::shareable::Shareable;
 
 /// Where things lie behind the lock, from the number of elements: records of the journal, then the elements.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct ArrayLayout {
     pub(super) len: usize,
     pub(super) journaled: bool,
     record_words: usize,
@@ -31,16 +31,16 @@ const FLAG_JOURNALED: u64 = 1;
 /// The elements start on a cache line.
 const LINE_WORDS: usize = 8;
 
-impl Layout {
+impl ArrayLayout {
     /// The shape of an array that is to be made.
     pub(super) fn shape<T>(plan: &ArrayPlan<T>) -> Shape {
-        let flags = if plan.journaled { FLAG_JOURNALED } else { 0 };
-        Shape { count: plan.elements.len() as u64, flags }
+        let aux = if plan.journaled { FLAG_JOURNALED } else { 0 };
+        Shape { count: plan.elements.len() as u64, aux }
     }
 
     /// The layout of `shape.count` elements of `size` bytes; `None` where they are more than there is memory.
     pub(super) fn new(shape: Shape, size: usize) -> Option<Self> {
-        let journaled = match shape.flags {
+        let journaled = match shape.aux {
             0 => false,
             FLAG_JOURNALED => true,
             _ => return None,
@@ -60,61 +60,61 @@ impl Layout {
     /// Bytes of the whole array, its lock included.
     pub(super) fn length(self) -> Option<u64> {
         let words = self.record_words.checked_add(self.element_words)?;
-        (words as u64).checked_mul(WORD as u64)?.checked_add(size_of::<State>() as u64)
+        (words as u64).checked_mul(WORD as u64)?.checked_add(size_of::<MutexState>() as u64)
     }
 }
 
 /// The parts of an array of `T`.
-pub(super) struct Store<T> {
+pub(super) struct ArrayStore<T> {
     pub(super) lock: ObjectLock,
-    pub(super) layout: Layout,
+    pub(super) layout: ArrayLayout,
     of: PhantomData<fn(T) -> T>,
 }
 
-impl<T> Clone for Store<T> {
+impl<T> Clone for ArrayStore<T> {
     fn clone(&self) -> Self {
         Self { lock: self.lock.clone(), layout: self.layout, of: PhantomData }
     }
 }
 
-impl<T: Shareable> Store<T> {
+impl<T: Shareable> ArrayStore<T> {
     pub(super) const SIZE: usize = size_of::<T>();
     const IS_SMALL: bool = elements::is_small(Self::SIZE);
     /// Whether elements follow each other without gaps, as in a slice.
     const IS_DENSE: bool = elements::stride(Self::SIZE) == Self::SIZE;
 
     #[inline(always)]
-    fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.lock.body()[self.layout.record_words..], Self::SIZE)
+    fn shared(&self) -> SharedElements<'_> {
+        SharedElements::new(&self.lock.body()[self.layout.record_words..], Self::SIZE)
     }
 
     #[inline]
     fn journal(&self) -> Journal<'_> {
-        Journal::new(self.lock.beside(), &self.lock.body()[..self.layout.record_words], Self::SIZE)
+        Journal::new(self.lock.inline_word(), &self.lock.body()[..self.layout.record_words], Self::SIZE)
     }
 
     /// Undoes what the lock's last holder left half done; whoever has just taken the lock calls this first.
     #[inline(always)]
-    pub(super) fn settled<'a>(&self, hold: Hold<'a>) -> Result<Hold<'a>, LockError> {
-        // SAFETY: `hold` is the lock.
+    pub(super) fn undo_pending<'a>(&self, raw_guard: RawGuard<'a>) -> Result<RawGuard<'a>, LockError> {
+        // SAFETY: `raw_guard` is the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
         if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
-            return Err(hold.corrupt("the journal of an array"));
+            return Err(raw_guard.corrupt("the journal of an array"));
         }
-        Ok(hold)
+        Ok(raw_guard)
     }
 
     /// Takes the lock for a change without a guard.
     #[inline(always)]
-    pub(super) fn hold_quietly(&self) -> Result<Hold<'_>, LockError> {
-        self.settled(self.lock.lock_quietly(Patience::Forever)?)
+    pub(super) fn lock_without_report(&self) -> Result<RawGuard<'_>, LockError> {
+        self.undo_pending(self.lock.lock_without_report(Wait::Forever)?)
     }
 
     /// Takes the lock to read. Where it is this thread's own already, nobody else writes; where it is corrupt, so may the
     /// elements be: in both cases reading can go on without.
     #[inline(always)]
-    pub(super) fn hold_to_read(&self) -> Option<Hold<'_>> {
-        self.settled(self.lock.lock_to_read(Patience::Forever).ok()?).ok()
+    pub(super) fn lock_to_read(&self) -> Option<RawGuard<'_>> {
+        self.undo_pending(self.lock.lock_to_read(Wait::Forever).ok()?).ok()
     }
 
     /// Copies one element, which must be inside. A large one under the lock.
@@ -128,10 +128,10 @@ impl<T: Shareable> Store<T> {
         }
     }
 
-    /// Copies one element as `try_get` and `get` do: with the lock, if it needs one.
+    /// Copies one element as `get_checked` and `get` do: with the lock, if it needs one.
     #[inline(always)]
-    pub(super) fn copy_element_alone(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
-        let _hold = if Self::IS_SMALL { None } else { self.hold_to_read() };
+    pub(super) fn copy_single_element(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
+        let _raw_guard = if Self::IS_SMALL { None } else { self.lock_to_read() };
         self.copy_element(index, bytes);
     }
 
@@ -226,13 +226,13 @@ impl<T: Shareable> Store<T> {
     /// Writes the elements of a new array, which nobody else knows of yet.
     pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
         region.init_lock();
-        let (Elements::Given(values), Some(layout)) =
-            (&plan.elements, Layout::new(region.shape(), Self::SIZE))
+        let (InitialElements::Given(values), Some(layout)) =
+            (&plan.elements, ArrayLayout::new(region.shape(), Self::SIZE))
         else {
             return; // Zeros are there.
         };
-        let elements_at = size_of::<State>() + layout.record_words * WORD;
-        let shared = Shared::new(region.words_from(elements_at as u64), Self::SIZE);
+        let elements_at = size_of::<MutexState>() + layout.record_words * WORD;
+        let shared = SharedElements::new(region.words_from(elements_at as u64), Self::SIZE);
         for (index, value) in values.iter().enumerate() {
             let bytes = bytemuck::bytes_of(value);
             if Self::IS_SMALL {
@@ -247,7 +247,7 @@ impl<T: Shareable> Store<T> {
     /// The array that lies there.
     pub(super) fn attach(region: Region) -> Result<Self, SegmentError> {
         const { assert!(Self::SIZE > 0, "an array's elements have a size") };
-        let layout = Layout::new(region.shape(), Self::SIZE)
+        let layout = ArrayLayout::new(region.shape(), Self::SIZE)
             .ok_or_else(|| region.corrupt("the length of an array"))?;
         Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })
     }

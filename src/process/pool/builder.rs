@@ -8,15 +8,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Pool;
-use super::board::Board;
-use super::crew::{self, Crew, Instructions};
-use super::desk::Desk;
-use super::inner::Inner;
-use super::overflow::Overflow;
+use super::overflow::OverflowFile;
+use super::scheduler::Scheduler;
+use super::shared::PoolShared;
+use super::supervisor::{self, Supervisor, WorkerOptions};
+use super::task_ring::TaskRing;
 use crate::error::{PoolError, SpawnError};
-use crate::process::call::Call;
+use crate::process::call::FunctionCall;
 use crate::process::cpu_count;
-use crate::sys::bell::Bell;
+use crate::sys::eventfd::EventFd;
 
 /// What becomes of a task whose worker ends before the task does: killed, or by an exit of the task's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,16 +40,16 @@ pub struct PoolBuilder {
 }
 
 struct Initializer {
-    call: Call,
+    call: FunctionCall,
     args: Vec<u8>,
-    kept: Box<dyn core::any::Any + Send>,
+    keep_alive: Box<dyn core::any::Any + Send>,
 }
 
-/// Workers have numbers of 16 bits on the board, of which this leaves some.
-const MOST_WORKERS: usize = 4096;
+/// Workers have numbers of 16 bits on the task ring, of which this leaves some.
+const MAX_WORKERS: usize = 4096;
 
-/// Slots of the board: so many tasks are there before the pool's thread has to bring more.
-const FEWEST_SLOTS: usize = 1024;
+/// Slots of the task ring: so many tasks are there before the pool's thread has to bring more.
+const MIN_SLOTS: usize = 1024;
 
 impl PoolBuilder {
     pub(super) fn new() -> Self {
@@ -70,14 +70,14 @@ impl PoolBuilder {
         A: Serialize + DeserializeOwned + Send + 'static,
     {
         let prepare = || {
-            let call = Call::of(f).ok_or(SpawnError::NotInExecutable)?;
+            let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
             let bytes =
                 postcard::to_allocvec(&args).map_err(|error| SpawnError::Encode { source: error.into() })?;
             Ok((call, bytes))
         };
         let prepared = prepare();
         self.initializer =
-            Some(prepared.map(|(call, bytes)| Initializer { call, args: bytes, kept: Box::new(args) }));
+            Some(prepared.map(|(call, bytes)| Initializer { call, args: bytes, keep_alive: Box::new(args) }));
         self
     }
 
@@ -94,7 +94,7 @@ impl PoolBuilder {
         self
     }
 
-    /// How many tasks `imap` and `imap_unordered` are ahead of who takes their results, at least 1; four for each worker unless said
+    /// How many tasks `map_iter` and `map_iter_unordered` are ahead of who takes their results, at least 1; four for each worker unless said
     /// otherwise.
     pub fn window(mut self, tasks: usize) -> Self {
         self.window = Some(tasks);
@@ -110,48 +110,49 @@ impl PoolBuilder {
         let check = |is_valid: bool, option, allowed| {
             if is_valid { Ok(()) } else { Err(PoolError::InvalidOption { option, allowed }) }
         };
-        check((1..=MOST_WORKERS).contains(&workers), "workers", "1 to 4096")?;
+        check((1..=MAX_WORKERS).contains(&workers), "workers", "1 to 4096")?;
         check(tasks != Some(0), "max_tasks_per_worker", "at least 1")?;
         check(window != Some(0), "window", "at least 1")?;
-        let instructions = match initializer.transpose().map_err(PoolError::Spawn)? {
-            None => Instructions { initializer: None, tasks, _kept: None },
-            Some(Initializer { call, args, kept }) => {
-                Instructions { initializer: Some((call, args)), tasks, _kept: Some(kept) }
+        let options = match initializer.transpose().map_err(PoolError::Spawn)? {
+            None => WorkerOptions { initializer: None, tasks, _keep_alive: None },
+            Some(Initializer { call, args, keep_alive }) => {
+                WorkerOptions { initializer: Some((call, args)), tasks, _keep_alive: Some(keep_alive) }
             }
         };
-        let slots = (4 * workers).next_power_of_two().max(FEWEST_SLOTS);
-        let board = Board::create(slots, workers).map_err(PoolError::Segment)?;
-        let overflow = Overflow::create().map_err(PoolError::os("make a file in memory"))?;
-        let bell = Bell::new().map_err(PoolError::os("make an event descriptor"))?;
+        let slots = (4 * workers).next_power_of_two().max(MIN_SLOTS);
+        let task_ring = TaskRing::create(slots, workers).map_err(PoolError::Segment)?;
+        let overflow = OverflowFile::create().map_err(PoolError::os("make a file in memory"))?;
+        let bell = EventFd::new().map_err(PoolError::os("make an event descriptor"))?;
         let reruns = match rerun {
             Rerun::Never => 0,
             Rerun::Times(count) => count,
         };
-        let desk = Desk::new(slots, overflow, reruns);
-        let inner = Arc::new(Inner::new(board, desk, bell, workers, window.unwrap_or(4 * workers)));
-        let mut crew = Crew::new(workers, instructions);
-        let begun = crew.fill(&inner);
+        let scheduler = Scheduler::new(slots, overflow, reruns);
+        let shared =
+            Arc::new(PoolShared::new(task_ring, scheduler, bell, workers, window.unwrap_or(4 * workers)));
+        let mut supervisor = Supervisor::new(workers, options);
+        let begun = supervisor.start_missing(&shared);
         // From here on the threads end what there is.
         let start =
             |name: &str, work: Box<dyn FnOnce() + Send>| -> Result<thread::JoinHandle<()>, io::Error> {
                 thread::Builder::new().name(name.to_owned()).spawn(work)
             };
-        let mut pool = Pool { inner: Arc::clone(&inner), threads: Vec::new().into() };
-        let watcher = {
-            let inner = Arc::clone(&inner);
-            start("pool workers", Box::new(move || crew::watch(&inner, crew)))
+        let mut pool = Pool { shared: Arc::clone(&shared), threads: Vec::new().into() };
+        let supervisor_thread = {
+            let shared = Arc::clone(&shared);
+            start("pool workers", Box::new(move || supervisor::supervise(&shared, supervisor)))
         };
-        let watcher = match watcher {
-            Ok(watcher) => watcher,
+        let supervisor_thread = match supervisor_thread {
+            Ok(supervisor_thread) => supervisor_thread,
             Err(error) => {
-                // The crew is gone with the closure; its workers end by the board.
-                inner.board.stop();
-                inner.end();
+                // The supervisor is gone with the closure; its workers end by the task ring.
+                shared.task_ring.stop();
+                shared.mark_over();
                 return Err(PoolError::os("start a thread")(error));
             }
         };
-        let results = start("pool results", Box::new(move || inner.collect()));
-        pool.add_thread(watcher);
+        let results = start("pool results", Box::new(move || shared.collect_results()));
+        pool.add_thread(supervisor_thread);
         pool.add_thread(results.map_err(PoolError::os("start a thread"))?);
         begun.map_err(PoolError::Spawn)?;
         Ok(pool)

@@ -9,48 +9,48 @@ use futures_core::stream::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::imap::{Feed, Imap, ImapUnordered};
+use super::map_iter::{MapIter, MapIterUnordered, TaskStream};
 use super::promise::TaskHandle;
 use crate::error::TaskError;
-use crate::process::child::lock;
-use crate::raw::slot::{Call, Slot};
-use crate::reactor::Seat;
+use crate::process::child::lock_unpoisoned;
+use crate::raw::waker_cell::{WakeReason, WakerCell};
+use crate::reactor::WakerRegistration;
 
 /// The task that waits for a result, if one does.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<Option<Arc<Slot>>>);
+pub(super) struct ResultWaker(Mutex<Option<Arc<WakerCell>>>);
 
-impl Waiting {
-    /// What `look` finds; or the task is called when there is something to be found. It is called for as long as it has the seat.
+impl ResultWaker {
+    /// What `try_once` finds; or the task is called when there is something to be found. It is called for as long as it has the seat.
     pub(super) fn poll<T>(
         &self,
-        seat: &mut Option<Seat>,
+        registration: &mut Option<WakerRegistration>,
         waker: &Waker,
-        look: impl Fn() -> Option<T>,
+        try_once: impl Fn() -> Option<T>,
     ) -> Poll<T> {
-        let found = look().or_else(|| {
-            match seat.as_ref().filter(|seat| seat.is_ours()) {
-                Some(seat) => drop(seat.wait(waker)),
-                None => *seat = Some(Seat::new(waker)),
+        let found = try_once().or_else(|| {
+            match registration.as_ref().filter(|registration| registration.is_ours()) {
+                Some(registration) => drop(registration.register(waker)),
+                None => *registration = Some(WakerRegistration::new(waker)),
             }
-            let slot = seat.as_ref().map(Seat::slot);
-            let before = core::mem::replace(&mut *lock(&self.0), slot);
+            let cell = registration.as_ref().map(WakerRegistration::cell);
+            let before = core::mem::replace(&mut *lock_unpoisoned(&self.0), cell);
             drop(before);
-            look()
+            try_once()
         });
         found.map_or(Poll::Pending, |found| {
-            if let Some(seat) = seat.take() {
-                seat.end();
+            if let Some(registration) = registration.take() {
+                registration.complete();
             }
             Poll::Ready(found)
         })
     }
 
     /// Has the task look. To be called when there is something to be found.
-    pub(super) fn call(&self) {
-        let slot = lock(&self.0).take();
-        if let Some(slot) = slot {
-            slot.call(Call::News);
+    pub(super) fn wake(&self) {
+        let cell = lock_unpoisoned(&self.0).take();
+        if let Some(cell) = cell {
+            cell.wake(WakeReason::Notified);
         }
     }
 }
@@ -63,19 +63,19 @@ impl<R> Future for TaskHandle<R> {
     type Output = Result<R, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { promise, seat } = &mut *self;
-        promise.task.poll(seat, context.waker(), || promise.take())
+        let Self { promise, registration } = &mut *self;
+        promise.waker.poll(registration, context.waker(), || promise.take())
     }
 }
 
-/// The results of a [`Pool`](super::Pool)'s tasks, one by one: a [`Stream`]. Made by [`Imap::into_stream`], in the order of their
-/// arguments, and by [`ImapUnordered::into_stream`], as they come.
+/// The results of a [`Pool`](super::Pool)'s tasks, one by one: a [`Stream`]. Made by [`MapIter::into_stream`], in the order of their
+/// arguments, and by [`MapIterUnordered::into_stream`], as they come.
 ///
 /// It pulls its input as those do. Between two results it takes none: dropped, it loses those that were not taken.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Results<I: Iterator, R> {
-    feed: Feed<I, R>,
-    seat: Option<Seat>,
+    task_stream: TaskStream<I, R>,
+    registration: Option<WakerRegistration>,
 }
 
 /// Nothing in it is pinned.
@@ -90,30 +90,30 @@ where
     type Item = Result<R, TaskError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { feed, seat } = &mut *self;
-        feed.poll_next(seat, context.waker())
+        let Self { task_stream, registration } = &mut *self;
+        task_stream.poll_next(registration, context.waker())
     }
 }
 
 impl<I: Iterator, R> fmt::Debug for Results<I, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.feed.debug(f, "Results")
+        self.task_stream.debug(f, "Results")
     }
 }
 
 /// For tasks of an executor, with the feature `async`.
-impl<I: Iterator, R> Imap<I, R> {
+impl<I: Iterator, R> MapIter<I, R> {
     /// The results as a stream, for a task that does not hold up its thread.
     pub fn into_stream(self) -> Results<I, R> {
-        Results { feed: self.0, seat: None }
+        Results { task_stream: self.0, registration: None }
     }
 }
 
 /// For tasks of an executor, with the feature `async`.
-impl<I: Iterator, R> ImapUnordered<I, R> {
+impl<I: Iterator, R> MapIterUnordered<I, R> {
     /// The results as a stream, for a task that does not hold up its thread.
     pub fn into_stream(self) -> Results<I, R> {
-        Results { feed: self.0, seat: None }
+        Results { task_stream: self.0, registration: None }
     }
 }
 
@@ -125,14 +125,14 @@ mod tests {
 
     #[test]
     fn what_comes_before_the_task_can_be_called_is_found() {
-        let (waiting, mut seat, is_there) = (Waiting::default(), None, Cell::new(false));
-        let look = || {
+        let (waker, mut registration, is_there) = (ResultWaker::default(), None, Cell::new(false));
+        let try_once = || {
             let found = is_there.get().then_some(7);
             is_there.set(true);
-            waiting.call();
+            waker.wake();
             found
         };
-        assert_eq!(waiting.poll(&mut seat, Waker::noop(), look), Poll::Ready(7));
-        assert!(seat.is_none());
+        assert_eq!(waker.poll(&mut registration, Waker::noop(), try_once), Poll::Ready(7));
+        assert!(registration.is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The overflow file: where tasks and results lie that are too long for a slot of the board.
+//! The overflow file: where tasks and results lie that are too long for a slot of the task ring.
 //!
 //! A memfd of the pool's, which a worker opens through it. Each side writes a part of its own, and the pool gives memory back when
 //! contents have been read:
@@ -22,30 +22,30 @@ use std::os::unix::fs::FileExt;
 
 use crate::sys::{file, process};
 
-const PART: u64 = 1 << 40;
-const TASKS: u64 = 1 << 62;
+const PARTITION_LEN: u64 = 1 << 40;
+const TASKS_OFFSET: u64 = 1 << 62;
 /// Memory is given back by pages.
 const PAGE: u64 = 4096;
 
 /// The file, at one side.
 #[derive(Debug)]
-pub(super) struct Overflow {
+pub(super) struct OverflowFile {
     file: File,
-    part: Range<u64>,
+    partition: Range<u64>,
     next: u64,
 }
 
 /// Where a worker's results go.
-fn part_of(number: u64) -> Range<u64> {
-    let start = number % (TASKS / PART) * PART;
-    start..start + PART
+fn partition_of(number: u64) -> Range<u64> {
+    let start = number % (TASKS_OFFSET / PARTITION_LEN) * PARTITION_LEN;
+    start..start + PARTITION_LEN
 }
 
-impl Overflow {
+impl OverflowFile {
     /// Makes one, at the pool.
     pub(super) fn create() -> io::Result<Self> {
         let file = File::from(file::create_anonymous()?);
-        Ok(Self { file, part: TASKS..i64::MAX as u64, next: TASKS })
+        Ok(Self { file, partition: TASKS_OFFSET..i64::MAX as u64, next: TASKS_OFFSET })
     }
 
     /// Under which number workers find it at the pool.
@@ -54,8 +54,8 @@ impl Overflow {
     }
 
     /// Where the part of a worker of this number begins.
-    pub(super) fn part_start(number: u64) -> u64 {
-        part_of(number).start
+    pub(super) fn partition_start(number: u64) -> u64 {
+        partition_of(number).start
     }
 
     /// Opens the pool's, at a worker of this number.
@@ -67,17 +67,17 @@ impl Overflow {
         if status.owner != process::effective_user() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let part = part_of(number);
-        Ok(Self { file: File::from(file), next: part.start, part })
+        let partition = partition_of(number);
+        Ok(Self { file: File::from(file), next: partition.start, partition })
     }
 
     /// Writes contents, and says where.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
         let room = (bytes.len() as u64).next_multiple_of(PAGE);
-        if room > self.part.end - self.part.start {
+        if room > self.partition.end - self.partition.start {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let at = if room > self.part.end - self.next { self.part.start } else { self.next };
+        let at = if room > self.partition.end - self.next { self.partition.start } else { self.next };
         self.file.write_all_at(bytes, at)?;
         self.next = at + room;
         Ok(at)
@@ -102,8 +102,8 @@ impl Overflow {
     }
 
     /// Gives back what a worker has left there that has ended.
-    pub(super) fn free_part(&self, number: u64) {
-        self.free(part_of(number).start, PART);
+    pub(super) fn free_partition(&self, number: u64) {
+        self.free(partition_of(number).start, PARTITION_LEN);
     }
 }
 
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn contents_at_both_ends() {
-        let mut ours = Overflow::create().unwrap();
-        let mut theirs = Overflow::open(std::process::id(), ours.descriptor(), 3).unwrap();
+        let mut ours = OverflowFile::create().unwrap();
+        let mut theirs = OverflowFile::open(std::process::id(), ours.descriptor(), 3).unwrap();
         let large = vec![7; 100_000];
         let at = ours.write(&large).unwrap();
         let mut found = vec![1];
@@ -123,15 +123,15 @@ mod tests {
         ours.free(at, 100_000);
         let first = theirs.write(b"first").unwrap();
         let second = theirs.write(b"second").unwrap();
-        assert!(part_of(3).contains(&first) && second > first);
+        assert!(partition_of(3).contains(&first) && second > first);
         found.clear();
         ours.read(second, 6, &mut found).unwrap();
         assert_eq!(found, b"second");
-        ours.free_part(3);
+        ours.free_partition(3);
         let status = rustix_blocks(&ours.file);
         assert_eq!(status, 0, "no memory is left");
         assert!(ours.read(u64::MAX, 6, &mut found).is_err());
-        assert!(ours.read(TASKS, u64::MAX, &mut found).is_err());
+        assert!(ours.read(TASKS_OFFSET, u64::MAX, &mut found).is_err());
     }
 
     fn rustix_blocks(file: &File) -> u64 {
@@ -141,9 +141,9 @@ mod tests {
 
     #[test]
     fn a_part_is_gone_round_in() {
-        let ours = Overflow::create().unwrap();
-        let mut theirs = Overflow::open(std::process::id(), ours.descriptor(), 0).unwrap();
-        theirs.next = theirs.part.end - PAGE;
+        let ours = OverflowFile::create().unwrap();
+        let mut theirs = OverflowFile::open(std::process::id(), ours.descriptor(), 0).unwrap();
+        theirs.next = theirs.partition.end - PAGE;
         assert_eq!(theirs.write(&[1; 5000]).unwrap(), 0);
         assert_eq!(theirs.write(&[1; 10]).unwrap(), 2 * PAGE);
     }

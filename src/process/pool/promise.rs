@@ -1,7 +1,7 @@
 //! What a task's result is waited for with, and the way it takes there.
 //!
 //! - [`TaskHandle`]: the waiting side
-//! - [`Sink`]: where results arrive, item by item: for one task, or for many together
+//! - [`ResultSink`]: where results arrive, item by item: for one task, or for many together
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -12,61 +12,61 @@ use serde::de::DeserializeOwned;
 
 use super::callbacks::Callbacks;
 #[cfg(feature = "async")]
-use super::futures::Waiting;
+use super::futures::ResultWaker;
 use super::wire;
 use crate::error::TaskError;
-use crate::process::child::lock;
+use crate::process::child::lock_unpoisoned;
 #[cfg(feature = "async")]
-use crate::reactor::Seat;
+use crate::reactor::WakerRegistration;
 
 /// Where the results of tasks arrive.
-pub(super) trait Sink: Send + Sync {
+pub(super) trait ResultSink: Send + Sync {
     /// What became of one item, exactly once for each.
     fn accept(&self, index: usize, outcome: Result<&[u8], TaskError>);
 }
 
-enum Outcome<T> {
+enum PromiseState<T> {
     Pending,
-    There(Result<T, TaskError>),
-    Taken { successful: bool },
+    Ready(Result<T, TaskError>),
+    Consumed { is_ok: bool },
 }
 
 /// A result that will be there some time.
 pub(super) struct Promise<T> {
-    result: Mutex<Outcome<T>>,
-    is_there: Condvar,
+    result: Mutex<PromiseState<T>>,
+    arrival: Condvar,
     #[cfg(feature = "async")]
-    pub(super) task: Waiting,
+    pub(super) waker: ResultWaker,
 }
 
 impl<T> Promise<T> {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            result: Mutex::new(Outcome::Pending),
-            is_there: Condvar::new(),
+            result: Mutex::new(PromiseState::Pending),
+            arrival: Condvar::new(),
             #[cfg(feature = "async")]
-            task: Waiting::default(),
+            waker: ResultWaker::default(),
         })
     }
 
-    fn keep(&self, result: Result<T, TaskError>) {
-        *lock(&self.result) = Outcome::There(result);
-        self.is_there.notify_all();
+    fn store(&self, result: Result<T, TaskError>) {
+        *lock_unpoisoned(&self.result) = PromiseState::Ready(result);
+        self.arrival.notify_all();
         #[cfg(feature = "async")]
-        self.task.call();
+        self.waker.wake();
     }
 
     /// The result, which is given once, if it is there.
     pub(super) fn take(&self) -> Option<Result<T, TaskError>> {
-        let mut result = lock(&self.result);
-        let successful = match &*result {
-            Outcome::Pending => return None,
-            Outcome::There(result) => result.is_ok(),
-            Outcome::Taken { successful } => *successful,
+        let mut result = lock_unpoisoned(&self.result);
+        let is_ok = match &*result {
+            PromiseState::Pending => return None,
+            PromiseState::Ready(result) => result.is_ok(),
+            PromiseState::Consumed { is_ok } => *is_ok,
         };
-        match core::mem::replace(&mut *result, Outcome::Taken { successful }) {
-            Outcome::There(result) => Some(result),
-            Outcome::Pending | Outcome::Taken { .. } => Some(Err(TaskError::AlreadyTaken)),
+        match core::mem::replace(&mut *result, PromiseState::Consumed { is_ok }) {
+            PromiseState::Ready(result) => Some(result),
+            PromiseState::Pending | PromiseState::Consumed { .. } => Some(Err(TaskError::AlreadyTaken)),
         }
     }
 }
@@ -80,7 +80,7 @@ impl<T> Promise<T> {
 pub struct TaskHandle<R> {
     pub(super) promise: Arc<Promise<R>>,
     #[cfg(feature = "async")]
-    pub(super) seat: Option<Seat>,
+    pub(super) registration: Option<WakerRegistration>,
 }
 
 impl<R> TaskHandle<R> {
@@ -88,7 +88,7 @@ impl<R> TaskHandle<R> {
         Self {
             promise,
             #[cfg(feature = "async")]
-            seat: None,
+            registration: None,
         }
     }
 
@@ -111,9 +111,9 @@ impl<R> TaskHandle<R> {
 
     /// Waits until the result is there, no longer than `timeout`, and says whether it is.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        let result = lock(&self.promise.result);
-        let is_pending = |result: &mut Outcome<R>| matches!(result, Outcome::Pending);
-        let waited = self.promise.is_there.wait_timeout_while(result, timeout, is_pending);
+        let result = lock_unpoisoned(&self.promise.result);
+        let is_pending = |result: &mut PromiseState<R>| matches!(result, PromiseState::Pending);
+        let waited = self.promise.arrival.wait_timeout_while(result, timeout, is_pending);
         let (mut result, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
         !is_pending(&mut result)
     }
@@ -136,23 +136,25 @@ impl<R> TaskHandle<R> {
     }
 
     /// Whether the result is there, or was.
-    pub fn ready(&self) -> bool {
-        !matches!(*lock(&self.promise.result), Outcome::Pending)
+    #[doc(alias = "ready")]
+    pub fn is_ready(&self) -> bool {
+        !matches!(*lock_unpoisoned(&self.promise.result), PromiseState::Pending)
     }
 
-    /// Whether the result is one, and no error; `None` while it is not [`ready`](Self::ready).
-    pub fn successful(&self) -> Option<bool> {
-        match &*lock(&self.promise.result) {
-            Outcome::Pending => None,
-            Outcome::There(result) => Some(result.is_ok()),
-            Outcome::Taken { successful } => Some(*successful),
+    /// Whether the result is one, and no error; `None` while it is not [`is_ready`](Self::is_ready).
+    #[doc(alias = "successful")]
+    pub fn is_successful(&self) -> Option<bool> {
+        match &*lock_unpoisoned(&self.promise.result) {
+            PromiseState::Pending => None,
+            PromiseState::Ready(result) => Some(result.is_ok()),
+            PromiseState::Consumed { is_ok } => Some(*is_ok),
         }
     }
 }
 
 impl<R> fmt::Debug for TaskHandle<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskHandle").field("ready", &self.ready()).finish_non_exhaustive()
+        f.debug_struct("TaskHandle").field("ready", &self.is_ready()).finish_non_exhaustive()
     }
 }
 
@@ -176,42 +178,43 @@ impl<T: Send + 'static> Completion<T> {
     fn complete(self, result: Result<T, TaskError>, callbacks: &Callbacks) {
         let Self { promise, callback } = self;
         match callback {
-            None => promise.keep(result),
+            None => promise.store(result),
             Some(callback) => callbacks.run(move || {
                 let given = callback;
                 let result = result;
                 // The handle has its result whatever becomes of the callback.
-                super::callbacks::contained(|| given(&result));
-                promise.keep(result);
+                super::callbacks::catch_panic(|| given(&result));
+                promise.store(result);
             }),
         }
     }
 }
 
 /// For one task. The arguments stay until it is done: a worker opens what is anonymous in them through this process.
-struct One<A, R> {
+struct SingleResultSink<A, R> {
     open: Mutex<Option<(A, Completion<R>)>>,
     callbacks: Arc<Callbacks>,
 }
 
-pub(super) fn one<A, R>(
+pub(super) fn single_result<A, R>(
     args: A,
     callback: Option<Callback<R>>,
     callbacks: &Arc<Callbacks>,
-) -> (Arc<dyn Sink>, TaskHandle<R>)
+) -> (Arc<dyn ResultSink>, TaskHandle<R>)
 where
     A: Send + 'static,
     R: DeserializeOwned + Send + 'static,
 {
     let (completion, handle) = Completion::new(callback);
-    let one = One { open: Mutex::new(Some((args, completion))), callbacks: Arc::clone(callbacks) };
-    (Arc::new(one), handle)
+    let sink =
+        SingleResultSink { open: Mutex::new(Some((args, completion))), callbacks: Arc::clone(callbacks) };
+    (Arc::new(sink), handle)
 }
 
-impl<A: Send, R: DeserializeOwned + Send + 'static> Sink for One<A, R> {
+impl<A: Send, R: DeserializeOwned + Send + 'static> ResultSink for SingleResultSink<A, R> {
     fn accept(&self, _: usize, outcome: Result<&[u8], TaskError>) {
         let result = wire::decode(outcome);
-        let open = lock(&self.open).take();
+        let open = lock_unpoisoned(&self.open).take();
         if let Some((args, completion)) = open {
             completion.complete(result, &self.callbacks);
             drop(args);
@@ -220,12 +223,12 @@ impl<A: Send, R: DeserializeOwned + Send + 'static> Sink for One<A, R> {
 }
 
 /// For many tasks whose results belong together.
-struct Many<A, R> {
-    state: Mutex<ManyState<A, R>>,
+struct CollectSink<A, R> {
+    state: Mutex<CollectState<A, R>>,
     callbacks: Arc<Callbacks>,
 }
 
-struct ManyState<A, R> {
+struct CollectState<A, R> {
     args: Vec<A>,
     results: Vec<Option<R>>,
     left: usize,
@@ -234,11 +237,11 @@ struct ManyState<A, R> {
     completion: Option<Completion<Vec<R>>>,
 }
 
-pub(super) fn many<A, R>(
+pub(super) fn collected_results<A, R>(
     args: Vec<A>,
     callback: Option<Callback<Vec<R>>>,
     callbacks: &Arc<Callbacks>,
-) -> (Arc<dyn Sink>, TaskHandle<Vec<R>>)
+) -> (Arc<dyn ResultSink>, TaskHandle<Vec<R>>)
 where
     A: Send + 'static,
     R: DeserializeOwned + Send + 'static,
@@ -247,17 +250,17 @@ where
     let left = args.len();
     if left == 0 {
         completion.complete(Ok(Vec::new()), callbacks);
-        return (Arc::new(Nobody(PhantomData::<fn(A) -> R>)), handle);
+        return (Arc::new(NullSink(PhantomData::<fn(A) -> R>)), handle);
     }
     let results = core::iter::repeat_with(|| None).take(left).collect();
-    let state = ManyState { args, results, left, error: None, completion: Some(completion) };
-    (Arc::new(Many { state: Mutex::new(state), callbacks: Arc::clone(callbacks) }), handle)
+    let state = CollectState { args, results, left, error: None, completion: Some(completion) };
+    (Arc::new(CollectSink { state: Mutex::new(state), callbacks: Arc::clone(callbacks) }), handle)
 }
 
-impl<A: Send, R: DeserializeOwned + Send + 'static> Sink for Many<A, R> {
+impl<A: Send, R: DeserializeOwned + Send + 'static> ResultSink for CollectSink<A, R> {
     fn accept(&self, index: usize, outcome: Result<&[u8], TaskError>) {
         let result = wire::decode(outcome);
-        let mut state = lock(&self.state);
+        let mut state = lock_unpoisoned(&self.state);
         match result {
             Ok(result) => {
                 if let Some(place) = state.results.get_mut(index) {
@@ -291,8 +294,8 @@ impl<A: Send, R: DeserializeOwned + Send + 'static> Sink for Many<A, R> {
 }
 
 /// For no tasks.
-struct Nobody<T>(PhantomData<T>);
+struct NullSink<T>(PhantomData<T>);
 
-impl<T: Send + Sync> Sink for Nobody<T> {
+impl<T: Send + Sync> ResultSink for NullSink<T> {
     fn accept(&self, _: usize, _: Result<&[u8], TaskError>) {}
 }

@@ -1,4 +1,4 @@
-//! Tasks and results as bytes: what lies in a slot of the board, or behind it in the overflow file.
+//! Tasks and results as bytes: what lies in a slot of the task ring, or behind it in the overflow file.
 //!
 //! A task is a chunk of items for one function: `{length:32 | encoding}` of each. Its result is `{what:8 | length:32 | bytes}` of each,
 //! in the same order.
@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::board::Note;
+use super::task_ring::SlotHeader;
 use crate::error::TaskError;
-use crate::process::call::{self, Answer, Call};
+use crate::process::call::{self, CallOutcome, FunctionCall};
 
 const RETURNED: u8 = 0;
 const PANICKED: u8 = 1;
@@ -22,27 +22,31 @@ const IS_OVERFLOW: u64 = 1 << 63;
 
 /// Where contents lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum BodyLocation {
     /// In the slot.
-    Here,
+    Inline,
     /// In the overflow file, from there on.
     Overflow(u64),
 }
 
-/// The note of contents that are so long. A task says which function it is for, where it fits into the slot; see `Note`.
-pub(super) fn note(call: Option<Call>, len: usize, place: Place) -> Note {
-    let [invoke, function] = call.map_or([0; 2], Call::to_words);
-    match place {
-        Place::Here => [invoke, function, len as u64, 0],
-        Place::Overflow(offset) => [invoke, function, len as u64, offset | IS_OVERFLOW],
+/// The note of contents that are so long. A task says which function it is for, where it fits into the slot; see `SlotHeader`.
+pub(super) fn encode_header(call: Option<FunctionCall>, len: usize, location: BodyLocation) -> SlotHeader {
+    let [invoke, function] = call.map_or([0; 2], FunctionCall::to_words);
+    match location {
+        BodyLocation::Inline => [invoke, function, len as u64, 0],
+        BodyLocation::Overflow(offset) => [invoke, function, len as u64, offset | IS_OVERFLOW],
     }
 }
 
 /// What a note says: the function, how long the contents are, and where.
-pub(super) fn read_note(note: Note) -> (Call, u64, Place) {
-    let [invoke, function, len, place] = note;
-    let place = if place & IS_OVERFLOW == 0 { Place::Here } else { Place::Overflow(place & !IS_OVERFLOW) };
-    (Call::from_words([invoke, function]), len, place)
+pub(super) fn decode_header(header: SlotHeader) -> (FunctionCall, u64, BodyLocation) {
+    let [invoke, function, len, location] = header;
+    let location = if location & IS_OVERFLOW == 0 {
+        BodyLocation::Inline
+    } else {
+        BodyLocation::Overflow(location & !IS_OVERFLOW)
+    };
+    (FunctionCall::from_words([invoke, function]), len, location)
 }
 
 /// Appends an item to a task.
@@ -65,17 +69,17 @@ fn split_length(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// In a worker: calls the function with each item of a task, and writes the results down.
 ///
 /// # Safety
-/// The call is what [`Call::of`] has made in a process of this same build.
+/// The call is what [`FunctionCall::of`] has made in a process of this same build.
 #[allow(unsafe_code)]
-pub(super) unsafe fn work(call: Call, mut items: &[u8], results: &mut Vec<u8>) {
+pub(super) unsafe fn run_task(call: FunctionCall, mut items: &[u8], results: &mut Vec<u8>) {
     while let Some((item, rest)) = split_length(items) {
         items = rest;
         // SAFETY: the caller's word.
         match unsafe { call.run(item, &mut || {}) } {
-            Some(Answer::Returned(bytes)) => add_result(results, RETURNED, &bytes),
-            Some(Answer::Panicked(message)) => add_result(results, PANICKED, message.as_bytes()),
-            Some(Answer::Undecodable(message)) => add_result(results, UNDECODABLE, message.as_bytes()),
-            Some(Answer::Unencodable(message)) => add_result(results, UNENCODABLE, message.as_bytes()),
+            Some(CallOutcome::Returned(bytes)) => add_result(results, RETURNED, &bytes),
+            Some(CallOutcome::Panicked(message)) => add_result(results, PANICKED, message.as_bytes()),
+            Some(CallOutcome::Undecodable(message)) => add_result(results, UNDECODABLE, message.as_bytes()),
+            Some(CallOutcome::Unencodable(message)) => add_result(results, UNENCODABLE, message.as_bytes()),
             None => add_result(results, UNDECODABLE, b"the function lies outside of the executable"),
         }
     }
@@ -146,12 +150,13 @@ mod tests {
         }
         assert_eq!(count(&task), 3);
         let call =
-            Call::of(|text: String| if text.is_empty() { panic!("empty") } else { text.len() }).unwrap();
+            FunctionCall::of(|text: String| if text.is_empty() { panic!("empty") } else { text.len() })
+                .unwrap();
         let mut results = Vec::new();
         // SAFETY: made in this very process.
         #[allow(unsafe_code)]
         unsafe {
-            work(call, &task, &mut results)
+            run_task(call, &task, &mut results)
         };
         let mut rest = &*results;
         let mut next = || decode::<usize>(next_result(&mut rest).unwrap());
@@ -174,9 +179,9 @@ mod tests {
 
     #[test]
     fn notes() {
-        let call = Call::of(|x: u8| x).unwrap();
-        for place in [Place::Here, Place::Overflow(0), Place::Overflow(1 << 62)] {
-            assert_eq!(read_note(note(Some(call), 12, place)), (call, 12, place));
+        let call = FunctionCall::of(|x: u8| x).unwrap();
+        for location in [BodyLocation::Inline, BodyLocation::Overflow(0), BodyLocation::Overflow(1 << 62)] {
+            assert_eq!(decode_header(encode_header(Some(call), 12, location)), (call, 12, location));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Consumer`]: the end that reads messages.
+//! [`BytesConsumer`]: the end that reads messages.
 
 #![allow(unsafe_code)]
 
@@ -6,40 +6,40 @@ use core::fmt;
 use core::ops::Deref;
 use std::time::Duration;
 
-use super::{Words, fingerprint, length, shape, take};
+use super::{RingBytes, claim_endpoint, fingerprint, length, shape};
 use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{end_forms, end_object};
+use crate::queue::queue_macros::{endpoint_handle, endpoint_object};
 #[cfg(feature = "process")]
-use crate::raw::event_word::EventWord;
-use crate::raw::frames::{self, Found, HEADER, longest};
-use crate::raw::patience::Patience;
-use crate::segment::forms::short_forms;
+use crate::raw::event_count::EventCount;
+use crate::raw::frames::{self, FoundFrame, HEADER, longest};
+use crate::raw::wait::Wait;
+use crate::segment::object_macros::single_object;
 
 /// The consuming end of a [queue of bytes](super): one process's at a time.
 ///
 /// Dropped, it tells the producer that nobody listens, unless another process opens this end.
-pub struct Consumer {
+pub struct BytesConsumer {
     end: Endpoint<false>,
-    words: Words,
+    words: RingBytes,
 }
 
 /// A message where it lies. Dropping it takes it out of the queue, which is **the commit: the store of the consumer's index**.
 /// Forgotten instead, it is read again.
 #[must_use = "dropping a message takes it out of the queue"]
 pub struct Message<'a> {
-    consumer: &'a mut Consumer,
-    found: Found,
+    consumer: &'a mut BytesConsumer,
+    found: FoundFrame,
 }
 
-impl Consumer {
+impl BytesConsumer {
     /// The next message, waiting for one as long as it takes.
     ///
     /// # Errors
     /// `Closed` or `Disconnected`, once everything has been taken out; `HandedOver`; `Corrupt`.
     #[doc(alias = "recv")]
     pub fn read(&mut self) -> Result<Message<'_>, PopError> {
-        self.read_within(Patience::Forever)
+        self.read_within(Wait::Forever)
     }
 
     /// The next message, if there is one.
@@ -47,7 +47,7 @@ impl Consumer {
     /// # Errors
     /// `Empty`, and those of [`read`](Self::read).
     pub fn try_read(&mut self) -> Result<Message<'_>, PopError> {
-        self.read_within(Patience::None)
+        self.read_within(Wait::NonBlocking)
     }
 
     /// The next message, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -55,12 +55,12 @@ impl Consumer {
     /// # Errors
     /// `Timeout`, and those of [`read`](Self::read).
     pub fn read_timeout(&mut self, timeout: Duration) -> Result<Message<'_>, PopError> {
-        self.read_within(Patience::For(timeout))
+        self.read_within(Wait::Timeout(timeout))
     }
 
-    pub(crate) fn read_within(&mut self, patience: Patience) -> Result<Message<'_>, PopError> {
+    pub(crate) fn read_within(&mut self, wait: Wait) -> Result<Message<'_>, PopError> {
         let at = self.end.at();
-        let room = self.end.room(HEADER, self.words.byte(at), patience).map_err(Stop::of_pop)?;
+        let room = self.end.room(HEADER, self.words.byte(at), wait).map_err(Stop::of_pop)?;
         // SAFETY: taken from the region's words, which the end keeps mapped.
         let ring = unsafe { self.words.0.as_ref() };
         match frames::find(ring, at, room) {
@@ -71,9 +71,9 @@ impl Consumer {
 
     /// Waits until there is a message.
     #[cfg(feature = "async")]
-    pub(super) fn be_ready(&mut self, patience: Patience) -> Result<(), PopError> {
+    pub(super) fn wait_for_message(&mut self, wait: Wait) -> Result<(), PopError> {
         let next = self.words.byte(self.end.at());
-        self.end.room(HEADER, next, patience).map(drop).map_err(Stop::of_pop)
+        self.end.room(HEADER, next, wait).map(drop).map_err(Stop::of_pop)
     }
 
     /// Whether this end is this process's.
@@ -85,14 +85,14 @@ impl Consumer {
 
     /// What is notified when something has come to pass at the other end.
     #[cfg(feature = "process")]
-    pub(crate) fn event(&self) -> &EventWord {
+    pub(crate) fn event(&self) -> &EventCount {
         self.end.own_event()
     }
 
     /// Sees whether the producer lives.
     #[cfg(feature = "process")]
-    pub(crate) fn care(&self) {
-        self.end.care();
+    pub(crate) fn check_peers(&self) {
+        self.end.check_peers();
     }
 
     /// The longest message, in bytes.
@@ -130,13 +130,13 @@ impl Drop for Message<'_> {
     }
 }
 
-end_forms!([] Consumer, "producer", "Bytes, headers included,");
-end_object!([] Consumer, words, fingerprint, shape, length);
-short_forms!([] Consumer);
+endpoint_handle!([] BytesConsumer, "producer", "Bytes, headers included,");
+endpoint_object!([] BytesConsumer, words, fingerprint, shape, length);
+single_object!([] BytesConsumer);
 
-impl fmt::Debug for Consumer {
+impl fmt::Debug for BytesConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer").field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("BytesConsumer").field("segment", self.segment()).finish_non_exhaustive()
     }
 }
 
@@ -146,5 +146,5 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
-static_assertions::assert_impl_all!(Consumer: Send, Sync);
-static_assertions::assert_not_impl_any!(Consumer: Clone);
+static_assertions::assert_impl_all!(BytesConsumer: Send, Sync);
+static_assertions::assert_not_impl_any!(BytesConsumer: Clone);

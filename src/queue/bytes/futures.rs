@@ -1,18 +1,22 @@
 //! The ends of a queue of bytes for tasks.
 
-use super::{Consumer, Message, Producer, Reservation};
+use super::{BytesConsumer, BytesProducer, Message, Reservation};
 use crate::error::{PopError, PushError};
-use crate::reactor::later;
+use crate::reactor::retry_until_ready;
 
 /// For tasks, with the feature `async`.
-impl Producer {
+impl BytesProducer {
     /// Reserves a piece of `len` bytes for a message; a task waits for room without holding up its thread.
     ///
     /// # Errors
     /// Those of [`reserve`](Self::reserve).
     pub async fn reserve_async(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
-        later(&mut *self, |end| end.segment(), |end, patience| end.reserve_within(len, patience).map(drop))
-            .await?;
+        retry_until_ready(
+            &mut *self,
+            |end| end.segment(),
+            |end, wait| end.reserve_within(len, wait).map(drop),
+        )
+        .await?;
         // The room is this end's: nobody else takes it.
         self.try_reserve(len)
     }
@@ -29,13 +33,13 @@ impl Producer {
 }
 
 /// For tasks, with the feature `async`.
-impl Consumer {
+impl BytesConsumer {
     /// The next message; a task waits for one without holding up its thread.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
     pub async fn read_async(&mut self) -> Result<Message<'_>, PopError> {
-        later(&mut *self, |end| end.segment(), |end, patience| end.be_ready(patience)).await?;
+        retry_until_ready(&mut *self, |end| end.segment(), |end, wait| end.wait_for_message(wait)).await?;
         // It is this end's: nobody else takes it.
         self.try_read()
     }

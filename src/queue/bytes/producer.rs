@@ -1,4 +1,4 @@
-//! [`Producer`]: the end that writes messages.
+//! [`BytesProducer`]: the end that writes messages.
 
 #![allow(unsafe_code)]
 
@@ -6,20 +6,20 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::{Words, fingerprint, length, shape, take};
+use super::{RingBytes, claim_endpoint, fingerprint, length, shape};
 use crate::error::PushError;
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{end_forms, end_object};
-use crate::raw::frames::{HEADER, Place, frame, longest};
-use crate::raw::patience::Patience;
-use crate::segment::forms::short_forms;
+use crate::queue::queue_macros::{endpoint_handle, endpoint_object};
+use crate::raw::frames::{FramePlacement, HEADER, frame, longest};
+use crate::raw::wait::Wait;
+use crate::segment::object_macros::single_object;
 
 /// The producing end of a [queue of bytes](super): one process's at a time.
 ///
 /// Dropped, it tells the consumer that nothing more comes, unless another process opens this end.
-pub struct Producer {
+pub struct BytesProducer {
     end: Endpoint<true>,
-    words: Words,
+    words: RingBytes,
 }
 
 /// A piece of the ring, to be written. Dropped without [`commit`](Self::commit), it leaves nothing.
@@ -27,18 +27,18 @@ pub struct Producer {
 /// What is in it beforehand is whatever was there.
 #[must_use = "what is not committed is not sent"]
 pub struct Reservation<'a> {
-    producer: &'a mut Producer,
-    place: Place,
+    producer: &'a mut BytesProducer,
+    placement: FramePlacement,
     len: usize,
 }
 
-impl Producer {
+impl BytesProducer {
     /// Reserves a piece of `len` bytes for a message, waiting for room as long as it takes.
     ///
     /// # Errors
     /// `TooLarge` beyond [`max_message`](Self::max_message), `Closed`, `Disconnected`, `HandedOver`, `Corrupt`.
     pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
-        self.reserve_within(len, Patience::Forever)
+        self.reserve_within(len, Wait::Forever)
     }
 
     /// Reserves a piece if there is room.
@@ -46,7 +46,7 @@ impl Producer {
     /// # Errors
     /// `Full`, and those of [`reserve`](Self::reserve).
     pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, PushError<()>> {
-        self.reserve_within(len, Patience::None)
+        self.reserve_within(len, Wait::NonBlocking)
     }
 
     /// Reserves a piece, waiting for room no longer than `timeout` (on the monotonic clock).
@@ -58,21 +58,21 @@ impl Producer {
         len: usize,
         timeout: Duration,
     ) -> Result<Reservation<'_>, PushError<()>> {
-        self.reserve_within(len, Patience::For(timeout))
+        self.reserve_within(len, Wait::Timeout(timeout))
     }
 
     pub(crate) fn reserve_within(
         &mut self,
         len: usize,
-        patience: Patience,
+        wait: Wait,
     ) -> Result<Reservation<'_>, PushError<()>> {
         if len > self.max_message() {
             return Err(PushError::TooLarge { value: (), len, max: self.max_message() });
         }
-        let place = Place::of(len as u64, self.end.at(), self.words.capacity());
-        let wanted = place.pad + frame(len as u64);
-        match self.end.room(wanted, self.words.byte(place.start), patience) {
-            Ok(_) => Ok(Reservation { producer: self, place, len }),
+        let placement = FramePlacement::of(len as u64, self.end.at(), self.words.capacity());
+        let wanted = placement.pad + frame(len as u64);
+        match self.end.room(wanted, self.words.byte(placement.start), wait) {
+            Ok(_) => Ok(Reservation { producer: self, placement, len }),
             Err(stop) => Err(stop.of_push(())),
         }
     }
@@ -104,8 +104,8 @@ impl Producer {
 
     /// Sees whether the consumer lives.
     #[cfg(feature = "process")]
-    pub(crate) fn care(&self) {
-        self.end.care();
+    pub(crate) fn check_peers(&self) {
+        self.end.check_peers();
     }
 
     /// The longest message, in bytes: it fits into the empty queue.
@@ -126,13 +126,13 @@ impl Reservation<'_> {
     /// If `len` is more than was reserved.
     pub fn commit(self, len: usize) {
         assert!(len <= self.len, "a message of {len} bytes in a reservation of {}", self.len);
-        let Self { producer: Producer { end, words }, place, .. } = self;
+        let Self { producer: BytesProducer { end, words }, placement, .. } = self;
         if !end.is_ours() {
             return; // A forked child's copy.
         }
         // SAFETY: taken from the region's words, which the end keeps mapped.
         let ring = unsafe { words.0.as_ref() };
-        let taken = place.write(ring, end.at(), len as u64);
+        let taken = placement.write(ring, end.at(), len as u64);
         end.commit(taken);
     }
 
@@ -142,7 +142,7 @@ impl Reservation<'_> {
     }
 
     fn start(&self) -> *mut u8 {
-        self.producer.words.byte(self.place.start + HEADER)
+        self.producer.words.byte(self.placement.start + HEADER)
     }
 }
 
@@ -169,13 +169,13 @@ impl DerefMut for Reservation<'_> {
     }
 }
 
-end_forms!([] Producer, "consumer", "Bytes, headers included,");
-end_object!([] Producer, words, fingerprint, shape, length);
-short_forms!([] Producer);
+endpoint_handle!([] BytesProducer, "consumer", "Bytes, headers included,");
+endpoint_object!([] BytesProducer, words, fingerprint, shape, length);
+single_object!([] BytesProducer);
 
-impl fmt::Debug for Producer {
+impl fmt::Debug for BytesProducer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Producer").field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("BytesProducer").field("segment", self.segment()).finish_non_exhaustive()
     }
 }
 
@@ -185,5 +185,5 @@ impl fmt::Debug for Reservation<'_> {
     }
 }
 
-static_assertions::assert_impl_all!(Producer: Send, Sync);
-static_assertions::assert_not_impl_any!(Producer: Clone);
+static_assertions::assert_impl_all!(BytesProducer: Send, Sync);
+static_assertions::assert_not_impl_any!(BytesProducer: Clone);

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{Job, JoinableQueue};
 use crate::error::{DoneError, PopError, PushError};
 use crate::queue::message::codec;
-use crate::reactor::later;
+use crate::reactor::retry_until_ready;
 
 /// For tasks, with the feature `async`.
 impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
@@ -27,7 +27,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// # Errors
     /// Those of [`get`](Self::get).
     pub async fn get_async(&self) -> Result<Job<T>, PopError> {
-        later(self, |queue| queue.store.region().segment(), |queue, patience| queue.lease(patience)).await
+        retry_until_ready(self, |queue| queue.store.region().segment(), |queue, wait| queue.get_within(wait))
+            .await
     }
 
     /// Waits until every job that was pushed is done, without holding up the task's thread.
@@ -35,7 +36,11 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// # Errors
     /// Those of [`join`](Self::join).
     pub async fn join_async(&self) -> Result<(), DoneError> {
-        later(self, |queue| queue.store.region().segment(), |queue, patience| queue.wait_until_idle(patience))
-            .await
+        retry_until_ready(
+            self,
+            |queue| queue.store.region().segment(),
+            |queue, wait| queue.wait_until_idle(wait),
+        )
+        .await
     }
 }

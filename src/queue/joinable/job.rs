@@ -5,15 +5,15 @@ use core::ops::Deref;
 use std::sync::Arc;
 
 use crate::error::DoneError;
-use crate::queue::message::store::Store;
-use crate::raw::depot::Lease;
+use crate::queue::message::store::MessageStore;
+use crate::raw::message_slab::SlabLease;
 use crate::sys::fork;
 
 /// Which job it is, and which delivery of it: what [`JoinableQueue::task_done`](super::JoinableQueue::task_done) wants to know.
 ///
 /// It means something in the process that got the job, and in no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct JobId(pub(super) Lease);
+pub struct JobId(pub(super) SlabLease);
 
 /// A job to be done, from a [`JoinableQueue`](super::JoinableQueue).
 ///
@@ -22,12 +22,12 @@ pub struct JobId(pub(super) Lease);
 #[must_use = "a job that is dropped goes back to the queue"]
 pub struct Job<T> {
     value: T,
-    claim: Claim,
+    job_lease: JobLease,
 }
 
 impl<T> Job<T> {
-    pub(super) fn new(value: T, claim: Claim) -> Self {
-        Self { value, claim }
+    pub(super) fn new(value: T, job_lease: JobLease) -> Self {
+        Self { value, job_lease }
     }
 
     /// Takes the job out of the queue for good.
@@ -38,24 +38,24 @@ impl<T> Job<T> {
     #[doc(alias = "task_done")]
     #[doc(alias = "ack")]
     pub fn done(self) -> Result<(), DoneError> {
-        self.claim.done()
+        self.job_lease.done()
     }
 
     /// Whether somebody had it before, and dropped it or died: some of it may be done.
     pub fn redelivered(&self) -> bool {
-        self.claim.lease.is_redelivered()
+        self.job_lease.lease.is_redelivered()
     }
 
     /// What [`task_done`](super::JoinableQueue::task_done) knows it by.
     pub fn id(&self) -> JobId {
-        JobId(self.claim.lease)
+        JobId(self.job_lease.lease)
     }
 
     /// The value, and the id by which [`task_done`](super::JoinableQueue::task_done) is told when it is done. Until then the job
     /// stays unfinished; it goes back only when this process dies, or lets go of the segment.
     pub fn into_parts(self) -> (T, JobId) {
         let id = self.id();
-        self.claim.keep();
+        self.job_lease.disarm();
         (self.value, id)
     }
 }
@@ -75,17 +75,17 @@ impl<T> fmt::Debug for Job<T> {
 }
 
 /// A lease that is given back when it is dropped.
-pub(super) struct Claim {
-    store: Arc<Store>,
-    lease: Lease,
+pub(super) struct JobLease {
+    store: Arc<MessageStore>,
+    lease: SlabLease,
     /// The process that has it. A forked child's copy is nothing.
     generation: u32,
-    is_kept: bool,
+    is_settled: bool,
 }
 
-impl Claim {
-    pub(super) fn new(store: Arc<Store>, lease: Lease) -> Self {
-        Self { store, lease, generation: fork::generation(), is_kept: false }
+impl JobLease {
+    pub(super) fn new(store: Arc<MessageStore>, lease: SlabLease) -> Self {
+        Self { store, lease, generation: fork::generation(), is_settled: false }
     }
 
     pub(super) fn done(self) -> Result<(), DoneError> {
@@ -93,25 +93,25 @@ impl Claim {
             return Err(DoneError::NotHeld);
         }
         let result = finish(&self.store, self.lease);
-        self.keep();
+        self.disarm();
         result
     }
 
-    pub(super) fn keep(mut self) {
-        self.is_kept = true;
+    pub(super) fn disarm(mut self) {
+        self.is_settled = true;
     }
 }
 
-impl Drop for Claim {
+impl Drop for JobLease {
     fn drop(&mut self) {
-        if !self.is_kept && self.generation == fork::generation() {
+        if !self.is_settled && self.generation == fork::generation() {
             // In a corrupt segment, there is nothing to give it back to.
             let _ = self.store.give_back(self.lease);
         }
     }
 }
 
-pub(super) fn finish(store: &Store, lease: Lease) -> Result<(), DoneError> {
+pub(super) fn finish(store: &MessageStore, lease: SlabLease) -> Result<(), DoneError> {
     match store.finish(lease) {
         Ok(true) => Ok(()),
         Ok(false) => Err(DoneError::NotHeld),

@@ -3,33 +3,36 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::Store;
+use super::store::MessageStore;
 use crate::error::{PopError, PushError};
-use crate::raw::patience::Patience;
+use crate::raw::wait::Wait;
 
 /// Encodes a value before any lock is taken, and pushes it.
 pub(in crate::queue) fn push<T: Serialize>(
-    store: &Store,
+    store: &MessageStore,
     value: T,
-    patience: Patience,
+    wait: Wait,
 ) -> Result<(), PushError<T>> {
     let (value, message) = encode(store, value)?;
-    store.push(&message, patience).map_err(|stop| stop.of_push(value))
+    store.push(&message, wait).map_err(|stop| stop.of_push(value))
 }
 
 /// The same for a task.
 #[cfg(feature = "async")]
-pub(in crate::queue) async fn push_async<T: Serialize>(store: &Store, value: T) -> Result<(), PushError<T>> {
+pub(in crate::queue) async fn push_async<T: Serialize>(
+    store: &MessageStore,
+    value: T,
+) -> Result<(), PushError<T>> {
     let (value, message) = encode(store, value)?;
-    let pushed = crate::reactor::later(
+    let pushed = crate::reactor::retry_until_ready(
         store,
         |store| store.region().segment(),
-        |store, patience| store.push(&message, patience),
+        |store, wait| store.push(&message, wait),
     );
     pushed.await.map_err(|stop| stop.of_push(value))
 }
 
-fn encode<T: Serialize>(store: &Store, value: T) -> Result<(T, Vec<u8>), PushError<T>> {
+fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>), PushError<T>> {
     let message = match postcard::to_allocvec(&value) {
         Ok(message) => message,
         Err(error) => return Err(PushError::Encode { value, source: error.into() }),

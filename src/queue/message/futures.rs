@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::{MessageQueue, codec};
 use crate::error::{PopError, PushError};
-use crate::reactor::{Items, Moment, Source, later};
+use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 
 /// For tasks, with the feature `async`.
@@ -27,23 +27,24 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub async fn pop_async(&self) -> Result<T, PopError> {
-        later(self, |queue| queue.store.region().segment(), |queue, patience| queue.take(patience)).await
+        retry_until_ready(self, |queue| queue.store.region().segment(), |queue, wait| queue.pop_within(wait))
+            .await
     }
 
     /// The messages, each as it comes, until the queue is closed and empty.
-    pub fn stream(&self) -> Items<Self> {
-        Items::new(self.clone())
+    pub fn stream(&self) -> ItemStream<Self> {
+        ItemStream::new(self.clone())
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Source for MessageQueue<T> {
+impl<T: Serialize + DeserializeOwned> StreamSource for MessageQueue<T> {
     type Item = T;
 
     fn segment(&self) -> &Segment {
         self.store.region().segment()
     }
 
-    fn next(&mut self, Moment(patience): Moment<'_>) -> Result<T, PopError> {
-        self.take(patience)
+    fn next(&mut self, WaitArg(wait): WaitArg<'_>) -> Result<T, PopError> {
+        self.pop_within(wait)
     }
 }

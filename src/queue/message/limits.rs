@@ -1,7 +1,7 @@
 //! How much a queue of messages may hold.
 
 use crate::error::SegmentError;
-use crate::raw::depot::{BLOCK_BYTES, Layout};
+use crate::raw::message_slab::{BLOCK_BYTES, SlabLayout};
 use crate::segment::object::Shape;
 
 /// How much a [`MessageQueue`](super::MessageQueue) or a [`JoinableQueue`](crate::queue::JoinableQueue) may hold at a time.
@@ -26,15 +26,15 @@ pub struct Limits {
 }
 
 /// Bytes for each message where nobody says how many.
-const USUAL_BYTES: usize = 256;
+const DEFAULT_MESSAGE_BYTES: usize = 256;
 
 /// Bytes of all of them, at least.
-const FEWEST_BYTES: usize = 64 << 10;
+const MIN_BYTES: usize = 64 << 10;
 
 impl Limits {
     /// So many messages, and 256 bytes for each, but no less than 64 KiB.
     pub fn messages(messages: usize) -> Self {
-        Self { messages, bytes: messages.saturating_mul(USUAL_BYTES).max(FEWEST_BYTES) }
+        Self { messages, bytes: messages.saturating_mul(DEFAULT_MESSAGE_BYTES).max(MIN_BYTES) }
     }
 
     /// # Errors
@@ -48,10 +48,10 @@ impl Limits {
 
     pub(in crate::queue) fn shape(self) -> Shape {
         let blocks = self.bytes.div_ceil(BLOCK_BYTES).max(self.messages);
-        Shape { count: self.messages as u64, flags: blocks as u64 }
+        Shape { count: self.messages as u64, aux: blocks as u64 }
     }
 }
 
-pub(in crate::queue) fn layout_of(shape: Shape) -> Option<Layout> {
-    Layout::new(shape.count, shape.flags)
+pub(in crate::queue) fn layout_of(shape: Shape) -> Option<SlabLayout> {
+    SlabLayout::new(shape.count, shape.aux)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::limits::layout_of;
 use crate::error::{LockError, SegmentError, Stop};
-use crate::raw::depot::{Bed, Depot, Layout, Lease};
-use crate::raw::event_word::EVERYBODY;
-use crate::raw::mutex::State;
-use crate::raw::patience::{Patience, SLICE, Sleepers, Spin, wait_for};
+use crate::raw::event_count::WAKE_ALL;
+use crate::raw::message_slab::{CountedEvent, MessageSlab, SlabLayout, SlabLease};
+use crate::raw::mutex::MutexState;
+use crate::raw::wait::{AdaptiveSpin, RECHECK_INTERVAL, Wait, WakePolicy, wait_for};
 use crate::segment::lock::ObjectLock;
 use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
@@ -16,26 +16,26 @@ use crate::sys::clock::Deadline;
 
 /// One handle's way to the depot.
 #[derive(Debug)]
-pub(in crate::queue) struct Store {
+pub(in crate::queue) struct MessageStore {
     lock: ObjectLock,
-    layout: Layout,
-    spins: Spins,
+    layout: SlabLayout,
+    spins: SpinState,
 }
 
 #[derive(Debug, Default)]
-struct Spins {
-    items: Spin,
-    space: Spin,
-    idle: Spin,
+struct SpinState {
+    items: AdaptiveSpin,
+    space: AdaptiveSpin,
+    idle: AdaptiveSpin,
 }
 
 /// Where a depot begins behind its lock.
-const DEPOT_AT: u64 = size_of::<State>() as u64;
+const SLAB_AT: u64 = size_of::<MutexState>() as u64;
 
-impl Store {
+impl MessageStore {
     /// Bytes that a queue of this shape takes.
     pub(in crate::queue) fn length(shape: Shape) -> Option<u64> {
-        layout_of(shape)?.length()?.checked_add(DEPOT_AT)
+        layout_of(shape)?.length()?.checked_add(SLAB_AT)
     }
 
     pub(in crate::queue) fn build(region: &Region) {
@@ -43,85 +43,89 @@ impl Store {
         if let Some(layout) = layout_of(region.shape()) {
             // No two queues count from the same number, so that a lease of one means nothing to the other.
             let id = region.segment().id();
-            let words = region.words_from(DEPOT_AT);
+            let words = region.words_from(SLAB_AT);
             let first_stamp = (id ^ id >> 64) as u64 ^ words.as_ptr().addr() as u64;
-            Depot::new(layout, words).init(first_stamp);
+            MessageSlab::new(layout, words).init(first_stamp);
         }
     }
 
     pub(in crate::queue) fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         let layout = layout_of(region.shape()).ok_or_else(|| region.corrupt("the size of a queue"))?;
-        Ok(Self { lock: ObjectLock::attach(region)?, layout, spins: Spins::default() })
+        Ok(Self { lock: ObjectLock::attach(region)?, layout, spins: SpinState::default() })
     }
 
     pub(in crate::queue) fn region(&self) -> &Region {
         self.lock.region()
     }
 
-    pub(in crate::queue) fn layout(&self) -> Layout {
+    pub(in crate::queue) fn layout(&self) -> SlabLayout {
         self.layout
     }
 
     /// As whom this process has leases.
-    pub(in crate::queue) fn me(&self) -> Result<u16, Stop> {
+    pub(in crate::queue) fn participant_id(&self) -> Result<u16, Stop> {
         let id = self.region().segment().mapping().participant().map_err(|_| Stop::NotAttached)?;
         // Ids have 16 bits.
         u16::try_from(id).map_err(|_| Stop::NotAttached)
     }
 
-    fn depot(&self) -> Depot<'_> {
-        Depot::new(self.layout, self.lock.body())
+    fn slab(&self) -> MessageSlab<'_> {
+        MessageSlab::new(self.layout, self.lock.body())
     }
 
     /// Puts a message in, waiting for room.
-    pub(in crate::queue) fn push(&self, message: &[u8], patience: Patience) -> Result<(), Stop> {
-        let head = self.depot().head();
-        let may_succeed = |depot: &Depot<'_>| depot.has_room(message.len()) || depot.is_closed();
-        self.wait(&head.space, &self.spins.space, Sleepers::Each, patience, may_succeed, |depot| {
-            if depot.is_closed() {
+    pub(in crate::queue) fn push(&self, message: &[u8], wait: Wait) -> Result<(), Stop> {
+        let head = self.slab().head();
+        let may_succeed = |slab: &MessageSlab<'_>| slab.has_room(message.len()) || slab.is_closed();
+        self.wait(&head.space, &self.spins.space, WakePolicy::All, wait, may_succeed, |slab| {
+            if slab.is_closed() {
                 return Err(Stop::Closed);
             }
-            Ok(depot.put(message)?.then_some(()))
+            Ok(slab.put(message)?.then_some(()))
         })?;
         head.items.notify(1);
         Ok(())
     }
 
     /// Takes the oldest message out, waiting for one.
-    pub(in crate::queue) fn pop(&self, patience: Patience) -> Result<Vec<u8>, Stop> {
-        let head = self.depot().head();
-        let may_succeed = |depot: &Depot<'_>| depot.ready() > 0 || depot.is_closed();
-        let message =
-            self.wait(&head.items, &self.spins.items, Sleepers::Any, patience, may_succeed, |depot| {
-                match depot.take()? {
-                    None if depot.is_closed() => Err(Stop::Closed),
-                    found => Ok(found),
-                }
-            })?;
+    pub(in crate::queue) fn pop(&self, wait: Wait) -> Result<Vec<u8>, Stop> {
+        let head = self.slab().head();
+        let may_succeed = |slab: &MessageSlab<'_>| slab.ready() > 0 || slab.is_closed();
+        let message = self.wait(
+            &head.items,
+            &self.spins.items,
+            WakePolicy::AnyOne,
+            wait,
+            may_succeed,
+            |slab| match slab.take()? {
+                None if slab.is_closed() => Err(Stop::Closed),
+                found => Ok(found),
+            },
+        )?;
         // Everybody: whose message it is that fits now, nobody knows.
-        head.space.notify(EVERYBODY);
+        head.space.notify(WAKE_ALL);
         Ok(message)
     }
 
     /// Lends the oldest message to this process, waiting for one.
-    pub(in crate::queue) fn lease(&self, patience: Patience) -> Result<(Lease, Vec<u8>), Stop> {
-        let me = self.me()?;
-        let head = self.depot().head();
+    pub(in crate::queue) fn lease(&self, wait: Wait) -> Result<(SlabLease, Vec<u8>), Stop> {
+        let own_id = self.participant_id()?;
+        let head = self.slab().head();
         let may_succeed =
-            |depot: &Depot<'_>| depot.ready() > 0 || (depot.is_closed() && depot.unfinished() == 0);
-        let attempt = |depot: &Depot<'_>| match depot.lease(me)? {
+            |slab: &MessageSlab<'_>| slab.ready() > 0 || (slab.is_closed() && slab.unfinished() == 0);
+        let attempt = |slab: &MessageSlab<'_>| match slab.lease(own_id)? {
             // What others work on may come back.
-            None if depot.is_closed() && !depot.may_have_more(me) => Err(Stop::Closed),
+            None if slab.is_closed() && !slab.could_still_receive(own_id) => Err(Stop::Closed),
             found => Ok(found),
         };
-        match self.wait(&head.items, &self.spins.items, Sleepers::Any, patience, may_succeed, attempt) {
+        match self.wait(&head.items, &self.spins.items, WakePolicy::AnyOne, wait, may_succeed, attempt) {
             // Somebody who asks again and again instead of waiting cares for the dead as well.
             Err(stop @ (Stop::WouldBlock | Stop::Timeout))
-                if self.depot().unfinished() > 0 && !matches!(patience, Patience::Later(_)) =>
+                if self.slab().unfinished() > 0 && !matches!(wait, Wait::Task(_)) =>
             {
-                self.region().segment().mapping().care_for_the_dead();
-                match self.locked_within(Patience::For(SLICE), attempt) {
+                self.region().segment().mapping().reap_dead_peers();
+                match self.with_lock_within(Wait::Timeout(RECHECK_INTERVAL), attempt) {
                     Ok(found) => found.ok_or(stop),
                     Err(Stop::Timeout) => Err(stop),
                     Err(other) => Err(other),
@@ -132,132 +136,133 @@ impl Store {
     }
 
     /// Takes out what this process has leased; `false` where it has not.
-    pub(in crate::queue) fn finish(&self, lease: Lease) -> Result<bool, Stop> {
-        if lease.owner() != self.me()? {
+    pub(in crate::queue) fn finish(&self, lease: SlabLease) -> Result<bool, Stop> {
+        if lease.owner() != self.participant_id()? {
             return Ok(false);
         }
         let (finished, is_idle, is_closed) =
-            self.locked(|depot| Ok((depot.finish(lease)?, depot.unfinished() == 0, depot.is_closed())))?;
-        let head = self.depot().head();
+            self.with_lock(|slab| Ok((slab.finish(lease)?, slab.unfinished() == 0, slab.is_closed())))?;
+        let head = self.slab().head();
         if finished {
-            head.space.notify(EVERYBODY);
+            head.space.notify(WAKE_ALL);
             if is_idle {
-                head.idle.notify(EVERYBODY);
+                head.idle.notify(WAKE_ALL);
             }
             if is_closed {
                 // They wait only because this might have come back.
-                head.items.notify(EVERYBODY);
+                head.items.notify(WAKE_ALL);
             }
         }
         Ok(finished)
     }
 
     /// Gives back what this process has leased, if it has.
-    pub(in crate::queue) fn give_back(&self, lease: Lease) -> Result<(), Stop> {
-        if lease.owner() == self.me()? && self.locked(|depot| Ok(depot.give_back(lease)))? {
-            self.depot().head().items.notify(1);
+    pub(in crate::queue) fn give_back(&self, lease: SlabLease) -> Result<(), Stop> {
+        if lease.owner() == self.participant_id()? && self.with_lock(|slab| Ok(slab.give_back(lease)))? {
+            self.slab().head().items.notify(1);
         }
         Ok(())
     }
 
     /// Waits until nothing is left, leased messages included.
-    pub(in crate::queue) fn wait_until_idle(&self, patience: Patience) -> Result<(), Stop> {
-        let is_idle = |depot: &Depot<'_>| depot.unfinished() == 0;
-        let idle = &self.depot().head().idle;
-        self.wait(idle, &self.spins.idle, Sleepers::Each, patience, is_idle, |depot| {
-            Ok(is_idle(depot).then_some(()))
+    pub(in crate::queue) fn wait_until_idle(&self, wait: Wait) -> Result<(), Stop> {
+        let is_idle = |slab: &MessageSlab<'_>| slab.unfinished() == 0;
+        let idle = &self.slab().head().idle;
+        self.wait(idle, &self.spins.idle, WakePolicy::All, wait, is_idle, |slab| {
+            Ok(is_idle(slab).then_some(()))
         })
     }
 
     /// Closes the queue; `false` where it was closed. Without the lock: whoever has it next sees this, and who has it now comes before.
     pub(in crate::queue) fn close(&self) -> bool {
-        let closed = self.depot().close();
-        let head = self.depot().head();
-        head.items.notify(EVERYBODY);
-        head.space.notify(EVERYBODY);
+        let closed = self.slab().close();
+        let head = self.slab().head();
+        head.items.notify(WAKE_ALL);
+        head.space.notify(WAKE_ALL);
         closed
     }
 
     pub(in crate::queue) fn is_closed(&self) -> bool {
-        self.depot().is_closed()
+        self.slab().is_closed()
     }
 
     /// How many messages are to be had, and how many there are with those that are leased.
     pub(in crate::queue) fn counts(&self) -> (usize, usize) {
-        let count = |depot: &Depot<'_>| (depot.ready(), depot.unfinished());
+        let count = |slab: &MessageSlab<'_>| (slab.ready(), slab.unfinished());
         // In a corrupt segment, or behind a stopped process, as it says.
-        self.locked_within(Patience::For(SLICE), |depot| Ok(count(depot)))
-            .unwrap_or_else(|_| count(&self.depot()))
+        self.with_lock_within(Wait::Timeout(RECHECK_INTERVAL), |slab| Ok(count(slab)))
+            .unwrap_or_else(|_| count(&self.slab()))
     }
 
     /// Waits until `attempt`, made under the lock, comes to something. It is made where `may_succeed` says so without the lock, and
     /// once in each slice of waiting in any case: after a death, what is seen without the lock may be wrong.
     fn wait<R>(
         &self,
-        bed: &Bed,
-        spin: &Spin,
-        sleepers: Sleepers,
-        patience: Patience,
-        may_succeed: impl Fn(&Depot<'_>) -> bool,
-        attempt: impl Fn(&Depot<'_>) -> Result<Option<R>, Stop>,
+        event: &CountedEvent,
+        spin: &AdaptiveSpin,
+        policy: WakePolicy,
+        wait: Wait,
+        may_succeed: impl Fn(&MessageSlab<'_>) -> bool,
+        attempt: impl Fn(&MessageSlab<'_>) -> Result<Option<R>, Stop>,
     ) -> Result<R, Stop> {
-        let depot = self.depot();
-        let (deadline, late) = match patience {
-            Patience::None => (Some(Deadline::after(Duration::ZERO)), Stop::WouldBlock),
-            Patience::For(duration) => (Some(Deadline::after(duration)), Stop::Timeout),
-            Patience::Forever | Patience::Later(_) => (None, Stop::Timeout),
+        let slab = self.slab();
+        let (deadline, timeout_error) = match wait {
+            Wait::NonBlocking => (Some(Deadline::after(Duration::ZERO)), Stop::WouldBlock),
+            Wait::Timeout(duration) => (Some(Deadline::after(duration)), Stop::Timeout),
+            Wait::Forever | Wait::Task(_) => (None, Stop::Timeout),
         };
         // A task waits for the lock, where that is held, as it does for the rest; what it waits for last counts.
-        let (is_later, in_the_lock) = match patience {
-            Patience::Later(_) => (true, patience),
-            _ => (false, Patience::For(SLICE)),
+        let (is_task, lock_wait) = match wait {
+            Wait::Task(_) => (true, wait),
+            _ => (false, Wait::Timeout(RECHECK_INTERVAL)),
         };
         let is_over = || deadline.is_some_and(Deadline::has_passed);
-        let in_any_case = Cell::new(true);
-        let look = || {
-            if !in_any_case.replace(false) && !depot.is_stale() && !may_succeed(&depot) {
+        let must_try = Cell::new(true);
+        let try_once = || {
+            if !must_try.replace(false) && !slab.is_stale() && !may_succeed(&slab) {
                 return None;
             }
             // The lock is held only for moments, unless its holder is stopped.
             loop {
-                match self.locked_within(in_the_lock, &attempt) {
-                    Err(Stop::Timeout) if is_over() => return Some(Err(late)),
-                    Err(Stop::Timeout) if is_later => return None,
-                    Err(Stop::Timeout) => self.region().segment().mapping().care_for_the_dead(),
+                match self.with_lock_within(lock_wait, &attempt) {
+                    Err(Stop::Timeout) if is_over() => return Some(Err(timeout_error)),
+                    Err(Stop::Timeout) if is_task => return None,
+                    Err(Stop::Timeout) => self.region().segment().mapping().reap_dead_peers(),
                     result => return result.transpose(),
                 }
             }
         };
-        let care = || {
-            in_any_case.set(true);
-            self.region().segment().mapping().care_for_the_dead();
+        let check_peers = || {
+            must_try.set(true);
+            self.region().segment().mapping().reap_dead_peers();
         };
-        wait_for((bed, &bed.tally), sleepers, patience, spin, look, care).unwrap_or(Err(late))
+        wait_for((event, &event.stats), policy, wait, spin, try_once, check_peers)
+            .unwrap_or(Err(timeout_error))
     }
 
     /// Does something under the lock, the index being right.
-    fn locked<R>(&self, act: impl FnOnce(&Depot<'_>) -> Result<R, Stop>) -> Result<R, Stop> {
-        self.locked_within(Patience::Forever, act)
+    fn with_lock<R>(&self, act: impl FnOnce(&MessageSlab<'_>) -> Result<R, Stop>) -> Result<R, Stop> {
+        self.with_lock_within(Wait::Forever, act)
     }
 
-    fn locked_within<R>(
+    fn with_lock_within<R>(
         &self,
-        patience: Patience,
-        act: impl FnOnce(&Depot<'_>) -> Result<R, Stop>,
+        wait: Wait,
+        act: impl FnOnce(&MessageSlab<'_>) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
-        let hold = self.lock.lock_quietly(patience).map_err(stop_of)?;
-        let depot = self.depot();
-        let result = depot.settle(hold.recovered()).and_then(|()| act(&depot));
+        let raw_guard = self.lock.lock_without_report(wait).map_err(stop_of_lock)?;
+        let slab = self.slab();
+        let result = slab.ensure_index(raw_guard.recovered()).and_then(|()| act(&slab));
         if let Err(Stop::Corrupt(_)) = result {
             // If it is only the index, this heals it.
-            depot.mark_stale();
+            slab.mark_stale();
         }
         result
     }
 }
 
 #[cold]
-fn stop_of(error: LockError) -> Stop {
+fn stop_of_lock(error: LockError) -> Stop {
     match error {
         LockError::NotAttached => Stop::NotAttached,
         LockError::Timeout => Stop::Timeout,

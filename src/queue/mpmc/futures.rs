@@ -2,7 +2,7 @@
 
 use super::{Lease, Queue};
 use crate::error::{PopError, PushError};
-use crate::reactor::{Items, Moment, Source, later};
+use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 use crate::shareable::Shareable;
 
@@ -15,7 +15,11 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`push`](Self::push).
     pub async fn push_async(&self, value: T) -> Result<(), PushError<T>> {
-        let put = later(self, |queue| queue.segment(), |queue, patience| queue.put(&value, patience));
+        let put = retry_until_ready(
+            self,
+            |queue| queue.segment(),
+            |queue, wait| queue.push_unnotified(&value, wait),
+        );
         match put.await {
             Ok(()) => {
                 self.state().items.notify(1);
@@ -45,8 +49,9 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub async fn pop_async(&self) -> Result<T, PopError> {
-        let value = later(self, |queue| queue.segment(), |queue, patience| queue.take(patience)).await;
-        self.taken(value)
+        let value =
+            retry_until_ready(self, |queue| queue.segment(), |queue, wait| queue.pop_unnotified(wait)).await;
+        self.check_value(value)
     }
 
     /// Takes the next value into this process's hands, as [`lease`](Self::lease) does; a task waits for one without holding up its
@@ -57,23 +62,23 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`lease`](Self::lease).
     pub async fn lease_async(&self) -> Result<Lease<'_, T>, PopError> {
-        later(self, |queue| queue.segment(), |queue, patience| queue.lease_for(patience)).await
+        retry_until_ready(self, |queue| queue.segment(), |queue, wait| queue.lease_until(wait)).await
     }
 
     /// The values, each as it comes, until the queue is closed and empty.
-    pub fn stream(&self) -> Items<Self> {
-        Items::new(self.clone())
+    pub fn stream(&self) -> ItemStream<Self> {
+        ItemStream::new(self.clone())
     }
 }
 
-impl<T: Shareable> Source for Queue<T> {
+impl<T: Shareable> StreamSource for Queue<T> {
     type Item = T;
 
     fn segment(&self) -> &Segment {
         self.segment()
     }
 
-    fn next(&mut self, Moment(patience): Moment<'_>) -> Result<T, PopError> {
-        self.pop_within(patience)
+    fn next(&mut self, WaitArg(wait): WaitArg<'_>) -> Result<T, PopError> {
+        self.pop_within(wait)
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::Queue;
 use crate::error::{PopError, Stop};
-use crate::queue::forms::NOT_A_VALUE;
-use crate::raw::mpmc::Leased;
-use crate::raw::patience::Patience;
+use crate::queue::queue_macros::NOT_A_VALUE;
+use crate::raw::mpmc::LeasedSlot;
+use crate::raw::wait::Wait;
 use crate::shareable::Shareable;
 use crate::sys::fork;
 
@@ -27,9 +27,9 @@ use crate::sys::fork;
 pub struct Lease<'a, T: Shareable> {
     queue: &'a Queue<T>,
     value: T,
-    leased: Leased,
+    leased: LeasedSlot,
     /// The participant in whose hands it is.
-    me: u32,
+    own_id: u32,
     generation: u32,
 }
 
@@ -53,7 +53,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub fn lease(&self) -> Result<Lease<'_, T>, PopError> {
-        self.lease_for(Patience::Forever)
+        self.lease_until(Wait::Forever)
     }
 
     /// The same without waiting.
@@ -61,7 +61,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// `Empty`, and those of [`pop`](Self::pop).
     pub fn try_lease(&self) -> Result<Lease<'_, T>, PopError> {
-        self.lease_for(Patience::None)
+        self.lease_until(Wait::NonBlocking)
     }
 
     /// The same, waiting no longer than `timeout` (on the monotonic clock).
@@ -69,26 +69,26 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// `Timeout`, and those of [`pop`](Self::pop).
     pub fn lease_timeout(&self, timeout: Duration) -> Result<Lease<'_, T>, PopError> {
-        self.lease_for(Patience::For(timeout))
+        self.lease_until(Wait::Timeout(timeout))
     }
 
-    pub(super) fn lease_for(&self, patience: Patience) -> Result<Lease<'_, T>, PopError> {
-        let (value, leased, me) = self.lease_within(patience).map_err(Stop::of_pop)?;
+    pub(super) fn lease_until(&self, wait: Wait) -> Result<Lease<'_, T>, PopError> {
+        let (value, leased, own_id) = self.lease_slot(wait).map_err(Stop::of_pop)?;
         match value {
-            Some(value) => Ok(Lease { queue: self, value, leased, me, generation: fork::generation() }),
+            Some(value) => Ok(Lease { queue: self, value, leased, own_id, generation: fork::generation() }),
             None => {
                 // Nobody could make anything of it.
-                self.end_lease(self.ring().ack(me, leased));
+                self.notify_lease_ended(self.ring().ack(own_id, leased));
                 Err(PopError::Corrupt { what: NOT_A_VALUE })
             }
         }
     }
 
     /// Tells those who wait that a slot is free.
-    fn end_lease(&self, ended: bool) {
+    fn notify_lease_ended(&self, ended: bool) {
         if ended {
             self.state().space.notify(1);
-            self.tell_the_last();
+            self.wake_drain_waiters();
         }
     }
 }
@@ -99,7 +99,7 @@ impl<T: Shareable> Lease<'_, T> {
     pub fn ack(self) {
         let lease = core::mem::ManuallyDrop::new(self);
         if lease.is_ours() {
-            lease.queue.end_lease(lease.queue.ring().ack(lease.me, lease.leased));
+            lease.queue.notify_lease_ended(lease.queue.ring().ack(lease.own_id, lease.leased));
         }
     }
 
@@ -116,7 +116,7 @@ impl<T: Shareable> Lease<'_, T> {
 
 impl<T: Shareable> Drop for Lease<'_, T> {
     fn drop(&mut self) {
-        if self.is_ours() && self.queue.ring().give_back(self.me, self.leased) {
+        if self.is_ours() && self.queue.ring().give_back(self.own_id, self.leased) {
             self.queue.state().items.notify(1);
         }
     }

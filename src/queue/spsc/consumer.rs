@@ -5,13 +5,13 @@
 use core::fmt;
 use std::time::Duration;
 
-use super::{fingerprint, length, take};
+use super::{claim_endpoint, fingerprint, length};
 use crate::error::{PopError, Stop};
 use crate::queue::endpoint::Endpoint;
-use crate::queue::forms::{NOT_A_VALUE, end_forms, end_object, shape};
-use crate::queue::slots::Slots;
-use crate::raw::patience::Patience;
-use crate::segment::forms::short_forms;
+use crate::queue::queue_macros::{NOT_A_VALUE, endpoint_handle, endpoint_object, shape};
+use crate::queue::slot_array::SlotArray;
+use crate::raw::wait::Wait;
+use crate::segment::object_macros::single_object;
 use crate::shareable::Shareable;
 
 /// The consuming end of a [queue](super): one process's at a time.
@@ -19,7 +19,7 @@ use crate::shareable::Shareable;
 /// Dropped, it tells the producer that nobody listens, unless another process opens this end.
 pub struct Consumer<T: Shareable> {
     end: Endpoint<false>,
-    slots: Slots<T>,
+    slots: SlotArray<T>,
 }
 
 impl<T: Shareable> Consumer<T> {
@@ -32,7 +32,7 @@ impl<T: Shareable> Consumer<T> {
     #[doc(alias = "recv")]
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
-        self.pop_within(Patience::Forever)
+        self.pop_within(Wait::Forever)
     }
 
     /// Takes the next value out if there is one.
@@ -41,7 +41,7 @@ impl<T: Shareable> Consumer<T> {
     /// `Empty`, and those of [`pop`](Self::pop).
     #[inline]
     pub fn try_pop(&mut self) -> Result<T, PopError> {
-        self.pop_within(Patience::None)
+        self.pop_within(Wait::NonBlocking)
     }
 
     /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
@@ -50,7 +50,7 @@ impl<T: Shareable> Consumer<T> {
     /// `Timeout`, and those of [`pop`](Self::pop).
     #[inline]
     pub fn pop_timeout(&mut self, timeout: Duration) -> Result<T, PopError> {
-        self.pop_within(Patience::For(timeout))
+        self.pop_within(Wait::Timeout(timeout))
     }
 
     /// Values that fit into the queue.
@@ -59,8 +59,8 @@ impl<T: Shareable> Consumer<T> {
     }
 
     #[inline(always)]
-    pub(super) fn pop_within(&mut self, patience: Patience) -> Result<T, PopError> {
-        self.end.room(1, self.slots.slot(self.end.at() as usize), patience).map_err(Stop::of_pop)?;
+    pub(super) fn pop_within(&mut self, wait: Wait) -> Result<T, PopError> {
+        self.end.room(1, self.slots.slot(self.end.at() as usize), wait).map_err(Stop::of_pop)?;
         // SAFETY: the side is below its capacity, and the slot is the consumer's until it commits; there is one consumer.
         let value = unsafe { self.slots.read(self.end.at() as usize) };
         self.end.commit(1);
@@ -74,7 +74,7 @@ impl<T: Shareable> Consumer<T> {
     /// Those of [`pop`](Self::pop).
     #[inline]
     pub fn pop_slice(&mut self, values: &mut [T]) -> Result<usize, PopError> {
-        self.pop_some(values, Patience::Forever)
+        self.pop_batch(values, Wait::Forever)
     }
 
     /// The same without waiting.
@@ -83,7 +83,7 @@ impl<T: Shareable> Consumer<T> {
     /// `Empty`, and those of [`pop`](Self::pop).
     #[inline]
     pub fn try_pop_slice(&mut self, values: &mut [T]) -> Result<usize, PopError> {
-        self.pop_some(values, Patience::None)
+        self.pop_batch(values, Wait::NonBlocking)
     }
 
     /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
@@ -92,16 +92,15 @@ impl<T: Shareable> Consumer<T> {
     /// `Timeout`, and those of [`pop`](Self::pop).
     #[inline]
     pub fn pop_slice_timeout(&mut self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
-        self.pop_some(values, Patience::For(timeout))
+        self.pop_batch(values, Wait::Timeout(timeout))
     }
 
     #[inline(always)]
-    pub(super) fn pop_some(&mut self, values: &mut [T], patience: Patience) -> Result<usize, PopError> {
+    pub(super) fn pop_batch(&mut self, values: &mut [T], wait: Wait) -> Result<usize, PopError> {
         if values.is_empty() {
             return Ok(0);
         }
-        let room =
-            self.end.room_up_to(values.len() as u64, self.slots.slot(self.end.at() as usize), patience);
+        let room = self.end.room_up_to(values.len() as u64, self.slots.slot(self.end.at() as usize), wait);
         let room = room.map_err(Stop::of_pop)?;
         let count = values.len().min(room as usize);
         // SAFETY: as in `pop_within`, for the slots from there on, of which there are `room`.
@@ -123,9 +122,9 @@ impl<T: Shareable> Consumer<T> {
     }
 }
 
-end_forms!([T: Shareable] Consumer<T>, "producer", "Values");
-end_object!([T: Shareable] Consumer<T>, slots, fingerprint::<T>, shape, length::<T>);
-short_forms!([T: Shareable] Consumer<T>);
+endpoint_handle!([T: Shareable] Consumer<T>, "producer", "Values");
+endpoint_object!([T: Shareable] Consumer<T>, slots, fingerprint::<T>, shape, length::<T>);
+single_object!([T: Shareable] Consumer<T>);
 
 impl<T: Shareable> fmt::Debug for Consumer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

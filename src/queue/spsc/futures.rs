@@ -2,7 +2,7 @@
 
 use super::{Consumer, Producer};
 use crate::error::{PopError, PushError};
-use crate::reactor::{Items, Moment, Source, later};
+use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 use crate::shareable::Shareable;
 
@@ -15,7 +15,7 @@ impl<T: Shareable> Producer<T> {
     /// # Errors
     /// Those of [`push`](Self::push).
     pub async fn push_async(&mut self, value: T) -> Result<(), PushError<T>> {
-        later(self, |end| end.segment(), |end, patience| end.push_within(value, patience)).await
+        retry_until_ready(self, |end| end.segment(), |end, wait| end.push_within(value, wait)).await
     }
 }
 
@@ -28,7 +28,7 @@ impl<T: Shareable> Consumer<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub async fn pop_async(&mut self) -> Result<T, PopError> {
-        later(self, |end| end.segment(), |end, patience| end.pop_within(patience)).await
+        retry_until_ready(self, |end| end.segment(), |end, wait| end.pop_within(wait)).await
     }
 
     /// Takes values out into the slice, as many as there are and as fit, by one commit, and says how many. A task waits for the
@@ -39,28 +39,28 @@ impl<T: Shareable> Consumer<T> {
     /// # Errors
     /// Those of [`pop`](Self::pop).
     pub async fn pop_slice_async(&mut self, values: &mut [T]) -> Result<usize, PopError> {
-        later(self, |end| end.segment(), |end, patience| end.pop_some(values, patience)).await
+        retry_until_ready(self, |end| end.segment(), |end, wait| end.pop_batch(values, wait)).await
     }
 
     /// The values, each as it comes, until the queue is closed or its producer gone.
-    pub fn stream(&mut self) -> Items<&mut Self> {
-        Items::new(self)
+    pub fn stream(&mut self) -> ItemStream<&mut Self> {
+        ItemStream::new(self)
     }
 
     /// The same, for good.
-    pub fn into_stream(self) -> Items<Self> {
-        Items::new(self)
+    pub fn into_stream(self) -> ItemStream<Self> {
+        ItemStream::new(self)
     }
 }
 
-impl<T: Shareable> Source for Consumer<T> {
+impl<T: Shareable> StreamSource for Consumer<T> {
     type Item = T;
 
     fn segment(&self) -> &Segment {
         self.segment()
     }
 
-    fn next(&mut self, Moment(patience): Moment<'_>) -> Result<T, PopError> {
-        self.pop_within(patience)
+    fn next(&mut self, WaitArg(wait): WaitArg<'_>) -> Result<T, PopError> {
+        self.pop_within(wait)
     }
 }

@@ -1,4 +1,4 @@
-//! loom's exploration of the [`Barrier`]: parties that arrive, pass, give up, reset and die beside each other. Whoever is overlooked
+//! loom's exploration of the [`RawBarrier`]: parties that arrive, pass, give up, reset and die beside each other. Whoever is overlooked
 //! sleeps for ever here, and loom reports the deadlock.
 //!
 //! After each scene somebody resets the barrier and all pass it, so that one that nobody can use any more shows.
@@ -12,13 +12,13 @@ mod death;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use super::{Arrived, Barrier, Outcome, Refusal, State};
+use super::{ArriveError, Arrived, BarrierOutcome, BarrierState, RawBarrier};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::model;
 use crate::sys::clock::Deadline;
 
 struct Shared {
-    state: State,
+    state: BarrierState,
     slots: Vec<AtomicU64>,
     /// A plain counter for each party, to be seen by all behind the barrier.
     marks: Vec<AtomicU64>,
@@ -30,15 +30,15 @@ impl Shared {
     fn new(parties: usize) -> Arc<Self> {
         let words = |count| (0..count).map(|_| AtomicU64::new(0)).collect();
         Arc::new(Self {
-            state: State::default(),
+            state: BarrierState::default(),
             slots: words(2 * parties),
             marks: words(parties + 1),
             led: AtomicU64::new(0),
         })
     }
 
-    fn barrier(&self) -> Barrier<'_> {
-        Barrier::new(&self.state, &self.slots)
+    fn barrier(&self) -> RawBarrier<'_> {
+        RawBarrier::new(&self.state, &self.slots)
     }
 
     fn parties(&self) -> usize {
@@ -46,16 +46,16 @@ impl Shared {
     }
 
     /// Sleeps until `look` finds something, as `wait_for` does.
-    fn sleep_until<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
+    fn sleep_until<R>(&self, mut try_once: impl FnMut() -> Option<R>) -> R {
         loop {
-            if let Some(found) = look() {
+            if let Some(found) = try_once() {
                 return found;
             }
-            let announced = self.state.event.announce();
-            if let Some(found) = look() {
+            let prepared = self.state.event.prepare_wait();
+            if let Some(found) = try_once() {
                 return found;
             }
-            self.state.event.sleep(announced, Deadline);
+            self.state.event.commit_wait(prepared, Deadline);
         }
     }
 
@@ -63,8 +63,8 @@ impl Shared {
     fn arrive(&self, me: u32) -> Option<Arrived> {
         self.sleep_until(|| match self.barrier().arrive(me) {
             Ok(arrived) => Some(Some(arrived)),
-            Err(Refusal::Broken) => Some(None),
-            Err(Refusal::Full) => None,
+            Err(ArriveError::Broken) => Some(None),
+            Err(ArriveError::Full) => None,
             Err(other) => panic!("{other:?}"),
         })
     }
@@ -78,7 +78,7 @@ impl Shared {
         } else {
             self.sleep_until(|| self.barrier().outcome(arrived))
         };
-        (outcome == Outcome::Passed).then_some(arrived.index)
+        (outcome == BarrierOutcome::Passed).then_some(arrived.index)
     }
 
     /// Waits so often as all parties do, and checks each time that all others have come as far. Its indices.
@@ -114,8 +114,8 @@ impl Shared {
             assert!(arrived.iter().enumerate().all(|(index, arrived)| arrived.index == index));
             let [others @ .., last] = &arrived[..] else { unreachable!() };
             assert!(others.iter().all(|other| barrier.outcome(*other).is_none()));
-            assert_eq!(barrier.pass(*last), Outcome::Passed);
-            assert!(others.iter().all(|other| barrier.outcome(*other) == Some(Outcome::Passed)));
+            assert_eq!(barrier.pass(*last), BarrierOutcome::Passed);
+            assert!(others.iter().all(|other| barrier.outcome(*other) == Some(BarrierOutcome::Passed)));
         }
     }
 }
@@ -178,9 +178,9 @@ fn given_up_while_the_last_one_comes() {
                 return shared.barrier().pass(arrived);
             }
             let given_up = shared.barrier().give_up(arrived);
-            given_up.map_or_else(|outcome| outcome, |()| Outcome::Broken)
+            given_up.map_or_else(|outcome| outcome, |()| BarrierOutcome::Broken)
         });
-        let passed = outcome == Some(Outcome::Passed);
+        let passed = outcome == Some(BarrierOutcome::Passed);
         others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), passed));
         shared.settle();
         passed
@@ -228,7 +228,7 @@ fn one_that_will_not_wait() {
         let other = Shared::waiter(&shared, 2);
         let attempt = || match shared.barrier().arrive_last(1) {
             Ok(arrived) => Some(shared.barrier().pass(arrived)),
-            Err(Refusal::WouldWait) => {
+            Err(ArriveError::WouldWait) => {
                 thread::yield_now();
                 None
             }

@@ -1,4 +1,4 @@
-//! loom's exploration of the [`State`]: waiters and notifiers, living and dying. Whoever is overlooked sleeps for ever here, and loom
+//! loom's exploration of the [`CondvarState`]: waiters and notifiers, living and dying. Whoever is overlooked sleeps for ever here, and loom
 //! reports the deadlock.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
@@ -8,8 +8,8 @@
 use loom::sync::{Arc, Mutex};
 use loom::thread::{self, JoinHandle};
 
-use super::word::{State as SlotState, Word};
-use super::{Place, SLOTS, State};
+use super::slot_word::{CondvarSlotState, CondvarSlotWord};
+use super::{CondvarState, SLOTS, WaiterSlot};
 use crate::primitive::Ordering;
 use crate::raw::model;
 use crate::sys::clock::Deadline;
@@ -20,19 +20,19 @@ const DEAD: u32 = 7;
 /// A condition variable, and a count that its mutex protects.
 #[derive(Default)]
 struct Shared {
-    state: State,
+    state: CondvarState,
     count: Mutex<u32>,
 }
 
 impl Shared {
     /// Sleeps until it is notified.
-    fn sleep(&self, place: Place) {
+    fn sleep(&self, place: WaiterSlot) {
         while !self.state.is_notified(place).unwrap() {
-            let announced = self.state.event(place).announce();
+            let prepared = self.state.event(place).prepare_wait();
             if self.state.is_notified(place).unwrap() {
                 return;
             }
-            self.state.event(place).sleep(announced, Deadline);
+            self.state.event(place).commit_wait(prepared, Deadline);
         }
     }
 
@@ -44,7 +44,7 @@ impl Shared {
             drop(count);
             self.sleep(place);
             count = self.count.lock().unwrap();
-            self.state.leave(place);
+            self.state.release(place);
         }
         *count -= 1;
     }
@@ -60,7 +60,7 @@ impl Shared {
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             shared.sleep(place);
-            shared.state.leave(place);
+            shared.state.release(place);
         })
     }
 
@@ -71,7 +71,7 @@ impl Shared {
     /// Nobody is about, and no slot is taken.
     fn assert_empty(&self) {
         for slot in &self.state.slots {
-            assert_eq!(slot.load(), Word::FREE);
+            assert_eq!(slot.load(), CondvarSlotWord::FREE);
         }
         assert_eq!(self.state.taken[0].load(Ordering::Relaxed), 0);
         assert_eq!(self.state.notify(SLOTS), 0);
@@ -135,7 +135,7 @@ fn two_waiters_and_two_notifiers() {
 #[test]
 fn in_the_order_in_which_they_came() {
     model::explore(1, || {
-        let state = State::default();
+        let state = CondvarState::default();
         // The tickets wrap around between them.
         state.tickets.store((1 << 44) - 2, Ordering::Relaxed);
         let places = [1, 2, 3].map(|me| state.enter(me).unwrap());
@@ -146,7 +146,7 @@ fn in_the_order_in_which_they_came() {
             assert_eq!(notified, [true, count > 1, count > 2]);
         }
         assert_eq!(state.notify(1), 0);
-        places.into_iter().for_each(|place| state.leave(place));
+        places.into_iter().for_each(|place| state.release(place));
     });
 }
 
@@ -163,7 +163,7 @@ fn a_notification_while_a_time_is_over() {
         });
         let gave_up = shared.state.give_up(hasty);
         if !gave_up {
-            shared.state.leave(hasty);
+            shared.state.release(hasty);
             // It is this one's then, which tells the other now.
             assert_eq!(shared.state.notify(1), 1);
         }
@@ -186,7 +186,7 @@ fn a_slot_changes_hands() {
             let shared = Arc::clone(&shared);
             move || {
                 if !shared.state.give_up(first) {
-                    shared.state.leave(first);
+                    shared.state.release(first);
                 }
                 shared.take(2);
             }
@@ -213,7 +213,7 @@ enum Killed {
 
 impl Killed {
     /// Does what the dead did, and says whether it was notified.
-    fn die(self, state: &State) -> bool {
+    fn die(self, state: &CondvarState) -> bool {
         let place = state.enter(DEAD).unwrap();
         if matches!(self, Self::Claimed) {
             state.hide(place.index);
@@ -262,7 +262,7 @@ fn a_dead_process_of_several_waiters() {
         let first = &shared.state.slots[0];
         assert_eq!(first.load().owner(), DEAD);
         shared.state.hide(0);
-        first.word.store(Word::FREE.into(), Ordering::Relaxed);
+        first.word.store(CondvarSlotWord::FREE.into(), Ordering::Relaxed);
         shared.state.repair(DEAD);
         living.join().unwrap();
         shared.state.repair(DEAD);
@@ -301,6 +301,6 @@ fn a_repair_beside_the_living() {
         repairer.join().unwrap();
         shared.assert_empty();
         let state = shared.state.slots.iter().map(|slot| slot.load().state());
-        state.for_each(|state| assert_eq!(state, SlotState::Free));
+        state.for_each(|state| assert_eq!(state, CondvarSlotState::Free));
     });
 }

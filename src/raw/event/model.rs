@@ -8,7 +8,7 @@
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use super::{GENERATION, SET, State, Unset};
+use super::{EventState, GENERATION, SET, Unset};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::model;
 use crate::sys::clock::Deadline;
@@ -16,7 +16,7 @@ use crate::sys::clock::Deadline;
 /// An event, and what is done before it is set.
 #[derive(Default)]
 struct Shared {
-    event: State,
+    event: EventState,
     work: AtomicU64,
 }
 
@@ -31,20 +31,20 @@ impl Shared {
         self.event.set();
     }
 
-    /// Waits, as `patience` does.
+    /// Waits, as `wait` does.
     fn wait(&self) {
-        if let Some(unset) = self.event.begin() {
+        if let Some(unset) = self.event.begin_wait() {
             self.wait_on(unset);
         }
     }
 
     fn wait_on(&self, unset: Unset) {
         while !self.event.was_set_since(unset) {
-            let announced = self.event.sets.announce();
+            let prepared = self.event.sets.prepare_wait();
             if self.event.was_set_since(unset) {
                 return;
             }
-            self.event.sets.sleep(announced, Deadline);
+            self.event.sets.commit_wait(prepared, Deadline);
         }
     }
 }
@@ -76,7 +76,7 @@ fn who_is_through_sees_what_was_done_before() {
 fn a_pulse_lets_all_through_who_wait() {
     explore(3, |shared| {
         let waiters = [0, 1].map(|_| {
-            let unset = shared.event.begin().unwrap();
+            let unset = shared.event.begin_wait().unwrap();
             spawn(shared, move |shared| {
                 shared.wait_on(unset);
                 assert!(shared.has_work());
@@ -139,7 +139,7 @@ fn the_next_one_wakes_for_the_dead() {
 fn a_waiter_that_dies() {
     explore(3, |shared| {
         let dead = spawn(shared, |shared| {
-            let _ = shared.event.sets.announce();
+            let _ = shared.event.sets.prepare_wait();
         });
         let waiter = spawn(shared, Shared::wait);
         shared.event.set();
@@ -152,7 +152,7 @@ fn a_waiter_that_dies() {
 fn the_generation_wraps_around() {
     explore(1, |shared| {
         shared.event.word.store(u64::MAX - SET, Ordering::Relaxed);
-        let unset = shared.event.begin().unwrap();
+        let unset = shared.event.begin_wait().unwrap();
         assert!(shared.event.set() && shared.event.was_set_since(unset));
         assert!(shared.event.clear() && shared.event.was_set_since(unset));
         assert_eq!(shared.event.word.load(Ordering::Relaxed), 0);

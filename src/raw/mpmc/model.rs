@@ -1,4 +1,4 @@
-//! loom's exploration of the [`Ring`]: producers and consumers, living and dying, in a ring of one or two slots.
+//! loom's exploration of the [`MpmcRing`]: producers and consumers, living and dying, in a ring of one or two slots.
 //!
 //! After each scene the ring is emptied and filled once more by one thread alone. So a message that was lost, doubled or stranded
 //! shows, and so does a slot that nobody can use any more, or a counter that lies where it must not.
@@ -16,18 +16,18 @@ use core::mem::MaybeUninit;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use super::{Attempt, Geometry, Leased, Pushed, Ring, State, slot_words};
+use super::{LeasedSlot, MpmcAttempt, MpmcGeometry, MpmcRing, MpmcState, Pushed, slot_words};
 use crate::primitive::AtomicU64;
+use crate::raw::atomic_copy::WORD;
 use crate::raw::model;
-use crate::raw::words::WORD;
 
 /// A message holds its number twice, so a mixture shows.
 const SIZE: usize = 2 * WORD;
 
 struct Shared {
-    state: State,
+    state: MpmcState,
     slots: Vec<AtomicU64>,
-    geometry: Geometry,
+    geometry: MpmcGeometry,
     /// Set once the participant [`DEAD`](death::DEAD) is dead, and known to be.
     is_dead: AtomicU64,
 }
@@ -36,15 +36,15 @@ impl Shared {
     fn new(capacity: u64) -> Arc<Self> {
         let words = capacity as usize * slot_words(SIZE);
         Arc::new(Self {
-            state: State::default(),
+            state: MpmcState::default(),
             slots: (0..words).map(|_| AtomicU64::new(0)).collect(),
-            geometry: Geometry::new(capacity, SIZE),
+            geometry: MpmcGeometry::new(capacity, SIZE),
             is_dead: AtomicU64::new(0),
         })
     }
 
-    fn ring(&self) -> Ring<'_> {
-        Ring::new(&self.state, &self.slots, &self.geometry)
+    fn ring(&self) -> MpmcRing<'_> {
+        MpmcRing::new(&self.state, &self.slots, &self.geometry)
     }
 
     /// Pushes a message, as participant `me`. `None` where the ring is full, or somebody is in the way.
@@ -52,7 +52,7 @@ impl Shared {
         match self.ring().try_push(me, bytemuck::bytes_of(&[number; 2])) {
             Ok(pushed) => Some(pushed),
             Err(attempt) => {
-                self.get_past(attempt);
+                self.skip_or_repair(attempt);
                 None
             }
         }
@@ -61,31 +61,31 @@ impl Shared {
     /// Pops a message. `None` where the ring is empty, or somebody is in the way.
     fn pop(&self) -> Option<u64> {
         let (number, attempt) = message(|bytes| self.ring().try_pop(bytes));
-        if attempt == Attempt::Done {
+        if attempt == MpmcAttempt::Done {
             return Some(number());
         }
-        self.get_past(attempt);
+        self.skip_or_repair(attempt);
         None
     }
 
     /// Takes a message into the hands of participant `me`.
-    fn lease(&self, me: u32) -> Option<(u64, Leased)> {
+    fn lease(&self, me: u32) -> Option<(u64, LeasedSlot)> {
         let (number, leased) = message(|bytes| self.ring().try_lease(me, bytes));
         match leased {
             Ok(leased) => Some((number(), leased)),
             Err(attempt) => {
-                self.get_past(attempt);
+                self.skip_or_repair(attempt);
                 None
             }
         }
     }
 
     /// What an operation does about an attempt in vain: it lets others go on, which loom might not think of by itself.
-    fn get_past(&self, attempt: Attempt) {
-        assert_ne!(attempt, Attempt::Corrupt);
+    fn skip_or_repair(&self, attempt: MpmcAttempt) {
+        assert_ne!(attempt, MpmcAttempt::Corrupt);
         thread::yield_now();
-        if let Attempt::Behind(obstacle) = attempt {
-            self.repair_if_dead(obstacle);
+        if let MpmcAttempt::Behind(busy) = attempt {
+            self.repair_if_dead(busy);
         }
     }
 

@@ -1,12 +1,12 @@
 //! A ring for whoever only looks: what is seen may be over by the time it is told, and damaged bytes make numbers without meaning.
 
-use super::Ring;
-use super::word::{State as SlotState, Word};
+use super::MpmcRing;
+use super::slot_word::{MpmcSlotState, MpmcSlotWord};
 use crate::primitive::Ordering;
 
 /// What goes on in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AtWork {
+pub(crate) enum SlotUse {
     /// This participant writes a message.
     Writes(u32),
     /// This participant has one in its hands.
@@ -15,7 +15,7 @@ pub(crate) enum AtWork {
     Returned,
 }
 
-impl Ring<'_> {
+impl MpmcRing<'_> {
     /// Positions that producers have passed since the ring was made: messages pushed, about.
     pub(crate) fn passed_by_producers(&self) -> u64 {
         self.passed(self.pushed())
@@ -31,14 +31,14 @@ impl Ring<'_> {
     }
 
     /// Who is at work in the slots.
-    pub(crate) fn at_work(&self) -> impl Iterator<Item = AtWork> {
+    pub(crate) fn slot_uses(&self) -> impl Iterator<Item = SlotUse> {
         self.all_slots().filter_map(|slot| {
-            let word = Word::from(slot.word.load(Ordering::Relaxed));
+            let word = MpmcSlotWord::from(slot.word.load(Ordering::Relaxed));
             match word.state() {
-                SlotState::Writing => Some(AtWork::Writes(word.owner())),
-                SlotState::Leased => Some(AtWork::Leases(word.owner())),
-                SlotState::Returned => Some(AtWork::Returned),
-                SlotState::Free | SlotState::Full | SlotState::Unknown => None,
+                MpmcSlotState::Writing => Some(SlotUse::Writes(word.owner())),
+                MpmcSlotState::Leased => Some(SlotUse::Leases(word.owner())),
+                MpmcSlotState::Returned => Some(SlotUse::Returned),
+                MpmcSlotState::Free | MpmcSlotState::Full | MpmcSlotState::Unknown => None,
             }
         })
     }

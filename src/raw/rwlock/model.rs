@@ -1,4 +1,4 @@
-//! loom's exploration of [`Sides`]: readers beside writers, living and dying. What the lock protects is a cell, so loom reports two
+//! loom's exploration of [`RawRwLock`]: readers beside writers, living and dying. What the lock protects is a cell, so loom reports two
 //! that are in it at a time; and whoever is overlooked sleeps for ever, which loom reports as a deadlock.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
@@ -9,7 +9,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Mutex, MutexGuard};
 use loom::thread::{self, JoinHandle};
 
-use super::{Sides, State};
+use super::{RawRwLock, RwLockState};
 use crate::primitive::AtomicU64;
 use crate::raw::model;
 use crate::sys::clock::Deadline;
@@ -17,7 +17,7 @@ use crate::sys::clock::Deadline;
 struct Shared {
     /// The writers' lock. The kernel frees it when its holder dies; so does a thread that just drops it.
     lock: Mutex<()>,
-    state: State,
+    state: RwLockState,
     counts: Vec<AtomicU64>,
     protected: UnsafeCell<u32>,
 }
@@ -30,40 +30,40 @@ impl Shared {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             lock: Mutex::default(),
-            state: State::default(),
+            state: RwLockState::default(),
             counts: (0..3).map(|_| AtomicU64::new(0)).collect(),
             protected: UnsafeCell::new(0),
         })
     }
 
-    fn sides(&self) -> Sides<'_> {
-        Sides::new(&self.state, &self.counts)
+    fn raw_lock(&self) -> RawRwLock<'_> {
+        RawRwLock::new(&self.state, &self.counts)
     }
 
     fn count(&self, id: u32) -> &AtomicU64 {
-        self.sides().count(id).unwrap()
+        self.raw_lock().count(id).unwrap()
     }
 
     fn enter(&self, id: u32) {
-        let look = || !self.sides().has_writer() && self.sides().enter(self.count(id));
-        if self.sides().enter(self.count(id)) {
+        let try_once = || !self.raw_lock().has_writer() && self.raw_lock().enter(self.count(id));
+        if self.raw_lock().enter(self.count(id)) {
             return;
         }
-        while !look() {
-            let announced = self.state.readers.announce();
-            if look() {
+        while !try_once() {
+            let prepared = self.state.readers.prepare_wait();
+            if try_once() {
                 return;
             }
-            self.state.readers.sleep(announced, Deadline);
+            self.state.readers.commit_wait(prepared, Deadline);
         }
     }
 
     /// Reads, and says whether it was told of a death.
     fn read(&self, id: u32) -> bool {
         self.enter(id);
-        let told = self.sides().is_abandoned();
+        let told = self.raw_lock().is_abandoned();
         self.look_at_it();
-        self.sides().leave(self.count(id));
+        self.raw_lock().leave(self.count(id));
         told
     }
 
@@ -82,32 +82,32 @@ impl Shared {
     /// To the moment in which it would write. Says whether it was told of a death.
     fn start_to_write(&self, id: u32) -> (MutexGuard<'_, ()>, bool) {
         let hold = self.lock.lock().unwrap();
-        self.sides().begin(id);
-        while self.sides().inside(1).is_some() {
-            let announced = self.state.drained.announce();
-            if self.sides().inside(1).is_none() {
+        self.raw_lock().announce_writer(id);
+        while self.raw_lock().first_reader(1).is_some() {
+            let prepared = self.state.readers_gone.prepare_wait();
+            if self.raw_lock().first_reader(1).is_none() {
                 break;
             }
-            self.state.drained.sleep(announced, Deadline);
+            self.state.readers_gone.commit_wait(prepared, Deadline);
         }
-        let told = self.sides().write(id);
+        let told = self.raw_lock().write(id);
         (hold, told)
     }
 
     fn write(&self, id: u32) -> bool {
         let (_hold, told) = self.start_to_write(id);
         self.change_it();
-        self.sides().finish();
+        self.raw_lock().finish();
         told
     }
 
     /// What is done for one that is known to be dead.
     fn repair(&self, dead: u32) {
-        self.sides().repair(dead);
-        if self.sides().has_writer()
+        self.raw_lock().repair(dead);
+        if self.raw_lock().has_writer()
             && let Ok(_hold) = self.lock.try_lock()
         {
-            self.sides().settle();
+            self.raw_lock().clear_dead_writer();
         }
     }
 
@@ -118,7 +118,7 @@ impl Shared {
 
     /// Nobody is left in it or in the way.
     fn is_idle(&self) -> bool {
-        self.sides().inside(1).is_none() && !self.sides().has_writer()
+        self.raw_lock().first_reader(1).is_none() && !self.raw_lock().has_writer()
     }
 }
 
@@ -172,7 +172,7 @@ fn two_readers_at_a_time() {
         shared.enter(1);
         let other = Shared::start(shared, |shared| shared.read(2));
         other.join().unwrap();
-        shared.sides().leave(shared.count(1));
+        shared.raw_lock().leave(shared.count(1));
     });
 }
 
@@ -181,8 +181,8 @@ fn a_writer_that_gives_up_lets_a_reader_in() {
     explore(3, |shared| {
         let reader = Shared::start(shared, |shared| shared.read(1));
         let hold = shared.lock.lock().unwrap();
-        shared.sides().begin(2);
-        shared.sides().finish();
+        shared.raw_lock().announce_writer(2);
+        shared.raw_lock().finish();
         drop(hold);
         assert!(!reader.join().unwrap());
     });
@@ -221,7 +221,7 @@ fn die_writing(shared: &Shared, stage: u32) {
         0 => drop(shared.lock.lock().unwrap()),
         1 => {
             let hold = shared.lock.lock().unwrap();
-            shared.sides().begin(2);
+            shared.raw_lock().announce_writer(2);
             drop(hold);
         }
         _ => drop(shared.start_to_write(2)),

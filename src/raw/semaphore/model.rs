@@ -10,20 +10,20 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use super::{MOST, Miss, Refusal, State};
+use super::{AcquireError, MAX_PERMITS, ReleaseError, SemaphoreState};
 use crate::raw::model;
 use crate::sys::clock::Deadline;
 
-impl State {
-    /// Waits for a permit, as `patience` does.
+impl SemaphoreState {
+    /// Waits for a permit, as `wait` does.
     fn acquire(&self) {
         let mut has_slept = false;
         while self.try_acquire().is_err() {
-            let announced = self.permits.announce();
+            let prepared = self.permits.prepare_wait();
             if self.try_acquire().is_ok() {
                 break;
             }
-            self.permits.sleep(announced, Deadline);
+            self.permits.commit_wait(prepared, Deadline);
             has_slept = true;
         }
         if has_slept {
@@ -33,21 +33,21 @@ impl State {
 }
 
 fn spawn<R: Send + 'static>(
-    state: &Arc<State>,
-    act: impl FnOnce(&State) -> R + Send + 'static,
+    state: &Arc<SemaphoreState>,
+    act: impl FnOnce(&SemaphoreState) -> R + Send + 'static,
 ) -> JoinHandle<R> {
     let state = Arc::clone(state);
     thread::spawn(move || act(&state))
 }
 
-fn acquirer(state: &Arc<State>) -> JoinHandle<()> {
-    spawn(state, State::acquire)
+fn acquirer(state: &Arc<SemaphoreState>) -> JoinHandle<()> {
+    spawn(state, SemaphoreState::acquire)
 }
 
 /// Plays the scene with a semaphore of so many permits.
-fn explore(interruptions: usize, permits: u64, scene: impl Fn(&Arc<State>) + Send + Sync + 'static) {
+fn explore(interruptions: usize, permits: u64, scene: impl Fn(&Arc<SemaphoreState>) + Send + Sync + 'static) {
     model::explore(interruptions, move || {
-        let state = State::default();
+        let state = SemaphoreState::default();
         state.init(permits);
         scene(&Arc::new(state));
     });
@@ -56,7 +56,7 @@ fn explore(interruptions: usize, permits: u64, scene: impl Fn(&Arc<State>) + Sen
 /// What the one permit guards: loom reports who is there while another is, and who does not see what another did.
 #[derive(Default)]
 struct Guarded {
-    state: State,
+    state: SemaphoreState,
     cell: UnsafeCell<u64>,
 }
 
@@ -117,7 +117,7 @@ fn a_sleeper_beside_one_that_does_not_sleep() {
         let sleeper = acquirer(state);
         let quick = spawn(state, |state| match state.try_acquire() {
             Ok(()) => state.release(1).unwrap(),
-            Err(miss) => assert_eq!(miss, Miss::WouldBlock),
+            Err(miss) => assert_eq!(miss, AcquireError::WouldBlock),
         });
         state.release(1).unwrap();
         quick.join().unwrap();
@@ -141,9 +141,9 @@ fn a_releaser_that_dies_before_it_wakes_anybody() {
 fn a_sleeper_that_dies_before_it_has_what_it_was_woken_for() {
     explore(3, 0, |state| {
         let dead = spawn(state, |state| {
-            let announced = state.permits.announce();
+            let prepared = state.permits.prepare_wait();
             if state.count() == 0 {
-                state.permits.sleep(announced, Deadline);
+                state.permits.commit_wait(prepared, Deadline);
             }
         });
         let sleeper = acquirer(state);
@@ -157,10 +157,10 @@ fn a_sleeper_that_dies_before_it_has_what_it_was_woken_for() {
 
 #[test]
 fn there_are_never_more_than_there_may_be() {
-    explore(3, MOST - 1, |state| {
+    explore(3, MAX_PERMITS - 1, |state| {
         let releaser = spawn(state, |state| state.release(1));
         let results = [state.release(1), releaser.join().unwrap()];
-        assert!(results.contains(&Ok(())) && results.contains(&Err(Refusal::TooMany)), "{results:?}");
-        assert_eq!(state.count(), MOST);
+        assert!(results.contains(&Ok(())) && results.contains(&Err(ReleaseError::TooMany)), "{results:?}");
+        assert_eq!(state.count(), MAX_PERMITS);
     });
 }

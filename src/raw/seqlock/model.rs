@@ -20,7 +20,7 @@ use loom::thread::{self, JoinHandle};
 
 use super::Versioned;
 use crate::primitive::{AtomicU64, Ordering, fence};
-use crate::raw::words::{WORD, word_of};
+use crate::raw::atomic_copy::{WORD, word_of};
 
 /// Words of a value: the fewest that can be a mixture.
 const WORDS: usize = 2;

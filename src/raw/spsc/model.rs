@@ -1,4 +1,4 @@
-//! loom's exploration of the two [`Side`]s: what lies in the ring is in cells that loom watches, so that two who are in one place
+//! loom's exploration of the two [`SpscSide`]s: what lies in the ring is in cells that loom watches, so that two who are in one place
 //! at a time are a failure, whatever they find there.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
@@ -12,13 +12,13 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Side, State};
+use super::{SpscSide, SpscState};
 use crate::primitive::Ordering;
 use crate::raw::model;
 use crate::sys::clock::Deadline;
 
 struct Shared {
-    state: State,
+    state: SpscState,
     ring: Vec<UnsafeCell<u64>>,
 }
 
@@ -28,12 +28,12 @@ unsafe impl Sync for Shared {}
 /// A side of the ring, with what it has to do there.
 struct Worker<const PRODUCER: bool> {
     shared: Arc<Shared>,
-    side: Side<PRODUCER>,
+    side: SpscSide<PRODUCER>,
 }
 
 impl<const PRODUCER: bool> Worker<PRODUCER> {
     fn new(shared: &Arc<Shared>) -> Self {
-        let side = Side::new(&shared.state, shared.ring.len() as u64).unwrap();
+        let side = SpscSide::new(&shared.state, shared.ring.len() as u64).unwrap();
         Self { shared: Arc::clone(shared), side }
     }
 
@@ -54,12 +54,12 @@ impl<const PRODUCER: bool> Worker<PRODUCER> {
             if found > 0 {
                 return found;
             }
-            let announced = event.announce();
+            let prepared = event.prepare_wait();
             let found = self.room();
             if found > 0 {
                 return found;
             }
-            event.sleep(announced, Deadline);
+            event.commit_wait(prepared, Deadline);
         }
     }
 
@@ -129,7 +129,7 @@ fn explore<R: Ord + Send + 'static>(
 ) -> BTreeSet<R> {
     model::explore(interruptions, move || {
         let ring = (0..capacity).map(|_| UnsafeCell::new(0)).collect();
-        scene(&Arc::new(Shared { state: State::default(), ring }))
+        scene(&Arc::new(Shared { state: SpscState::default(), ring }))
     })
 }
 

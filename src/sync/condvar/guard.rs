@@ -1,10 +1,10 @@
 //! What [`Condvar`](super::Condvar) needs of a guard: to give its lock back for a while.
 
 use crate::error::LockError;
-use crate::raw::patience::Patience;
+use crate::raw::wait::Wait;
 use crate::segment::lock::ObjectLock;
 use crate::sync::mutex::MutexGuard;
-use crate::sync::reentrant_mutex::{LetGo, ReentrantMutexGuard};
+use crate::sync::reentrant_mutex::{ReentrantMutexGuard, UnlockedReentrantMutex};
 
 /// A guard that a [`Condvar`](super::Condvar) can wait with: [`MutexGuard`], [`ReentrantMutexGuard`]. Implemented by this crate
 /// only.
@@ -26,56 +26,56 @@ pub(super) mod sealed {
         fn lock(unlocked: Self::Unlocked) -> Result<Self, LockError>;
         fn recovered(&self) -> bool;
         /// Keeps the news of a death for the next guard.
-        fn remember(&self);
+        fn set_death_pending(&self);
         /// Tells whoever gets this guard of a death that was met before, and is told by it.
-        fn tell(&mut self);
+        fn report_recovery(&mut self);
     }
 }
 
 /// The lock of a mutex, given back for a while.
 #[derive(Debug)]
-pub struct Unlocked<'a>(&'a ObjectLock);
+pub struct UnlockedMutex<'a>(&'a ObjectLock);
 
 impl<'a> sealed::Sealed for MutexGuard<'a> {
-    type Unlocked = Unlocked<'a>;
+    type Unlocked = UnlockedMutex<'a>;
 
     fn is_ours(&self) -> bool {
-        self.hold.is_ours()
+        self.raw_guard.is_ours()
     }
 
-    fn unlock(self) -> Unlocked<'a> {
-        Unlocked(self.hold.lock())
+    fn unlock(self) -> UnlockedMutex<'a> {
+        UnlockedMutex(self.raw_guard.lock())
     }
 
-    fn lock(unlocked: Unlocked<'a>) -> Result<Self, LockError> {
-        Ok(Self { hold: unlocked.0.lock(Patience::Forever)? })
+    fn lock(unlocked: UnlockedMutex<'a>) -> Result<Self, LockError> {
+        Ok(Self { raw_guard: unlocked.0.lock(Wait::Forever)? })
     }
 
     fn recovered(&self) -> bool {
-        self.hold.recovered()
+        self.raw_guard.recovered()
     }
 
-    fn remember(&self) {
-        self.hold.remember();
+    fn set_death_pending(&self) {
+        self.raw_guard.set_death_pending();
     }
 
-    fn tell(&mut self) {
-        self.hold.tell();
+    fn report_recovery(&mut self) {
+        self.raw_guard.report_recovery();
     }
 }
 
 impl<'a> sealed::Sealed for ReentrantMutexGuard<'a> {
-    type Unlocked = LetGo<'a>;
+    type Unlocked = UnlockedReentrantMutex<'a>;
 
     fn is_ours(&self) -> bool {
         self.is_ours()
     }
 
-    fn unlock(self) -> LetGo<'a> {
-        self.let_go()
+    fn unlock(self) -> UnlockedReentrantMutex<'a> {
+        self.unlock_all()
     }
 
-    fn lock(unlocked: LetGo<'a>) -> Result<Self, LockError> {
+    fn lock(unlocked: UnlockedReentrantMutex<'a>) -> Result<Self, LockError> {
         unlocked.lock()
     }
 
@@ -83,12 +83,12 @@ impl<'a> sealed::Sealed for ReentrantMutexGuard<'a> {
         self.recovered()
     }
 
-    fn remember(&self) {
-        self.lock.remember();
+    fn set_death_pending(&self) {
+        self.lock.set_death_pending();
     }
 
-    fn tell(&mut self) {
-        self.lock.tell();
+    fn report_recovery(&mut self) {
+        self.lock.take_death_pending();
         self.recovered = true;
     }
 }

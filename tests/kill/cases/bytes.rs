@@ -1,15 +1,15 @@
 //! `bytes`: every committed message is delivered once, whole and in order. A message that was read
 //! is removed when its guard is dropped, and not before.
 
-use breezeway::queue::bytes::{Consumer, Producer};
+use breezeway::queue::bytes::{BytesConsumer, BytesProducer};
 
 use super::spsc_fixture::{Operation, Run, every, stopped_at_every_instruction};
 use super::spsc_kinds::ByteQueue;
 use crate::kill_counts::KillCounts;
 
 type Ring = ByteQueue<64>;
-type Push = fn(&mut Producer, &[Vec<u8>]);
-type Read = fn(&mut Consumer, &[Vec<u8>]);
+type Push = fn(&mut BytesProducer, &[Vec<u8>]);
+type Read = fn(&mut BytesConsumer, &[Vec<u8>]);
 
 const PUSH: Push = |tx, messages| {
     let message = &messages[0][..];

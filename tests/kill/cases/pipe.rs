@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use breezeway::pipe::{Receiver, Sender};
-use breezeway::queue::bytes::{self, Consumer, Producer};
+use breezeway::queue::bytes::{self, BytesConsumer, BytesProducer};
 use breezeway::{PopError, PushError, Segment};
 
 use crate::child::Child;
@@ -53,7 +53,7 @@ impl Parent {
         self.mapping.word64(self.at + 128)
     }
 
-    fn ends(&self) -> (Producer, Consumer) {
+    fn ends(&self) -> (BytesProducer, BytesConsumer) {
         let (tx, rx) = (self.segment.get(RING), self.segment.get(RING));
         (tx.expect("the sender's end"), rx.expect("the receiver's end"))
     }
@@ -75,7 +75,7 @@ impl Parent {
         drop(tx);
         rx.release();
         // A receiver waits until there is a sender.
-        let tx: Producer = self.segment.get(RING).unwrap();
+        let tx: BytesProducer = self.segment.get(RING).unwrap();
         tx.release();
     }
 
@@ -133,13 +133,13 @@ fn drain(rx: &mut Receiver<()>) -> (Vec<Message>, bool) {
 
 impl Sending {
     fn survivors(&self, death: &Death) -> (Vec<Message>, bool) {
-        let rx: Consumer = self.parent.segment.get(RING).unwrap();
+        let rx: BytesConsumer = self.parent.segment.get(RING).unwrap();
         let mut rx = Receiver::<()>::from(rx);
         if death.point % 3 != 1 {
             return drain(&mut rx);
         }
         // Another sender sends before the receiver looks: the truncated message is discarded.
-        let tx: Producer = self.parent.segment.get(RING).unwrap();
+        let tx: BytesProducer = self.parent.segment.get(RING).unwrap();
         let mut tx = Sender::<()>::from(tx);
         tx.try_send_bytes(&[1, 2, 3]).expect("room for a short message");
         drop(tx);
@@ -158,7 +158,7 @@ impl Scenario for Sending {
     }
 
     fn open(&self) -> Self::Handle {
-        let tx: Producer = self.parent.open_segment().get(RING).unwrap();
+        let tx: BytesProducer = self.parent.open_segment().get(RING).unwrap();
         RefCell::new(tx.into())
     }
 
@@ -169,7 +169,7 @@ impl Scenario for Sending {
     fn before_operation(&mut self, _: &Child) {
         if self.has_sleeper {
             self.waiter = Some(fork_until_blocked(|| {
-                let rx: Consumer = self.parent.open_segment().get(RING).unwrap();
+                let rx: BytesConsumer = self.parent.open_segment().get(RING).unwrap();
                 match drain(&mut rx.into()) {
                     (found, false) if found.is_empty() => DISCONNECTED,
                     (found, false) if found[..] == [self.message.clone()] => AS_MEANT,
@@ -283,7 +283,7 @@ impl Scenario for Receiving {
     }
 
     fn open(&self) -> Self::Handle {
-        let rx: Consumer = self.parent.open_segment().get(RING).unwrap();
+        let rx: BytesConsumer = self.parent.open_segment().get(RING).unwrap();
         RefCell::new(rx.into())
     }
 
@@ -337,7 +337,7 @@ impl Scenario for Draining {
     }
 
     fn open(&self) -> Self::Handle {
-        let rx: Consumer = self.parent.open_segment().get(RING).unwrap();
+        let rx: BytesConsumer = self.parent.open_segment().get(RING).unwrap();
         RefCell::new(rx.into())
     }
 
@@ -347,7 +347,7 @@ impl Scenario for Draining {
 
     fn before_operation(&mut self, _: &Child) {
         self.waiter = Some(fork_until_blocked(|| {
-            let tx: Producer = self.parent.open_segment().get(RING).unwrap();
+            let tx: BytesProducer = self.parent.open_segment().get(RING).unwrap();
             match Sender::<()>::from(tx).send_bytes(&message(LONGER, 4)) {
                 Ok(()) => AS_MEANT,
                 Err(PushError::Disconnected(())) => DISCONNECTED,
@@ -365,7 +365,7 @@ impl Scenario for Draining {
         let is_sent = code == Some(AS_MEANT);
         assert!(!death.completed || is_sent, "what was received has been sent");
         self.parent.segment.reap().unwrap();
-        let rx: Consumer = self.parent.segment.get(RING).unwrap();
+        let rx: BytesConsumer = self.parent.segment.get(RING).unwrap();
         let (found, _) = drain(&mut rx.into());
         assert!(found.is_empty(), "a part of a message is none: {found:?}");
         self.parent.exercise();

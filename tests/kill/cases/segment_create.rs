@@ -35,7 +35,7 @@ const NAMED: Method = Method {
 };
 
 const PERSISTENT: Method =
-    Method { create: |name| Segment::options().persist(true).create(name, LENGTH), persists: true, ..NAMED };
+    Method { create: |name| Segment::builder().persist(true).create(name, LENGTH), persists: true, ..NAMED };
 
 const OPENED_OR_CREATED: Method = Method { create: |name| Segment::open_or_create(name, LENGTH), ..NAMED };
 
@@ -226,7 +226,7 @@ impl Scenario for Remove {
         };
         assert!(!death.completed || outcome == "gone", "it was removed");
         let segment = self.segment.take().unwrap();
-        assert_eq!(segment.still_linked(), outcome == "still there");
+        assert_eq!(segment.is_linked(), outcome == "still there");
         outcome
     }
 

@@ -22,7 +22,7 @@ struct ParticipantTable {
 
 impl ParticipantTable {
     fn new(name: &str, places: u32) -> Self {
-        let segment = Segment::options().participants(places).create(name, LENGTH).unwrap();
+        let segment = Segment::builder().participants(places).create(name, LENGTH).unwrap();
         Self { name: name.to_owned(), segment, places }
     }
 
@@ -182,7 +182,7 @@ impl Scenario for OpenPersistent {
             Err(error) => panic!("{error}"),
         }
         let make = || {
-            let segment = Segment::options().persist(true).create(&self.name, LENGTH).unwrap();
+            let segment = Segment::builder().persist(true).create(&self.name, LENGTH).unwrap();
             let value: &'static _ = Box::leak(Box::new(segment.add::<Value<u64>>("value", 7).unwrap()));
             core::mem::forget(value.lock().unwrap());
         };

@@ -104,8 +104,8 @@ impl<const N: usize> ByteQueue<N> {
 }
 
 impl<const N: usize> EndpointQueue for ByteQueue<N> {
-    type Tx = bytes::Producer;
-    type Rx = bytes::Consumer;
+    type Tx = bytes::BytesProducer;
+    type Rx = bytes::BytesConsumer;
     type Message = Vec<u8>;
     const CAPACITY: usize = N;
 

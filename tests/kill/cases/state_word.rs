@@ -15,7 +15,7 @@ const OBJECT: &str = "it";
 /// Creates an object whose segment has few participants: a waiter checks from time to time whether
 /// they live, which is a long path if there may be many.
 pub(super) fn create<O: Object>(name: &str, initial: impl Initial<O>) -> O {
-    let segment = Segment::options().participants(8).create(name, 1 << 16).unwrap();
+    let segment = Segment::builder().participants(8).create(name, 1 << 16).unwrap();
     segment.add(OBJECT, initial).unwrap()
 }
 

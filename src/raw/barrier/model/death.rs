@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Outcome, Shared, model};
+use super::{BarrierOutcome, Shared, model};
 use crate::primitive::Ordering;
 use crate::raw::barrier::BROKEN;
 
@@ -87,8 +87,8 @@ fn dead_between_two_passes() {
         let shared = Shared::new(2);
         let barrier = shared.barrier();
         let (first, last) = (barrier.arrive(DEAD).unwrap(), barrier.arrive(1).unwrap());
-        assert_eq!(barrier.pass(last), Outcome::Passed);
-        assert_eq!(barrier.outcome(first), Some(Outcome::Passed));
+        assert_eq!(barrier.pass(last), BarrierOutcome::Passed);
+        assert_eq!(barrier.outcome(first), Some(BarrierOutcome::Passed));
         let others = [1, 2].map(|me| Shared::waiter(&shared, me));
         shared.barrier().repair(DEAD, false);
         let passed = others.map(|other| other.join().unwrap());
@@ -108,7 +108,7 @@ fn dead_between_two_passes_and_one_waits() {
         let shared = Shared::new(2);
         let barrier = shared.barrier();
         let (_, last) = (barrier.arrive(DEAD).unwrap(), barrier.arrive(1).unwrap());
-        assert_eq!(barrier.pass(last), Outcome::Passed);
+        assert_eq!(barrier.pass(last), BarrierOutcome::Passed);
         let other = Shared::waiter(&shared, 1);
         Shared::repair_twice(&shared);
         assert!(!other.join().unwrap());
@@ -142,7 +142,7 @@ fn left_between_two_passes() {
         let shared = Shared::new(2);
         let barrier = shared.barrier();
         let (_, last) = (barrier.arrive(DEAD).unwrap(), barrier.arrive(1).unwrap());
-        assert_eq!(barrier.pass(last), Outcome::Passed);
+        assert_eq!(barrier.pass(last), BarrierOutcome::Passed);
         let others = [1, 2].map(|me| Shared::waiter(&shared, me));
         shared.barrier().repair(DEAD, true);
         assert!(others.map(|other| other.join().unwrap()).into_iter().all(|passed| passed));

@@ -4,8 +4,8 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Attempt, Shared, model};
-use crate::raw::event_word::EVERYBODY;
+use super::{MpmcAttempt, Shared, model};
+use crate::raw::event_count::WAKE_ALL;
 use crate::sys::barrier;
 use crate::sys::clock::Deadline;
 
@@ -17,8 +17,8 @@ impl Shared {
         }
         let Some(pushed) = self.push(me, number) else { return false };
         barrier::light();
-        if self.ring().is_closed() && self.ring().take_back(pushed) {
-            self.state.items.notify(EVERYBODY);
+        if self.ring().is_closed() && self.ring().retract(pushed) {
+            self.state.items.notify(WAKE_ALL);
             return false;
         }
         self.state.items.notify(1);
@@ -27,8 +27,8 @@ impl Shared {
 
     fn close(&self) {
         self.ring().close();
-        self.state.items.notify(EVERYBODY);
-        self.state.space.notify(EVERYBODY);
+        self.state.items.notify(WAKE_ALL);
+        self.state.space.notify(WAKE_ALL);
     }
 
     /// Ends a lease, as `Lease` does.
@@ -39,7 +39,7 @@ impl Shared {
         } else {
             self.state.space.notify(1);
             if self.ring().is_closed() {
-                self.state.items.notify(EVERYBODY);
+                self.state.items.notify(WAKE_ALL);
             }
         }
     }
@@ -48,39 +48,39 @@ impl Shared {
     fn look(&self, me: u32) -> Option<Option<u64>> {
         let attempt = || {
             let (number, attempt) = super::message(|bytes| self.ring().try_pop(bytes));
-            (attempt == Attempt::Done).then(number).ok_or(attempt)
+            (attempt == MpmcAttempt::Done).then(number).ok_or(attempt)
         };
         match attempt() {
             Ok(number) => return Some(Some(number)),
-            Err(Attempt::WouldBlock) if self.ring().is_closed() => {}
+            Err(MpmcAttempt::WouldBlock) if self.ring().is_closed() => {}
             Err(_) => return None,
         }
         let _ = barrier::heavy();
         match attempt() {
             Ok(number) => Some(Some(number)),
-            Err(Attempt::WouldBlock) if !self.ring().may_have_more(me) => Some(None),
+            Err(MpmcAttempt::WouldBlock) if !self.ring().could_still_receive(me) => Some(None),
             Err(_) => None,
         }
     }
 
     /// As `Queue::pop` does. `None` where the queue is closed and empty.
     fn take(&self, me: u32) -> Option<u64> {
-        let look = || {
+        let try_once = || {
             let found = self.look(me);
             if found.is_some_and(|found| found.is_some()) && self.ring().is_closed() {
-                self.state.items.notify(EVERYBODY);
+                self.state.items.notify(WAKE_ALL);
             }
             found
         };
         loop {
-            if let Some(found) = look() {
+            if let Some(found) = try_once() {
                 return found;
             }
-            let announced = self.state.items.announce();
-            if let Some(found) = look() {
+            let prepared = self.state.items.prepare_wait();
+            if let Some(found) = try_once() {
                 return found;
             }
-            self.state.items.sleep(announced, Deadline);
+            self.state.items.commit_wait(prepared, Deadline);
         }
     }
 }
@@ -152,7 +152,7 @@ fn taken_back_or_taken_out() {
     let seen = model::explore(4, || {
         let shared = Shared::new(1);
         let consumer = Shared::consumer(&shared, 2);
-        let taken_back = shared.push(1, 11).is_some_and(|pushed| shared.ring().take_back(pushed));
+        let taken_back = shared.push(1, 11).is_some_and(|pushed| shared.ring().retract(pushed));
         let pushed_next = shared.push(1, 12).is_some();
         let mut popped = consumer.join().unwrap();
         popped.extend(shared.settle());

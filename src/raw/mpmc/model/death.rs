@@ -5,9 +5,9 @@ use loom::thread::{self, JoinHandle};
 
 use super::{Outcome, SIZE, Shared, assert_delivered_once, assert_in_order, model};
 use crate::primitive::Ordering;
-use crate::raw::mpmc::Obstacle;
-use crate::raw::mpmc::word::{State as SlotState, Word};
-use crate::raw::words;
+use crate::raw::atomic_copy;
+use crate::raw::mpmc::BusySlot;
+use crate::raw::mpmc::slot_word::{MpmcSlotState, MpmcSlotWord};
 
 /// The participant that dies.
 pub(super) const DEAD: u32 = 7;
@@ -28,14 +28,14 @@ impl Shared {
     fn die_pushing(&self, killed: Killed) {
         let ring = self.ring();
         let slot = ring.slot(0).unwrap();
-        let claimed = Word::new(slot.lap, DEAD, SlotState::Writing);
-        if slot.move_from(Word::new(slot.lap, 0, SlotState::Free), claimed) {
+        let claimed = MpmcSlotWord::new(slot.lap, DEAD, MpmcSlotState::Writing);
+        if slot.move_from(MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Free), claimed) {
             match killed {
                 Killed::Claimed => {}
-                Killed::Helped => ring.help(&ring.state.tail, 0),
+                Killed::Helped => ring.advance_hint(&ring.state.tail, 0),
                 Killed::Writing => {
-                    ring.help(&ring.state.tail, 0);
-                    words::store(slot.payload, &[0xff; SIZE / 2]);
+                    ring.advance_hint(&ring.state.tail, 0);
+                    atomic_copy::store(slot.payload, &[0xff; SIZE / 2]);
                 }
             }
         }
@@ -43,9 +43,9 @@ impl Shared {
         self.is_dead.store(1, Ordering::Release);
     }
 
-    pub(super) fn repair_if_dead(&self, obstacle: Obstacle) {
-        if obstacle.owner() == DEAD && self.is_dead.load(Ordering::Acquire) == 1 {
-            self.ring().repair_slot(obstacle);
+    pub(super) fn repair_if_dead(&self, busy: BusySlot) {
+        if busy.owner() == DEAD && self.is_dead.load(Ordering::Acquire) == 1 {
+            self.ring().repair_slot(busy);
         }
     }
 

@@ -4,10 +4,10 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{Outcome, Shared, assert_delivered_once, model};
-use crate::raw::mpmc::Leased;
+use crate::raw::mpmc::LeasedSlot;
 
 /// A ring of two slots: message 11 in the hands of participant 3, and behind it a slot that was used.
-fn in_hands() -> (Arc<Shared>, Leased) {
+fn in_hands() -> (Arc<Shared>, LeasedSlot) {
     let shared = Shared::new(2);
     assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
     let (number, leased) = shared.lease(3).unwrap();

@@ -1,0 +1,99 @@
+//! A value encoded where it will be read, or apart where it turns out to be too long for that.
+
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+
+/// Where the bytes go. They are written once: a value that holds the end of a queue gives it away when it is encoded.
+struct InPlaceEncoder<'a> {
+    /// Nothing once they go apart.
+    buffer: &'a mut [u8],
+    /// Bytes in the place.
+    len: usize,
+    spilled: Vec<u8>,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+pub(super) enum Encoded {
+    /// So many, in the place.
+    InPlace(usize),
+    Spilled(Vec<u8>),
+}
+
+/// Encodes a value into a place.
+#[inline]
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut [u8]) -> postcard::Result<Encoded> {
+    postcard::serialize_with_flavor(value, InPlaceEncoder { buffer, len: 0, spilled: Vec::new() })
+}
+
+impl InPlaceEncoder<'_> {
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        if !self.has_spilled() {
+            let buffer = core::mem::take(&mut self.buffer);
+            self.spilled.reserve(2 * (self.len + bytes.len()));
+            self.spilled.extend_from_slice(&buffer[..self.len]);
+        }
+        self.spilled.extend_from_slice(bytes);
+    }
+
+    fn has_spilled(&self) -> bool {
+        !self.spilled.is_empty()
+    }
+}
+
+impl Flavor for InPlaceEncoder<'_> {
+    type Output = Encoded;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        match self.buffer.get_mut(self.len) {
+            Some(buffer) => {
+                *buffer = byte;
+                self.len += 1;
+            }
+            None => self.spill(&[byte]),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        match self.buffer.get_mut(self.len..self.len + bytes.len()) {
+            Some(buffer) => {
+                buffer.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.spill(bytes),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn finalize(self) -> postcard::Result<Encoded> {
+        Ok(if self.has_spilled() { Encoded::Spilled(self.spilled) } else { Encoded::InPlace(self.len) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_of_any_length_does() {
+        let value = (7_u8, "breeze".to_owned(), vec![1_u64, 2, 1 << 40], None::<u8>, String::new());
+        let bytes = postcard::to_allocvec(&value).unwrap();
+        for len in 0..bytes.len() + 3 {
+            let mut buffer = vec![0; len];
+            match encode(&value, &mut buffer).unwrap() {
+                Encoded::InPlace(count) => assert_eq!((&buffer[..count], count <= len), (&bytes[..], true)),
+                Encoded::Spilled(spilled) => assert_eq!((spilled, len < bytes.len()), (bytes.clone(), true)),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_fits_into_nothing() {
+        assert!(matches!(encode(&(), &mut []), Ok(Encoded::InPlace(0))));
+    }
+}

@@ -1,0 +1,269 @@
+//! From one attempt at the ring to an operation: waiting, getting past the dead, and what a closed queue means.
+
+use core::cell::Cell;
+use std::time::Duration;
+
+use super::Queue;
+use crate::error::Stop;
+use crate::primitive::{Ordering, spin_loop};
+use crate::raw::event_count::{EventCount, WAKE_ALL};
+use crate::raw::mpmc::{BusySlot, LeasedSlot, MpmcAttempt};
+use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait_stats::WaitStats;
+use crate::shareable::{self, Shareable};
+use crate::sys::barrier;
+
+/// Calls in vain, or leases, after which it is time to see whether anybody has died.
+const CALLS_PER_REAP: u32 = 256;
+
+/// Looks at a slot that somebody is at work in, before it is worth a system call to see whether they live.
+const TRIES_PER_REPAIR: u32 = 64;
+
+const CORRUPT: Stop = Stop::Corrupt("the slots of a queue");
+
+/// Why an attempt came to nothing.
+enum TryError {
+    /// Full, or empty.
+    WouldBlock,
+    /// Somebody is at work where it would go on.
+    Blocked(BusySlot),
+    /// For good.
+    Stopped(Stop),
+}
+
+impl From<Stop> for TryError {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
+}
+
+impl TryError {
+    #[inline(always)]
+    fn of(attempt: MpmcAttempt) -> Self {
+        match attempt {
+            MpmcAttempt::WouldBlock => Self::WouldBlock,
+            MpmcAttempt::Behind(busy) => Self::Blocked(busy),
+            MpmcAttempt::Done | MpmcAttempt::Corrupt => Self::Stopped(CORRUPT),
+        }
+    }
+}
+
+/// What an operation waits on, and how far its side has come.
+struct WaitContext<'a> {
+    event: &'a EventCount,
+    stats: &'a WaitStats,
+    spin: &'a AdaptiveSpin,
+    position: u64,
+    wait: Wait<'a>,
+}
+
+impl<T: Shareable> Queue<T> {
+    /// Pushes a value, and wakes nobody.
+    #[inline(always)]
+    pub(super) fn push_unnotified(&self, value: &T, wait: Wait) -> Result<(), Stop> {
+        let own_id = self.participant_id()?;
+        match self.push_fast(own_id, value) {
+            Ok(()) => Ok(()),
+            Err(error) => self.push_slow(error, own_id, value, wait),
+        }
+    }
+
+    #[cold]
+    fn push_slow(&self, error: TryError, own_id: u32, value: &T, wait: Wait) -> Result<(), Stop> {
+        let context = WaitContext {
+            event: &self.state().space,
+            stats: &self.state().full,
+            spin: &self.push_spin,
+            position: self.ring().pushed(),
+            wait,
+        };
+        self.retry(Err(error), context, || self.push_fast(own_id, value))
+    }
+
+    #[inline(always)]
+    fn push_fast(&self, own_id: u32, value: &T) -> Result<(), TryError> {
+        if self.ring().is_closed() {
+            return Err(Stop::Closed.into());
+        }
+        let pushed = self.ring().try_push(own_id, bytemuck::bytes_of(value)).map_err(TryError::of)?;
+        // A consumer that finds the queue closed looks once more, behind the heavy barrier. So either it finds this value, or we
+        // find the queue closed.
+        barrier::light();
+        if self.ring().is_closed() && self.ring().retract(pushed) {
+            // Consumers may sleep because they found us at work.
+            self.wake_drain_waiters();
+            return Err(Stop::Closed.into());
+        }
+        Ok(())
+    }
+
+    /// Takes the next value out, and wakes nobody. `None` for bytes that are not a value.
+    #[inline(always)]
+    pub(super) fn pop_unnotified(&self, wait: Wait) -> Result<Option<T>, Stop> {
+        if Self::IS_LARGE {
+            let (value, leased, own_id) = self.lease_slot(wait)?;
+            self.ring().ack(own_id, leased);
+            self.wake_drain_waiters();
+            return Ok(value);
+        }
+        let value = match self.pop_fast() {
+            Ok(value) => value,
+            Err(error) => self.pop_slow(error, wait, || self.pop_fast())?,
+        };
+        self.wake_drain_waiters();
+        Ok(value)
+    }
+
+    #[inline(always)]
+    fn pop_fast(&self) -> Result<Option<T>, TryError> {
+        let mut attempt = MpmcAttempt::WouldBlock;
+        let value = shareable::read(|bytes| attempt = self.ring().try_pop(bytes));
+        if attempt == MpmcAttempt::Done { Ok(value) } else { Err(TryError::of(attempt)) }
+    }
+
+    /// On a closed queue, consumers wait for what may come to them; whenever there is less of that, they look again.
+    #[inline(always)]
+    pub(super) fn wake_drain_waiters(&self) {
+        if self.ring().is_closed() {
+            self.state().items.notify(WAKE_ALL);
+        }
+    }
+
+    /// After so many calls, sees whether anybody has died. On a queue that is never empty nobody sleeps, and it is not seen to
+    /// otherwise.
+    fn reap_periodically(&self) {
+        let calls = self.calls.load(Ordering::Relaxed).wrapping_add(1);
+        self.calls.store(calls, Ordering::Relaxed);
+        if calls.is_multiple_of(CALLS_PER_REAP) {
+            self.region.segment().mapping().reap_dead_peers();
+        }
+    }
+
+    /// Takes the next value into this process's hands. `None` for bytes that are not a value.
+    pub(super) fn lease_slot(&self, wait: Wait) -> Result<(Option<T>, LeasedSlot, u32), Stop> {
+        let own_id = self.participant_id()?;
+        self.reap_periodically();
+        let once = || {
+            let mut leased = Err(MpmcAttempt::WouldBlock);
+            let value = shareable::read(|bytes| leased = self.ring().try_lease(own_id, bytes));
+            leased.map(|leased| (value, leased, own_id)).map_err(TryError::of)
+        };
+        once().or_else(|error| self.pop_slow(error, wait, once))
+    }
+
+    #[cold]
+    fn pop_slow<R>(
+        &self,
+        error: TryError,
+        wait: Wait,
+        once: impl Fn() -> Result<R, TryError>,
+    ) -> Result<R, Stop> {
+        let context = WaitContext {
+            event: &self.state().items,
+            stats: &self.state().empty,
+            spin: &self.pop_spin,
+            position: self.ring().popped(),
+            wait,
+        };
+        let first = self.recheck_closed(error, &once);
+        self.retry(first, context, || once().or_else(|error| self.recheck_closed(error, &once)))
+    }
+
+    /// What an attempt to take something has come to: where it found nothing and the queue is closed, once more, and for the last
+    /// time if nothing can come back.
+    fn recheck_closed<R>(
+        &self,
+        error: TryError,
+        again: impl Fn() -> Result<R, TryError>,
+    ) -> Result<R, TryError> {
+        if !matches!(error, TryError::WouldBlock) || !self.ring().is_closed() {
+            return Err(error);
+        }
+        // Pairs with the light one in `push_fast`. Where this process may not ask for it, a while does instead: no store takes as
+        // long.
+        if !barrier::heavy() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match again() {
+            Err(TryError::WouldBlock) if !self.ring().could_still_receive(self.participant_id()?) => {
+                Err(Stop::Closed.into())
+            }
+            other => other,
+        }
+    }
+
+    /// Goes on after a first attempt, until one is done or the patience is over.
+    fn retry<R>(
+        &self,
+        first: Result<R, TryError>,
+        context: WaitContext<'_>,
+        once: impl Fn() -> Result<R, TryError>,
+    ) -> Result<R, Stop> {
+        let blocked_by = Cell::new(None);
+        let classify = |attempt| match attempt {
+            Ok(done) => Some(Ok(done)),
+            Err(TryError::Stopped(stop)) => Some(Err(stop)),
+            Err(TryError::WouldBlock) => {
+                blocked_by.set(None);
+                None
+            }
+            Err(TryError::Blocked(busy)) => {
+                blocked_by.set(Some(busy));
+                None
+            }
+        };
+        let mut try_once = || classify(once());
+        let WaitContext { event, stats, spin, position, wait } = context;
+        if let Some(result) = classify(first) {
+            return result;
+        }
+        if spin.back_off(position)
+            && let Some(result) = try_once()
+        {
+            return result;
+        }
+        if matches!(wait, Wait::NonBlocking) {
+            return self.skip_or_repair(&blocked_by, &mut try_once);
+        }
+        let check_peers = || {
+            if let Some(busy) = blocked_by.get() {
+                self.repair_busy_slot(busy);
+            }
+            self.region.segment().mapping().reap_dead_peers();
+        };
+        wait_for((event, stats), WakePolicy::AnyOne, wait, spin, try_once, check_peers)
+            .unwrap_or(Err(Stop::Timeout))
+    }
+
+    /// Goes on where somebody is at work in the way: for a moment, and past the dead.
+    fn skip_or_repair<R>(
+        &self,
+        blocked_by: &Cell<Option<BusySlot>>,
+        try_once: &mut impl FnMut() -> Option<Result<R, Stop>>,
+    ) -> Result<R, Stop> {
+        self.reap_periodically();
+        let mut tries = 0;
+        while let Some(busy) = blocked_by.get() {
+            spin_loop();
+            tries += 1;
+            if tries % TRIES_PER_REPAIR == 0 && !self.repair_busy_slot(busy) {
+                break;
+            }
+            if let Some(result) = try_once() {
+                return result;
+            }
+        }
+        Err(Stop::WouldBlock)
+    }
+
+    /// Undoes what is in the way, if its owner is dead. `false` where it lives.
+    fn repair_busy_slot(&self, busy: BusySlot) -> bool {
+        let is_dead = !self.region.segment().mapping().is_alive(busy.owner());
+        if is_dead && self.ring().repair_slot(busy) {
+            // Behind it may lie messages for many.
+            self.state().items.notify(WAKE_ALL);
+            self.state().space.notify(WAKE_ALL);
+        }
+        is_dead
+    }
+}

@@ -1,0 +1,196 @@
+//! What several kinds of queues have in common on their surface.
+
+use crate::error::SegmentError;
+use crate::segment::object::Shape;
+
+/// What is corrupt about a value whose bytes are not one.
+pub(super) const NOT_A_VALUE: &str = "a value in a queue";
+
+/// The capacities that a queue can have.
+pub(super) fn check_capacity(capacity: usize) -> Result<(), SegmentError> {
+    if capacity == 0 {
+        return Err(SegmentError::InvalidOption { option: "capacity", allowed: "1 or more" });
+    }
+    Ok(())
+}
+
+/// The shape of a queue of this capacity.
+pub(super) fn shape(capacity: usize) -> Shape {
+    Shape { count: capacity as u64, aux: 0 }
+}
+
+/// What both ends of a queue with one producer and one consumer can.
+macro_rules! endpoint_handle {
+    ([$($generics:tt)*] $object:ty, $other:literal, $units:literal) => {
+        impl<$($generics)*> $object {
+            /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
+            /// A push that is under way while the consumer closes may still arrive.
+            pub fn close(&self) -> bool {
+                self.end.close()
+            }
+
+            /// Whether the queue is closed.
+            pub fn is_closed(&self) -> bool {
+                self.end.is_closed()
+            }
+
+            #[doc = concat!("Whether a living process has the ", $other, "'s end right now.")]
+            pub fn is_connected(&self) -> bool {
+                self.end.is_connected()
+            }
+
+            #[doc = concat!("Lets go of this end, so that another process can open it. The ", $other, " waits for that one.")]
+            pub fn release(self) {
+                self.end.release();
+            }
+
+            #[doc = concat!($units, " in the queue.")]
+            pub fn len(&self) -> usize {
+                self.end.len(self.capacity() as u64) as usize
+            }
+
+            /// Whether there are none.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The segment it lies in.
+            pub fn segment(&self) -> &$crate::Segment {
+                self.end.region().segment()
+            }
+        }
+
+        /// Sends the end away: from then on it belongs to the process that reads it, and is of no use here.
+        #[cfg(feature = "serde")]
+        impl<$($generics)*> serde::Serialize for $object {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if !self.end.mark_in_transit() {
+                    return Err(serde::ser::Error::custom("this end of the queue is another process's"));
+                }
+                $crate::segment::reference::serialize(self, serializer)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de, $($generics)*> serde::Deserialize<'de> for $object {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::segment::reference::deserialize(deserializer)
+            }
+        }
+    };
+}
+pub(super) use endpoint_handle;
+
+/// What makes an end of such a queue an object: an endpoint, and where the messages lie.
+macro_rules! endpoint_object {
+    ([$($generics:tt)*] $object:ty, $messages:ident, $fingerprint:path, $shape:path, $length:path) => {
+        impl<$($generics)*> $crate::segment::object::sealed::Sealed for $object {}
+
+        impl<$($generics)*> $crate::segment::object::Object for $object {
+            type Plan = usize;
+
+            fn fingerprint() -> $crate::layout::fingerprint::Fingerprint {
+                $fingerprint()
+            }
+
+            fn check(capacity: &usize) -> Result<(), $crate::SegmentError> {
+                $crate::queue::queue_macros::check_capacity(*capacity)
+            }
+
+            fn shape(capacity: &usize) -> $crate::segment::object::Shape {
+                $shape(*capacity)
+            }
+
+            fn length(shape: $crate::segment::object::Shape) -> Option<u64> {
+                $length(shape)
+            }
+
+            fn build(_: &usize, _: &$crate::segment::object::Region) {
+                // All zeros is an empty queue whose ends are vacant.
+            }
+
+            fn attach(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
+                claim_endpoint(region, false).map(|(end, $messages)| Self { end, $messages })
+            }
+
+            fn adopt(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
+                claim_endpoint(region, true).map(|(end, $messages)| Self { end, $messages })
+            }
+
+            fn region(&self) -> &$crate::segment::object::Region {
+                self.end.region()
+            }
+        }
+
+        impl<$($generics)*> $crate::Initial<$object> for usize {
+            fn plan(self) -> usize {
+                self
+            }
+        }
+    };
+}
+pub(super) use endpoint_object;
+
+/// What makes a queue over a store an object, of the kind that has its name.
+#[cfg(feature = "serde")]
+macro_rules! message_queue_object {
+    ($object:ident) => {
+        impl<T> $crate::segment::object::sealed::Sealed for $object<T> {}
+
+        impl<T: Serialize + DeserializeOwned> $crate::segment::object::Object for $object<T> {
+            type Plan = Limits;
+
+            fn fingerprint() -> $crate::layout::fingerprint::Fingerprint {
+                $crate::layout::fingerprint::Fingerprint::of::<T>($crate::layout::fingerprint::Kind::$object)
+            }
+
+            fn check(plan: &Limits) -> Result<(), $crate::SegmentError> {
+                plan.check()
+            }
+
+            fn shape(plan: &Limits) -> $crate::segment::object::Shape {
+                plan.shape()
+            }
+
+            fn length(shape: $crate::segment::object::Shape) -> Option<u64> {
+                MessageStore::length(shape)
+            }
+
+            fn build(_plan: &Limits, region: &$crate::segment::object::Region) {
+                MessageStore::build(region);
+            }
+
+            fn attach(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
+                Ok(Self { store: Arc::new(MessageStore::attach(region)?), of: PhantomData })
+            }
+
+            fn region(&self) -> &$crate::segment::object::Region {
+                self.store.region()
+            }
+        }
+
+        /// A number of messages; see [`Limits::messages`].
+        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for usize {
+            fn plan(self) -> Limits {
+                Limits::messages(self)
+            }
+        }
+
+        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for Limits {
+            fn plan(self) -> Limits {
+                self
+            }
+        }
+
+        $crate::segment::object_macros::single_object!([T: Serialize + DeserializeOwned] $object<T>);
+        $crate::segment::object_macros::object_handle!([T: Serialize + DeserializeOwned] $object<T>);
+
+        impl<T> Clone for $object<T> {
+            fn clone(&self) -> Self {
+                Self { store: Arc::clone(&self.store), of: PhantomData }
+            }
+        }
+    };
+}
+#[cfg(feature = "serde")]
+pub(super) use message_queue_object;

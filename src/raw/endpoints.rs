@@ -1,0 +1,153 @@
+//! Whose the two ends of a single-producer queue are.
+//!
+//! One word: `{closed:1 | unused:1 | consumer's half:31 | producer's half:31}`, a half being `{changes:13 | state:2 | id:16}`:
+//!
+//! | end | meaning | who moves it |
+//! |---|---|---|
+//! | VACANT | nobody has had it, or its holder let go of it for another to take | who opens it, to TAKEN |
+//! | TAKEN, id | participant `id`'s | its holder: to VACANT, IN_TRANSIT or DISCONNECTED; whoever finds it dead: to DISCONNECTED, or to TAKEN by itself |
+//! | IN_TRANSIT, id | sent on its way by participant `id` | who receives it, to TAKEN; whoever finds the sender dead, to DISCONNECTED; the sender, when it leaves, to VACANT |
+//! | DISCONNECTED | its holder dropped it, or died | who opens it, to TAKEN |
+//!
+//! The peer of an end that is DISCONNECTED is told so. The peer of a VACANT one waits for somebody to come. The changes are counted, so
+//! that who has found a holder dead does not take the end from the next one, who may have the same id.
+
+use crate::primitive::{AtomicU64, Ordering};
+
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndpointRole {
+    Producer,
+    Consumer,
+}
+
+/// Whose an end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndpointState {
+    Vacant,
+    Taken(u32),
+    InTransit(u32),
+    Disconnected,
+}
+
+const ID: u64 = 0xffff;
+const STATE_AT: u32 = 16;
+const STATE: u64 = 3;
+const CHANGE: u64 = 1 << 18;
+const HALF_BITS: u32 = 31;
+const HALF: u64 = (1 << HALF_BITS) - 1;
+const CLOSED: u64 = 1 << 63;
+
+impl EndpointRole {
+    const fn shift(self) -> u32 {
+        match self {
+            Self::Producer => 0,
+            Self::Consumer => HALF_BITS,
+        }
+    }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Producer => Self::Consumer,
+            Self::Consumer => Self::Producer,
+        }
+    }
+}
+
+impl EndpointState {
+    const fn bits(self) -> u64 {
+        let (state, id) = match self {
+            Self::Vacant => (0, 0),
+            Self::Taken(id) => (1, id),
+            Self::InTransit(id) => (2, id),
+            Self::Disconnected => (3, 0),
+        };
+        state << STATE_AT | id as u64
+    }
+
+    /// The participant that has to live for the end to be in good hands.
+    pub(crate) const fn id(self) -> Option<u32> {
+        match self {
+            Self::Taken(id) | Self::InTransit(id) => Some(id),
+            Self::Vacant | Self::Disconnected => None,
+        }
+    }
+}
+
+/// The word as it was at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EndpointsView(u64);
+
+impl EndpointsView {
+    pub(crate) const fn holder(self, end: EndpointRole) -> EndpointState {
+        let half = self.half(end);
+        let id = (half & ID) as u32;
+        match half >> STATE_AT & STATE {
+            0 => EndpointState::Vacant,
+            1 => EndpointState::Taken(id),
+            2 => EndpointState::InTransit(id),
+            _ => EndpointState::Disconnected,
+        }
+    }
+
+    pub(crate) const fn is_closed(self) -> bool {
+        self.0 & CLOSED != 0
+    }
+
+    const fn half(self, end: EndpointRole) -> u64 {
+        self.0 >> end.shift() & HALF
+    }
+
+    /// The same after one more change of this end.
+    const fn with(self, end: EndpointRole, holder: EndpointState) -> Self {
+        let half = (self.half(end) & !(CHANGE - 1)).wrapping_add(CHANGE) & HALF | holder.bits();
+        Self(self.0 & !(HALF << end.shift()) | half << end.shift())
+    }
+}
+
+/// The state.
+#[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
+#[repr(transparent)]
+pub(crate) struct Endpoints(AtomicU64);
+
+impl Endpoints {
+    #[inline(always)]
+    pub(crate) fn view(&self) -> EndpointsView {
+        // ORDER: Acquire pairs with the Release in `change`: who finds an end gone finds all that was done at it.
+        EndpointsView(self.0.load(Ordering::Acquire))
+    }
+
+    /// Gives an end to another holder. `false` where it has changed since it was seen.
+    pub(crate) fn change(&self, end: EndpointRole, seen: EndpointsView, to: EndpointState) -> bool {
+        self.update(|view| (view.half(end) == seen.half(end)).then(|| view.with(end, to)))
+    }
+
+    /// The same for whoever has it, if that is `from`.
+    pub(crate) fn change_from(&self, end: EndpointRole, from: EndpointState, to: EndpointState) -> bool {
+        self.update(|view| (view.holder(end) == from).then(|| view.with(end, to)))
+    }
+
+    /// Closes the queue. `false` where it was closed.
+    pub(crate) fn close(&self) -> bool {
+        self.update(|view| (!view.is_closed()).then_some(EndpointsView(view.0 | CLOSED)))
+    }
+
+    /// Takes the ends from a participant that is proven dead or about to leave, and whose id nobody has yet. `true` where it had
+    /// one. One that is on its way from somebody who leaves can still be received.
+    pub(crate) fn repair(&self, id: u32, leaves: bool) -> bool {
+        let mut had_one = false;
+        for end in [EndpointRole::Producer, EndpointRole::Consumer] {
+            had_one |= self.change_from(end, EndpointState::Taken(id), EndpointState::Disconnected);
+            let sent = if leaves { EndpointState::Vacant } else { EndpointState::Disconnected };
+            had_one |= self.change_from(end, EndpointState::InTransit(id), sent);
+        }
+        had_one
+    }
+
+    fn update(&self, change: impl Fn(EndpointsView) -> Option<EndpointsView>) -> bool {
+        let change = |word| change(EndpointsView(word)).map(|view| view.0);
+        // ORDER: Release pairs with the Acquire in `view`; Acquire, so that who takes an end finds it as its last holder left it.
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
+    }
+}

@@ -1,0 +1,142 @@
+//! A depot against a naive oracle, its index destroyed again and again.
+
+use std::collections::VecDeque;
+
+use super::{BLOCK_BYTES, MessageSlab, SlabLayout, SlabLease};
+use crate::primitive::{AtomicU64, Ordering};
+
+/// Words that begin on a cache line.
+#[repr(C, align(64))]
+struct AlignedLine([AtomicU64; 8]);
+
+fn memory(layout: SlabLayout) -> Vec<AlignedLine> {
+    let lines = layout.length().unwrap().div_ceil(64);
+    (0..lines).map(|_| AlignedLine([const { AtomicU64::new(0) }; 8])).collect()
+}
+
+fn slab(layout: SlabLayout, memory: &[AlignedLine]) -> MessageSlab<'_> {
+    // SAFETY: the lines are as many words each, and nothing else.
+    let words = unsafe { core::slice::from_raw_parts(memory.as_ptr().cast::<AtomicU64>(), memory.len() * 8) };
+    MessageSlab::new(layout, &words[..layout.length().unwrap() as usize / 8])
+}
+
+/// xorshift64* (Vigna, 2016).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % end
+    }
+}
+
+/// What a depot should be.
+#[derive(Default)]
+struct Oracle {
+    /// Number, whether it was leased before, and the message.
+    ready: VecDeque<(u64, bool, Vec<u8>)>,
+    leased: Vec<(u64, SlabLease, Vec<u8>)>,
+}
+
+impl Oracle {
+    fn has_room(&self, layout: SlabLayout, length: usize) -> bool {
+        let messages = self.ready.iter().map(|(_, _, m)| m).chain(self.leased.iter().map(|(_, _, m)| m));
+        let used: usize = messages.map(|message| message.len().div_ceil(BLOCK_BYTES)).sum();
+        self.ready.len() + self.leased.len() < layout.slots()
+            && used + length.div_ceil(BLOCK_BYTES) <= layout.max_message() / BLOCK_BYTES
+    }
+
+    fn give_back(&mut self, at: usize) -> SlabLease {
+        let (number, lease, message) = self.leased.swap_remove(at);
+        self.ready.push_front((number, true, message));
+        lease
+    }
+
+    /// A new index has all of them in the order in which they were put.
+    fn sort(&mut self) {
+        self.ready.make_contiguous().sort();
+    }
+}
+
+#[test]
+fn whatever_becomes_of_the_index_the_depot_is_as_it_should_be() {
+    let layout = SlabLayout::new(7, 19).unwrap();
+    for seed in 1..40 {
+        let mut random = Random(seed);
+        let memory = memory(layout);
+        let slab = slab(layout, &memory);
+        slab.mark_stale();
+        slab.ensure_index(false).unwrap();
+        let mut oracle = Oracle::default();
+        for number in 0..2000 {
+            match random.below(8) {
+                0..3 => {
+                    let message = vec![number as u8; random.below(400) as usize];
+                    let fits = oracle.has_room(layout, message.len());
+                    assert_eq!(slab.put(&message).unwrap(), fits);
+                    if fits {
+                        oracle.ready.push_back((number, false, message));
+                    }
+                }
+                3 => {
+                    let expected = oracle.ready.pop_front().map(|(_, _, message)| message);
+                    assert_eq!(slab.take().unwrap(), expected);
+                }
+                4 => match (slab.lease(1 + (number % 2) as u16).unwrap(), oracle.ready.pop_front()) {
+                    (Some((lease, message)), Some((number, redelivered, expected))) => {
+                        assert_eq!((lease.is_redelivered(), &message), (redelivered, &expected));
+                        oracle.leased.push((number, lease, message));
+                    }
+                    (None, None) => {}
+                    (found, expected) => panic!("{found:?} where {expected:?} was expected"),
+                },
+                5 if !oracle.leased.is_empty() => {
+                    let at = random.below(oracle.leased.len() as u64) as usize;
+                    let (_, lease, _) = oracle.leased.swap_remove(at);
+                    assert!(slab.finish(lease).unwrap());
+                    assert!(!slab.finish(lease).unwrap() && !slab.give_back(lease));
+                }
+                6 if !oracle.leased.is_empty() => {
+                    let lease = oracle.give_back(random.below(oracle.leased.len() as u64) as usize);
+                    assert!(slab.give_back(lease));
+                    assert!(!slab.finish(lease).unwrap());
+                }
+                7 => destroy(&slab, &mut random, &mut oracle),
+                _ => {}
+            }
+            slab.ensure_index(false).unwrap();
+            let (ready, leased) = (oracle.ready.len(), oracle.leased.len());
+            assert_eq!((slab.ready(), slab.unfinished()), (ready, ready + leased));
+            // Asked where none is ready.
+            assert!(ready > 0 || slab.could_still_receive(9) == (leased > 0));
+        }
+    }
+}
+
+/// A death in the lock, or of somebody with leases.
+fn destroy(slab: &MessageSlab<'_>, random: &mut Random, oracle: &mut Oracle) {
+    if random.below(2) == 0 {
+        let dead = 1 + random.below(2) as u16;
+        let mut any = false;
+        while let Some(at) = oracle.leased.iter().position(|(_, lease, _)| lease.owner() == dead) {
+            oracle.give_back(at);
+            any = true;
+        }
+        assert_eq!(slab.reclaim_from(dead, false), any);
+        oracle.sort();
+        return;
+    }
+    let head = slab.head;
+    for list in [&head.ready, &head.free_slots, &head.free_blocks] {
+        for word in [&list.first, &list.last, &list.count] {
+            word.store(random.below(30), Ordering::Relaxed);
+        }
+    }
+    for slot in slab.slots {
+        slot.next.store(random.below(30), Ordering::Relaxed);
+    }
+    slab.ensure_index(true).unwrap();
+    oracle.sort();
+}

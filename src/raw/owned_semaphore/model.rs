@@ -1,0 +1,163 @@
+//! loom's exploration of [`OwnedSemaphore`]: who has one, who waits for one, and who dies with one. What a permit stands for is a cell, so
+//! loom reports two that have the same; and whoever is overlooked sleeps for ever, which loom reports as a deadlock.
+//!
+//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+
+#![allow(clippy::unwrap_used)] // Tests, in a module that clippy does not take for one.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+use super::{OwnedSemaphore, OwnedSemaphoreState, PermitAttempt};
+use crate::primitive::AtomicU32;
+use crate::raw::model;
+use crate::sys::clock::Deadline;
+
+const PARTICIPANTS: u32 = 4;
+
+struct Shared {
+    state: OwnedSemaphoreState,
+    words: Vec<AtomicU32>,
+    things: Vec<UnsafeCell<u32>>,
+}
+
+// SAFETY: `things` are what loom watches.
+#[allow(unsafe_code)]
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn permits(&self) -> OwnedSemaphore<'_> {
+        OwnedSemaphore::new(&self.state, &self.words)
+    }
+
+    fn try_take(&self, me: u32) -> Option<usize> {
+        match self.permits().try_take(me, PARTICIPANTS, me as usize) {
+            PermitAttempt::Taken(at) => Some(at),
+            PermitAttempt::WouldBlock => None,
+            PermitAttempt::Corrupt => panic!("all owners are participants"),
+        }
+    }
+
+    fn take(&self, me: u32) -> usize {
+        loop {
+            if let Some(at) = self.try_take(me) {
+                return at;
+            }
+            let prepared = self.state.freed.prepare_wait();
+            if let Some(at) = self.try_take(me) {
+                return at;
+            }
+            self.state.freed.commit_wait(prepared, Deadline);
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn use_it(&self, at: usize) {
+        // SAFETY: loom checks it.
+        self.things[at].with_mut(|it| unsafe { *it += 1 });
+    }
+
+    fn take_and_give(&self, me: u32) {
+        let at = self.take(me);
+        self.use_it(at);
+        assert!(self.permits().give_back(me, at));
+    }
+
+    fn start(this: &Arc<Self>, act: impl FnOnce(&Self) + 'static) -> JoinHandle<()> {
+        let this = Arc::clone(this);
+        thread::spawn(move || act(&this))
+    }
+}
+
+fn explore(permits: usize, interruptions: usize, scene: impl Fn(&Arc<Shared>) + Send + Sync + 'static) {
+    model::explore(interruptions, move || {
+        let shared = Arc::new(Shared {
+            state: OwnedSemaphoreState::default(),
+            words: (0..permits).map(|_| AtomicU32::new(0)).collect(),
+            things: (0..permits).map(|_| UnsafeCell::new(0)).collect(),
+        });
+        scene(&shared);
+        assert_eq!(shared.permits().free_now(), permits, "all came back");
+    });
+}
+
+#[test]
+fn two_and_one_permit() {
+    explore(1, 4, |shared| {
+        let other = Shared::start(shared, |shared| shared.take_and_give(1));
+        shared.take_and_give(2);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn three_and_two_permits() {
+    explore(2, 2, |shared| {
+        let others = [1, 2].map(|id| Shared::start(shared, move |shared| shared.take_and_give(id)));
+        shared.take_and_give(3);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// Two threads of one process are as good as two processes.
+#[test]
+fn two_threads_of_one_participant() {
+    explore(1, 3, |shared| {
+        let other = Shared::start(shared, |shared| shared.take_and_give(1));
+        shared.take_and_give(1);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_dead_holder_and_who_waits() {
+    explore(1, 3, |shared| {
+        shared.take(1);
+        let waiter = Shared::start(shared, |shared| shared.take_and_give(2));
+        shared.permits().repair(1);
+        waiter.join().unwrap();
+    });
+}
+
+/// Two permits of the dead are two wake-ups, in however many repairs.
+#[test]
+fn a_dead_holder_of_two_and_two_who_wait() {
+    explore(2, 2, |shared| {
+        shared.take(1);
+        let at = shared.take(1);
+        shared.permits().forget(1, at);
+        let waiters = [2, 3].map(|id| Shared::start(shared, move |shared| shared.take_and_give(id)));
+        shared.permits().repair(1);
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}
+
+#[test]
+fn two_repairs() {
+    explore(1, 3, |shared| {
+        shared.take(1);
+        let repairer = Shared::start(shared, |shared| shared.permits().repair(1));
+        shared.permits().repair(1);
+        shared.take_and_give(2);
+        repairer.join().unwrap();
+    });
+}
+
+/// A forgotten permit is released once, and a live one by nobody else.
+#[test]
+fn two_release_what_was_forgotten() {
+    explore(2, 3, |shared| {
+        let (kept, forgotten) = (shared.take(1), shared.take(1));
+        shared.permits().forget(1, forgotten);
+        let other = Shared::start(shared, |shared| {
+            shared.permits().give_back_forgotten(1);
+        });
+        shared.permits().give_back_forgotten(1);
+        other.join().unwrap();
+        assert_eq!(shared.permits().free_now(), 1);
+        shared.use_it(kept);
+        assert!(shared.permits().give_back(1, kept));
+        assert!(!shared.permits().give_back_forgotten(1));
+    });
+}

@@ -1,0 +1,56 @@
+//! A descriptor that one thread rings for another that waits for many at once.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+/// An eventfd: it can be read from when it is rung until it is silenced.
+#[derive(Debug)]
+pub(crate) struct EventFd {
+    fd: OwnedFd,
+}
+
+impl EventFd {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { fd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
+    }
+
+    pub(crate) fn signal(&self) {
+        // Fails only where it was rung 2⁶⁴ times: it rings then, too.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+    }
+
+    pub(crate) fn drain(&self) {
+        let _ = rustix::io::read(&self.fd, &mut [0; 8]);
+    }
+}
+
+impl AsFd for EventFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::sys::clock::Deadline;
+    use crate::sys::poll::wait_any;
+
+    #[test]
+    fn rung_and_silenced() {
+        let fds_of_events = [EventFd::new().unwrap(), EventFd::new().unwrap()];
+        let fds = fds_of_events.each_ref().map(AsFd::as_fd);
+        wait_any(fds, Some(Deadline::after(Duration::ZERO))).unwrap();
+        fds_of_events[1].signal();
+        fds_of_events[1].signal();
+        wait_any(fds, None).unwrap();
+        fds_of_events[1].drain();
+        fds_of_events[1].drain();
+        fds_of_events[1].signal();
+        wait_any(fds, None).unwrap();
+    }
+}

@@ -1,0 +1,121 @@
+//! What other processes are, and where they sleep, as `/proc` tells it. What it hides is not there.
+
+use std::fs;
+
+use rustix::fs::{major, minor};
+
+use super::file::FileId;
+use super::process::Identity;
+
+/// The system call that sleeps on a word.
+const FUTEX: libc::c_long = libc::SYS_futex;
+
+/// Its operations that do so, without their flags.
+const WAITS: [u64; 2] = [libc::FUTEX_WAIT as u64, libc::FUTEX_WAIT_BITSET as u64];
+const OPERATION: u64 = 0x7f;
+
+/// Whether the process lives, and is counted as here.
+pub(crate) fn is_running(process: Identity) -> bool {
+    process.pid != 0 && Identity::of(process.pid) == Some(process)
+}
+
+/// The command line of a process; its name where it has none.
+pub(crate) fn command(pid: u32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let command = words.join(" ");
+    // What others choose to call themselves is not to move a terminal's cursor.
+    let command: String = command.trim_end().chars().filter(|c| !c.is_control()).collect();
+    if command.is_empty() { name(pid).unwrap_or_default() } else { command }
+}
+
+fn name(pid: u32) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(field(&status, "Name")?.chars().filter(|c| !c.is_control()).collect())
+}
+
+/// The process that a thread is of.
+pub(crate) fn process_of(thread: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    let is_over = field(&status, "State")?.starts_with(['Z', 'X']);
+    if is_over { None } else { field(&status, "Tgid")?.parse().ok() }
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.map(str::trim)
+}
+
+/// Where in a file the words lie that threads of a process sleep on, one for each thread.
+pub(crate) fn futex_words(pid: u32, file: FileId) -> Vec<u64> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let mappings: Vec<_> = maps.lines().filter_map(|line| MapsEntry::of(line, file)).collect();
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let calls = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("syscall")).ok());
+    let words = calls.filter_map(|call| sleeps_on(&call));
+    words.filter_map(|word| mappings.iter().find_map(|mapping| mapping.file_offset_of(word))).collect()
+}
+
+/// The word that a thread sleeps on, of what it is doing: a call's number, then its arguments.
+fn sleeps_on(call: &str) -> Option<u64> {
+    let mut words = call.split_ascii_whitespace();
+    let is_futex = words.next()?.parse() == Ok(FUTEX);
+    let (word, operation) = (hexadecimal(words.next()?)?, hexadecimal(words.next()?)?);
+    (is_futex && WAITS.contains(&(operation & OPERATION))).then_some(word)
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
+}
+
+/// A part of a file in a process's memory.
+struct MapsEntry {
+    start: u64,
+    end: u64,
+    offset: u64,
+}
+
+impl MapsEntry {
+    /// That of a line of `maps`, if it is of this file: addresses, rights, offset, device, inode, path.
+    fn of(line: &str, file: FileId) -> Option<Self> {
+        let mut fields = line.split_ascii_whitespace();
+        let (start, end) = fields.next()?.split_once('-')?;
+        let offset = fields.nth(1)?;
+        let (high, low) = fields.next()?.split_once(':')?;
+        let device = (hexadecimal(high)?, hexadecimal(low)?);
+        let is_of_file = fields.next()?.parse() == Ok(file.inode)
+            && device == (major(file.device).into(), minor(file.device).into());
+        let mapping =
+            Self { start: hexadecimal(start)?, end: hexadecimal(end)?, offset: hexadecimal(offset)? };
+        is_of_file.then_some(mapping)
+    }
+
+    fn file_offset_of(&self, address: u64) -> Option<u64> {
+        (self.start..self.end).contains(&address).then(|| (address - self.start).saturating_add(self.offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_tells_the_word() {
+        let number = libc::SYS_futex;
+        assert_eq!(sleeps_on(&format!("{number} 0x7f10 0x109 0x1 0x0 0x0 0x0 0x7ffe 0x7f99")), Some(0x7f10));
+        assert_eq!(sleeps_on(&format!("{number} 0x7f10 0x1 0x1 0x0 0x0 0x0 0x7ffe 0x7f99")), None);
+        assert_eq!(sleeps_on("running"), None);
+        assert_eq!(sleeps_on(""), None);
+    }
+
+    #[test]
+    fn this_process_is_here() {
+        let me = Identity::current();
+        assert!(is_running(me));
+        assert!(!is_running(Identity { start: me.start + 1, ..me }));
+        assert!(!is_running(Identity { pid: 0, ..me }));
+        assert_eq!(process_of(me.pid), Some(me.pid));
+        assert!(!command(me.pid).is_empty());
+        assert_eq!(command(u32::MAX), "");
+    }
+}
