@@ -127,7 +127,7 @@ fn imports_go_strictly_downward() {
 }
 
 #[test]
-fn files_are_one_idea_long() {
+fn files_do_not_exceed_line_limits() {
     let limit = |folder: &'static str, longest: usize| {
         sources(folder).into_iter().filter(move |source| source.lines > longest)
     };
@@ -140,7 +140,7 @@ fn files_are_one_idea_long() {
 }
 
 #[test]
-fn each_tool_has_its_room() {
+fn dependencies_are_used_only_in_their_modules() {
     let rooms: &[(&[&str], &[&str])] = &[
         (&["libc::", "rustix::"], &["src/sys/"]),
         (&["shared_memory::"], &["src/segment/named.rs"]),
@@ -162,7 +162,7 @@ fn each_tool_has_its_room() {
 }
 
 #[test]
-fn no_room_is_a_mod_rs() {
+fn no_file_is_named_mod_rs() {
     let wrong: Vec<String> = ["src", "tests"]
         .into_iter()
         .flat_map(sources)
@@ -174,7 +174,7 @@ fn no_room_is_a_mod_rs() {
 
 /// The enforcer is enforced: what it looks for, it finds.
 #[test]
-fn the_parser_finds_every_form() {
+fn crate_paths_finds_every_import_form() {
     let code = "use crate::{error::A, sys::{b, c}};\nuse crate::raw::mutex;\n$crate::segment::x()";
     assert_eq!(crate_paths(code), ["error", "sys", "raw", "segment"]);
 }

@@ -57,7 +57,7 @@ fn models_below(folder: &Path, found: &mut Vec<String>) {
 }
 
 #[test]
-fn the_index_names_what_there_is() {
+fn readme_index_names_existing_files() {
     for word in [column(1), column(2)].concat() {
         let path = tests().join(word.trim_end_matches("/*"));
         assert!(path.is_dir() || path.with_extension("rs").is_file(), "there is no {word}");
@@ -74,7 +74,7 @@ fn the_index_names_what_there_is() {
 }
 
 #[test]
-fn the_index_leaves_out_nothing() {
+fn readme_index_is_complete() {
     let named = [column(1), column(2), column(3), column(4)].concat();
     let is_named = |path: &str| {
         named.iter().any(|word| {

@@ -168,7 +168,7 @@ fn objects(page: &mut Page) {
 }
 
 #[test]
-fn version_1_byte_for_byte() {
+fn segment_of_version_1_byte_for_byte() {
     let scratch = Scratch::new("layout");
     let path = scratch.file("segment");
     let options = Segment::builder().participants(3).objects(7);

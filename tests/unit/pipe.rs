@@ -43,7 +43,7 @@ fn jobs() -> Vec<Job> {
 }
 
 #[test]
-fn values_of_all_kinds_pass() {
+fn send_recv_values_of_all_kinds() {
     for capacity in [64, 256, 4096, 65536] {
         let (mut tx, rx) = of::<Job>(capacity);
         let sender = std::thread::spawn(move || {
@@ -56,7 +56,7 @@ fn values_of_all_kinds_pass() {
 }
 
 #[test]
-fn every_length_passes_everywhere_in_the_ring() {
+fn send_recv_every_length_at_every_ring_position() {
     let _watchdog = Watchdog::start(120);
     for capacity in [64, 192] {
         let (mut tx, mut rx) = of::<Vec<u8>>(capacity);
@@ -86,7 +86,7 @@ fn every_length_passes_everywhere_in_the_ring() {
 }
 
 #[test]
-fn empty_messages_are_messages() {
+fn send_recv_empty_messages() {
     let (mut tx, mut rx) = of::<()>(64);
     for _ in 0..50 {
         tx.send(()).unwrap();
@@ -106,7 +106,7 @@ fn empty_messages_are_messages() {
 }
 
 #[test]
-fn raw_and_typed_are_the_same_messages() {
+fn send_and_send_bytes_share_one_encoding() {
     let (mut tx, mut rx) = of::<(u32, String)>(256);
     let value = (300, "breeze".to_owned());
     tx.send(value.clone()).unwrap();
@@ -117,7 +117,7 @@ fn raw_and_typed_are_the_same_messages() {
 }
 
 #[test]
-fn what_does_not_decode_is_taken_out_alone() {
+fn recv_undecodable_returns_decode_and_removes_it() {
     for len in [3, 1000] {
         let (mut tx, mut rx) = of::<(u8, String)>(1 << 14);
         tx.send((1, "one".to_owned())).unwrap();
@@ -148,7 +148,7 @@ impl Serialize for Unspeakable {
 }
 
 #[test]
-fn what_does_not_encode_leaves_nothing() {
+fn send_unencodable_returns_encode_and_sends_nothing() {
     for len in [0, 10, 63, 64, 65, 500, 100_000] {
         let (tx, rx) = bytes::new(1024).unwrap();
         let (mut tx, mut rx) = (Sender::<Unspeakable>::from(tx), Receiver::<u8>::from(rx));
@@ -163,7 +163,7 @@ fn what_does_not_encode_leaves_nothing() {
 }
 
 #[test]
-fn a_message_is_no_longer_than_is_allowed() {
+fn send_longer_than_max_message_returns_too_large() {
     let (mut tx, mut rx) = pipe::builder().capacity(1024).max_message(300).simplex::<Vec<u8>>().unwrap();
     let sender = std::thread::spawn(move || {
         for len in [301, 1000, 1 << 20] {
@@ -190,7 +190,7 @@ fn a_message_is_no_longer_than_is_allowed() {
 }
 
 #[test]
-fn what_cannot_wait_is_refused_as_a_whole() {
+fn try_send_returns_too_large_or_full_with_value() {
     let (mut tx, mut rx) = of::<Vec<u8>>(1024);
     // In one frame, though longer than those of a message that streams.
     tx.try_send_bytes(&message(400, 1)).unwrap();
@@ -216,7 +216,7 @@ fn what_cannot_wait_is_refused_as_a_whole() {
 }
 
 #[test]
-fn bytes_into_too_little_space_are_not_lost() {
+fn recv_bytes_into_too_short_keeps_message() {
     for len in [1, 100, 5000] {
         let (mut tx, mut rx) = of::<u8>(1024);
         let sender = std::thread::spawn(move || {
@@ -240,7 +240,7 @@ fn bytes_into_too_little_space_are_not_lost() {
 }
 
 #[test]
-fn iteration_ends_with_the_file() {
+fn iter_ends_when_disconnected_or_closed() {
     let (mut tx, mut rx) = of::<u32>(256);
     tx.send(1).unwrap();
     tx.send_bytes(&[0xff; 9]).unwrap();
@@ -261,7 +261,7 @@ fn iteration_ends_with_the_file() {
 }
 
 #[test]
-fn a_closed_pipe_gives_what_it_has() {
+fn close_refuses_send_and_drains_recv() {
     let (mut tx, mut rx) = of::<u32>(256);
     tx.send(1).unwrap();
     assert!(rx.close() && !tx.close());
@@ -273,7 +273,7 @@ fn a_closed_pipe_gives_what_it_has() {
 }
 
 #[test]
-fn a_broken_pipe_gives_the_value_back() {
+fn send_after_receiver_drop_returns_disconnected() {
     let (mut tx, rx) = of::<String>(256);
     assert!(tx.is_connected());
     tx.send("lost".to_owned()).unwrap();
@@ -288,7 +288,7 @@ fn a_broken_pipe_gives_the_value_back() {
 }
 
 #[test]
-fn who_waits_in_vain_is_told_when_the_time_is_up() {
+fn recv_timeout_send_timeout_poll_timeout_elapse() {
     let (mut tx, mut rx) = of::<u64>(64);
     for timeout in [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(150)] {
         let begin = Instant::now();
@@ -311,7 +311,7 @@ fn who_waits_in_vain_is_told_when_the_time_is_up() {
 }
 
 #[test]
-fn who_waits_is_woken() {
+fn recv_send_poll_blocked_are_woken() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = of::<Vec<u8>>(64);
     for round in 0..5 {
@@ -336,7 +336,7 @@ fn who_waits_is_woken() {
 }
 
 #[test]
-fn a_pipe_of_nothing_is_none() {
+fn builder_capacity_zero_or_too_large_is_refused() {
     for refusal in [
         pipe::builder().capacity(0).simplex::<u8>().err(),
         pipe::builder().capacity(0).duplex::<u8, u8>().err(),
@@ -356,7 +356,7 @@ fn a_pipe_of_nothing_is_none() {
 }
 
 #[test]
-fn both_ways_at_once() {
+fn duplex_both_ways_and_split() {
     let _watchdog = Watchdog::start(60);
     let (mut here, mut there) = pipe::builder().capacity(64).duplex::<u32, String>().unwrap();
     let peer = std::thread::spawn(move || {
@@ -379,7 +379,7 @@ fn both_ways_at_once() {
 }
 
 #[test]
-fn errors_say_what_to_do() {
+fn error_display_and_debug_texts() {
     let (mut tx, mut rx) = of::<u8>(64);
     tx.send_bytes(&[1, 2, 3]).unwrap();
     let error = rx.recv_bytes_into(&mut []).unwrap_err();

@@ -328,7 +328,7 @@ proptest! {
     #![proptest_config(config(128))]
 
     #[test]
-    fn a_value_behaves_as_a_variable(steps in prop::collection::vec((any::<bool>(), value_step()), 0..40)) {
+    fn value_operations_match_variable_model(steps in prop::collection::vec((any::<bool>(), value_step()), 0..40)) {
         value_agrees::<u8>(&steps);
         value_agrees::<u16>(&steps);
         value_agrees::<[u8; 3]>(&steps);
@@ -340,7 +340,7 @@ proptest! {
     }
 
     #[test]
-    fn an_array_of_small_elements_behaves_as_a_vector(
+    fn array_small_elements_match_vec_model(
         initial in prop::collection::vec(number(), 0..LONGEST),
         steps in prop::collection::vec((any::<bool>(), array_step()), 0..40),
     ) {
@@ -351,7 +351,7 @@ proptest! {
     }
 
     #[test]
-    fn an_array_of_odd_sized_elements_behaves_as_a_vector(
+    fn array_odd_sized_elements_match_vec_model(
         initial in prop::collection::vec(number(), 0..LONGEST),
         steps in prop::collection::vec((any::<bool>(), array_step()), 0..40),
     ) {
@@ -361,7 +361,7 @@ proptest! {
     }
 
     #[test]
-    fn an_array_of_large_elements_behaves_as_a_vector(
+    fn array_large_elements_match_vec_model(
         initial in prop::collection::vec(number(), 0..LONGEST),
         steps in prop::collection::vec((any::<bool>(), array_step()), 0..40),
     ) {

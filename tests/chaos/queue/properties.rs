@@ -423,21 +423,21 @@ proptest! {
     #![proptest_config(config(192))]
 
     #[test]
-    fn an_spsc_queue_behaves_as_a_deque(capacity in 1..9_usize, steps in steps()) {
+    fn spsc_push_pop_match_deque_model(capacity in 1..9_usize, steps in steps()) {
         ends_agree::<u64>(capacity, &steps);
         ends_agree::<[u8; 3]>(capacity, &steps);
         ends_agree::<[u64; 3]>(capacity, &steps);
     }
 
     #[test]
-    fn a_queue_behaves_as_a_deque_with_a_heap_of_what_was_let_fall(capacity in 1..9_usize, steps in steps()) {
+    fn mpmc_push_pop_lease_match_deque_model(capacity in 1..9_usize, steps in steps()) {
         queue_agrees::<u64>(capacity, &steps);
         queue_agrees::<[u8; 7]>(capacity, &steps);
         queue_agrees::<[u64; 512]>(capacity, &steps);
     }
 
     #[test]
-    fn a_queue_of_bytes_behaves_as_a_deque_of_vectors(
+    fn bytes_push_read_match_deque_model(
         capacity in 1..500_usize,
         mut steps in prop::collection::vec(byte_step(), 0..150),
         rest in prop::option::of(prop::collection::vec(byte_step(), 0..20)),

@@ -265,43 +265,43 @@ impl Random {
 }
 
 #[test]
-fn values() {
+fn mpmc_push_pop_under_kills() {
     storm(Kind::Values);
 }
 
 #[test]
-fn batches() {
+fn mpmc_push_slice_pop_slice_under_kills() {
     storm(Kind::Batches);
 }
 
 #[test]
-fn large_values() {
+fn mpmc_large_values_under_kills() {
     storm(Kind::Pages);
 }
 
 #[test]
-fn leases() {
+fn mpmc_lease_under_kills() {
     storm(Kind::Leases);
 }
 
 #[cfg(feature = "serde")]
 #[test]
-fn messages() {
+fn message_push_pop_under_kills() {
     storm(Kind::Messages);
 }
 
 #[cfg(feature = "serde")]
 #[test]
-fn jobs() {
+fn joinable_get_done_under_kills() {
     storm(Kind::Jobs);
 }
 
 #[test]
-fn one_producer_and_one_consumer() {
+fn spsc_push_pop_under_kills() {
     storm(Kind::Spsc);
 }
 
 #[test]
-fn bytes() {
+fn bytes_push_read_under_kills() {
     storm(Kind::Bytes);
 }

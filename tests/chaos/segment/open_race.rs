@@ -197,7 +197,7 @@ fn finish(mut racers: Vec<Role>) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn ten_thousand_rounds_find_whole_segments_or_none() {
+fn create_open_remove_race_finds_whole_or_none() {
     let _watchdog = Watchdog::start(300);
     let names = names(VALUES + ARRAYS);
     let racers: Vec<_> = (0..PROCESSES).map(|seed| spawn_racer(seed, ROUNDS, "peace", &names)).collect();
@@ -212,7 +212,7 @@ fn ten_thousand_rounds_find_whole_segments_or_none() {
 }
 
 #[test]
-fn racers_killed_at_random_leave_what_the_others_replace() {
+fn create_race_under_kills_leaves_replaceable_segments() {
     let _watchdog = Watchdog::start(300);
     let names = names(VALUES + ARRAYS);
     let mut dice = Dice(0x5eed);

@@ -115,7 +115,7 @@ struct Account {
 }
 
 #[test]
-fn all_the_objects_of_sync() {
+fn all_primitives_under_kills() {
     let seconds = seconds();
     let _share = CpuShare::wait();
     let _watchdog = Watchdog::start(3 * seconds + 120);

@@ -123,19 +123,19 @@ fn elements_are_whole<T: Numbered>() {
 }
 
 #[test]
-fn small_elements_are_never_torn() {
+fn get_small_elements_never_torn() {
     elements_are_whole::<u16>();
     elements_are_whole::<u64>();
 }
 
 #[test]
-fn small_elements_of_odd_sizes_are_never_torn() {
+fn get_odd_sized_elements_never_torn() {
     elements_are_whole::<[u8; 3]>();
     elements_are_whole::<[u8; 7]>();
 }
 
 #[test]
-fn large_elements_are_never_torn() {
+fn get_large_elements_never_torn() {
     elements_are_whole::<[u64; 3]>();
     elements_are_whole::<[u64; 512]>();
 }
@@ -169,13 +169,13 @@ fn snapshots_are_of_one_time<T: Numbered>() {
 }
 
 #[test]
-fn a_snapshot_is_of_one_time() {
+fn to_vec_returns_consistent_snapshot() {
     snapshots_are_of_one_time::<u64>();
     snapshots_are_of_one_time::<[u64; 3]>();
 }
 
 #[test]
-fn neighbours_in_a_word_do_not_disturb_each_other() {
+fn writes_to_neighbours_in_one_word_are_exact() {
     const ROUNDS: u16 = 10_000;
     let _watchdog = Watchdog::start(120);
     let name = unique("array-neighbours");
@@ -192,7 +192,7 @@ fn neighbours_in_a_word_do_not_disturb_each_other() {
 }
 
 #[test]
-fn a_section_in_another_process_keeps_writers_out_but_not_readers_of_small_elements() {
+fn try_lock_and_lock_timeout_fail_while_held_get_works() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-held");
     let array = Array::<u64>::create(&name, 1..5).unwrap();
@@ -213,7 +213,7 @@ fn a_section_in_another_process_keeps_writers_out_but_not_readers_of_small_eleme
 }
 
 #[test]
-fn every_write_and_every_snapshot_waits_for_the_end_of_a_section_in_another_process() {
+fn writes_and_snapshots_block_while_lock_is_held() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-writers");
     let array = Array::<u64>::create(&name, 4).unwrap();
@@ -245,7 +245,7 @@ fn every_write_and_every_snapshot_waits_for_the_end_of_a_section_in_another_proc
 }
 
 #[test]
-fn a_large_element_is_read_when_no_section_goes_on() {
+fn get_large_element_blocks_while_lock_is_held() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-large");
     let _array = Array::<[u64; 3]>::create(&name, [[1; 3], [2; 3], [3; 3]]).unwrap();

@@ -87,19 +87,19 @@ fn a_killed_section_changes_nothing(array: &Array<u64>, name: &str) {
 }
 
 #[test]
-fn a_section_that_death_ends_changes_nothing_and_the_next_is_told_once() {
+fn lock_after_holder_death_changes_nothing_reports_once() {
     let name = unique("array-killed");
     a_killed_section_changes_nothing(&Array::create(&name, 1..5).unwrap(), &name);
 }
 
 #[test]
-fn a_journaled_section_that_death_ends_changes_nothing_and_the_next_is_told_once() {
+fn journaled_lock_after_holder_death_changes_nothing() {
     let name = unique("array-killed-journaled");
     a_killed_section_changes_nothing(&Array::create(&name, Journaled(1..5)).unwrap(), &name);
 }
 
 #[test]
-fn what_has_no_guard_leaves_the_news_of_a_death_to_the_next_section() {
+fn unguarded_operations_keep_death_report_pending() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-news");
     let array = Array::<u64>::create(&name, 1..5).unwrap();
@@ -121,7 +121,7 @@ fn what_has_no_guard_leaves_the_news_of_a_death_to_the_next_section() {
 }
 
 #[test]
-fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_section() {
+fn lock_returning_corrupt_keeps_death_report_pending() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-error");
     let segment = Segment::create(&name, 1 << 16).unwrap();
@@ -141,7 +141,7 @@ fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_section()
 }
 
 #[test]
-fn a_process_that_waits_gets_the_lock_of_one_that_is_killed() {
+fn lock_waiter_acquires_after_holder_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-waiter");
     let array = Array::<u64>::create(&name, 1..5).unwrap();
@@ -175,7 +175,7 @@ fn killed_while_filling<T: Numbered>(array: &Array<T>, name: &str, mut check: im
 }
 
 #[test]
-fn a_journaled_array_is_left_all_old_or_all_new_by_a_killed_process() {
+fn journaled_writes_are_all_old_or_all_new_after_kill() {
     let name = unique("array-journaled");
     let small = Array::create(&name, Journaled([u64::of(0); LEN])).unwrap();
     killed_while_filling(&small, &name, |all| assert!(all.iter().all(|x| *x == all[0]), "{all:?}"));
@@ -188,7 +188,7 @@ fn a_journaled_array_is_left_all_old_or_all_new_by_a_killed_process() {
 }
 
 #[test]
-fn an_array_without_a_journal_is_left_with_each_element_old_or_new_by_a_killed_process() {
+fn plain_writes_are_old_or_new_per_element_after_kill() {
     fn old_or_new<T: Numbered>(all: &[T]) {
         let newest = all.iter().map(|element| element.number()).max().unwrap();
         for element in all {

@@ -41,7 +41,7 @@ fn count<T: AtomicInteger>(segment: &Segment, by: T) {
 }
 
 #[test]
-fn processes_count_exactly() {
+fn fetch_and_compare_exchange_count_exactly() {
     const PROCESSES: u64 = 4;
     const ROUNDS: u64 = 2000;
     const ALL: u64 = PROCESSES * ROUNDS;

@@ -112,7 +112,7 @@ fn hammer<const N: usize>(name: &str) {
 }
 
 #[test]
-fn processes_count_exactly() {
+fn writes_by_processes_sum_exactly() {
     const PROCESSES: u64 = 4;
     const ROUNDS: u64 = 20_000;
     let _watchdog = Watchdog::start(120);
@@ -149,38 +149,38 @@ fn reads_are_whole<const N: usize>() {
 }
 
 #[test]
-fn a_reader_never_sees_half_of_8_bytes() {
+fn get_of_8_bytes_is_never_torn() {
     reads_are_whole::<1>();
 }
 
 #[test]
-fn a_reader_never_sees_half_of_16_bytes() {
+fn get_of_16_bytes_is_never_torn() {
     reads_are_whole::<2>();
 }
 
 /// Of the two places that such a value has, one lies across two cache lines.
 #[test]
-fn a_reader_never_sees_half_of_40_bytes() {
+fn get_of_40_bytes_is_never_torn() {
     reads_are_whole::<5>();
 }
 
 #[test]
-fn a_reader_never_sees_half_of_64_bytes() {
+fn get_of_64_bytes_is_never_torn() {
     reads_are_whole::<8>();
 }
 
 #[test]
-fn a_reader_never_sees_half_of_72_bytes() {
+fn get_of_72_bytes_is_never_torn() {
     reads_are_whole::<9>();
 }
 
 #[test]
-fn a_reader_never_sees_half_of_4096_bytes() {
+fn get_of_4096_bytes_is_never_torn() {
     reads_are_whole::<512>();
 }
 
 /// Stops a busy writer wherever it is, again and again: readers must go on.
-fn no_reader_waits_for_a_stopped_writer<const N: usize>() {
+fn get_does_not_wait_for_stopped_writer<const N: usize>() {
     const STOPS: u32 = 150;
     let _watchdog = Watchdog::start(120);
     let name = unique("value-stopped");
@@ -209,17 +209,17 @@ fn no_reader_waits_for_a_stopped_writer<const N: usize>() {
 }
 
 #[test]
-fn no_reader_of_64_bytes_waits_for_a_stopped_writer() {
-    no_reader_waits_for_a_stopped_writer::<8>();
+fn get_of_64_bytes_does_not_wait_for_stopped_writer() {
+    get_does_not_wait_for_stopped_writer::<8>();
 }
 
 #[test]
-fn no_reader_of_4096_bytes_waits_for_a_stopped_writer() {
-    no_reader_waits_for_a_stopped_writer::<512>();
+fn get_of_4096_bytes_does_not_wait_for_stopped_writer() {
+    get_does_not_wait_for_stopped_writer::<512>();
 }
 
 #[test]
-fn a_section_in_another_process_keeps_writers_out_but_not_readers() {
+fn try_lock_and_lock_timeout_fail_while_held_get_works() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-held");
     let value = Value::create(&name, 1_u64).unwrap();
@@ -238,7 +238,7 @@ fn a_section_in_another_process_keeps_writers_out_but_not_readers() {
 }
 
 #[test]
-fn every_write_waits_for_the_end_of_a_section_in_another_process() {
+fn writes_block_while_lock_is_held() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-writers");
     let value = Value::create(&name, 1_u64).unwrap();
@@ -273,7 +273,7 @@ fn kill_in_a_section(name: &str) {
 }
 
 #[test]
-fn a_section_that_death_ends_changes_nothing_and_the_next_is_told_once() {
+fn lock_after_holder_death_changes_nothing_reports_once() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-killed");
     let value = Value::create(&name, 1_u64).unwrap();
@@ -294,7 +294,7 @@ fn a_section_that_death_ends_changes_nothing_and_the_next_is_told_once() {
 }
 
 #[test]
-fn a_write_without_a_guard_leaves_the_news_of_a_death_to_the_next_guard() {
+fn unguarded_writes_keep_death_report_pending() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-news");
     let value = Value::create(&name, 1_u64).unwrap();
@@ -317,7 +317,7 @@ fn a_write_without_a_guard_leaves_the_news_of_a_death_to_the_next_guard() {
 }
 
 #[test]
-fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_guard() {
+fn lock_returning_corrupt_keeps_death_report_pending() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-error");
     let segment = Segment::create(&name, 1 << 16).unwrap();
@@ -332,7 +332,7 @@ fn a_lock_that_ends_in_an_error_leaves_the_news_of_a_death_to_the_next_guard() {
 }
 
 #[test]
-fn a_process_that_waits_gets_the_lock_of_one_that_is_killed() {
+fn lock_waiter_acquires_after_holder_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-waiter");
     let value = Value::create(&name, 1_u64).unwrap();
@@ -349,7 +349,7 @@ fn a_process_that_waits_gets_the_lock_of_one_that_is_killed() {
 }
 
 #[test]
-fn a_forgotten_guard_holds_the_lock_until_its_process_ends() {
+fn forgotten_guard_holds_lock_until_process_exit() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-forgotten");
     let value = Value::create(&name, 1_u64).unwrap();
@@ -364,7 +364,7 @@ fn a_forgotten_guard_holds_the_lock_until_its_process_ends() {
 }
 
 #[test]
-fn a_forgotten_guard_holds_the_lock_until_its_thread_ends() {
+fn forgotten_guard_holds_lock_until_thread_exit() {
     let _watchdog = Watchdog::start(60);
     let value = Value::new(1_u64).unwrap();
     let clone = value.clone();

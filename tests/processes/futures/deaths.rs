@@ -99,7 +99,7 @@ fn spawn(what: &str, name: &str, n: usize) -> Role {
 }
 
 #[test]
-fn survivors_get_every_message() {
+fn pop_async_gets_every_message_after_lease_holder_kills() {
     const KILLS: usize = 16;
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-borrowers");
@@ -141,7 +141,7 @@ fn survivors_get_every_message() {
 
 /// Those who wait are killed, or stand still: who waits beside them is told all the same.
 #[test]
-fn who_waits_beside_the_dead_and_the_stopped_is_served() {
+fn pop_async_served_beside_dead_or_stopped_waiter() {
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-beside");
     let segment = Segment::builder().participants(16).create(&name, 1 << 16).unwrap();
@@ -181,7 +181,7 @@ fn who_waits_beside_the_dead_and_the_stopped_is_served() {
 }
 
 #[test]
-fn tasks_of_killed_processes_hold_nothing() {
+fn lock_async_acquire_async_of_killed_process_released() {
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-turns");
     let segment = Segment::builder().participants(8).create(&name, 1 << 16).unwrap();

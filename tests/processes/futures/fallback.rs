@@ -18,9 +18,9 @@ fn in_a_child() {
     let Some(arguments) = role() else { return };
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["wait", executor] => {
-            assert!(can_sleep_on_many(), "this system has the call");
-            forbid_to_sleep_on_many();
-            assert!(!can_sleep_on_many());
+            assert!(has_futex_waitv(), "this system has the call");
+            forbid_futex_waitv();
+            assert!(!has_futex_waitv());
             wait(Executor::named(executor));
             wait_for_pipes();
             say("done");
@@ -30,7 +30,7 @@ fn in_a_child() {
 }
 
 /// Whether the system has the call, told by which error it gives for none at all.
-fn can_sleep_on_many() -> bool {
+fn has_futex_waitv() -> bool {
     // SAFETY: no words, so that no memory is looked at.
     let answer = unsafe { libc::syscall(libc::SYS_futex_waitv, 0, 0, 0, 0, 0) };
     assert_eq!(answer, -1);
@@ -38,7 +38,7 @@ fn can_sleep_on_many() -> bool {
 }
 
 /// For this thread and those it makes: the call does not exist.
-fn forbid_to_sleep_on_many() {
+fn forbid_futex_waitv() {
     let step = |code: u32, skip_if_not: u8, value: u32| libc::sock_filter {
         code: code as u16,
         jt: 0,
@@ -134,7 +134,7 @@ fn wait_for_pipes() {
 }
 
 #[test]
-fn without_the_call_everything_works() {
+fn async_waits_work_without_futex_waitv() {
     let _watchdog = Watchdog::start(60);
     let spawn = |executor| Role::spawn(in_a_child, &["wait", &format!("{executor:?}")]);
     for mut child in Executor::ALL.map(spawn) {

@@ -82,7 +82,7 @@ fn fork_with_tasks(name: &str) {
 }
 
 #[test]
-fn forked_children_have_tasks_of_their_own() {
+fn async_waits_work_in_forked_child_and_grandchild() {
     let _watchdog = Watchdog::start(60);
     for _ in 0..10 {
         let name = unique("futures-fork");

@@ -44,7 +44,7 @@ async fn count(value: Value<[u64; 2]>, rounds: u64) {
 }
 
 #[test]
-fn tasks_of_many_processes_exclude_each_other_and_threads() {
+fn lock_async_excludes_tasks_and_threads_of_processes() {
     const ROUNDS: u64 = 300;
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-count");
@@ -73,7 +73,7 @@ fn tasks_of_many_processes_exclude_each_other_and_threads() {
 }
 
 #[test]
-fn a_task_gets_the_lock_of_who_was_killed() {
+fn lock_async_after_holder_death_reports_recovered_once() {
     let _watchdog = Watchdog::start(60);
     for _ in 0..5 {
         let name = unique("futures-killed-holder");

@@ -82,17 +82,17 @@ fn many(executor: Executor) {
 }
 
 #[test]
-fn ten_thousand_tasks_of_one_thread() {
+fn ten_thousand_async_waits_on_tokio_current_thread() {
     many(Executor::TokioOfOneThread);
 }
 
 #[test]
-fn ten_thousand_tasks_of_threads() {
+fn ten_thousand_async_waits_on_tokio_multi_thread() {
     many(Executor::TokioOfThreads);
 }
 
 #[test]
-fn ten_thousand_tasks_of_another_executor() {
+fn ten_thousand_async_waits_on_smol() {
     many(Executor::Smol);
 }
 
@@ -115,7 +115,7 @@ fn neglect_a_task() {
 }
 
 #[test]
-fn a_task_that_is_called_and_not_polled_costs_nothing() {
+fn woken_task_not_polled_uses_no_cpu() {
     let _watchdog = Watchdog::start(60);
     let mut child = Role::spawn(in_a_child, &["neglect"]);
     let ticks: u64 = child.hear().parse().unwrap();
@@ -147,7 +147,7 @@ fn come_and_go() {
 }
 
 #[test]
-fn the_thread_comes_and_goes() {
+fn waiter_thread_exits_when_idle_and_restarts() {
     let _watchdog = Watchdog::start(60);
     let mut child = Role::spawn(in_a_child, &["come and go"]);
     assert_eq!(child.hear(), "done");
@@ -169,7 +169,7 @@ fn end_early() {
 }
 
 #[test]
-fn a_future_that_ends_early_leaves_no_thread() {
+fn block_on_ending_early_leaves_no_waiter_thread() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(in_a_child, &["end early"]).join().success());
 }

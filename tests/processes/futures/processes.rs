@@ -125,23 +125,23 @@ fn is_exact(capacity: usize) {
 }
 
 #[test]
-fn a_queue_of_one_is_exact() {
+fn push_pop_async_capacity_1_is_exact() {
     is_exact(1);
 }
 
 #[test]
-fn a_queue_of_five_is_exact() {
+fn push_pop_async_capacity_5_is_exact() {
     is_exact(5);
 }
 
 #[test]
-fn a_queue_of_a_thousand_is_exact() {
+fn push_pop_async_capacity_1000_is_exact() {
     is_exact(1000);
 }
 
 /// Everybody sleeps when a few values come: each finds somebody, be it a task or a thread.
 #[test]
-fn values_find_whoever_sleeps() {
+fn push_wakes_task_or_thread_when_all_sleep() {
     const ROUNDS: u64 = 40;
     let _watchdog = Watchdog::start(120);
     let name = unique("futures-few");

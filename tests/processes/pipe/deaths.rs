@@ -54,7 +54,7 @@ fn child(role: &str, end: String, more: &[&str]) -> Role {
 }
 
 #[test]
-fn a_sender_killed_at_any_moment_is_the_end_of_file() {
+fn recv_after_sender_killed_midstream_ends_disconnected() {
     let _watchdog = Watchdog::start(120);
     let mut cuts = 0;
     for round in 0..30 {
@@ -87,7 +87,7 @@ fn a_sender_killed_at_any_moment_is_the_end_of_file() {
 }
 
 #[test]
-fn a_sleeper_hears_of_a_sender_s_death_in_the_middle_of_a_message() {
+fn recv_woken_by_sender_death_mid_message_is_truncated() {
     let _watchdog = Watchdog::start(60);
     let (tx, mut rx) = of::<Vec<u8>>(1024);
     let mut sender = child("send part", serde_json::to_string(&tx).unwrap(), &[]);
@@ -103,7 +103,7 @@ fn a_sleeper_hears_of_a_sender_s_death_in_the_middle_of_a_message() {
 }
 
 #[test]
-fn a_receiver_killed_at_any_moment_is_a_broken_pipe() {
+fn send_after_receiver_killed_returns_disconnected() {
     let _watchdog = Watchdog::start(120);
     for round in 0..15 {
         let len = [5, 5000][round % 2];
@@ -125,7 +125,7 @@ fn a_receiver_killed_at_any_moment_is_a_broken_pipe() {
 
 /// One that never has to wait for room.
 #[test]
-fn who_sends_now_and_then_hears_of_the_receiver_s_death() {
+fn send_without_waiting_detects_receiver_death() {
     let _watchdog = Watchdog::start(60);
     let (mut here, there) = pipe::duplex::<u8, u8>().unwrap();
     let mut holder = child("hold", serde_json::to_string(&there).unwrap(), &[]);
@@ -141,7 +141,7 @@ fn who_sends_now_and_then_hears_of_the_receiver_s_death() {
 }
 
 #[test]
-fn a_sleeper_hears_of_a_receiver_s_death_in_the_middle_of_a_message() {
+fn send_woken_by_receiver_death_mid_message() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, rx) = of::<Vec<u8>>(256);
     tx.send_bytes_timeout(&message(1000, 1), core::time::Duration::ZERO).unwrap_err();
@@ -154,7 +154,7 @@ fn a_sleeper_hears_of_a_receiver_s_death_in_the_middle_of_a_message() {
 }
 
 #[test]
-fn a_connection_ends_both_ways() {
+fn duplex_peer_death_disconnects_recv_and_send() {
     let _watchdog = Watchdog::start(60);
     let (mut here, there) = pipe::duplex::<u8, u8>().unwrap();
     let mut holder = child("hold", serde_json::to_string(&there).unwrap(), &[]);

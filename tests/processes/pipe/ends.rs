@@ -41,7 +41,7 @@ fn parent() {
 }
 
 #[test]
-fn a_forked_child_has_no_say() {
+fn endpoints_in_forked_child_return_handed_over() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(parent, &[]).join().success());
 }

@@ -54,7 +54,7 @@ fn in_a_child() {
 }
 
 #[test]
-fn a_child_answers_and_goes() {
+fn duplex_recv_disconnected_after_child_exit() {
     let _watchdog = Watchdog::start(60);
     let (mut here, there) = pipe::duplex::<(String, String), String>().unwrap();
     let mut adder = Role::spawn(in_a_child, &["add", &serde_json::to_string(&there).unwrap()]);
@@ -68,7 +68,7 @@ fn a_child_answers_and_goes() {
 }
 
 #[test]
-fn messages_larger_than_the_ring_go_there_and_back() {
+fn send_recv_messages_larger_than_ring() {
     let _watchdog = Watchdog::start(120);
     let (mut here, there) = pipe::duplex::<Vec<u8>, Vec<u8>>().unwrap();
     let mut echo = Role::spawn(in_a_child, &["echo", &serde_json::to_string(&there).unwrap()]);
@@ -83,7 +83,7 @@ fn messages_larger_than_the_ring_go_there_and_back() {
 }
 
 #[test]
-fn bytes_go_there_and_back() {
+fn send_bytes_recv_bytes_into_round_trip() {
     let _watchdog = Watchdog::start(120);
     let (mut here, there) = pipe::duplex::<(), ()>().unwrap();
     let echo = Role::spawn(in_a_child, &["echo bytes", &serde_json::to_string(&there).unwrap()]);
@@ -99,7 +99,7 @@ fn bytes_go_there_and_back() {
 }
 
 #[test]
-fn a_child_consumes_until_the_end_of_file() {
+fn receiver_into_iter_ends_when_sender_is_dropped() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, rx) = of::<u32>(64);
     let mut consumer = Role::spawn(in_a_child, &["consume", &serde_json::to_string(&rx).unwrap()]);
@@ -113,7 +113,7 @@ fn a_child_consumes_until_the_end_of_file() {
 }
 
 #[test]
-fn what_a_child_has_sent_is_there_when_it_is_gone() {
+fn recv_gets_all_messages_of_exited_child() {
     let _watchdog = Watchdog::start(60);
     for role in ["produce", "pass on"] {
         let (tx, mut rx) = of::<Vec<u8>>(1024);

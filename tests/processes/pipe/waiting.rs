@@ -40,7 +40,7 @@ fn sentinel(role: &Role) -> OwnedFd {
 }
 
 #[test]
-fn a_death_is_seen_at_the_pipe_and_by_the_sentinel() {
+fn wait_reports_death_at_pipe_and_sentinel() {
     let _watchdog = Watchdog::start(60);
     for (sees_pipes, sees_sentinels) in [(true, false), (false, true), (true, true)] {
         let (mut rx, mut roles) = (Vec::new(), Vec::new());
@@ -79,7 +79,7 @@ fn a_death_is_seen_at_the_pipe_and_by_the_sentinel() {
 
 /// By looking after it, and not because a thousand looks in vain come together some time.
 #[test]
-fn a_death_is_seen_at_one_pipe_alone() {
+fn wait_on_one_pipe_reports_sender_death() {
     let _watchdog = Watchdog::start(20);
     let (tx, mut rx) = pipe::simplex::<u8>().unwrap();
     let mut role = Role::spawn(in_a_child, &["hold", &serde_json::to_string(&tx).unwrap()]);
@@ -89,7 +89,7 @@ fn a_death_is_seen_at_one_pipe_alone() {
 }
 
 #[test]
-fn a_server_of_many_connections() {
+fn wait_serves_many_connections() {
     let _watchdog = Watchdog::start(60);
     let (mut here, roles): (Vec<_>, Vec<_>) = (0..3)
         .map(|_| {

@@ -16,7 +16,7 @@ fn fill((value, array): (Value<f64>, Array<i32>)) {
 }
 
 #[test]
-fn a_value_and_an_array_without_names() {
+fn spawn_with_anonymous_value_and_array() {
     let _watchdog = Watchdog::start(60);
     let value = Value::<f64>::new(20.0).unwrap();
     let array = Array::<i32>::new(0..10).unwrap();
@@ -27,7 +27,7 @@ fn a_value_and_an_array_without_names() {
 }
 
 #[test]
-fn a_value_and_an_array_with_names() {
+fn spawn_with_named_value_and_array() {
     let _watchdog = Watchdog::start(60);
     let value = Value::<f64>::create(&unique("value"), 20.0).unwrap();
     let array = Array::<i32>::create(&unique("array"), 0..10).unwrap();
@@ -36,7 +36,7 @@ fn a_value_and_an_array_with_names() {
 }
 
 #[test]
-fn handles_may_be_dropped_when_spawn_is_back() {
+fn spawned_child_keeps_memory_after_handles_dropped() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, rx) = spsc::new::<u64>(16).unwrap();
     let child = Process::spawn(
@@ -57,7 +57,7 @@ fn handles_may_be_dropped_when_spawn_is_back() {
 }
 
 #[test]
-fn an_end_of_each_kind() {
+fn spawn_with_spsc_and_bytes_producers() {
     let _watchdog = Watchdog::start(60);
     let (tx, mut rx) = spsc::new::<u64>(16).unwrap();
     let (frames, mut read) = bytes::new(4096).unwrap();
@@ -89,7 +89,7 @@ struct Everything {
 }
 
 #[test]
-fn everything_at_once() {
+fn spawn_with_every_kind_of_handle() {
     let _watchdog = Watchdog::start(60);
     let plant = Segment::create(&unique("plant"), 1 << 20).unwrap();
     let inside = plant.add::<Value<u64>>("inside", 1).unwrap();
@@ -145,7 +145,7 @@ fn largest<T: Ord + Default>(all: Vec<T>) -> T {
 }
 
 #[test]
-fn functions_and_closures_of_any_type() {
+fn spawn_generic_functions_closures_and_fn_pointers() {
     let _watchdog = Watchdog::start(60);
     assert_eq!(Process::spawn(largest::<u8>, vec![1, 3, 2]).unwrap().result().unwrap(), 3);
     let words = ["a", "c", "b"].map(str::to_owned).to_vec();
@@ -158,7 +158,7 @@ fn functions_and_closures_of_any_type() {
 }
 
 #[test]
-fn large_arguments_and_results() {
+fn spawn_and_result_of_16_mib() {
     let _watchdog = Watchdog::start(60);
     let large: Vec<u8> = (0..16 << 20).map(|n: u32| n as u8).collect();
     let reverse = |mut bytes: Vec<u8>| {
@@ -202,7 +202,7 @@ impl<'de> Deserialize<'de> for Bomb {
 }
 
 #[test]
-fn arguments_that_cannot_be_decoded() {
+fn spawn_with_undecodable_arguments_fails() {
     let _watchdog = Watchdog::start(60);
     let error = Process::spawn(|_: Odd| (), Odd).unwrap_err();
     assert!(matches!(&error, SpawnError::Arguments { .. }), "{error}");
@@ -227,14 +227,14 @@ impl<T> Serialize for Secret<T> {
 }
 
 #[test]
-fn arguments_that_cannot_be_encoded() {
+fn spawn_with_unencodable_arguments_fails() {
     let error = Process::spawn(|_: Secret<u8>| (), Secret(PhantomData)).unwrap_err();
     assert!(matches!(&error, SpawnError::Encode { .. }), "{error}");
     assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]
-fn results_that_cannot_be_encoded() {
+fn result_of_unencodable_type_returns_unencodable() {
     let _watchdog = Watchdog::start(60);
     let child = Process::spawn(|()| Secret::<u8>(PhantomData), ()).unwrap();
     assert_eq!(child.join().unwrap(), 1);
@@ -243,7 +243,7 @@ fn results_that_cannot_be_encoded() {
 }
 
 #[test]
-fn a_function_of_a_shared_library() {
+fn spawn_function_of_shared_library_not_in_executable() {
     // The C library's, which would be a `fn` of another ABI, were it called.
     // SAFETY: it is not called; its address is looked at.
     #[allow(unsafe_code)]

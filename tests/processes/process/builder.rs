@@ -9,7 +9,7 @@ use support::scratch::Scratch;
 use support::{Watchdog, path_of};
 
 #[test]
-fn its_environment() {
+fn builder_env_env_remove_env_clear() {
     let _watchdog = Watchdog::start(60);
     let look = |name: String| std::env::var(name).ok();
     let mut builder = Process::builder();
@@ -26,7 +26,7 @@ fn its_environment() {
 }
 
 #[test]
-fn its_standard_streams() {
+fn builder_stdin_stdout_stderr_are_redirected() {
     let _watchdog = Watchdog::start(60);
     let (input, mut to_it) = std::io::pipe().unwrap();
     let (mut from_it, output) = std::io::pipe().unwrap();
@@ -51,7 +51,7 @@ fn its_standard_streams() {
 }
 
 #[test]
-fn a_closed_pipe_is_an_error_not_the_end() {
+fn write_to_closed_stdout_pipe_returns_broken_pipe() {
     let _watchdog = Watchdog::start(60);
     let write = |()| {
         std::io::stdout().write_all(b"x\n").map_err(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
@@ -64,7 +64,7 @@ fn a_closed_pipe_is_an_error_not_the_end() {
 }
 
 #[test]
-fn its_folder() {
+fn builder_current_dir_and_missing_dir_error() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("folder");
     let folder = scratch.file("inner");
@@ -77,7 +77,7 @@ fn its_folder() {
 }
 
 #[test]
-fn its_name() {
+fn builder_name_sets_current_name_and_comm() {
     let _watchdog = Watchdog::start(60);
     let look = |()| {
         let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
@@ -91,14 +91,14 @@ fn its_name() {
 }
 
 #[test]
-fn its_arguments_are_the_programs() {
+fn child_args_equal_parent_args() {
     let _watchdog = Watchdog::start(60);
     let child = Process::spawn(|()| std::env::args().collect::<Vec<_>>(), ()).unwrap();
     assert_eq!(child.result().unwrap(), std::env::args().collect::<Vec<_>>());
 }
 
 #[test]
-fn one_that_could_not_have_children_starts_none() {
+fn spawn_without_constructor_returns_no_entry() {
     let _watchdog = Watchdog::start(60);
     // As if the constructor had not run: the word is still there.
     let attempt = |()| {
@@ -115,7 +115,7 @@ fn one_that_could_not_have_children_starts_none() {
 /// This program, started with a word that no parent stands behind.
 fn started_with(word: &str) -> (Option<i32>, String, String) {
     let output = Command::new("/proc/self/exe")
-        .args(["--exact", "--list", path_of(&its_name)])
+        .args(["--exact", "--list", path_of(&builder_name_sets_current_name_and_comm)])
         .env("BREEZEWAY_CHILD", word)
         .output()
         .unwrap();
@@ -124,7 +124,7 @@ fn started_with(word: &str) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn a_word_that_leads_nowhere() {
+fn stale_child_variable_fails_or_is_ignored() {
     let version = env!("CARGO_PKG_VERSION");
     let me = std::process::id();
     for word in [format!("{version} {me} 987654 987655"), format!("{version} {me} 0 1")] {
@@ -134,11 +134,11 @@ fn a_word_that_leads_nowhere() {
     }
     // Another version's: not this constructor's business.
     let (code, out, _) = started_with("99.0.0 1 2 3");
-    assert!(code == Some(0) && out.contains("its_name"), "{out:?}");
+    assert!(code == Some(0) && out.contains("builder_name_sets_current_name_and_comm"), "{out:?}");
 }
 
 #[test]
-fn errors_say_what_to_do() {
+fn error_display_texts() {
     let error = TaskError::WorkerDied { signal: 9 };
     assert_eq!(error.to_string(), "the process was killed by signal 9");
     assert!(SpawnError::DaemonicParent.to_string().contains("daemon(true)"));

@@ -30,7 +30,7 @@ static COUNT_EARLY: extern "C" fn(c_int, *const *const c_char, *const *const c_c
 static COUNT_LATE: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = count;
 
 #[test]
-fn each_constructor_runs_once() {
+fn child_runs_each_constructor_once() {
     let _watchdog = Watchdog::start(60);
     assert_eq!(RUNS.load(Ordering::Relaxed), 3);
     let child = Process::spawn(|()| RUNS.load(Ordering::Relaxed), ()).unwrap();

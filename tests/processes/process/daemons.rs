@@ -46,7 +46,7 @@ fn start_parent(how: u8) -> (Process<()>, [u32; 3]) {
 }
 
 #[test]
-fn their_parent_ends_by_itself() {
+fn daemons_end_when_parent_exits() {
     let _watchdog = Watchdog::start(60);
     for (how, code) in [(RETURN, 0), (EXIT, 4), (PANIC, 1)] {
         let (child, daemons) = start_parent(how);
@@ -57,7 +57,7 @@ fn their_parent_ends_by_itself() {
 }
 
 #[test]
-fn their_parent_is_killed() {
+fn daemons_end_when_parent_is_killed() {
     let _watchdog = Watchdog::start(60);
     let (child, daemons) = start_parent(STAY);
     assert!(!daemons.into_iter().any(has_ended));
@@ -74,7 +74,7 @@ fn their_parent_is_killed() {
 }
 
 #[test]
-fn the_thread_that_started_them_ends() {
+fn daemon_survives_exit_of_spawning_thread() {
     let _watchdog = Watchdog::start(60);
     let start = || Process::builder().daemon(true).spawn(|()| for_ever(), ()).unwrap();
     let daemon = std::thread::spawn(start).join().unwrap();
@@ -85,7 +85,7 @@ fn the_thread_that_started_them_ends() {
 }
 
 #[test]
-fn one_that_takes_no_notice_of_a_request() {
+fn daemons_ignoring_sigterm_or_stopped_are_killed() {
     let _watchdog = Watchdog::start(60);
     let pids = Queue::<u32>::new(4).unwrap();
     let parent = |pids: Queue<u32>| {
@@ -114,9 +114,9 @@ fn one_that_takes_no_notice_of_a_request() {
 }
 
 #[test]
-fn they_have_no_children() {
+fn spawn_in_daemon_returns_daemonic_parent() {
     let _watchdog = Watchdog::start(60);
-    if !in_own_process(they_have_no_children) {
+    if !in_own_process(spawn_in_daemon_returns_daemonic_parent) {
         return;
     }
     let attempt = |()| matches!(Process::spawn(|()| (), ()), Err(SpawnError::DaemonicParent));

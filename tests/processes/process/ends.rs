@@ -12,7 +12,7 @@ use support::death::has_ended;
 use support::process::until;
 
 #[test]
-fn others_are_waited_for() {
+fn parent_exit_waits_for_non_daemon_child() {
     let _watchdog = Watchdog::start(60);
     let (mut printed, output) = std::io::pipe().unwrap();
     let parent = |()| {
@@ -32,7 +32,7 @@ fn others_are_waited_for() {
 }
 
 #[test]
-fn also_after_a_panic_and_an_exit() {
+fn parent_exit_or_panic_waits_for_child() {
     let _watchdog = Watchdog::start(60);
     for how in [0, 1, 2] {
         let done = Event::new().unwrap();
@@ -56,7 +56,7 @@ fn also_after_a_panic_and_an_exit() {
 }
 
 #[test]
-fn grandchildren_of_a_terminated_process_live_on() {
+fn terminate_leaves_grandchild_running() {
     let _watchdog = Watchdog::start(60);
     let pids = Queue::<u32>::new(4).unwrap();
     let event = Event::new().unwrap();

@@ -21,7 +21,7 @@ fn generations(more: u32) -> Vec<String> {
 }
 
 #[test]
-fn three_generations_and_their_names() {
+fn name_of_three_generations() {
     let _watchdog = Watchdog::start(60);
     // In a process of its own, whose children are numbered from 1.
     let names = Process::builder().name("root").spawn(generations, 3).unwrap().result().unwrap();
@@ -33,7 +33,7 @@ fn three_generations_and_their_names() {
 }
 
 #[test]
-fn children_are_numbered() {
+fn name_numbers_children_in_order() {
     let _watchdog = Watchdog::start(60);
     let family = |()| {
         let children = [(); 3].map(|()| Process::spawn(|()| (), ()).unwrap());
@@ -47,7 +47,7 @@ fn children_are_numbered() {
 }
 
 #[test]
-fn a_hundred_at_once() {
+fn spawn_hundred_children_at_once() {
     let _watchdog = Watchdog::start(300);
     let count = Atomic::<u64>::new(0).unwrap();
     let event = Event::new().unwrap();
@@ -68,7 +68,7 @@ fn a_hundred_at_once() {
 }
 
 #[test]
-fn started_by_many_threads() {
+fn spawn_from_many_threads() {
     let _watchdog = Watchdog::start(120);
     std::thread::scope(|scope| {
         for thread in 0..4u32 {
@@ -83,7 +83,7 @@ fn started_by_many_threads() {
 }
 
 #[test]
-fn the_active_ones() {
+fn active_children_lists_running_child() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let child =
@@ -97,7 +97,7 @@ fn the_active_ones() {
 }
 
 #[test]
-fn a_dropped_handle_changes_nothing() {
+fn drop_of_handle_leaves_child_running_and_no_zombie() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let done = Event::new().unwrap();
@@ -118,7 +118,7 @@ fn a_dropped_handle_changes_nothing() {
 }
 
 #[test]
-fn the_parent() {
+fn parent_process_of_child() {
     let _watchdog = Watchdog::start(60);
     assert!(parent_process().is_none());
     let look = |()| {
@@ -132,7 +132,7 @@ fn the_parent() {
 }
 
 #[test]
-fn a_parent_that_dies() {
+fn parent_process_join_after_parent_death() {
     let _watchdog = Watchdog::start(60);
     let news = Queue::<u32>::new(8).unwrap();
     let parent = |news: Queue<u32>| {
@@ -152,7 +152,7 @@ fn a_parent_that_dies() {
 }
 
 #[test]
-fn a_forked_process_has_no_part_in_it() {
+fn child_handles_in_forked_process_return_not_ours() {
     let _watchdog = Watchdog::start(60);
     // The child forks: it has one thread.
     let work = |()| {
@@ -176,7 +176,7 @@ fn a_forked_process_has_no_part_in_it() {
 }
 
 #[test]
-fn cpus_that_may_be_used() {
+fn cpu_count_follows_affinity() {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     let _watchdog = Watchdog::start(60);

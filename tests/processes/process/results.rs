@@ -16,7 +16,7 @@ fn for_ever() {
 }
 
 #[test]
-fn a_panic_is_its_message() {
+fn result_of_panic_returns_message() {
     let _watchdog = Watchdog::start(60);
     let (mut errors, stderr) = std::io::pipe().unwrap();
     let child = Process::builder()
@@ -32,7 +32,7 @@ fn a_panic_is_its_message() {
 }
 
 #[test]
-fn the_table_of_exit_codes() {
+fn exit_code_and_join_of_each_kind_of_exit() {
     let _watchdog = Watchdog::start(60);
     type Case = (fn(i32), i32, i32);
     let exits: [Case; 5] = [
@@ -51,7 +51,7 @@ fn the_table_of_exit_codes() {
 }
 
 #[test]
-fn terminated_and_killed() {
+fn terminate_and_kill_exit_codes_and_results() {
     let _watchdog = Watchdog::start(60);
     let child = Process::spawn(|()| for_ever(), ()).unwrap();
     assert!(child.is_alive());
@@ -70,7 +70,7 @@ fn terminated_and_killed() {
 }
 
 #[test]
-fn an_exit_is_no_result() {
+fn result_after_exit_returns_exited() {
     let _watchdog = Watchdog::start(60);
     for code in [0, 7] {
         let child = Process::spawn(|code| -> String { exit(code) }, code).unwrap();
@@ -80,7 +80,7 @@ fn an_exit_is_no_result() {
 }
 
 #[test]
-fn joined_again_and_by_many() {
+fn join_and_join_timeout_repeated_and_concurrent() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let child = Process::spawn(|event: Event| event.wait().unwrap(), event.clone()).unwrap();
@@ -98,7 +98,7 @@ fn joined_again_and_by_many() {
 }
 
 #[test]
-fn a_sentinel_can_be_polled() {
+fn sentinel_polls_readable_after_exit() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let _watchdog = Watchdog::start(60);
@@ -119,7 +119,7 @@ fn a_sentinel_can_be_polled() {
 }
 
 #[test]
-fn killed_at_any_time_there_is_a_result_or_none() {
+fn result_after_kill_anytime_is_whole_or_worker_died() {
     let _watchdog = Watchdog::start(120);
     let (mut results, mut deaths) = (0, 0);
     for round in 0..60 {
@@ -139,7 +139,7 @@ fn killed_at_any_time_there_is_a_result_or_none() {
 }
 
 #[test]
-fn what_others_have_waited_for() {
+fn join_after_kernel_reaped_child_returns_unknown() {
     let _watchdog = Watchdog::start(60);
     // In a process of its own: the tests' children are to be waited for.
     let verdict = |()| {

@@ -9,7 +9,7 @@ use support::Watchdog;
 use support::process::until;
 
 #[test]
-fn for_two_pipes_and_two_processes() {
+fn wait_for_two_pipes_and_two_processes() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let work = |(mut tx, n, event): (Sender<u8>, u8, Event)| {

@@ -60,7 +60,7 @@ fn write(tx: &mut BytesProducer, from: usize) {
 }
 
 #[test]
-fn a_stream_of_all_sizes_arrives() {
+fn push_read_stream_of_all_sizes() {
     const MANY: usize = 50_000;
     let _watchdog = Watchdog::start(120);
     for capacity in [64, 4096] {
@@ -76,7 +76,7 @@ fn a_stream_of_all_sizes_arrives() {
 }
 
 #[test]
-fn a_reader_killed_at_it_leaves_the_message_to_the_next() {
+fn read_holder_killed_leaves_message_to_successor() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bytes-reader");
     let (mut tx, rx) = bytes::create(&name, 128).unwrap();
@@ -95,7 +95,7 @@ fn a_reader_killed_at_it_leaves_the_message_to_the_next() {
 }
 
 #[test]
-fn a_writer_killed_at_it_leaves_nothing() {
+fn reserve_holder_killed_leaves_nothing() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bytes-writer");
     let (tx, mut rx) = bytes::create(&name, 128).unwrap();
@@ -116,7 +116,7 @@ fn a_writer_killed_at_it_leaves_nothing() {
 }
 
 #[test]
-fn a_writer_killed_at_any_moment_is_succeeded_without_a_gap() {
+fn push_killed_midstream_successor_continues() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bytes-midstream");
     let (tx, mut rx) = bytes::create(&name, 256).unwrap();
@@ -167,7 +167,7 @@ fn fork_with_both() {
 }
 
 #[test]
-fn a_forked_child_has_no_say() {
+fn endpoints_in_forked_child_have_no_effect() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(in_a_child, &["fork"]).join().success());
 }

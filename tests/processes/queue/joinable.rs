@@ -55,7 +55,7 @@ fn queue_of(jobs: &[u64]) -> JoinableQueue<u64> {
 }
 
 #[test]
-fn closed_it_waits_for_what_others_may_give_back() {
+fn get_on_closed_queue_waits_for_jobs_of_others() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("joinable-closed");
     let queue = JoinableQueue::<u64>::create(&name, 4).unwrap();
@@ -78,7 +78,7 @@ fn closed_it_waits_for_what_others_may_give_back() {
 }
 
 #[test]
-fn a_handle_travels() {
+fn serde_handle_works_in_child() {
     let _watchdog = Watchdog::start(60);
     let queue = queue_of(&[7]);
     let mut role = Role::spawn(in_a_child, &["travelled", &serde_json::to_string(&queue).unwrap()]);

@@ -62,7 +62,7 @@ fn consume(queue: &MessageQueue<Vec<u64>>) {
 }
 
 #[test]
-fn a_message_of_another_process() {
+fn pop_receives_message_of_other_process() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("message-greet");
     let queue = MessageQueue::<(u32, String)>::create(&name, 4).unwrap();
@@ -72,7 +72,7 @@ fn a_message_of_another_process() {
 }
 
 #[test]
-fn everything_that_many_produce_is_consumed_once_by_many() {
+fn push_pop_many_producers_and_consumers_exact() {
     let _watchdog = Watchdog::start(120);
     const EACH: u64 = 2000;
     let name = Name::new("message-many");
@@ -96,7 +96,7 @@ fn everything_that_many_produce_is_consumed_once_by_many() {
 }
 
 #[test]
-fn each_producers_messages_come_in_its_order() {
+fn pop_keeps_order_of_each_producer() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("message-order");
     let queue = MessageQueue::<Vec<u64>>::create(&name, 8).unwrap();
@@ -115,7 +115,7 @@ fn each_producers_messages_come_in_its_order() {
 }
 
 #[test]
-fn a_handle_travels() {
+fn serde_handle_works_in_child() {
     let _watchdog = Watchdog::start(60);
     let queue = MessageQueue::<String>::new(4).unwrap();
     let mut role = Role::spawn(in_a_child, &["travelled", &serde_json::to_string(&queue).unwrap()]);
@@ -135,7 +135,7 @@ fn storm(queue: &MessageQueue<Vec<u64>>) {
 }
 
 #[test]
-fn killed_anywhere_they_leave_a_queue_that_works() {
+fn push_pop_work_after_processes_killed_anywhere() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("message-storm");
     let queue = MessageQueue::<Vec<u64>>::create(&name, Limits { messages: 12, bytes: 2000 }).unwrap();
@@ -156,7 +156,7 @@ fn killed_anywhere_they_leave_a_queue_that_works() {
 }
 
 #[test]
-fn a_stopped_waiter_takes_nothing() {
+fn push_not_taken_by_stopped_pop_waiter() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("message-stopped");
     let queue = MessageQueue::<u64>::create(&name, 4).unwrap();

@@ -139,28 +139,28 @@ fn is_exact(capacity: usize, producers: &[&str], consumers: &[&str], each: u64) 
 }
 
 #[test]
-fn a_queue_of_one_is_exact() {
+fn push_pop_capacity_1_is_exact() {
     is_exact(1, &["push"; 3], &["take"; 2], 1500);
 }
 
 #[test]
-fn a_queue_of_three_is_exact() {
+fn push_pop_capacity_3_is_exact() {
     is_exact(3, &["push"; 3], &["take"; 3], 3000);
 }
 
 #[test]
-fn a_queue_of_a_thousand_is_exact() {
+fn push_pop_capacity_1000_is_exact() {
     is_exact(1000, &["push"; 3], &["take"; 3], 30_000);
 }
 
 #[test]
-fn batches_are_exact() {
+fn push_slice_pop_slice_are_exact() {
     is_exact(1000, &["push batches"; 2], &["take batches"; 2], 30_000);
     is_exact(7, &["push batches", "push"], &["take batches", "take"], 3000);
 }
 
 #[test]
-fn leases_are_exact() {
+fn lease_ack_beside_pop_is_exact() {
     is_exact(3, &["push", "push batches"], &["take leases", "take leases"], 2000);
     is_exact(100, &["push"; 2], &["take leases", "take", "take batches"], 20_000);
 }
@@ -171,7 +171,7 @@ fn push_pages(queue: &Queue<[u64; 512]>, count: u64) {
 }
 
 #[test]
-fn large_values_arrive_whole_and_once() {
+fn push_pop_large_values_whole_and_once() {
     const EACH: u64 = 3000;
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-pages");
@@ -200,7 +200,7 @@ fn large_values_arrive_whole_and_once() {
 }
 
 #[test]
-fn who_sleeps_is_woken_by_another_process() {
+fn pop_blocked_sleeps_and_is_woken_by_other_process() {
     let _watchdog = Watchdog::start(60);
     let name = unique("queue-wake");
     let queue = Queue::<u64>::create(&name, 4).unwrap();
@@ -219,7 +219,7 @@ fn who_sleeps_is_woken_by_another_process() {
 }
 
 #[test]
-fn a_close_in_another_process_wakes_who_sleeps() {
+fn close_in_other_process_wakes_blocked_iter() {
     let _watchdog = Watchdog::start(60);
     let name = unique("queue-close");
     let queue = Queue::<u64>::create(&name, 4).unwrap();
@@ -260,7 +260,7 @@ fn fork_and_push(name: &str) {
 }
 
 #[test]
-fn forked_children_push_and_pop_and_have_no_say_in_leases() {
+fn push_pop_in_forked_children_lease_copy_has_no_effect() {
     let _watchdog = Watchdog::start(60);
     let name = unique("queue-fork");
     let queue = Queue::<u64>::create(&name, 8).unwrap();
@@ -273,7 +273,7 @@ fn forked_children_push_and_pop_and_have_no_say_in_leases() {
 }
 
 #[test]
-fn many_queues_in_one_segment_do_not_meet() {
+fn many_queues_in_one_segment_are_independent() {
     let segment = Segment::new(1 << 20).unwrap();
     let queues: Vec<_> =
         (0..20).map(|n| segment.add::<Queue<[u8; 3]>>(&n.to_string(), n + 1).unwrap()).collect();

@@ -46,12 +46,12 @@ fn producers_are_killed<T: Numbered>(hammer: &str, capacity: usize) {
 }
 
 #[test]
-fn killed_producers_of_small_values_leave_no_gap() {
+fn push_killed_small_values_leave_no_gap() {
     producers_are_killed::<u64>("hammer", 5);
 }
 
 #[test]
-fn killed_producers_of_large_values_leave_no_gap() {
+fn push_killed_large_values_leave_no_gap() {
     producers_are_killed::<[u64; 512]>("hammer pages", 3);
 }
 
@@ -88,18 +88,18 @@ fn consumers_are_killed<T: Numbered>(eat: &str) {
 }
 
 #[test]
-fn killed_consumers_of_small_values_leave_the_rest() {
+fn pop_killed_small_values_leave_the_rest() {
     consumers_are_killed::<u64>("eat");
 }
 
 #[test]
-fn killed_consumers_of_large_values_leave_the_rest() {
+fn pop_killed_large_values_leave_the_rest() {
     consumers_are_killed::<[u64; 512]>("eat pages");
 }
 
 /// A slot that a stopped process is at work in stays its own.
 #[test]
-fn a_stopped_producer_keeps_its_slot_and_what_it_pushed_is_in_order() {
+fn push_by_stopped_producer_keeps_slot_and_order() {
     const STOPS: u64 = 60;
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-stopped");
@@ -123,7 +123,7 @@ fn a_stopped_producer_keeps_its_slot_and_what_it_pushed_is_in_order() {
 }
 
 #[test]
-fn a_sleeper_is_not_forgotten_when_others_are_killed() {
+fn pop_waiter_woken_when_other_waiters_are_killed() {
     let _watchdog = Watchdog::start(120);
     let name = unique("queue-sleepers");
     let segment = Segment::builder().participants(4).create(&name, 1 << 16).unwrap();

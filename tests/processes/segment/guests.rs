@@ -21,7 +21,7 @@ fn is_root() -> bool {
 
 /// The classic daemon: the creator forks and is gone; the child uses the segment, so far only by reading.
 #[test]
-fn a_forked_child_that_only_reads_keeps_the_segment_from_being_stale() {
+fn forked_child_reading_only_keeps_segment_from_stale() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("daemon");
     let mut creator = Role::spawn(daemon_role, &[&name]);
@@ -56,7 +56,7 @@ fn daemon_role() {
 
 /// Such a child has no proof of life of its own, so it must not take a lock to change anything.
 #[test]
-fn a_forked_child_that_may_not_open_the_file_is_not_attached() {
+fn forked_child_without_permission_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
     if !is_root() {
         eprintln!("not root: there is no right to lose");
@@ -93,7 +93,7 @@ fn rights_role() {
 
 /// Thread ids of two namespaces cannot be told apart, and locks know their holders by them.
 #[test]
-fn a_process_of_another_pid_namespace_is_refused() {
+fn open_in_other_pid_namespace_is_refused() {
     let _watchdog = Watchdog::start(60);
     if !is_root() {
         eprintln!("not root: no namespace can be made");
@@ -147,7 +147,7 @@ fn namespace_role() {
 
 /// The child locks by itself once the parent has unlocked, and only then drops its copy of the parent's guard.
 #[test]
-fn a_forked_childs_copy_of_a_guard_does_not_unlock_what_the_child_has_locked() {
+fn guard_copy_in_forked_child_does_not_unlock_childs_lock() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(copied_guard_role, &[]).join().success());
 }

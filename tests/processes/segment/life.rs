@@ -51,7 +51,7 @@ fn holder() {
 }
 
 #[test]
-fn an_opener_owns_nothing() {
+fn open_does_not_own_the_name() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("visited");
     let segment = Segment::create(&name, SIZE).unwrap();
@@ -67,7 +67,7 @@ fn an_opener_owns_nothing() {
 }
 
 #[test]
-fn a_file_is_there_again_when_everybody_was_gone() {
+fn open_file_after_all_processes_exit_keeps_contents() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("file");
     let path = scratch.file("segment");
@@ -92,7 +92,7 @@ fn a_file_is_there_again_when_everybody_was_gone() {
 
 /// A copy of the file is what the disk has of it after a power failure: locks held by threads that no kernel knows.
 #[test]
-fn locks_held_when_the_machine_went_down_are_recovered() {
+fn locks_held_at_power_loss_are_recovered() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("outage");
     let (path, after) = (scratch.file("before"), scratch.file("after"));

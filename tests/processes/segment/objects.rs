@@ -25,7 +25,7 @@ fn adder() {
 }
 
 #[test]
-fn processes_add_objects_at_the_same_time() {
+fn add_and_get_or_add_by_two_processes_concurrently() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("adders");
     let segment = Segment::builder().objects(450).create(&name, 1 << 20).unwrap();
@@ -48,7 +48,7 @@ fn processes_add_objects_at_the_same_time() {
 }
 
 #[test]
-fn a_killed_idler_leaves_the_objects_usable() {
+fn objects_usable_after_idle_adder_killed() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("idler");
     let segment = Segment::builder().objects(450).create(&name, 1 << 20).unwrap();

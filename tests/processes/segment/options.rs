@@ -33,7 +33,7 @@ fn become_nobody() {
 
 /// Child: makes segments of many modes under many umasks.
 #[test]
-fn masked() {
+fn umask_child() {
     let Some(arguments) = role() else { return };
     if arguments[0] == "nobody" {
         become_nobody();
@@ -60,7 +60,7 @@ fn masked() {
 
 /// Child, as another user: tries to use a segment of this one, then makes one of its own.
 #[test]
-fn stranger() {
+fn other_user_child() {
     let Some(arguments) = role() else { return };
     become_nobody();
     let (theirs, own) = (&arguments[0], &arguments[1]);
@@ -84,7 +84,7 @@ fn stranger() {
 
 /// Child: makes a segment in the folder it stands in.
 #[test]
-fn traveller() {
+fn relative_path_child() {
     let Some(arguments) = role() else { return };
     std::env::set_current_dir(&arguments[0]).unwrap();
     let segment = Segment::create_file("segment", SIZE).unwrap();
@@ -99,16 +99,16 @@ fn traveller() {
 }
 
 #[test]
-fn the_mode_is_the_one_asked_for_whatever_the_umask() {
+fn mode_is_exact_under_any_umask() {
     let _watchdog = Watchdog::start(60);
     let (name, scratch) = (Name::new("umask"), Scratch::new("umask"));
     let path = scratch.file("segment");
-    let mut masked = Role::spawn(masked, &["myself", &name, path.to_str().unwrap()]);
+    let mut masked = Role::spawn(umask_child, &["myself", &name, path.to_str().unwrap()]);
     assert_eq!(masked.hear(), "done");
 }
 
 #[test]
-fn the_mode_is_the_one_asked_for_whatever_the_umask_of_an_ordinary_user() {
+fn mode_is_exact_under_any_umask_as_ordinary_user() {
     if !is_root() {
         return;
     }
@@ -116,12 +116,12 @@ fn the_mode_is_the_one_asked_for_whatever_the_umask_of_an_ordinary_user() {
     let (name, scratch) = (Name::new("umask"), Scratch::new("umask"));
     let path = scratch.file("segment");
     chown(path.parent().unwrap(), Some(NOBODY), Some(NOBODY)).unwrap();
-    let mut masked = Role::spawn(masked, &["nobody", &name, path.to_str().unwrap()]);
+    let mut masked = Role::spawn(umask_child, &["nobody", &name, path.to_str().unwrap()]);
     assert_eq!(masked.hear(), "done");
 }
 
 #[test]
-fn what_is_somebody_elses_opens_only_where_that_is_meant() {
+fn open_foreign_owner_requires_option() {
     if !is_root() {
         return;
     }
@@ -129,7 +129,7 @@ fn what_is_somebody_elses_opens_only_where_that_is_meant() {
     let (ours, theirs) = (Name::new("ours"), Name::new("theirs"));
     let value =
         Segment::builder().mode(0o600).create(&ours, SIZE).unwrap().add::<Value<u64>>("value", 1).unwrap();
-    let mut stranger = Role::spawn(stranger, &[&ours, &theirs]);
+    let mut stranger = Role::spawn(other_user_child, &[&ours, &theirs]);
     let refused = stranger.hear();
     assert!(refused.starts_with("Os") && refused.contains("PermissionDenied"), "{refused}");
     fs::set_permissions(ours.path(), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
@@ -152,7 +152,7 @@ fn what_is_somebody_elses_opens_only_where_that_is_meant() {
 }
 
 #[test]
-fn a_path_may_have_any_form() {
+fn create_file_accepts_relative_and_dotdot_paths() {
     let scratch = Scratch::new("paths");
     fs::create_dir(scratch.file("inner")).unwrap();
     let segment = Segment::create_file(scratch.file("inner/../segment"), SIZE).unwrap();
@@ -161,7 +161,7 @@ fn a_path_may_have_any_form() {
 
     // The folder that a process stands in is all its threads', so a child goes there.
     let _watchdog = Watchdog::start(60);
-    let mut traveller = Role::spawn(traveller, &[scratch.file("inner").to_str().unwrap()]);
+    let mut traveller = Role::spawn(relative_path_child, &[scratch.file("inner").to_str().unwrap()]);
     assert_eq!(traveller.hear(), "made");
     let segment = Segment::open_file(scratch.file("inner/segment")).unwrap();
     assert_eq!(segment.get::<Value<u64>>("value").unwrap().get(), 1);

@@ -134,7 +134,7 @@ fn change(value: &Value<u64>, array: &Array<[u8; 3]>, atomic: &Atomic<u32>, mute
     listen();
 }
 
-fn travels(segment: Segment, format: Format) {
+fn handles_work_in_child(segment: Segment, format: Format) {
     let _watchdog = Watchdog::start(60);
     let bundle = Bundle::add_to(segment);
     let mut child = Role::spawn(in_a_child, &["bundle", format.name, &format.write(&bundle)]);
@@ -150,29 +150,29 @@ fn travels(segment: Segment, format: Format) {
 }
 
 #[test]
-fn handles_of_a_named_segment_travel() {
+fn deserialize_in_child_handles_of_named_segment() {
     for format in FORMATS {
-        travels(Segment::create(&unique("serde-named"), 1 << 16).unwrap(), format);
+        handles_work_in_child(Segment::create(&unique("serde-named"), 1 << 16).unwrap(), format);
     }
 }
 
 #[test]
-fn handles_of_a_file_travel() {
+fn deserialize_in_child_handles_of_file_segment() {
     for format in FORMATS {
         let scratch = Scratch::new("serde-file");
-        travels(Segment::create_file(scratch.file("segment"), 1 << 16).unwrap(), format);
+        handles_work_in_child(Segment::create_file(scratch.file("segment"), 1 << 16).unwrap(), format);
     }
 }
 
 #[test]
-fn handles_of_memory_without_a_name_travel() {
+fn deserialize_in_child_handles_of_anonymous_segment() {
     for format in FORMATS {
-        travels(Segment::new(1 << 16).unwrap(), format);
+        handles_work_in_child(Segment::new(1 << 16).unwrap(), format);
     }
 }
 
 #[test]
-fn handles_with_a_segment_of_their_own_travel() {
+fn deserialize_in_child_handles_with_own_segments() {
     let _watchdog = Watchdog::start(60);
     for format in FORMATS {
         let alone = Alone {
@@ -189,7 +189,7 @@ fn handles_with_a_segment_of_their_own_travel() {
 }
 
 #[test]
-fn queues_and_their_ends_travel() {
+fn deserialize_in_child_queues_and_endpoints() {
     let _watchdog = Watchdog::start(60);
     for (format, named) in FORMATS.into_iter().flat_map(|format| [(format, true), (format, false)]) {
         let name = unique("serde-queues");
@@ -210,7 +210,7 @@ fn queues_and_their_ends_travel() {
 }
 
 #[test]
-fn a_handle_that_was_received_travels_on() {
+fn serialize_deserialized_handle_again() {
     let _watchdog = Watchdog::start(60);
     for format in FORMATS {
         for value in [Value::<u64>::new(1).unwrap(), Value::create(&unique("serde-on"), 1).unwrap()] {
@@ -225,7 +225,7 @@ fn a_handle_that_was_received_travels_on() {
 }
 
 #[test]
-fn a_reference_opens_what_its_segments_mode_allows() {
+fn deserialize_accepts_mode_of_its_segment() {
     let _watchdog = Watchdog::start(60);
     let name = unique("serde-mode");
     let segment = Segment::builder().mode(0o660).create(&name, 1 << 16).unwrap();
@@ -237,7 +237,7 @@ fn a_reference_opens_what_its_segments_mode_allows() {
 
 /// A handle as a part of a message that is read in two steps, as tagged enums and JSON trees are.
 #[test]
-fn a_handle_travels_inside_of_whatever_the_format_can_hold() {
+fn deserialize_from_tagged_enum_and_json_value() {
     #[derive(Serialize, Deserialize)]
     #[serde(tag = "job")]
     enum Job {
@@ -254,7 +254,7 @@ fn a_handle_travels_inside_of_whatever_the_format_can_hold() {
 
 /// A segment has room for so many participants, and a process may be sent any number of handles.
 #[test]
-fn many_references_attach_once() {
+fn deserialize_many_handles_attaches_once() {
     let segment = Segment::builder().participants(3).create_anonymous(1 << 16).unwrap();
     let value = segment.add::<Value<u64>>("value", 0).unwrap();
     for format in FORMATS {
@@ -272,7 +272,7 @@ fn many_references_attach_once() {
 }
 
 #[test]
-fn a_reference_to_a_segment_that_another_has_replaced_is_an_error() {
+fn deserialize_replaced_segment_fails() {
     for format in FORMATS {
         let name = unique("serde-replaced");
         let scratch = Scratch::new("serde-replaced");
@@ -298,7 +298,7 @@ fn a_reference_to_a_segment_that_another_has_replaced_is_an_error() {
 }
 
 #[test]
-fn a_reference_to_memory_that_is_gone_is_an_error() {
+fn deserialize_dropped_anonymous_segment_fails() {
     for format in FORMATS {
         let gone = Value::<u64>::new(1).unwrap();
         let text = format.write(&gone);
@@ -311,7 +311,7 @@ fn a_reference_to_memory_that_is_gone_is_an_error() {
 }
 
 #[test]
-fn a_reference_read_as_another_type_is_an_error_that_tells_both() {
+fn deserialize_as_wrong_type_fails_naming_the_type() {
     let format = Format::of("json");
     let value = format.write(&Value::<u64>::create(&unique("serde-type"), 1).unwrap());
     let held = Segment::new(1 << 16).unwrap();
@@ -334,7 +334,7 @@ fn a_reference_read_as_another_type_is_an_error_that_tells_both() {
 }
 
 #[test]
-fn a_tagged_handle_is_read_by_its_tag() {
+fn deserialize_tagged_handle_matches_by_tag() {
     for format in FORMATS {
         let segment = Segment::new(1 << 16).unwrap();
         let tagged = segment.tagged(TAG).add::<Value<u64>>("value", 1).unwrap();
@@ -347,7 +347,7 @@ fn a_tagged_handle_is_read_by_its_tag() {
 }
 
 #[test]
-fn garbage_is_an_error() {
+fn deserialize_garbage_fails() {
     let name = unique("serde-garbage");
     let value = Value::<u64>::create(&name, 1).unwrap();
     for text in
@@ -378,7 +378,7 @@ fn garbage_is_an_error() {
 }
 
 #[test]
-fn a_reference_to_a_descriptor_that_is_no_segment_is_an_error() {
+fn deserialize_descriptor_of_no_segment_fails() {
     use std::os::fd::AsRawFd;
     let value = Value::<u64>::new(1).unwrap();
     let text = serde_json::to_string(&value).unwrap();

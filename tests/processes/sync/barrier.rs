@@ -35,22 +35,22 @@ fn pass(what: &str, parties: u64, rounds: u64) {
 }
 
 #[test]
-fn ten_processes_pass_together() {
+fn wait_ten_processes_pass_together() {
     pass("barrier-ten", 10, 100);
 }
 
 #[test]
-fn five_processes_pass_a_thousand_times() {
+fn wait_five_processes_thousand_rounds() {
     pass("barrier-five", 5, 1000);
 }
 
 #[test]
-fn two_processes_pass_very_often() {
+fn wait_two_processes_twenty_thousand_rounds() {
     pass("barrier-two", 2, 20_000);
 }
 
 #[test]
-fn who_sleeps_is_woken_by_another_process() {
+fn wait_blocked_sleeps_and_is_woken_by_other_process() {
     const PRIVATE: u32 = 128;
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-wake", 4);
@@ -72,7 +72,7 @@ fn who_sleeps_is_woken_by_another_process() {
 }
 
 #[test]
-fn an_abort_in_another_process_wakes_who_sleeps() {
+fn abort_in_other_process_wakes_waiter_broken() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-abort", 2);
     let clone = barrier.clone();
@@ -83,7 +83,7 @@ fn an_abort_in_another_process_wakes_who_sleeps() {
 }
 
 #[test]
-fn another_process_whose_time_is_up_breaks_it_for_all() {
+fn wait_timeout_in_other_process_breaks_barrier_for_all() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-timeout", 3);
     let clone = barrier.clone();
@@ -94,7 +94,7 @@ fn another_process_whose_time_is_up_breaks_it_for_all() {
 }
 
 #[test]
-fn a_reset_in_another_process_breaks_it_for_who_waits() {
+fn reset_in_other_process_breaks_blocked_waiter() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-reset", 2);
     let clone = barrier.clone();
@@ -107,7 +107,7 @@ fn a_reset_in_another_process_breaks_it_for_who_waits() {
 }
 
 #[test]
-fn forked_children_are_parties_of_their_own() {
+fn wait_in_forked_child_is_a_party_of_its_own() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-fork", 2);
     let mut parent = Role::spawn(child::in_a_child, &["fork", &name]);

@@ -123,7 +123,7 @@ fn fork_with_permits(semaphore: &BoundedSemaphore) {
 }
 
 #[test]
-fn nothing_is_released_that_one_does_not_have() {
+fn release_without_forgotten_permit_returns_not_held() {
     let _watchdog = Watchdog::start(20);
     let name = unique("bounded-over");
     let semaphore = BoundedSemaphore::create(&name, 3).unwrap();
@@ -153,7 +153,7 @@ fn nothing_is_released_that_one_does_not_have() {
 }
 
 #[test]
-fn no_more_than_so_many_processes_at_a_time() {
+fn acquire_admits_at_most_limit_processes() {
     let _watchdog = Watchdog::start(120);
     let name = unique("bounded-crowd");
     let segment = Segment::create(&name, 1 << 16).unwrap();
@@ -167,7 +167,7 @@ fn no_more_than_so_many_processes_at_a_time() {
 }
 
 #[test]
-fn a_forked_childs_copy_of_a_permit_does_nothing() {
+fn permit_copy_in_forked_child_has_no_effect() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bounded-fork");
     let semaphore = BoundedSemaphore::create(&name, 5).unwrap();

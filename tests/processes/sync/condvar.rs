@@ -102,7 +102,7 @@ fn ping(scene: &Scene, parity: u64) {
 }
 
 #[test]
-fn processes_take_turns() {
+fn wait_notify_ping_pong_between_processes() {
     let _watchdog = Watchdog::start(120);
     let (name, scene) = Scene::create("condvar-turns");
     let other = Role::spawn(in_a_child, &["ping", &name]);
@@ -113,7 +113,7 @@ fn processes_take_turns() {
 
 /// CPython's `test_notify_n`, with processes, and exact: they are notified in the order in which they came.
 #[test]
-fn so_many_are_notified_as_asked() {
+fn notify_n_notifies_n_waiters_in_order_of_arrival() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-n");
     let mut sleepers = Vec::new();
@@ -146,7 +146,7 @@ fn so_many_are_notified_as_asked() {
 
 /// CPython's `test_waitfor` and `test_waitfor_timeout`: a notification without the condition is no reason to go on.
 #[test]
-fn a_condition_in_another_process() {
+fn wait_while_and_wait_timeout_while_in_other_process() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-four");
     let mut waiter = Role::spawn(in_a_child, &["wait for four", &name]);
@@ -163,7 +163,7 @@ fn a_condition_in_another_process() {
 }
 
 #[test]
-fn all_are_notified_after_some_have_timed_out() {
+fn notify_all_after_wait_timeout_of_others() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-all");
     for _ in 0..3 {
@@ -181,7 +181,7 @@ fn all_are_notified_after_some_have_timed_out() {
 
 /// All levels are given back, and taken again.
 #[test]
-fn with_a_reentrant_mutex() {
+fn wait_with_reentrant_mutex_releases_all_levels() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-reentrant");
     let mut sleeper = Role::spawn(in_a_child, &["wait deeply", &name]);
@@ -231,7 +231,7 @@ fn a_copy() {
 }
 
 #[test]
-fn a_forked_child_does_not_wait_with_a_copy_of_a_guard() {
+fn wait_with_guard_copy_in_forked_child_returns_not_held() {
     let _watchdog = Watchdog::start(60);
     let mut parent = Role::spawn(in_a_child, &["fork"]);
     assert_eq!(parent.hear(), "done");

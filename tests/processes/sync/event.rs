@@ -78,7 +78,7 @@ fn counter(segment: &Segment, name: &str) -> Atomic<u64> {
 }
 
 #[test]
-fn all_who_sleep_get_through_in_threads_and_processes() {
+fn set_wakes_all_waiting_threads_and_processes() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-all");
     let event = Event::create(&name).unwrap();
@@ -104,7 +104,7 @@ fn all_who_sleep_get_through_in_threads_and_processes() {
 }
 
 #[test]
-fn another_process_sets_it() {
+fn set_by_other_process_wakes_waiter() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-set");
     let event = Event::create(&name).unwrap();
@@ -116,7 +116,7 @@ fn another_process_sets_it() {
 }
 
 #[test]
-fn a_killed_or_stopped_waiter_keeps_nobody() {
+fn set_reaches_waiters_beside_killed_and_stopped_ones() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-waiter");
     let event = Event::create(&name).unwrap();
@@ -137,7 +137,7 @@ fn a_killed_or_stopped_waiter_keeps_nobody() {
 }
 
 #[test]
-fn a_forked_child_waits_for_its_parent() {
+fn wait_in_forked_child_set_by_parent() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-fork");
     let event = Event::create(&name).unwrap();
@@ -149,14 +149,14 @@ fn a_forked_child_waits_for_its_parent() {
 }
 
 #[test]
-fn who_cannot_be_a_participant_waits_for_nothing() {
+fn wait_without_participant_slot_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(in_a_child, &["no place"]).join().success());
 }
 
 /// Who clears the event before it looks for work misses none, and whoever replaces a killed one finds what that one left.
 #[test]
-fn work_is_not_missed_while_workers_are_killed() {
+fn set_clear_lose_no_work_while_workers_are_killed() {
     const ROUNDS: u64 = 20_000;
     let _watchdog = Watchdog::start(120);
     let name = unique("event-work");

@@ -72,7 +72,7 @@ fn counter(segment: &Segment, name: &str) -> Atomic<u64> {
 }
 
 #[test]
-fn processes_take_turns() {
+fn lock_by_processes_counts_exactly() {
     const PROCESSES: u64 = 4;
     const ROUNDS: u64 = 10_000;
     let _watchdog = Watchdog::start(120);
@@ -90,7 +90,7 @@ fn processes_take_turns() {
 }
 
 #[test]
-fn a_mutex_held_by_another_process_is_waited_for_no_shorter_than_asked() {
+fn lock_timeout_elapses_while_held_by_other_process() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-timeout");
     let mutex = Mutex::create(&name).unwrap();
@@ -109,7 +109,7 @@ fn a_mutex_held_by_another_process_is_waited_for_no_shorter_than_asked() {
 
 /// On a private one, its own process alone could wake it.
 #[test]
-fn a_waiter_sleeps_on_a_shared_futex() {
+fn lock_waiter_sleeps_on_shared_futex() {
     const PRIVATE: u32 = 128;
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-futex");

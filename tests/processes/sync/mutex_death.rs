@@ -88,7 +88,7 @@ fn storm(segment: &Segment) {
 }
 
 #[test]
-fn the_next_locker_after_a_death_is_told_once() {
+fn lock_after_holder_death_reports_recovered_once() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-killed");
     let mutex = Mutex::create(&name).unwrap();
@@ -108,7 +108,7 @@ fn the_next_locker_after_a_death_is_told_once() {
 
 /// The kernel frees no more than 2048 locks of a dying thread.
 #[test]
-fn a_process_killed_with_thousands_of_locks_lets_go_of_all() {
+fn lock_after_death_of_holder_of_thousands_of_mutexes() {
     const MANY: u32 = 2052;
     let _watchdog = Watchdog::start(120);
     let name = unique("mutex-many");
@@ -126,7 +126,7 @@ fn a_process_killed_with_thousands_of_locks_lets_go_of_all() {
 }
 
 #[test]
-fn a_process_that_becomes_another_program_lets_go() {
+fn lock_after_holder_exec_reports_recovered() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-exec");
     let mutex = Mutex::create(&name).unwrap();
@@ -140,7 +140,7 @@ fn a_process_that_becomes_another_program_lets_go() {
 }
 
 #[test]
-fn a_waiter_gets_it_from_a_killed_holder() {
+fn lock_waiter_acquires_after_holder_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-waiter");
     let mutex = Mutex::create(&name).unwrap();
@@ -159,7 +159,7 @@ fn a_waiter_gets_it_from_a_killed_holder() {
 }
 
 #[test]
-fn waiters_pass_it_on_when_those_before_them_are_killed() {
+fn lock_waiters_survive_death_of_waiters_before_them() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-queue");
     let mutex = Mutex::create(&name).unwrap();
@@ -181,7 +181,7 @@ fn waiters_pass_it_on_when_those_before_them_are_killed() {
 }
 
 #[test]
-fn a_stopped_holder_is_not_robbed() {
+fn lock_timeout_elapses_while_holder_is_stopped() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-stopped");
     let mutex = Mutex::create(&name).unwrap();
@@ -201,7 +201,7 @@ fn a_stopped_holder_is_not_robbed() {
 }
 
 #[test]
-fn a_waiter_that_was_stopped_meanwhile_still_gets_it() {
+fn lock_waiter_stopped_meanwhile_still_acquires() {
     let _watchdog = Watchdog::start(60);
     let name = unique("mutex-stopped-waiter");
     let mutex = Mutex::create(&name).unwrap();
@@ -216,7 +216,7 @@ fn a_waiter_that_was_stopped_meanwhile_still_gets_it() {
 }
 
 #[test]
-fn a_guard_that_its_thread_forgot_is_recovered_when_the_thread_ends() {
+fn forgotten_guard_is_recovered_after_thread_exit() {
     let _watchdog = Watchdog::start(60);
     let mutex = Mutex::new().unwrap();
     let clone = mutex.clone();
@@ -235,7 +235,7 @@ fn a_guard_that_its_thread_forgot_is_recovered_when_the_thread_ends() {
 }
 
 #[test]
-fn many_deaths_of_holders_and_waiters_hang_nobody() {
+fn lock_storm_of_deaths_never_hangs() {
     const PROCESSES: usize = 4;
     const KILLS: usize = 200;
     let _watchdog = Watchdog::start(240);

@@ -118,7 +118,7 @@ fn fork_where_no_place_is() {
 }
 
 #[test]
-fn one_of_many_processes_does_it() {
+fn call_once_runs_in_one_of_many_processes() {
     let _watchdog = Watchdog::start(120);
     let name = unique("once-race");
     let segment = Segment::builder().objects(2 * ONCES as u32).create(&name, 1 << 20).unwrap();
@@ -136,7 +136,7 @@ fn one_of_many_processes_does_it() {
 }
 
 #[test]
-fn who_comes_while_somebody_is_at_it_waits_or_is_told() {
+fn call_once_blocks_try_and_timeout_fail_while_running() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-wait");
     let once = Once::create(&name).unwrap();
@@ -158,7 +158,7 @@ fn who_comes_while_somebody_is_at_it_waits_or_is_told() {
 
 /// It lives.
 #[test]
-fn who_stands_still_in_it_is_waited_for() {
+fn call_once_timeout_elapses_while_runner_is_stopped() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-stopped");
     let once = Once::create(&name).unwrap();
@@ -178,7 +178,7 @@ fn who_stands_still_in_it_is_waited_for() {
 
 /// A waiter's death is nobody's business.
 #[test]
-fn a_death_of_who_waits_changes_nothing() {
+fn call_once_unaffected_by_waiter_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-waiter");
     let once = Once::create(&name).unwrap();
@@ -195,7 +195,7 @@ fn a_death_of_who_waits_changes_nothing() {
 
 /// The thread that has its lock is unknown where the copy is.
 #[test]
-fn a_copy_of_its_file_knows_that_somebody_was_at_it() {
+fn call_once_in_copied_file_reports_recovered() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("once-copy");
     let (file, copy) = (scratch.file("it"), scratch.file("copy"));
@@ -214,13 +214,13 @@ fn a_copy_of_its_file_knows_that_somebody_was_at_it() {
 }
 
 #[test]
-fn who_cannot_be_a_participant_does_nothing() {
+fn call_once_without_participant_slot_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(in_a_child, &["no place"]).join().success());
 }
 
 #[test]
-fn a_death_in_it_passes_it_on() {
+fn call_once_after_runner_death_runs_again() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-death");
     let once = Once::create(&name).unwrap();
@@ -242,7 +242,7 @@ fn a_death_in_it_passes_it_on() {
 }
 
 #[test]
-fn a_child_forked_in_it_has_not_done_it() {
+fn call_once_not_completed_by_child_forked_inside() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-fork");
     let once = Once::create(&name).unwrap();

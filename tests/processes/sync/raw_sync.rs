@@ -92,7 +92,7 @@ fn count(segment: &Segment, rounds: u64) {
 }
 
 #[test]
-fn a_guard_holds_the_mutex_and_leads_to_the_data() {
+fn lock_guard_holds_mutex_and_points_to_data() {
     let _watchdog = Watchdog::start(20);
     let mutex = Mutex::new().unwrap();
     let mut data = [1_u8, 2, 3];
@@ -127,7 +127,7 @@ fn a_guard_holds_the_mutex_and_leads_to_the_data() {
 }
 
 #[test]
-fn a_second_lock_and_an_undue_release_are_errors() {
+fn lock_twice_and_release_unlocked_return_errors() {
     let _watchdog = Watchdog::start(20);
     let mutex = Mutex::new().unwrap();
     let lock = ours(&mutex);
@@ -143,7 +143,7 @@ fn a_second_lock_and_an_undue_release_are_errors() {
 }
 
 #[test]
-fn a_timed_wait_ends_no_earlier_than_asked() {
+fn try_lock_timeout_elapses_no_earlier() {
     let _watchdog = Watchdog::start(60);
     let name = unique("raw-sync-timeout");
     let mutex = Mutex::create(&name).unwrap();
@@ -164,7 +164,7 @@ fn a_timed_wait_ends_no_earlier_than_asked() {
 }
 
 #[test]
-fn processes_take_turns() {
+fn lock_by_processes_counts_exactly() {
     const PROCESSES: u64 = 3;
     const ROUNDS: u64 = 5000;
     let _watchdog = Watchdog::start(120);
@@ -196,7 +196,7 @@ fn waiter_of_a_killed_holder(whose: &str, place: &str) -> (Role, String) {
 }
 
 #[test]
-fn a_killed_holder_passes_ours_on_and_hangs_everyone_with_theirs() {
+fn lock_after_holder_death_ours_recovers_theirs_hangs() {
     let _watchdog = Watchdog::start(60);
     let name = unique("raw-sync-killed");
     let mutex = Mutex::create(&name).unwrap();
@@ -217,7 +217,7 @@ fn a_killed_holder_passes_ours_on_and_hangs_everyone_with_theirs() {
 }
 
 #[test]
-fn their_code_waits_for_our_event() {
+fn event_impl_wait_set_and_timeout() {
     let _watchdog = Watchdog::start(60);
     let name = unique("raw-sync-event");
     let ours = Event::create(&name).unwrap();

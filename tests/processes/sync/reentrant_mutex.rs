@@ -63,7 +63,7 @@ fn is_free(mutex: &ReentrantMutex) -> bool {
 }
 
 #[test]
-fn processes_take_turns() {
+fn lock_by_processes_counts_exactly() {
     const PROCESSES: u64 = 3;
     const ROUNDS: u64 = 2000;
     let _watchdog = Watchdog::start(120);
@@ -78,7 +78,7 @@ fn processes_take_turns() {
 }
 
 #[test]
-fn another_process_holds_it_until_its_last_guard_is_gone() {
+fn try_lock_and_lock_timeout_fail_until_last_guard_drops() {
     let _watchdog = Watchdog::start(60);
     let name = unique("reentrant-process");
     let mutex = ReentrantMutex::create(&name).unwrap();
@@ -94,7 +94,7 @@ fn another_process_holds_it_until_its_last_guard_is_gone() {
 }
 
 #[test]
-fn a_holder_of_three_levels_is_killed() {
+fn lock_after_death_of_holder_of_three_levels() {
     let _watchdog = Watchdog::start(60);
     let name = unique("reentrant-killed");
     let mutex = ReentrantMutex::create(&name).unwrap();
@@ -135,7 +135,7 @@ fn forked_copies(mutex: &ReentrantMutex) {
 }
 
 #[test]
-fn a_forked_child_drops_copies_of_guards() {
+fn guard_copies_in_forked_child_have_no_effect() {
     let _watchdog = Watchdog::start(60);
     let mut parent = Role::spawn(in_a_child, &["fork", &unique("reentrant-fork")]);
     assert_eq!(parent.hear(), "done");

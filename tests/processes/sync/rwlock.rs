@@ -115,7 +115,7 @@ fn storm(segment: &Segment) {
 }
 
 #[test]
-fn timeouts_are_no_shorter_than_asked() {
+fn write_timeout_and_read_timeout_elapse_while_held() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-timeout");
     let lock = RwLock::create(&name).unwrap();
@@ -138,7 +138,7 @@ fn timeouts_are_no_shorter_than_asked() {
 }
 
 #[test]
-fn sleepers_on_both_sides_are_woken_by_another_process() {
+fn read_and_write_blocked_woken_by_other_process() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-wake");
     let lock = RwLock::create(&name).unwrap();
@@ -157,7 +157,7 @@ fn sleepers_on_both_sides_are_woken_by_another_process() {
 }
 
 #[test]
-fn a_dead_reader_is_sent_out() {
+fn write_evicts_dead_reader() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-reader");
     let lock = RwLock::create(&name).unwrap();
@@ -189,7 +189,7 @@ fn a_dead_reader_is_sent_out() {
 }
 
 #[test]
-fn a_dead_writer_is_told_to_readers_until_a_writer_knows() {
+fn read_reports_dead_writer_until_next_write() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-writer");
     let lock = RwLock::create(&name).unwrap();
@@ -218,7 +218,7 @@ fn a_dead_writer_is_told_to_readers_until_a_writer_knows() {
 }
 
 #[test]
-fn a_writer_that_dies_waiting_leaves_nothing() {
+fn write_waiter_death_leaves_no_trace() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-waiting");
     let lock = RwLock::create(&name).unwrap();
@@ -238,7 +238,7 @@ fn a_writer_that_dies_waiting_leaves_nothing() {
 }
 
 #[test]
-fn those_who_are_stopped_are_not_robbed() {
+fn write_timeout_elapses_while_holder_is_stopped() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-stopped");
     let lock = RwLock::create(&name).unwrap();
@@ -256,7 +256,7 @@ fn those_who_are_stopped_are_not_robbed() {
 }
 
 #[test]
-fn guards_that_were_forgotten_go_with_their_process_or_thread() {
+fn forgotten_guards_end_with_process_or_thread() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-forgotten");
     let lock = RwLock::create(&name).unwrap();
@@ -281,7 +281,7 @@ fn guards_that_were_forgotten_go_with_their_process_or_thread() {
 }
 
 #[test]
-fn a_forked_child_is_another_reader() {
+fn read_in_forked_child_is_another_reader() {
     let _watchdog = Watchdog::start(60);
     let name = unique("rwlock-fork");
     let lock = RwLock::create(&name).unwrap();
@@ -293,7 +293,7 @@ fn a_forked_child_is_another_reader() {
 }
 
 #[test]
-fn many_deaths_of_readers_and_writers_hang_nobody() {
+fn read_write_storm_of_deaths_never_hangs() {
     const PROCESSES: usize = 4;
     const KILLS: usize = 100;
     let _watchdog = Watchdog::start(240);

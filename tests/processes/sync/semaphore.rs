@@ -114,7 +114,7 @@ fn fork_where_no_place_is() {
 }
 
 #[test]
-fn no_more_than_so_many_processes_at_a_time() {
+fn acquire_admits_at_most_limit_processes() {
     let _watchdog = Watchdog::start(120);
     let name = unique("semaphore-crowd");
     let segment = Segment::create(&name, 1 << 16).unwrap();
@@ -128,7 +128,7 @@ fn no_more_than_so_many_processes_at_a_time() {
 }
 
 #[test]
-fn a_killed_holders_permit_is_any_others_to_release() {
+fn release_by_any_process_after_holder_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("semaphore-holder");
     let semaphore = Semaphore::create(&name, 1).unwrap();
@@ -147,7 +147,7 @@ fn a_killed_holders_permit_is_any_others_to_release() {
 }
 
 #[test]
-fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
+fn acquire_not_lost_to_killed_or_stopped_waiter() {
     let _watchdog = Watchdog::start(60);
     let name = unique("semaphore-waiter");
     let semaphore = Semaphore::create(&name, 0).unwrap();
@@ -172,7 +172,7 @@ fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
 
 /// A consumer may be killed between taking a permit and saying so.
 #[test]
-fn a_storm_of_deaths_loses_no_count() {
+fn acquire_release_storm_of_deaths_loses_no_count() {
     const KILLS: u64 = 30;
     let _watchdog = Watchdog::start(120);
     let name = unique("semaphore-storm");
@@ -202,7 +202,7 @@ fn a_storm_of_deaths_loses_no_count() {
 }
 
 #[test]
-fn a_forked_childs_copy_of_a_permit_does_nothing() {
+fn permit_copy_in_forked_child_has_no_effect() {
     let _watchdog = Watchdog::start(60);
     let name = unique("semaphore-fork");
     let semaphore = Semaphore::create(&name, 2).unwrap();
@@ -212,7 +212,7 @@ fn a_forked_childs_copy_of_a_permit_does_nothing() {
 }
 
 #[test]
-fn who_cannot_be_a_participant_acquires_and_releases_nothing() {
+fn acquire_without_participant_slot_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(in_a_child, &["no place"]).join().success());
 }

@@ -35,7 +35,7 @@ fn corrupt_header(offset: u64, bytes: &[u8]) {
 }
 
 #[test]
-fn a_sound_victim_opens() {
+fn open_undamaged_segment_succeeds() {
     for victim in Victim::both(|_| ()) {
         assert_eq!(victim.open().unwrap().get::<Value<u64>>("value").unwrap().get(), 7);
         victim.remove().unwrap();
@@ -43,7 +43,7 @@ fn a_sound_victim_opens() {
 }
 
 #[test]
-fn another_kind_of_file() {
+fn open_other_file_returns_not_a_segment() {
     assert!(matches!(opening_after(0, b"breezewy"), SegmentError::NotASegment { .. }));
     assert!(matches!(opening_after(7, b"\0"), SegmentError::NotASegment { .. }));
     assert!(matches!(opening_after(0, &[0; 256]), SegmentError::NotASegment { .. }));
@@ -66,7 +66,7 @@ fn another_kind_of_file() {
 }
 
 #[test]
-fn another_machine_or_version() {
+fn open_other_machine_or_version_fails() {
     let foreign =
         |offset, bytes: &[u8]| assert!(matches!(opening_after(offset, bytes), SegmentError::ForeignMachine));
     foreign(8, &0x0102_0304_u32.swap_bytes().to_ne_bytes());
@@ -86,7 +86,7 @@ fn another_machine_or_version() {
 }
 
 #[test]
-fn a_file_cut_short() {
+fn open_truncated_file_returns_truncated() {
     for victim in Victim::both(|_| ()) {
         let whole = fs::read(victim.path()).unwrap();
         for length in [8191, 4097, 4096, 1153, 1152, 384, 257, 256] {
@@ -117,7 +117,7 @@ fn a_file_cut_short() {
 }
 
 #[test]
-fn a_file_with_something_behind() {
+fn open_file_longer_than_header_says_returns_corrupt() {
     for victim in Victim::both(|_| ()) {
         OpenOptions::new().write(true).open(victim.path()).unwrap().set_len(LENGTH + 4096).unwrap();
         assert_refused!(victim.open(), SegmentError::Corrupt { offset: 24, .. });
@@ -125,7 +125,7 @@ fn a_file_with_something_behind() {
 }
 
 #[test]
-fn counts_that_cannot_be() {
+fn open_invalid_table_counts_returns_corrupt() {
     for count in [0_u32, 1, 3, 65_535, 65_536, 1 << 31, u32::MAX] {
         // Other numbers of entries than the offsets are for are told by the first offset that disagrees.
         let at = |is_possible: bool, table: u64, count_at: u64| if is_possible { table } else { count_at };
@@ -142,7 +142,7 @@ fn counts_that_cannot_be() {
 }
 
 #[test]
-fn tables_that_lie_elsewhere() {
+fn open_invalid_table_offsets_returns_corrupt() {
     let offsets = [
         0,
         1,
@@ -164,7 +164,7 @@ fn tables_that_lie_elsewhere() {
 }
 
 #[test]
-fn lengths_that_disagree_with_the_file() {
+fn open_length_mismatch_returns_corrupt_or_truncated() {
     for length in [0, 1, 256, ARENA_AT - 1, ARENA_AT, 4096, LENGTH - 1] {
         corrupt_header(24, &length.to_ne_bytes());
     }
@@ -181,7 +181,7 @@ fn lengths_that_disagree_with_the_file() {
 }
 
 #[test]
-fn a_segment_that_others_may_write() {
+fn open_writable_by_others_returns_too_open() {
     for (mode, group, other) in [(0o666, true, true), (0o620, true, false), (0o602, false, true)] {
         for victim in Victim::both(|_| ()) {
             fs::set_permissions(victim.path(), Permissions::from_mode(mode)).unwrap();
@@ -194,7 +194,7 @@ fn a_segment_that_others_may_write() {
 }
 
 #[test]
-fn a_segment_of_another_owner() {
+fn open_foreign_owner_returns_foreign_owner() {
     if !rustix::process::geteuid().is_root() {
         return; // Only root can give a file away.
     }
@@ -208,7 +208,7 @@ fn a_segment_of_another_owner() {
 
 /// Any byte may be any other: that is an error, or a segment whose every part can be asked for everything.
 #[test]
-fn any_byte_of_a_segment_may_be_wrong() {
+fn open_with_any_single_byte_changed_never_panics() {
     let _watchdog = Watchdog::start(120);
     let victim = Victim::named(|segment| {
         segment.add::<Value<bool>>("checked", false).unwrap();

@@ -16,7 +16,7 @@ const HUGE: [u64; 4] = [u64::MAX, i64::MAX as u64, 1 << 62, 1 << 46];
 
 /// Child: asks for too much in every way, and looks whether anything is left of it.
 #[test]
-fn glutton() {
+fn create_too_large_child() {
     let Some(arguments) = role() else { return };
     let (name, other) = (Name::exactly(arguments[0].clone()), Name::exactly(arguments[1].clone()));
     let scratch = Scratch::in_shared_memory("glutton");
@@ -48,7 +48,7 @@ fn glutton() {
 /// Child: asks for more memory than the machine has. The limit is for the case that the crate passes such a wish on: anonymous
 /// memory has no limit of its own, and the machine would go down instead of this child.
 #[test]
-fn memory_glutton() {
+fn new_too_large_child() {
     let Some(arguments) = role() else { return };
     let limit = libc::rlimit { rlim_cur: 1 << 30, rlim_max: 1 << 30 };
     // SAFETY: `limit` is a local. What goes beyond it is SIGXFSZ, the end of this process.
@@ -61,7 +61,7 @@ fn memory_glutton() {
 }
 
 #[test]
-fn a_length_that_does_not_suffice_for_the_tables() {
+fn create_smaller_than_tables_returns_too_small() {
     let (name, scratch) = (Name::new("small"), Scratch::new("small"));
     for length in [0, 1, 4095, 4096, NEEDED - 1] {
         assert_refused!(
@@ -90,16 +90,16 @@ fn a_length_that_does_not_suffice_for_the_tables() {
 }
 
 #[test]
-fn more_than_there_is() {
+fn create_larger_than_space_returns_no_space() {
     let _watchdog = Watchdog::start(120);
     let (name, other) = (Name::new("glutton"), Name::new("glutton"));
-    let mut glutton = Role::spawn(glutton, &[&name, &other]);
+    let mut glutton = Role::spawn(create_too_large_child, &[&name, &other]);
     assert_eq!(glutton.hear(), "full");
     assert!(glutton.join().success());
 }
 
 #[test]
-fn more_memory_than_there_are_numbers_for() {
+fn new_longer_than_address_space_returns_no_space() {
     for length in &HUGE[..2] {
         assert_refused!(Segment::new(*length), SegmentError::NoSpace { .. });
     }
@@ -112,16 +112,16 @@ fn more_memory_than_there_are_numbers_for() {
 /// Found by reading: memory behind a memfd has no limit but the machine's, so what cannot be is to be refused before the
 /// system is asked; otherwise it hands out page after page until it kills some process for want of memory.
 #[test]
-fn more_memory_than_the_machine_has() {
+fn new_larger_than_memory_returns_no_space() {
     let _watchdog = Watchdog::start(120);
     for length in &HUGE[2..] {
-        let mut glutton = Role::spawn(memory_glutton, &[&length.to_string()]);
+        let mut glutton = Role::spawn(new_too_large_child, &[&length.to_string()]);
         assert_eq!((glutton.hear(), glutton.hear()), ("no space".to_owned(), "no space".to_owned()));
     }
 }
 
 #[test]
-fn a_segment_shorter_than_asked_for() {
+fn open_or_create_longer_than_found_returns_wrong_length() {
     let (name, scratch) = (Name::new("short"), Scratch::new("short"));
     let segment = Segment::create(&name, 24_576).unwrap();
     assert_eq!(Segment::open_or_create(&name, 24_576).unwrap().id(), segment.id());
@@ -142,7 +142,7 @@ fn a_segment_shorter_than_asked_for() {
 }
 
 #[test]
-fn an_array_of_another_length() {
+fn array_open_or_create_other_length_is_type_mismatch() {
     let name = Name::new("array");
     let array = Array::<u16>::create(&name, 10).unwrap();
     for len in [0, 9, 11, usize::MAX / 16] {
@@ -159,7 +159,7 @@ fn an_array_of_another_length() {
 }
 
 #[test]
-fn options_outside_of_their_range() {
+fn builder_options_out_of_range_return_invalid_option() {
     let (name, scratch) = (Name::new("options"), Scratch::new("options"));
     let wrong = |option: &str, range: &str, options: breezeway::SegmentBuilder| {
         let results = [

@@ -25,7 +25,7 @@ fn name_of_length(length: usize) -> String {
 }
 
 #[test]
-fn names_that_cannot_be() {
+fn create_open_remove_invalid_name_returns_invalid_name() {
     let too_long = [name_of_length(256), name_of_length(1000), format!("{}ü", name_of_length(254))];
     let others = ["", "/", "a/b", "/a", "a/", ".", "..", "a\0b", "\0", ".breezeway-", ".breezeway-x"];
     for name in others.into_iter().chain(too_long.iter().map(String::as_str)) {
@@ -47,7 +47,7 @@ fn names_that_cannot_be() {
 }
 
 #[test]
-fn names_that_just_can_be() {
+fn create_open_longest_and_odd_names() {
     let longest = [253, 254, 255].map(name_of_length);
     let mut odd = ["-", "...", " ", "ü\n", "breezeway", "%s"].map(|what| unique("odd") + what).to_vec();
     odd.push(format!(".hidden-{}", unique("odd")));
@@ -63,7 +63,7 @@ fn names_that_just_can_be() {
 }
 
 #[test]
-fn paths_that_cannot_be() {
+fn create_file_open_file_invalid_path_is_invalid_name() {
     let with_nul = Path::new(std::ffi::OsStr::from_bytes(b"/a\0b"));
     for path in [Path::new(""), Path::new("/"), Path::new(".."), Path::new("/a/.."), with_nul] {
         assert_refused!(Segment::create_file(path, SIZE), SegmentError::InvalidName { .. });
@@ -74,7 +74,7 @@ fn paths_that_cannot_be() {
 
 /// What the system says of a path is passed on; the name is not taken for it.
 #[test]
-fn paths_that_the_system_refuses() {
+fn open_file_create_file_pass_os_errors_on() {
     let scratch = Scratch::new("paths");
     fs::write(scratch.file("file"), "no folder").unwrap();
     for path in [scratch.file(&"n".repeat(256)), scratch.file("file/segment")] {
@@ -92,7 +92,7 @@ fn paths_that_the_system_refuses() {
 }
 
 #[test]
-fn object_names_that_cannot_be() {
+fn add_get_invalid_object_name_returns_invalid_name() {
     let segment = Segment::new(SIZE).unwrap();
     let (longest, too_long) = ("n".repeat(63), "n".repeat(64));
     for name in ["", "a\0", "\0", &too_long, &format!("{}ü", "n".repeat(62))] {
@@ -112,7 +112,7 @@ fn object_names_that_cannot_be() {
 }
 
 #[test]
-fn names_that_are_not_there() {
+fn open_remove_missing_name_returns_not_found() {
     let name = Name::new("missing");
     assert_refused!(Segment::open(&name), SegmentError::NotFound { name: told } if *told == *name);
     assert_refused!(Segment::remove(&name), SegmentError::NotFound { .. });
@@ -124,7 +124,7 @@ fn names_that_are_not_there() {
 }
 
 #[test]
-fn a_live_segment_is_not_replaced() {
+fn create_over_live_segment_returns_already_exists() {
     let name = Name::new("live");
     let value = Value::<u64>::create(&name, 1).unwrap();
     assert_refused!(
@@ -155,7 +155,7 @@ fn obstacle(what: &str, path: &Path, segment: &Path) {
 }
 
 #[test]
-fn what_is_no_segment_is_neither_opened_nor_replaced_nor_removed() {
+fn open_create_remove_of_non_segment_files_fail() {
     let (scratch, real) = (Scratch::new("obstacles"), Name::new("real"));
     let segment = Value::<u64>::create(&real, 1).unwrap();
     let obstacles = [
@@ -197,7 +197,7 @@ fn what_is_no_segment_is_neither_opened_nor_replaced_nor_removed() {
 }
 
 #[test]
-fn devices_are_no_segments() {
+fn open_file_of_device_returns_not_a_segment() {
     assert_refused!(Segment::open_file("/dev/null"), SegmentError::NotASegment { .. });
     assert_refused!(Segment::open_file("/dev/zero"), SegmentError::NotASegment { .. });
     assert_refused!(Segment::create_file("/dev/null", SIZE), SegmentError::AlreadyExists { .. });

@@ -65,7 +65,7 @@ fn assert_corrupt<T, E: Into<ArrayError>>(result: Result<T, E>) {
 }
 
 #[test]
-fn a_lock_of_zeros_or_of_another_kind() {
+fn get_with_zeroed_or_other_lock_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     let (zeros, ordinary, recursive) = ([0; 40], 128_u32.to_ne_bytes(), 0x91_u32.to_ne_bytes());
     for (at, bytes) in
@@ -89,7 +89,7 @@ fn a_lock_of_zeros_or_of_another_kind() {
 
 /// No kernel and no living process knows of the holders that such a lock names.
 #[test]
-fn a_lock_held_by_nobody_is_recovered_by_who_comes_first() {
+fn lock_held_by_nonexistent_thread_is_recovered() {
     let _watchdog = Watchdog::start(60);
     for word in [1, 0x3fff_ffff, 0x8000_0001, u32::MAX] {
         for (_victim, segment) in damaged(|s| drop(s.add::<Mutex>("it", ())), 0, &u32::to_ne_bytes(word)) {
@@ -101,7 +101,7 @@ fn a_lock_held_by_nobody_is_recovered_by_who_comes_first() {
 }
 
 #[test]
-fn a_lock_spoilt_under_its_users_hangs_nobody_who_will_not_wait() {
+fn try_lock_and_lock_timeout_return_on_damaged_lock() {
     let _watchdog = Watchdog::start(60);
     for victim in Victim::both(|s| drop(s.add::<Mutex>("it", ()))) {
         let mutex = victim.open().unwrap().get::<Mutex>("it").unwrap();
@@ -136,7 +136,7 @@ fn a_lock_spoilt_under_its_users_hangs_nobody_who_will_not_wait() {
 }
 
 #[test]
-fn a_value_that_is_none_of_its_type() {
+fn value_with_invalid_bit_pattern_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     for (_victim, segment) in damaged(|s| drop(s.add::<Value<bool>>("it", true)), BESIDE, &[2]) {
         none_of_its_type(&segment, false);
@@ -179,7 +179,7 @@ where
 }
 
 #[test]
-fn an_element_that_is_none_of_its_type() {
+fn array_element_with_invalid_bit_pattern_is_corrupt() {
     let _watchdog = Watchdog::start(60);
     for (_victim, segment) in damaged(|s| drop(s.add::<Array<bool>>("it", [true; 20])), BODY + 19, &[7]) {
         element_is_none_of_its_type(&segment, 19, false);
@@ -217,7 +217,7 @@ where
 }
 
 #[test]
-fn any_version_of_a_value_can_be_read_and_followed() {
+fn value_get_set_work_with_any_version_word() {
     for version in [1, 3, u64::MAX - 1, u64::MAX] {
         for (_victim, segment) in
             damaged(|s| drop(s.add::<Value<[u64; 2]>>("it", [1; 2])), BESIDE, &u64::to_ne_bytes(version))
@@ -233,7 +233,7 @@ fn any_version_of_a_value_can_be_read_and_followed() {
 }
 
 #[test]
-fn a_journal_of_more_records_than_there_are() {
+fn array_journal_with_too_many_records_is_corrupt() {
     let _watchdog = Watchdog::start(60);
     for pending in [5, 1 << 32, u64::MAX / 2, u64::MAX] {
         let journaled = |s: &Segment| drop(s.add::<Array<u16>>("it", Journaled([1, 2, 3, 4])));
@@ -252,7 +252,7 @@ fn a_journal_of_more_records_than_there_are() {
 }
 
 #[test]
-fn a_record_of_an_element_that_does_not_exist() {
+fn array_journal_with_invalid_index_is_corrupt() {
     let _watchdog = Watchdog::start(60);
     for index in [100, 1 << 32, u64::MAX / 2, u64::MAX] {
         let journaled = |s: &Segment| drop(s.add::<Array<u16>>("it", Journaled([1, 2, 3, 4])));

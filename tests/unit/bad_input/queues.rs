@@ -76,7 +76,7 @@ fn damage_everything(fill: impl Fn(&Segment), length: u64, work: impl Fn(&Segmen
 }
 
 #[test]
-fn any_word_of_an_spsc_queue_may_be_anything() {
+fn spsc_any_damaged_word_never_panics_or_hangs() {
     let _watchdog = Watchdog::start(100);
     let fill = |s: &Segment| {
         let (mut tx, mut rx) = spsc::add::<u64>(s, "it", 3).unwrap();
@@ -100,7 +100,7 @@ fn any_word_of_an_spsc_queue_may_be_anything() {
 }
 
 #[test]
-fn any_word_of_a_queue_of_bytes_may_be_anything() {
+fn bytes_any_damaged_word_never_panics_or_hangs() {
     let _watchdog = Watchdog::start(100);
     let fill = |s: &Segment| {
         let (mut tx, mut rx) = bytes::add(s, "it", 64).unwrap();
@@ -131,7 +131,7 @@ fn any_word_of_a_queue_of_bytes_may_be_anything() {
 }
 
 #[test]
-fn any_word_of_a_queue_may_be_anything() {
+fn mpmc_any_damaged_word_never_panics_or_hangs() {
     let _watchdog = Watchdog::start(100);
     let fill = |s: &Segment| {
         let queue = s.add::<Queue<u64>>("it", 3).unwrap();
@@ -158,7 +158,7 @@ fn any_word_of_a_queue_may_be_anything() {
 }
 
 #[test]
-fn indices_that_contradict_each_other() {
+fn spsc_get_contradictory_indices_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     for (tail, head) in [(5_u64, 0_u64), (0, 1), (1 << 63, 0), (0, u64::MAX - 4), (7, 8), (u64::MAX, 0)] {
         for victim in Victim::both(|s| drop(s.add::<spsc::Producer<u64>>("it", 4))) {
@@ -182,7 +182,7 @@ fn indices_that_contradict_each_other() {
 }
 
 #[test]
-fn indices_spoilt_under_their_users() {
+fn spsc_push_pop_damaged_indices_return_corrupt() {
     let _watchdog = Watchdog::start(60);
     for victim in Victim::both(|s| drop(s.add::<spsc::Producer<u64>>("it", 4))) {
         let (at, segment) = (victim.offset_of("it"), victim.open().unwrap());
@@ -201,7 +201,7 @@ fn indices_spoilt_under_their_users() {
 }
 
 #[test]
-fn slots_of_no_state_and_positions_of_no_slot() {
+fn mpmc_push_pop_invalid_slot_or_index_return_corrupt() {
     let _watchdog = Watchdog::start(60);
     let fill = |s: &Segment| s.add::<Queue<u64>>("it", 3).unwrap().push(1).unwrap();
     // The slot that is next to be popped; a position behind the last slot.
@@ -224,7 +224,7 @@ fn slots_of_no_state_and_positions_of_no_slot() {
 
 /// Owners that no segment of two participants has.
 #[test]
-fn slots_and_ends_of_nobody_are_taken_from_them() {
+fn mpmc_slots_spsc_endpoints_of_invalid_owner_reclaimed() {
     let _watchdog = Watchdog::start(60);
     for owner in [0_u64, 3, 0xffff] {
         for victim in Victim::both(|s| drop(s.add::<Queue<u64>>("it", 3))) {
@@ -250,7 +250,7 @@ fn slots_and_ends_of_nobody_are_taken_from_them() {
 }
 
 #[test]
-fn headers_that_no_producer_wrote() {
+fn bytes_read_invalid_frame_header_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     let header = |len: u64, kind: u64, flags: u64| len | kind << 32 | flags << 48;
     let headers = [
@@ -280,7 +280,7 @@ fn headers_that_no_producer_wrote() {
 }
 
 #[test]
-fn a_ring_of_bytes_begins_at_no_odd_place() {
+fn bytes_get_misaligned_index_returns_corrupt() {
     for place in [TAIL, HEAD] {
         for victim in Victim::both(|s| drop(s.add::<bytes::BytesProducer>("it", 64))) {
             let at = victim.offset_of("it");
@@ -308,7 +308,7 @@ fn misdescribed<O: Object>(initial: impl Initial<O> + Copy, place: u64, number: 
 }
 
 #[test]
-fn a_capacity_that_does_not_go_with_the_length() {
+fn get_queue_with_capacity_mismatch_returns_corrupt() {
     for count in [0, 1, 5, 128, 1 << 40, 1 << 61, u64::MAX] {
         for (place, number) in [(COUNT, count), (FLAGS, count | 1)] {
             misdescribed::<spsc::Producer<u64>>(4, place, number);

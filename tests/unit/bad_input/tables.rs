@@ -57,7 +57,7 @@ fn assert_corrupt(field: u64, bytes: &[u8]) {
 }
 
 #[test]
-fn more_objects_than_there_is_room_for() {
+fn directory_count_too_large_returns_corrupt() {
     for used in [5, 1 << 32, u64::MAX] {
         for victim in Victim::both(with_array) {
             let attached = victim.open().unwrap();
@@ -79,7 +79,7 @@ fn more_objects_than_there_is_room_for() {
 }
 
 #[test]
-fn fewer_objects_than_there_were() {
+fn directory_count_reset_to_zero_lists_nothing() {
     for victim in Victim::both(with_array) {
         victim.patch(120, &0_u64.to_ne_bytes());
         let segment = victim.open().unwrap();
@@ -91,7 +91,7 @@ fn fewer_objects_than_there_were() {
 
 /// An entry that counts, though nobody made one.
 #[test]
-fn an_entry_of_zeros() {
+fn open_with_zeroed_directory_entry_returns_corrupt() {
     for victim in Victim::both(with_array) {
         victim.patch(120, &3_u64.to_ne_bytes());
         assert_refused!(victim.open(), SegmentError::Corrupt { .. });
@@ -99,7 +99,7 @@ fn an_entry_of_zeros() {
 }
 
 #[test]
-fn an_object_that_lies_elsewhere() {
+fn object_offset_or_length_invalid_returns_corrupt() {
     let value_ends = ARENA_AT + 64;
     let offsets = [
         0,
@@ -123,7 +123,7 @@ fn an_object_that_lies_elsewhere() {
 }
 
 #[test]
-fn a_name_that_is_none() {
+fn object_name_invalid_returns_corrupt() {
     assert_corrupt(0, b"\xff\xfe");
     assert_corrupt(0, b"\0");
     assert_corrupt(0, &[b'a'; 64]);
@@ -131,7 +131,7 @@ fn a_name_that_is_none() {
 }
 
 #[test]
-fn a_kind_that_is_none() {
+fn object_kind_unknown_returns_type_mismatch() {
     for kind in [0, 18, 99, u32::MAX] {
         for (_victim, segment) in damaged(KIND, &u32::to_ne_bytes(kind)) {
             let segment = segment.unwrap();
@@ -149,7 +149,7 @@ fn a_kind_that_is_none() {
 }
 
 #[test]
-fn a_kind_or_type_that_is_another() {
+fn object_kind_or_type_differs_returns_type_mismatch() {
     for (field, bytes) in [
         (KIND, &1_u32.to_ne_bytes()[..]),
         (KIND, &3_u32.to_ne_bytes()),
@@ -168,7 +168,7 @@ fn a_kind_or_type_that_is_another() {
 }
 
 #[test]
-fn a_type_name_that_is_none() {
+fn object_type_name_invalid_does_not_prevent_get() {
     for bytes in [&[0xff; 64][..], &[b'a'; 64], &[0; 64]] {
         for (_victim, segment) in damaged(TYPE_NAME, bytes) {
             let segment = segment.unwrap();
@@ -181,7 +181,7 @@ fn a_type_name_that_is_none() {
 }
 
 #[test]
-fn a_count_or_form_that_disagrees_with_the_length() {
+fn object_count_or_flags_mismatch_returns_corrupt() {
     let counts = [0, 1, 9, 10, 1 << 32, 1 << 62, u64::MAX].map(|count: u64| (COUNT, count));
     let others = [
         (SIZE, 64),
@@ -223,7 +223,7 @@ fn a_count_or_form_that_disagrees_with_the_length() {
 }
 
 #[test]
-fn a_directory_lock_of_zeros() {
+fn add_with_zeroed_directory_lock_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     for victim in Victim::both(with_array) {
         victim.patch(128, &[0; 64]);
@@ -240,7 +240,7 @@ fn a_directory_lock_of_zeros() {
 }
 
 #[test]
-fn participants_of_any_bytes() {
+fn participants_entries_of_any_bytes_count_as_dead() {
     let _watchdog = Watchdog::start(60);
     for byte in [0x01, 0x80, 0xff] {
         for victim in Victim::both(with_array) {

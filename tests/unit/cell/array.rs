@@ -20,7 +20,7 @@ fn made_from<I: Initial<Array<i32>> + Clone>(initial: I, expected: &[i32]) {
 }
 
 #[test]
-fn an_array_is_made_from_whatever_tells_its_elements() {
+fn new_from_every_kind_of_initial_elements() {
     let vector = vec![3, 1, 2];
     made_from(4, &[0; 4]);
     made_from(0, &[]);
@@ -58,7 +58,7 @@ fn an_array_is_made_from_whatever_tells_its_elements() {
 }
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("array");
     assert!(matches!(Array::<i32>::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Array::<i32>::open_or_create(&name, 0..4).unwrap();
@@ -79,7 +79,7 @@ fn the_short_forms_make_open_and_find() {
 }
 
 #[test]
-fn an_array_longer_than_memory_is_refused() {
+fn new_longer_than_memory_returns_no_space() {
     for length in [usize::MAX, usize::MAX / 4, usize::MAX / 8 + 1, 1 << 60] {
         assert!(matches!(Array::<u32>::new(length), Err(SegmentError::NoSpace { .. })), "{length}");
         assert!(
@@ -96,7 +96,7 @@ fn each_kind(check: impl Fn(Array<i32>)) {
 }
 
 #[test]
-fn ranges_of_every_form_are_read_and_written() {
+fn read_into_write_lock_range_with_every_range_form() {
     fn check(range: impl RangeBounds<usize> + Clone, expected: std::ops::Range<usize>) {
         each_kind(|array| {
             let old: Vec<i32> = (0..10).collect();
@@ -133,7 +133,7 @@ fn ranges_of_every_form_are_read_and_written() {
 }
 
 #[test]
-fn what_lies_outside_is_refused() {
+fn get_set_write_read_into_out_of_bounds() {
     let array = Array::<i32>::new(0..10).unwrap();
     let outside = |index| ArrayError::Bounds(BoundsError::OutOfBounds { index, len: 10 });
     for index in [10, 11, usize::MAX] {
@@ -165,7 +165,7 @@ fn what_lies_outside_is_refused() {
 }
 
 #[test]
-fn slices_of_another_length_are_refused() {
+fn write_read_into_other_length_returns_length_mismatch() {
     let array = Array::<i32>::new(0..10).unwrap();
     let mismatch = |range, slice| BoundsError::LengthMismatch { range, slice };
     assert_eq!(array.write(2..5, &[1, 2]), Err(mismatch(3, 2).into()));
@@ -177,7 +177,7 @@ fn slices_of_another_length_are_refused() {
 }
 
 #[test]
-fn a_section_is_a_slice_that_is_published_as_it_ends() {
+fn lock_section_is_a_slice_published_on_drop() {
     each_kind(|array| {
         let mut section = array.lock().unwrap();
         section.sort_by_key(|n| (n % 2, -n));
@@ -193,7 +193,7 @@ fn a_section_is_a_slice_that_is_published_as_it_ends() {
 }
 
 #[test]
-fn a_discarded_section_changes_nothing() {
+fn discard_of_section_changes_nothing() {
     each_kind(|array| {
         let mut section = array.lock_range(2..5).unwrap();
         section.fill(99);
@@ -204,7 +204,7 @@ fn a_discarded_section_changes_nothing() {
 }
 
 #[test]
-fn a_panic_in_a_section_changes_nothing_and_frees_the_lock() {
+fn panic_in_section_changes_nothing_and_unlocks() {
     each_kind(|array| {
         let in_section = catch_unwind(AssertUnwindSafe(|| {
             let mut section = array.lock().unwrap();
@@ -224,7 +224,7 @@ fn a_panic_in_a_section_changes_nothing_and_frees_the_lock() {
 }
 
 #[test]
-fn a_section_begun_while_unwinding_publishes() {
+fn lock_section_begun_during_unwinding_publishes() {
     struct FillsWhenDropped(Array<i32>);
     impl Drop for FillsWhenDropped {
         fn drop(&mut self) {
@@ -242,7 +242,7 @@ fn a_section_begun_while_unwinding_publishes() {
 }
 
 #[test]
-fn a_section_that_was_only_read_writes_nothing() {
+fn lock_section_only_read_writes_nothing() {
     const MARK: u64 = 0x8bad_f00d_5eed_cafe;
     let name = unique("array-untouched");
     let array = Array::<u64>::create(&name, [MARK, 1]).unwrap();
@@ -265,7 +265,7 @@ fn a_section_that_was_only_read_writes_nothing() {
 }
 
 #[test]
-fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
+fn lock_by_holder_returns_deadlock_reads_work() {
     let _watchdog = Watchdog::start(20);
     each_kind(|array| {
         let same = array.clone();
@@ -293,7 +293,7 @@ fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
 }
 
 #[test]
-fn another_thread_is_kept_out_and_times_out_no_earlier_than_asked() {
+fn lock_timeout_elapses_while_held_by_other_thread() {
     let _watchdog = Watchdog::start(20);
     let array = Array::<i32>::new(0..10).unwrap();
     let section = array.lock_range(0..1).unwrap();
@@ -312,7 +312,7 @@ fn another_thread_is_kept_out_and_times_out_no_earlier_than_asked() {
 }
 
 #[test]
-fn clones_and_threads_share_the_array() {
+fn clone_and_threads_share_array() {
     let _watchdog = Watchdog::start(60);
     let array = Array::<i32>::new(2).unwrap();
     std::thread::scope(|scope| {
@@ -331,7 +331,7 @@ fn clones_and_threads_share_the_array() {
 }
 
 #[test]
-fn debug_output_does_not_tell_the_elements() {
+fn debug_does_not_show_elements() {
     let array = Array::<u64>::new([987_654_321]).unwrap();
     assert!(!format!("{array:?}").contains("987654321"));
     assert!(!format!("{:?}", array.lock().unwrap()).contains("987654321"));

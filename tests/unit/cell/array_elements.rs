@@ -146,7 +146,7 @@ fn in_a_child() {
 }
 
 #[test]
-fn elements_of_every_type_cross_to_another_process_and_back() {
+fn elements_of_every_type_get_set_across_processes() {
     let _watchdog = Watchdog::start(60);
     let name = unique("array-types");
     let segment = Segment::builder().objects(100).create(&name, 1 << 20).unwrap();
@@ -175,7 +175,7 @@ fn agrees_at_every_length<T: Shareable + bytemuck::AnyBitPattern + PartialEq + D
 }
 
 #[test]
-fn reads_and_writes_agree_with_a_vector_at_every_length_and_offset() {
+fn reads_and_writes_match_vec_at_every_length_and_offset() {
     agrees_at_every_length(|n| n);
     agrees_at_every_length(|n| u16::from(n) * 257);
     agrees_at_every_length(|n| [n; 3]);
@@ -210,7 +210,7 @@ fn empty<T: Shareable + bytemuck::AnyBitPattern + PartialEq + Debug>(some: T) {
 }
 
 #[test]
-fn an_empty_array_is_as_good_as_any() {
+fn empty_array_supports_every_operation() {
     empty(1_u8);
     empty([1_u8; 3]);
     empty(1.5_f64);
@@ -235,7 +235,7 @@ fn damaged<T: Shareable + PartialEq + Debug, B: Shareable>(good: T, fine: B, bad
 }
 
 #[test]
-fn bytes_that_are_no_element_of_the_type_are_corrupt_until_it_is_set() {
+fn get_checked_of_invalid_bytes_is_corrupt_until_set() {
     damaged(true, 1_u8, 2);
     damaged('x', u32::from('x'), 0xd800);
     damaged(Color::Red, 0xff00_u16, 1);
@@ -263,7 +263,7 @@ fn neighbours_do_not_disturb_each_other<T: Shareable + bytemuck::AnyBitPattern +
 }
 
 #[test]
-fn neighbours_in_a_word_do_not_disturb_each_other() {
+fn set_by_threads_leaves_neighbours_in_word_unchanged() {
     neighbours_do_not_disturb_each_other(|n| n);
     neighbours_do_not_disturb_each_other(|n| u16::from(n) * 257);
     neighbours_do_not_disturb_each_other(|n| [n; 3]);

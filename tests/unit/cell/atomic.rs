@@ -51,7 +51,7 @@ macro_rules! compare_verbs {
     };
 }
 
-macro_rules! integers_behave_as_in_std {
+macro_rules! integer_operations_match_std {
     ($($test:ident: $integer:ident, $std:ident;)*) => {$(
         #[test]
         fn $test() {
@@ -64,7 +64,7 @@ macro_rules! integers_behave_as_in_std {
     )*};
 }
 
-integers_behave_as_in_std! {
+integer_operations_match_std! {
     u8_behaves_as_in_std: u8, AtomicU8;
     u16_behaves_as_in_std: u16, AtomicU16;
     u32_behaves_as_in_std: u32, AtomicU32;
@@ -78,7 +78,7 @@ integers_behave_as_in_std! {
 }
 
 #[test]
-fn bool_behaves_as_in_std() {
+fn bool_operations_match_std() {
     let ours = Atomic::<bool>::new(true).unwrap();
     assert!(ours.load(SeqCst));
     let std = AtomicBool::new(true);
@@ -87,12 +87,12 @@ fn bool_behaves_as_in_std() {
 
 #[test]
 #[should_panic(expected = "there is no such thing as a release load")]
-fn an_ordering_that_std_refuses_is_refused() {
+fn load_with_release_ordering_panics() {
     Atomic::<u32>::new(0).unwrap().load(Release);
 }
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("atomic");
     assert!(matches!(Atomic::<u32>::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Atomic::<u32>::open_or_create(&name, 7).unwrap();
@@ -107,7 +107,7 @@ fn the_short_forms_make_open_and_find() {
 
 /// Whatever byte is there, a bool is true or false, and no verb runs for ever.
 #[test]
-fn a_byte_that_is_no_bool_counts_as_true() {
+fn bool_with_invalid_byte_counts_as_true() {
     let name = unique("atomic-bool");
     let segment = Segment::create(&name, 1 << 16).unwrap();
     let atomic = segment.add::<Atomic<bool>>("flag", false).unwrap();
@@ -129,7 +129,7 @@ fn a_byte_that_is_no_bool_counts_as_true() {
 }
 
 #[test]
-fn clones_and_threads_share_the_atomic() {
+fn clone_and_threads_share_atomic() {
     let atomic = Atomic::<u32>::new(0).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -145,6 +145,6 @@ fn clones_and_threads_share_the_atomic() {
 }
 
 #[test]
-fn debug_output_does_not_tell_the_value() {
+fn debug_does_not_show_value() {
     assert!(!format!("{:?}", Atomic::<u64>::new(987_654_321).unwrap()).contains("987654321"));
 }

@@ -192,7 +192,7 @@ fn in_a_child() {
 }
 
 #[test]
-fn every_type_crosses_to_another_process_and_back() {
+fn get_set_every_type_across_processes() {
     let _watchdog = Watchdog::start(60);
     let name = unique("value-types");
     let segment = Segment::builder().objects(100).create(&name, 1 << 20).unwrap();
@@ -202,7 +202,7 @@ fn every_type_crosses_to_another_process_and_back() {
 }
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("value");
     assert!(matches!(Value::<u32>::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Value::<u32>::open_or_create(&name, 7).unwrap();
@@ -233,7 +233,7 @@ fn damaged<T: Shareable + PartialEq + Debug, B: Shareable>(good: T, bad: B) {
 }
 
 #[test]
-fn bytes_that_are_no_value_of_the_type_are_corrupt_until_it_is_set() {
+fn get_checked_of_invalid_bytes_is_corrupt_until_set() {
     damaged(true, 2_u8);
     damaged('x', 0xd800_u32);
     damaged(Gear::First, 2_u8);
@@ -243,7 +243,7 @@ fn bytes_that_are_no_value_of_the_type_are_corrupt_until_it_is_set() {
 }
 
 #[test]
-fn a_panic_in_a_section_changes_nothing_and_frees_the_lock() {
+fn panic_in_section_changes_nothing_and_unlocks() {
     fn check<T: Shareable + PartialEq + Debug>(old: T, new: T) {
         let value = Value::new(old).unwrap();
         let in_guard = catch_unwind(AssertUnwindSafe(|| {
@@ -270,7 +270,7 @@ fn a_panic_in_a_section_changes_nothing_and_frees_the_lock() {
 }
 
 #[test]
-fn a_section_begun_while_unwinding_publishes() {
+fn lock_section_begun_during_unwinding_publishes() {
     struct AddsWhenDropped(Value<u64>);
     impl Drop for AddsWhenDropped {
         fn drop(&mut self) {
@@ -288,7 +288,7 @@ fn a_section_begun_while_unwinding_publishes() {
 }
 
 #[test]
-fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
+fn lock_by_holder_returns_deadlock_reads_work() {
     let _watchdog = Watchdog::start(20);
     let value = Value::new(1_u64).unwrap();
     let same = value.clone();
@@ -310,7 +310,7 @@ fn a_thread_that_holds_the_lock_is_told_so_and_can_still_read() {
 }
 
 #[test]
-fn another_thread_is_kept_out_and_times_out_no_earlier_than_asked() {
+fn lock_timeout_elapses_while_held_by_other_thread() {
     let _watchdog = Watchdog::start(20);
     let value = Value::new(1_u64).unwrap();
     let guard = value.lock().unwrap();
@@ -329,7 +329,7 @@ fn another_thread_is_kept_out_and_times_out_no_earlier_than_asked() {
 }
 
 #[test]
-fn clones_and_threads_share_the_value() {
+fn clone_and_threads_share_value() {
     let _watchdog = Watchdog::start(60);
     let value = Value::new([0_u64; 3]).unwrap();
     std::thread::scope(|scope| {
@@ -349,7 +349,7 @@ fn clones_and_threads_share_the_value() {
 }
 
 #[test]
-fn debug_output_does_not_tell_the_value() {
+fn debug_does_not_show_value() {
     let value = Value::new(987_654_321_u64).unwrap();
     assert!(!format!("{value:?}").contains("987654321"));
     assert!(!format!("{:?}", value.lock().unwrap()).contains("987654321"));
@@ -357,7 +357,7 @@ fn debug_output_does_not_tell_the_value() {
 
 /// What nobody borrowed mutably is not written back: readers are left alone.
 #[test]
-fn a_section_that_only_reads_publishes_nothing() {
+fn lock_section_only_read_publishes_nothing() {
     let name = Name::new("value-reads");
     let value = Value::create(&name, [1_u64; 4]).unwrap();
     let offset = value.segment().objects().unwrap()[0].offset;

@@ -16,7 +16,7 @@ use support::polled::Polled;
 use support::process::until;
 use support::waiting::{Asleep, asleep};
 
-use super::prompt::{is_news, settle, settled};
+use super::prompt::{assert_woken_before_recheck, settle, settled};
 
 /// A thread that waits for a value and says when it came.
 fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
@@ -32,9 +32,9 @@ fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
 
 /// One push wakes one sleeper, here the one that watches for tasks. Before it can look its task is gone.
 #[test]
-fn a_task_that_leaves_takes_no_news_along() {
+fn pop_async_dropped_after_push_loses_no_wakeup() {
     let queue = Queue::<u64>::new(4).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         // It watches first, so it is woken first.
         let task = settled(queue.pop_async());
         let thread = sleeper(&queue);
@@ -47,9 +47,9 @@ fn a_task_that_leaves_takes_no_news_along() {
 
 /// What has left is not slept for any more.
 #[test]
-fn a_task_that_has_left_takes_no_news_along() {
+fn pop_async_dropped_before_push_loses_no_wakeup() {
     let queue = Queue::<u64>::new(4).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let task = settled(queue.pop_async());
         let thread = sleeper(&queue);
         drop(task);
@@ -61,7 +61,7 @@ fn a_task_that_has_left_takes_no_news_along() {
 }
 
 /// Two tasks that wait for a lock that has been given back: one that was called, and one that was not.
-fn called_and_not<T>(mut tasks: [Polled<'_, T>; 2]) -> [Polled<'_, T>; 2] {
+fn woken_and_not<T>(mut tasks: [Polled<'_, T>; 2]) -> [Polled<'_, T>; 2] {
     until(|| tasks.iter().any(Polled::is_called));
     if !tasks[0].is_called() {
         tasks.reverse();
@@ -71,14 +71,14 @@ fn called_and_not<T>(mut tasks: [Polled<'_, T>; 2]) -> [Polled<'_, T>; 2] {
 
 /// The lock is as free as it was when the other one was called: its word does not say that there is news.
 #[test]
-fn a_task_that_is_called_and_leaves_leaves_the_lock_to_another() {
+fn lock_async_woken_and_dropped_loses_no_wakeup() {
     let mutex = Mutex::new().unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let guard = mutex.lock().unwrap();
         let mut tasks = [(); 2].map(|()| Polled::waiting(mutex.lock_async()));
         settle(&mut tasks);
         drop(guard);
-        let [called, other] = called_and_not(tasks);
+        let [called, other] = woken_and_not(tasks);
         sleep(Duration::from_millis(1));
         let start = Instant::now();
         drop(called);
@@ -89,14 +89,14 @@ fn a_task_that_is_called_and_leaves_leaves_the_lock_to_another() {
 
 /// And where it has been locked in between, it is as free again.
 #[test]
-fn a_task_that_locks_and_unlocks_leaves_the_lock_to_another() {
+fn lock_async_lock_and_unlock_loses_no_wakeup_of_other() {
     let mutex = Mutex::new().unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let guard = mutex.lock().unwrap();
         let mut tasks = [(); 2].map(|()| Polled::waiting(mutex.lock_async()));
         settle(&mut tasks);
         drop(guard);
-        let [mut called, mut other] = called_and_not(tasks);
+        let [mut called, mut other] = woken_and_not(tasks);
         let guard = called.poll().expect("the lock is free").unwrap();
         sleep(Duration::from_millis(1));
         if other.is_called() {
@@ -111,10 +111,10 @@ fn a_task_that_locks_and_unlocks_leaves_the_lock_to_another() {
 
 /// The same for tasks that each have a thread, which the lock goes through one by one.
 #[test]
-fn a_lock_goes_from_task_to_task() {
+fn lock_async_passes_from_task_to_task_without_recheck() {
     const TASKS: usize = 3;
     let mutex = Mutex::new().unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let guard = mutex.lock().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..TASKS {
@@ -160,9 +160,9 @@ impl Wake for Slow {
 /// What comes between a task's look and its mark, the task finds when it looks once more. But the word is marked as it is now: that
 /// there was news for others the watcher, who is busy meanwhile, has to know from elsewhere.
 #[test]
-fn a_task_that_begins_to_wait_takes_no_news_from_others() {
+fn wait_async_registering_takes_no_wakeup_from_others() {
     let (event, queue) = (Event::new().unwrap(), Queue::<u64>::new(1).unwrap());
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         event.clear();
         let task = settled(event.wait_async());
         let (mut other, mut busy) = (pin!(event.wait_async()), pin!(queue.pop_async()));
@@ -187,7 +187,7 @@ fn a_task_that_begins_to_wait_takes_no_news_from_others() {
 
 /// An executor may have the task locked while it polls it, and its waker may want that lock: neither waits for the other.
 #[test]
-fn a_task_that_is_served_does_not_wait_for_its_waker() {
+fn pop_async_ready_does_not_wait_for_its_waker() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(1).unwrap();
     let pop = pin!(queue.pop_async());

@@ -299,7 +299,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_dropped_nothing_is_lost(steps in prop::collection::vec(steps(), 1..80)) {
+    fn async_operations_dropped_at_random_lose_nothing(steps in prop::collection::vec(steps(), 1..80)) {
         let _watchdog = Watchdog::start(60);
         let world = World::new();
         let mut run = Run::new(&world);
@@ -310,7 +310,7 @@ proptest! {
 
 /// Somebody pushes as fast as he can, while tasks that wait are dropped.
 #[test]
-fn nobody_is_called_for_a_task_that_is_gone() {
+fn pop_async_dropped_is_never_woken_afterwards() {
     const ROUNDS: u64 = 20_000;
     let _watchdog = Watchdog::start(120);
     let queue = Queue::<u64>::new(4).unwrap();

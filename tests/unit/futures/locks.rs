@@ -29,7 +29,7 @@ async fn count(value: Value<[u64; 2]>, rounds: u64) {
 }
 
 #[test]
-fn a_task_waits_for_another_of_its_thread() {
+fn lock_async_waits_for_guard_of_same_thread() {
     let _watchdog = Watchdog::start(60);
     let mutex = Mutex::new().unwrap();
     let guard = mutex.lock().unwrap();
@@ -40,7 +40,7 @@ fn a_task_waits_for_another_of_its_thread() {
 }
 
 #[test]
-fn tasks_of_one_thread_have_sections_over_awaits() {
+fn lock_async_sections_span_awaits_on_one_thread() {
     const ROUNDS: u64 = 200;
     let _watchdog = Watchdog::start(120);
     for executor in Executor::ALL {
@@ -52,7 +52,7 @@ fn tasks_of_one_thread_have_sections_over_awaits() {
 }
 
 #[test]
-fn tasks_of_many_threads_exclude_each_other() {
+fn lock_async_excludes_tasks_of_many_threads() {
     const ROUNDS: u64 = 500;
     let _watchdog = Watchdog::start(120);
     for executor in Executor::ALL {
@@ -82,7 +82,7 @@ fn tasks_of_many_threads_exclude_each_other() {
 
 /// Threads that hold the lock nearly all the time do not keep tasks from it.
 #[test]
-fn tasks_and_threads_both_get_it() {
+fn lock_async_and_lock_both_make_progress() {
     const EACH: u64 = 5;
     let _watchdog = Watchdog::start(120);
     let mutex = Mutex::new().unwrap();
@@ -116,7 +116,7 @@ fn tasks_and_threads_both_get_it() {
 
 /// A lock that is free while tasks wait for it does not stay so.
 #[test]
-fn a_task_that_was_called_and_is_dropped_passes_it_on() {
+fn lock_async_woken_and_dropped_wakes_other_task() {
     let _watchdog = Watchdog::start(60);
     let mutex = Mutex::new().unwrap();
     for round in 0..30 {
@@ -133,7 +133,7 @@ fn a_task_that_was_called_and_is_dropped_passes_it_on() {
 
 /// The same where the other one is a thread that blocks.
 #[test]
-fn a_task_that_was_called_and_is_dropped_passes_it_on_to_threads() {
+fn lock_async_woken_and_dropped_wakes_blocked_thread() {
     let _watchdog = Watchdog::start(60);
     let mutex = Mutex::new().unwrap();
     for _ in 0..10 {
@@ -150,7 +150,7 @@ fn a_task_that_was_called_and_is_dropped_passes_it_on_to_threads() {
 }
 
 #[test]
-fn a_section_is_not_held_by_a_task_that_gave_up() {
+fn lock_async_dropped_after_unlock_holds_no_section() {
     let _watchdog = Watchdog::start(60);
     let array = Array::<u32>::new(3).unwrap();
     let value = Value::<u32>::new(1).unwrap();

@@ -13,7 +13,7 @@ const NAP: Duration = Duration::from_millis(9);
 const ROUNDS: usize = 30;
 
 /// However busy the machine is: not nearly each round takes as long as it would without the news. Each round says how long it took.
-pub fn is_news(mut round: impl FnMut() -> Duration) {
+pub fn assert_woken_before_recheck(mut round: impl FnMut() -> Duration) {
     let _watchdog = Watchdog::start(120);
     let took: Vec<Duration> = (0..ROUNDS).map(|_| round()).collect();
     let prompt = took.iter().filter(|took| **took < NAP).count();
@@ -38,9 +38,9 @@ pub fn settled<'a, T>(future: impl Future<Output = T> + 'a) -> Polled<'a, T> {
 }
 
 #[test]
-fn a_push_calls_who_pops() {
+fn push_wakes_pop_async_before_recheck() {
     let queue = Queue::<u64>::new(4).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let task = settled(queue.pop_async());
         let start = Instant::now();
         queue.push(1).unwrap();
@@ -50,10 +50,10 @@ fn a_push_calls_who_pops() {
 }
 
 #[test]
-fn a_pop_calls_who_pushes() {
+fn pop_wakes_push_async_before_recheck() {
     let queue = Queue::<u64>::new(1).unwrap();
     queue.push(0).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let task = settled(queue.push_async(1));
         let start = Instant::now();
         queue.pop().unwrap();
@@ -63,9 +63,9 @@ fn a_pop_calls_who_pushes() {
 }
 
 #[test]
-fn an_unlock_calls_who_locks() {
+fn unlock_wakes_lock_async_before_recheck() {
     let mutex = Mutex::new().unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let guard = mutex.lock().unwrap();
         let task = settled(mutex.lock_async());
         let start = Instant::now();
@@ -76,9 +76,9 @@ fn an_unlock_calls_who_locks() {
 }
 
 #[test]
-fn a_permit_calls_who_acquires() {
+fn permit_drop_wakes_acquire_async_before_recheck() {
     let semaphore = Semaphore::new(1).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let permit = semaphore.acquire().unwrap();
         let task = settled(semaphore.acquire_async());
         let start = Instant::now();
@@ -89,9 +89,9 @@ fn a_permit_calls_who_acquires() {
 }
 
 #[test]
-fn an_event_calls_everybody() {
+fn set_wakes_all_wait_async_before_recheck() {
     let event = Event::new().unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let mut tasks: Vec<_> = (0..20).map(|_| Polled::waiting(event.wait_async())).collect();
         settle(&mut tasks);
         let start = Instant::now();
@@ -105,10 +105,10 @@ fn an_event_calls_everybody() {
 
 /// The watcher sleeps on one word already when another comes.
 #[test]
-fn a_new_word_wakes_who_watches() {
+fn pop_async_on_new_word_is_watched_at_once() {
     let (old, new) = (Queue::<u64>::new(1).unwrap(), Queue::<u64>::new(1).unwrap());
     let mut waiting = settled(old.pop_async());
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         settle(std::slice::from_mut(&mut waiting));
         let task = Polled::waiting(new.pop_async());
         let start = Instant::now();
@@ -120,9 +120,9 @@ fn a_new_word_wakes_who_watches() {
 
 /// A task that looked in vain is as good a sleeper as a new one.
 #[test]
-fn a_task_that_was_called_for_nothing_is_called_again() {
+fn pop_async_woken_without_value_is_woken_again() {
     let queue = Queue::<u64>::new(1).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let mut task = settled(queue.pop_async());
         // Somebody else is faster.
         queue.push(1).unwrap();
@@ -138,9 +138,9 @@ fn a_task_that_was_called_for_nothing_is_called_again() {
 
 /// One push is for one task; it is the next one's where that one is dropped.
 #[test]
-fn who_is_called_and_dropped_passes_it_on() {
+fn pop_async_woken_and_dropped_wakes_other_task() {
     let queue = Queue::<u64>::new(4).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let mut tasks = vec![Polled::waiting(queue.pop_async()), Polled::waiting(queue.pop_async())];
         settle(&mut tasks);
         let start = Instant::now();
@@ -155,10 +155,10 @@ fn who_is_called_and_dropped_passes_it_on() {
 
 /// Several messages, of which the watcher is told once: who has got one passes the news on.
 #[test]
-fn a_batch_calls_as_many_as_it_is_for() {
+fn push_of_many_wakes_as_many_pop_async() {
     const MANY: u64 = 20;
     let queue = Queue::<u64>::new(MANY as usize).unwrap();
-    is_news(|| {
+    assert_woken_before_recheck(|| {
         let mut tasks: Vec<_> = (0..MANY).map(|_| Polled::waiting(queue.pop_async())).collect();
         settle(&mut tasks);
         let start = Instant::now();
@@ -172,7 +172,7 @@ fn a_batch_calls_as_many_as_it_is_for() {
 
 /// Of many tasks at a queue, a push calls one, or a few: not all, to find nothing.
 #[test]
-fn a_push_does_not_call_everybody() {
+fn push_does_not_wake_all_pop_async() {
     const MANY: usize = 60;
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(4).unwrap();

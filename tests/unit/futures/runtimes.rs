@@ -66,7 +66,7 @@ fn checked(account: &Account, tasks: impl Iterator<Item = Task>) -> Vec<Task> {
 }
 
 #[test]
-fn a_queue_of_many() {
+fn mpmc_push_pop_lease_async_on_every_executor() {
     under_each(|| {
         let queue = Queue::<u64>::new(4).unwrap();
         let account = Account::of(PRODUCERS * EACH);
@@ -117,7 +117,7 @@ fn a_queue_of_many() {
 }
 
 #[test]
-fn a_queue_of_messages() {
+fn message_push_pop_async_on_every_executor() {
     under_each(|| {
         let queue = MessageQueue::<(u64, String)>::new(4).unwrap();
         let account = Account::of(PRODUCERS * EACH);
@@ -155,7 +155,7 @@ fn a_queue_of_messages() {
 }
 
 #[test]
-fn a_queue_of_jobs() {
+fn joinable_get_join_async_on_every_executor() {
     under_each(|| {
         let queue = JoinableQueue::<u64>::new(5).unwrap();
         let account = Account::of(PRODUCERS * EACH);
@@ -198,7 +198,7 @@ fn a_queue_of_jobs() {
 }
 
 #[test]
-fn a_queue_of_two_ends() {
+fn spsc_push_pop_async_on_every_executor() {
     under_each(|| {
         let (mut tx, mut rx) = spsc::new::<u64>(3).unwrap();
         let producer = task(async move {
@@ -229,7 +229,7 @@ fn a_queue_of_two_ends() {
 }
 
 #[test]
-fn a_queue_of_bytes() {
+fn bytes_push_read_async_on_every_executor() {
     under_each(|| {
         let (mut tx, mut rx) = bytes::new(256).unwrap();
         let message = |n: u64| vec![n as u8; n as usize * 7 % 90];
@@ -258,7 +258,7 @@ fn a_queue_of_bytes() {
 }
 
 #[test]
-fn events_let_everybody_through() {
+fn event_wait_async_on_every_executor() {
     under_each(|| {
         let [go, back] = [(); 2].map(|()| Event::new().unwrap());
         let arrived = Arc::new(AtomicUsize::new(0));
@@ -295,7 +295,7 @@ fn events_let_everybody_through() {
 }
 
 #[test]
-fn semaphores_let_so_many_through() {
+fn semaphore_acquire_async_on_every_executor() {
     const PERMITS: usize = 2;
     under_each(|| {
         let semaphore = Semaphore::new(PERMITS).unwrap();
@@ -323,7 +323,7 @@ fn semaphores_let_so_many_through() {
 }
 
 #[test]
-fn what_is_there_needs_no_thread() {
+fn async_operations_ready_at_once_complete() {
     let _watchdog = Watchdog::start(60);
     block_on(async {
         let queue = Queue::<u64>::new(1).unwrap();
@@ -339,7 +339,7 @@ fn what_is_there_needs_no_thread() {
 }
 
 #[tokio::test]
-async fn select_over_two_queues_loses_nothing() {
+async fn pop_async_in_select_over_two_queues_loses_nothing() {
     const COUNT: u64 = 2000;
     let _watchdog = Watchdog::start(60);
     let queues = [(); 2].map(|()| Queue::<u64>::new(3).unwrap());
@@ -360,7 +360,7 @@ async fn select_over_two_queues_loses_nothing() {
 }
 
 #[tokio::test]
-async fn timeouts_are_the_runtimes() {
+async fn pop_async_push_async_acquire_async_in_tokio_timeout() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(1).unwrap();
     let semaphore = Semaphore::new(1).unwrap();

@@ -42,7 +42,7 @@ impl Wake for Slow {
 
 /// Who drops a future may end what its waker needs: nobody is in the waker then.
 #[test]
-fn a_future_is_not_gone_before_the_call_for_it_is_over() {
+fn drop_of_future_waits_for_running_waker() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(2).unwrap();
     for _ in 0..3 {
@@ -77,7 +77,7 @@ impl Wake for Owner {
 }
 
 #[test]
-fn a_waker_may_poll_its_task_or_drop_it() {
+fn waker_polls_or_drops_its_own_task() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(2).unwrap();
     for polls in [true, false, true, false] {
@@ -106,7 +106,7 @@ impl Wake for Panics {
 }
 
 #[test]
-fn a_waker_that_panics_is_nobody_elses_misfortune() {
+fn waker_panic_does_not_affect_other_tasks() {
     let _watchdog = Watchdog::start(60);
     let queues = [(); 2].map(|()| Queue::<u64>::new(2).unwrap());
     let mut panicking = popping(&queues[0]);
@@ -121,7 +121,7 @@ fn a_waker_that_panics_is_nobody_elses_misfortune() {
 }
 
 #[test]
-fn the_last_waker_is_called() {
+fn last_registered_waker_is_woken() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(2).unwrap();
     let mut future = popping(&queue);
@@ -139,7 +139,7 @@ fn the_last_waker_is_called() {
 /// What is published while a task is about to wait, it finds. (Its waker is cloned behind its first look, and before anybody who
 /// publishes knows of it.)
 #[test]
-fn a_task_looks_once_more_before_it_waits() {
+fn pop_async_checks_again_after_registering_waker() {
     /// Its data is a queue that outlives it.
     static PUBLISHES: RawWakerVTable = RawWakerVTable::new(publish, |_| {}, |_| {}, |_| {});
 

@@ -28,7 +28,7 @@ fn receiver() -> (BytesProducer, Receiver<Vec<u8>>) {
 }
 
 #[test]
-fn frames_of_no_kind_are_damage() {
+fn recv_frame_of_unknown_kind_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     let frames = [
         vec![],
@@ -57,7 +57,7 @@ fn frames_of_no_kind_are_damage() {
 }
 
 #[test]
-fn more_than_was_announced_is_damage() {
+fn recv_more_than_announced_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     let streams = [
         vec![first(&[1; 10], 9)],
@@ -75,7 +75,7 @@ fn more_than_was_announced_is_damage() {
 
 /// Whoever allocated what is claimed would be no more.
 #[test]
-fn a_length_is_believed_when_it_has_come() {
+fn recv_does_not_trust_announced_length() {
     let _watchdog = Watchdog::start(60);
     for total in [1 << 40, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
         let (mut tx, mut rx) = receiver();
@@ -97,7 +97,7 @@ fn a_length_is_believed_when_it_has_come() {
 }
 
 #[test]
-fn a_length_beyond_the_limit_is_damage() {
+fn recv_length_beyond_max_message_returns_corrupt() {
     let (tx, rx) = breezeway::pipe::builder().capacity(4096).max_message(100).simplex::<Vec<u8>>().unwrap();
     // Its ring, by another name.
     let text = serde_json::to_string(&tx).unwrap();
@@ -110,7 +110,7 @@ fn a_length_beyond_the_limit_is_damage() {
 
 /// Somebody who sends for ever what is no message keeps nobody who has no time.
 #[test]
-fn a_flood_of_rests_keeps_nobody() {
+fn recv_timeout_elapses_under_flood_of_stray_frames() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = receiver();
     let flood = std::thread::spawn(move || {
@@ -174,7 +174,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_frames_make_messages_or_an_error(frames in prop::collection::vec(frame(), 0..30)) {
+    fn recv_of_random_frames_matches_model(frames in prop::collection::vec(frame(), 0..30)) {
         let (mut tx, mut rx) = receiver();
         frames.iter().for_each(|frame| tx.push(frame).unwrap());
         drop(tx);
@@ -193,7 +193,7 @@ proptest! {
 
 /// Typed ones decode from a private copy, or not.
 #[test]
-fn any_bytes_decode_or_not() {
+fn recv_of_random_bytes_decodes_or_returns_decode() {
     let (mut tx, mut rx) = breezeway::pipe::simplex::<Vec<(String, Option<u32>)>>().unwrap();
     for n in 0..2000 {
         tx.send_bytes(&message(n % 50, n)).unwrap();

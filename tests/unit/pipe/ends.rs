@@ -11,7 +11,7 @@ use support::numbered::message;
 use super::{SOON, of};
 
 #[test]
-fn an_end_that_is_sent_is_the_reader_s() {
+fn serialized_sender_belongs_to_receiver() {
     let (mut tx, mut rx) = of::<u32>(256);
     tx.send(1).unwrap();
     let text = serde_json::to_string(&tx).unwrap();
@@ -42,7 +42,7 @@ struct Task {
 
 /// A message is encoded once, wherever it comes to lie: twice would give its ends away twice.
 #[test]
-fn ends_travel_in_messages_of_any_length() {
+fn send_sender_inside_message_of_any_length() {
     let _watchdog = Watchdog::start(60);
     for capacity in [256, 4096] {
         let (mut tasks, mut work) = of::<Task>(capacity);
@@ -65,7 +65,7 @@ fn ends_travel_in_messages_of_any_length() {
 
 /// Where there is no room for it, or nobody to receive it, the value comes back as it was.
 #[test]
-fn ends_in_a_message_that_is_refused_are_still_ours() {
+fn send_refused_returns_sender_inside_message() {
     let (mut tasks, work) = of::<Task>(256);
     while tasks.try_send_bytes(&[0; 8]).is_ok() {}
     let (answer, mut rx) = pipe::simplex().unwrap();
@@ -79,7 +79,7 @@ fn ends_in_a_message_that_is_refused_are_still_ours() {
 }
 
 #[test]
-fn both_halves_of_a_connection_travel() {
+fn serialized_connection_moves_both_halves() {
     let (here, mut there) = pipe::duplex::<u8, u16>().unwrap();
     let text = serde_json::to_string(&here).unwrap();
     assert!(serde_json::to_string(&here).is_err(), "sent twice");

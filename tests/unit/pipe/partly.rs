@@ -11,7 +11,7 @@ use support::{Watchdog, unique};
 use super::{SOON, of};
 
 #[test]
-fn what_runs_out_of_time_in_the_middle_is_not_delivered() {
+fn send_timeout_mid_message_delivers_nothing() {
     let _watchdog = Watchdog::start(60);
     for capacity in [64, 1024] {
         let (mut tx, mut rx) = of::<Vec<u8>>(capacity);
@@ -57,7 +57,7 @@ fn what_runs_out_of_time_in_the_middle_is_not_delivered() {
 }
 
 #[test]
-fn what_has_come_is_kept_when_the_time_is_up() {
+fn recv_timeout_mid_message_keeps_received_part() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = of::<Vec<u8>>(256);
     let sender = std::thread::spawn(move || tx.send(message(20_000, 1)).map(|()| tx));
@@ -79,7 +79,7 @@ fn what_has_come_is_kept_when_the_time_is_up() {
 }
 
 #[test]
-fn closing_in_the_middle_ends_it_for_both() {
+fn close_mid_message_ends_send_and_recv() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = of::<Vec<u8>>(256);
     tx.send_bytes_timeout(&message(1000, 1), Duration::ZERO).unwrap_err();
@@ -91,7 +91,7 @@ fn closing_in_the_middle_ends_it_for_both() {
 }
 
 #[test]
-fn an_iteration_goes_on_behind_a_cut() {
+fn iter_continues_after_truncated_message() {
     let (mut tx, rx) = of::<Vec<u8>>(256);
     tx.send(vec![1]).unwrap();
     tx.send_bytes_timeout(&message(1000, 1), Duration::ZERO).unwrap_err();
@@ -104,7 +104,7 @@ fn an_iteration_goes_on_behind_a_cut() {
 
 /// What has come of a message travels with the end.
 #[test]
-fn a_receiver_travels_in_the_middle_of_a_message() {
+fn serialized_receiver_mid_message_continues() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = of::<Vec<u8>>(256);
     let sender = std::thread::spawn(move || {
@@ -133,7 +133,7 @@ fn a_receiver_travels_in_the_middle_of_a_message() {
 }
 
 #[test]
-fn the_max_message_travels() {
+fn serialized_endpoints_keep_max_message() {
     let ends = pipe::builder().max_message(10).simplex::<Vec<u8>>().unwrap();
     let text = serde_json::to_string(&ends).unwrap();
     let (mut tx, mut rx): (Sender<Vec<u8>>, Receiver<Vec<u8>>) = serde_json::from_str(&text).unwrap();
@@ -144,7 +144,7 @@ fn the_max_message_travels() {
 
 /// Pipes over rings of one's own, whose ends others open when their holders are gone.
 #[test]
-fn a_successor_begins_with_a_message() {
+fn successor_of_dropped_endpoint_starts_at_a_message() {
     let _watchdog = Watchdog::start(60);
     let name = unique("pipe-successor");
     let (tx, rx) = bytes::create(&name, 256).unwrap();
@@ -183,7 +183,7 @@ fn a_successor_begins_with_a_message() {
 
 /// A receiver that dies in the middle of a message takes its beginning along: the rest is no message.
 #[test]
-fn the_rest_of_a_message_is_none() {
+fn recv_skips_rest_of_message_begun_by_predecessor() {
     let _watchdog = Watchdog::start(60);
     let name = unique("pipe-rest");
     let (tx, mut rx) = bytes::create(&name, 256).unwrap();

@@ -21,7 +21,7 @@ fn all(many: &mut [Receiver<u8>]) -> Vec<&mut dyn Waitable> {
 }
 
 #[test]
-fn which_are_ready_is_told_by_their_places() {
+fn wait_returns_indices_of_ready_pipes() {
     let (mut tx, mut rx) = pipes(4);
     assert!(wait(&mut all(&mut rx), Duration::ZERO).is_empty());
     tx[2].send(7).unwrap();
@@ -38,7 +38,7 @@ fn which_are_ready_is_told_by_their_places() {
 }
 
 #[test]
-fn a_part_of_a_message_is_none() {
+fn wait_ignores_partial_message() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = pipes(2);
     tx[1].send_bytes_timeout(&message(500, 1), Duration::ZERO).unwrap_err();
@@ -54,7 +54,7 @@ fn a_part_of_a_message_is_none() {
 }
 
 #[test]
-fn the_time_is_waited_for() {
+fn wait_timeout_elapses_when_nothing_is_ready() {
     let (_tx, mut rx) = pipes(3);
     let (file, _writer) = std::io::pipe().unwrap();
     for timeout in [Duration::ZERO, Duration::from_millis(2), Duration::from_millis(150)] {
@@ -85,7 +85,7 @@ fn asleep<T: Send + 'static>(
 }
 
 #[test]
-fn any_of_many_wakes_who_waits() {
+fn wait_woken_by_any_of_many_pipes() {
     let _watchdog = Watchdog::start(60);
     // More than the kernel takes at a time.
     for count in [1, 3, 140] {
@@ -99,7 +99,7 @@ fn any_of_many_wakes_who_waits() {
 }
 
 #[test]
-fn who_waits_does_not_work() {
+fn wait_blocked_uses_little_cpu() {
     let _watchdog = Watchdog::start(60);
     for with_a_file in [false, true] {
         let (mut tx, mut rx) = pipes(5);
@@ -121,7 +121,7 @@ fn who_waits_does_not_work() {
 }
 
 #[test]
-fn files_of_all_kinds_can_be_waited_for() {
+fn wait_for_file_descriptors_beside_pipes() {
     let _watchdog = Watchdog::start(60);
     let (reader, mut writer) = std::io::pipe().unwrap();
     let (_tx, mut rx) = pipes(1);

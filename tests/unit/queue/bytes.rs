@@ -13,7 +13,7 @@ use support::{Watchdog, unique};
 const CAPACITIES: [usize; 4] = [64, 128, 192, 1024];
 
 #[test]
-fn every_size_passes_everywhere_in_the_ring() {
+fn try_push_try_read_every_size_at_every_ring_position() {
     for capacity in CAPACITIES {
         let (mut tx, mut rx) = bytes::new(capacity).unwrap();
         assert_eq!((tx.capacity(), rx.capacity()), (capacity, capacity));
@@ -32,7 +32,7 @@ fn every_size_passes_everywhere_in_the_ring() {
 }
 
 #[test]
-fn messages_of_mixed_sizes_come_out_in_order() {
+fn try_push_try_read_mixed_sizes_in_order() {
     for capacity in CAPACITIES {
         let (mut tx, mut rx) = bytes::new(capacity).unwrap();
         let (mut pushed, mut popped) = (0, 0);
@@ -56,7 +56,7 @@ fn messages_of_mixed_sizes_come_out_in_order() {
 }
 
 #[test]
-fn a_message_too_large_is_refused_and_nothing_has_happened() {
+fn push_reserve_too_large_returns_too_large() {
     for capacity in CAPACITIES {
         let (mut tx, mut rx) = bytes::new(capacity).unwrap();
         let max = tx.max_message();
@@ -81,7 +81,7 @@ fn a_message_too_large_is_refused_and_nothing_has_happened() {
 }
 
 #[test]
-fn as_much_of_a_reservation_is_sent_as_is_committed() {
+fn commit_sends_only_committed_length() {
     let (mut tx, mut rx) = bytes::new(256).unwrap();
     for len in 0..=tx.max_message() {
         for committed in [0, 1, len / 2, len.saturating_sub(1), len] {
@@ -96,7 +96,7 @@ fn as_much_of_a_reservation_is_sent_as_is_committed() {
 }
 
 #[test]
-fn what_is_not_committed_is_not_sent() {
+fn reserve_dropped_uncommitted_sends_nothing() {
     let (mut tx, mut rx) = bytes::new(64).unwrap();
     for n in 0..20 {
         let mut reserved = tx.reserve(20).unwrap();
@@ -114,7 +114,7 @@ fn what_is_not_committed_is_not_sent() {
 }
 
 #[test]
-fn a_forgotten_message_is_read_again() {
+fn read_of_forgotten_message_repeats() {
     let (mut tx, mut rx) = bytes::new(256).unwrap();
     tx.push(b"one").unwrap();
     tx.push(b"two").unwrap();
@@ -130,7 +130,7 @@ fn a_forgotten_message_is_read_again() {
 }
 
 #[test]
-fn messages_are_written_and_read_where_they_lie() {
+fn reserve_and_read_are_in_place() {
     let (mut tx, mut rx) = bytes::new(512).unwrap();
     for len in (0..tx.max_message()).cycle().step_by(13).take(100) {
         let mut reserved = tx.reserve(len).unwrap();
@@ -143,7 +143,7 @@ fn messages_are_written_and_read_where_they_lie() {
 }
 
 #[test]
-fn who_waits_in_vain_is_told_when_the_time_is_up() {
+fn read_timeout_push_timeout_reserve_timeout_elapse() {
     let (mut tx, mut rx) = bytes::new(64).unwrap();
     for timeout in [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(150)] {
         let begin = Instant::now();
@@ -160,7 +160,7 @@ fn who_waits_in_vain_is_told_when_the_time_is_up() {
 }
 
 #[test]
-fn who_waits_is_woken() {
+fn read_and_push_blocked_are_woken() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = bytes::new(64).unwrap();
     for _ in 0..5 {
@@ -182,7 +182,7 @@ fn who_waits_is_woken() {
 }
 
 #[test]
-fn a_closed_queue_takes_nothing_more_and_gives_what_it_has() {
+fn close_refuses_push_and_drains_read() {
     let (mut tx, mut rx) = bytes::new(128).unwrap();
     tx.push(b"one").unwrap();
     assert!(rx.close() && !tx.close());
@@ -194,7 +194,7 @@ fn a_closed_queue_takes_nothing_more_and_gives_what_it_has() {
 }
 
 #[test]
-fn a_reservation_made_before_the_close_still_arrives() {
+fn commit_after_close_is_delivered() {
     let (mut tx, mut rx) = bytes::new(128).unwrap();
     let mut reserved = tx.reserve(4).unwrap();
     rx.close();
@@ -205,7 +205,7 @@ fn a_reservation_made_before_the_close_still_arrives() {
 }
 
 #[test]
-fn a_dropped_end_is_told_of() {
+fn drop_of_endpoint_disconnects_peer() {
     let (mut tx, rx) = bytes::new(128).unwrap();
     let segment = tx.segment().clone();
     tx.push(b"one").unwrap();
@@ -220,7 +220,7 @@ fn a_dropped_end_is_told_of() {
 }
 
 #[test]
-fn capacities_are_rounded_up_and_have_an_end() {
+fn new_capacity_is_rounded_up_and_limited() {
     let name = Name::new("bytes-nothing");
     for refusal in [bytes::new(0).err(), bytes::create(&name, 0).err()] {
         assert!(matches!(refusal, Some(SegmentError::InvalidOption { option: "capacity", .. })));
@@ -235,7 +235,7 @@ fn capacities_are_rounded_up_and_have_an_end() {
 }
 
 #[test]
-fn a_queue_is_opened_as_what_it_is() {
+fn open_wrong_type_or_taken_endpoint_fails() {
     let name = unique("bytes-type");
     let ends = bytes::create(&name, 64).unwrap();
     let me = std::process::id();

@@ -17,7 +17,7 @@ fn queue_of(jobs: &[u64]) -> JoinableQueue<u64> {
 }
 
 #[test]
-fn jobs_come_in_order_and_are_done() {
+fn get_returns_jobs_in_order_until_done() {
     let queue = queue_of(&[1, 2, 3]);
     for expected in 1..=3 {
         assert_eq!((queue.len(), queue.unfinished()), (4 - expected as usize, 4 - expected as usize));
@@ -33,7 +33,7 @@ fn jobs_come_in_order_and_are_done() {
 }
 
 #[test]
-fn a_dropped_job_is_the_next_again() {
+fn drop_of_job_redelivers_it_first() {
     let queue = queue_of(&[1, 2]);
     drop(queue.get().unwrap());
     for round in 0..600 {
@@ -51,7 +51,7 @@ fn a_dropped_job_is_the_next_again() {
 }
 
 #[test]
-fn a_job_whose_worker_panics_is_the_next_again() {
+fn panic_of_worker_redelivers_its_job() {
     let queue = queue_of(&[1]);
     let worker = AssertUnwindSafe(|| {
         let _job = queue.get().unwrap();
@@ -62,7 +62,7 @@ fn a_job_whose_worker_panics_is_the_next_again() {
 }
 
 #[test]
-fn jobs_go_back_to_the_front() {
+fn drop_of_jobs_returns_them_to_the_front() {
     let queue = queue_of(&[1, 2, 3, 4]);
     let (first, second) = (queue.get().unwrap(), queue.get().unwrap());
     drop(second);
@@ -78,7 +78,7 @@ fn keep(queue: &JoinableQueue<u64>) -> JobId {
 }
 
 #[test]
-fn a_job_kept_is_done_once() {
+fn task_done_twice_returns_not_held() {
     let queue = queue_of(&[1, 2]);
     let id = keep(&queue);
     assert_eq!(queue.unfinished(), 2);
@@ -92,7 +92,7 @@ fn a_job_kept_is_done_once() {
 }
 
 #[test]
-fn done_by_its_id_a_job_is_not_done_again_by_itself() {
+fn done_after_task_done_returns_not_held() {
     let queue = queue_of(&[1]);
     let job = queue.get().unwrap();
     queue.task_done(job.id()).unwrap();
@@ -105,7 +105,7 @@ fn done_by_its_id_a_job_is_not_done_again_by_itself() {
 }
 
 #[test]
-fn the_id_of_an_earlier_delivery_is_of_no_use() {
+fn task_done_with_id_of_earlier_delivery_is_not_held() {
     let queue = queue_of(&[1]);
     let before = {
         let job = queue.get().unwrap();
@@ -119,7 +119,7 @@ fn the_id_of_an_earlier_delivery_is_of_no_use() {
 }
 
 #[test]
-fn unfinished_jobs_count_as_full() {
+fn try_push_push_timeout_full_while_job_is_unfinished() {
     let queue = JoinableQueue::<u64>::new(1).unwrap();
     queue.push(1).unwrap();
     let job = queue.get().unwrap();
@@ -145,7 +145,7 @@ impl<'de> Deserialize<'de> for Moody {
 }
 
 #[test]
-fn a_job_that_does_not_decode_is_over() {
+fn get_undecodable_job_finishes_it() {
     let queue = JoinableQueue::<Moody>::new(3).unwrap();
     queue.push(Moody(13)).unwrap();
     queue.push(Moody(1)).unwrap();
@@ -155,7 +155,7 @@ fn a_job_that_does_not_decode_is_over() {
 }
 
 #[test]
-fn a_job_whose_decoding_panics_goes_back() {
+fn get_panic_in_decode_returns_job_to_queue() {
     let queue = JoinableQueue::<Moody>::new(3).unwrap();
     queue.push(Moody(14)).unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| drop(queue.get()))).is_err());
@@ -163,7 +163,7 @@ fn a_job_whose_decoding_panics_goes_back() {
 }
 
 #[test]
-fn jobs_may_be_done_in_any_order_by_any_thread() {
+fn done_in_any_order_by_any_thread() {
     let queue = queue_of(&[1, 2, 3]);
     let mut jobs: Vec<Job<u64>> = (0..3).map(|_| queue.get().unwrap()).collect();
     jobs.swap(0, 2);
@@ -176,7 +176,7 @@ fn jobs_may_be_done_in_any_order_by_any_thread() {
 }
 
 #[test]
-fn a_message_queue_is_another_kind() {
+fn get_as_message_queue_returns_type_mismatch() {
     let segment = Segment::new(1 << 18).unwrap();
     let _queue = segment.add::<JoinableQueue<u8>>("queue", 4).unwrap();
     let other = segment.get::<breezeway::queue::MessageQueue<u8>>("queue");

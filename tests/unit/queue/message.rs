@@ -20,7 +20,7 @@ fn number_of(message: &[u64]) -> u64 {
 }
 
 #[test]
-fn first_in_first_out() {
+fn push_pop_first_in_first_out() {
     let queue = MessageQueue::<String>::new(8).unwrap();
     for round in 0..20 {
         for n in 0..5 {
@@ -35,7 +35,7 @@ fn first_in_first_out() {
 }
 
 #[test]
-fn messages_of_all_sizes_use_the_blocks_again_and_again() {
+fn try_push_try_pop_reuse_blocks_of_all_sizes() {
     let queue = MessageQueue::<Vec<u64>>::new(limits::small()).unwrap();
     let (mut pushed, mut popped) = (0, 0);
     while popped < 5000 {
@@ -56,7 +56,7 @@ fn messages_of_all_sizes_use_the_blocks_again_and_again() {
 }
 
 #[test]
-fn closed_it_is_drained_and_takes_nothing() {
+fn close_refuses_push_and_drains_pop() {
     let queue = MessageQueue::<u8>::new(4).unwrap();
     queue.push(1).unwrap();
     queue.push(2).unwrap();
@@ -73,7 +73,7 @@ fn closed_it_is_drained_and_takes_nothing() {
 }
 
 #[test]
-fn a_queue_in_a_queue() {
+fn push_queue_handle_inside_queue() {
     let name = Name::new("message-nested");
     let segment = Segment::create(&name, 1 << 20).unwrap();
     let inner = segment.add::<MessageQueue<u8>>("inner", 4).unwrap();
@@ -84,7 +84,7 @@ fn a_queue_in_a_queue() {
 }
 
 #[test]
-fn another_type_or_size_is_told() {
+fn open_wrong_type_or_capacity_returns_type_mismatch() {
     let name = Name::new("message-type");
     let _queue = MessageQueue::<u8>::create(&name, 4).unwrap();
     assert!(matches!(MessageQueue::<u16>::open(&name), Err(SegmentError::TypeMismatch { .. })));

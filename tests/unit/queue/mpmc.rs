@@ -45,7 +45,7 @@ fn values_come_out_in_order<T: Numbered>() {
 }
 
 #[test]
-fn small_values_come_out_in_order() {
+fn push_pop_small_values_in_order() {
     values_come_out_in_order::<u16>();
     values_come_out_in_order::<[u8; 3]>();
     values_come_out_in_order::<[u8; 7]>();
@@ -54,12 +54,12 @@ fn small_values_come_out_in_order() {
 }
 
 #[test]
-fn large_values_come_out_in_order() {
+fn push_pop_large_values_in_order() {
     values_come_out_in_order::<[u64; 512]>();
 }
 
 #[test]
-fn values_of_a_kilobyte_come_out_in_order() {
+fn push_slice_pop_slice_kilobyte_values_in_order() {
     let queue = Queue::<[u64; 128]>::new(3).unwrap();
     for n in 0..20 {
         queue.push([n; 128]).unwrap();
@@ -72,7 +72,7 @@ fn values_of_a_kilobyte_come_out_in_order() {
 }
 
 #[test]
-fn a_queue_holds_exactly_its_capacity() {
+fn try_push_full_at_exactly_capacity() {
     for capacity in CAPACITIES {
         let queue = Queue::<u16>::new(capacity).unwrap();
         for round in 0..3 {
@@ -88,7 +88,7 @@ fn a_queue_holds_exactly_its_capacity() {
 }
 
 #[test]
-fn who_waits_in_vain_is_told_when_the_time_is_up() {
+fn pop_timeout_lease_timeout_push_timeout_elapse() {
     let queue = Queue::<u64>::new(1).unwrap();
     for timeout in [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(150)] {
         let least = |begin: Instant| assert!(begin.elapsed() >= timeout);
@@ -114,7 +114,7 @@ fn who_waits_in_vain_is_told_when_the_time_is_up() {
 }
 
 #[test]
-fn there_is_no_queue_for_nothing_or_for_too_much() {
+fn new_with_zero_or_excessive_capacity_is_refused() {
     let name = Name::new("queue-nothing");
     let segment = Segment::new(1 << 16).unwrap();
     let refusals = [
@@ -139,7 +139,7 @@ fn there_is_no_queue_for_nothing_or_for_too_much() {
 }
 
 #[test]
-fn a_queue_is_opened_as_what_it_is() {
+fn open_wrong_type_or_capacity_returns_type_mismatch() {
     let name = unique("queue-type");
     let queue = Queue::<u64>::create(&name, 4).unwrap();
     queue.push(1).unwrap();
@@ -152,7 +152,7 @@ fn a_queue_is_opened_as_what_it_is() {
 }
 
 #[test]
-fn batches_go_in_and_out_as_far_as_there_is_room() {
+fn try_push_slice_try_pop_slice_take_what_fits() {
     for capacity in [1, 3, 1000] {
         let queue = Queue::<u64>::new(capacity).unwrap();
         let (mut pushed, mut popped) = (0_u64, 0_u64);
@@ -188,7 +188,7 @@ fn batches_go_in_and_out_as_far_as_there_is_room() {
 }
 
 #[test]
-fn a_batch_larger_than_the_queue_waits_for_room() {
+fn push_slice_larger_than_capacity_waits_for_room() {
     let _watchdog = Watchdog::start(60);
     const MANY: u64 = 10_000;
     let queue = Queue::<u64>::new(7).unwrap();
@@ -212,7 +212,7 @@ fn a_batch_larger_than_the_queue_waits_for_room() {
 }
 
 #[test]
-fn values_of_nothing_are_counted() {
+fn push_pop_zero_sized_values_are_counted() {
     let queue = Queue::<()>::new(3).unwrap();
     queue.push_slice(&[(), ()]).unwrap();
     queue.push(()).unwrap();
@@ -225,7 +225,7 @@ fn values_of_nothing_are_counted() {
 
 /// A peer that keeps to no types.
 #[test]
-fn bytes_that_are_no_value_are_taken_out_as_such() {
+fn pop_lease_invalid_bit_pattern_return_corrupt_once() {
     let segment = Segment::new(1 << 16).unwrap();
     let segment = segment.tagged(1);
     let bytes = segment.add::<Queue<u8>>("lights", 8).unwrap();
@@ -245,7 +245,7 @@ fn bytes_that_are_no_value_are_taken_out_as_such() {
 }
 
 #[test]
-fn threads_lose_nothing_and_double_nothing() {
+fn push_iter_by_threads_exactly_once_in_order() {
     const THREADS: u64 = 4;
     const EACH: u64 = 5_000;
     let _watchdog = Watchdog::start(120);

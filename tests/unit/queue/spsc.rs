@@ -19,7 +19,7 @@ enum Light {
 }
 
 #[test]
-fn values_come_out_in_order_round_and_round_the_ring() {
+fn push_pop_in_order_around_ring() {
     for capacity in CAPACITIES {
         let (mut tx, mut rx) = spsc::new::<u64>(capacity).unwrap();
         assert_eq!((tx.capacity(), rx.capacity()), (capacity, capacity));
@@ -41,7 +41,7 @@ fn values_come_out_in_order_round_and_round_the_ring() {
 }
 
 #[test]
-fn a_queue_holds_exactly_its_capacity() {
+fn try_push_full_at_exactly_capacity() {
     for capacity in CAPACITIES {
         let (mut tx, mut rx) = spsc::new::<u16>(capacity).unwrap();
         for round in 0..3 {
@@ -58,7 +58,7 @@ fn a_queue_holds_exactly_its_capacity() {
 }
 
 #[test]
-fn who_waits_in_vain_is_told_when_the_time_is_up() {
+fn pop_timeout_push_timeout_elapse() {
     let (mut tx, mut rx) = spsc::new::<u64>(1).unwrap();
     for timeout in [Duration::ZERO, Duration::from_millis(3), Duration::from_millis(150)] {
         let begin = Instant::now();
@@ -80,7 +80,7 @@ fn who_waits_in_vain_is_told_when_the_time_is_up() {
 }
 
 #[test]
-fn there_is_no_queue_for_nothing() {
+fn new_with_zero_or_excessive_capacity_is_refused() {
     let name = Name::new("spsc-nothing");
     let segment = Segment::new(1 << 16).unwrap();
     let refusals = [
@@ -109,7 +109,7 @@ fn there_is_no_queue_for_nothing() {
 }
 
 #[test]
-fn a_queue_is_opened_as_what_it_is() {
+fn open_wrong_type_or_capacity_returns_type_mismatch() {
     let name = unique("spsc-type");
     let ends = spsc::create::<u64>(&name, 4).unwrap();
     for other in [Producer::<u32>::open(&name).err(), Producer::<i64>::open(&name).err()] {
@@ -131,7 +131,7 @@ fn a_queue_is_opened_as_what_it_is() {
 }
 
 #[test]
-fn batches_go_round_the_end_of_the_ring() {
+fn try_push_slice_try_pop_slice_around_ring_end() {
     for capacity in [3, 7, 1000] {
         let (mut tx, mut rx) = spsc::new::<[u16; 3]>(capacity).unwrap();
         let value = |n: usize| [n as u16, !(n as u16), 5];
@@ -165,7 +165,7 @@ fn batches_go_round_the_end_of_the_ring() {
 }
 
 #[test]
-fn a_batch_of_nothing_waits_for_nothing() {
+fn push_slice_pop_slice_of_nothing_return_at_once() {
     let (mut tx, mut rx) = spsc::new::<u64>(1).unwrap();
     assert_eq!((rx.pop_slice(&mut []).unwrap(), rx.try_pop_slice(&mut []).unwrap()), (0, 0));
     tx.push(1).unwrap();
@@ -175,7 +175,7 @@ fn a_batch_of_nothing_waits_for_nothing() {
 }
 
 #[test]
-fn a_batch_larger_than_the_queue_waits_for_room() {
+fn push_slice_larger_than_capacity_waits_for_room() {
     let _watchdog = Watchdog::start(60);
     const MANY: u64 = 10_000;
     let (mut tx, mut rx) = spsc::new::<u64>(7).unwrap();
@@ -199,7 +199,7 @@ fn a_batch_larger_than_the_queue_waits_for_room() {
 }
 
 #[test]
-fn iterators_end_with_the_queue_or_with_what_is_there() {
+fn try_iter_ends_when_empty_iter_ends_when_closed() {
     let (mut tx, mut rx) = spsc::new::<u32>(8).unwrap();
     tx.push_slice(&[1, 2, 3]).unwrap();
     assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
@@ -209,7 +209,7 @@ fn iterators_end_with_the_queue_or_with_what_is_there() {
 }
 
 #[test]
-fn a_closed_queue_takes_nothing_more_and_gives_what_it_has() {
+fn close_refuses_push_and_drains_pop() {
     for consumer_closes in [false, true] {
         let (mut tx, mut rx) = spsc::new::<u64>(4).unwrap();
         tx.push_slice(&[1, 2]).unwrap();
@@ -234,7 +234,7 @@ fn a_closed_queue_takes_nothing_more_and_gives_what_it_has() {
 }
 
 #[test]
-fn values_of_nothing_are_counted() {
+fn push_pop_zero_sized_values_are_counted() {
     let (mut tx, mut rx) = spsc::new::<()>(3).unwrap();
     tx.push_slice(&[(), ()]).unwrap();
     tx.push(()).unwrap();
@@ -246,7 +246,7 @@ fn values_of_nothing_are_counted() {
 }
 
 #[test]
-fn checked_types_travel() {
+fn push_slice_pop_checked_types() {
     let (mut tx, mut rx) = spsc::new::<Light>(3).unwrap();
     tx.push_slice(&[Light::Red, Light::Green]).unwrap();
     assert_eq!((rx.pop().unwrap(), rx.pop().unwrap()), (Light::Red, Light::Green));
@@ -257,7 +257,7 @@ fn checked_types_travel() {
 
 /// A peer that keeps to no types.
 #[test]
-fn bytes_that_are_no_value_are_taken_out_as_such() {
+fn pop_invalid_bit_pattern_returns_corrupt_once() {
     let segment = Segment::new(1 << 16).unwrap();
     let segment = segment.tagged(1);
     let mut tx = segment.add::<Producer<u8>>("lights", 8).unwrap();

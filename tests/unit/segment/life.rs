@@ -12,7 +12,7 @@ use support::scratch::{Name, Scratch};
 const SIZE: u64 = 1 << 16;
 
 #[test]
-fn what_one_makes_another_opens() {
+fn create_then_open_same_segment() {
     let name = Name::new("made");
     let made = Segment::create(&name, SIZE).unwrap();
     let opened = Segment::open(&name).unwrap();
@@ -25,7 +25,7 @@ fn what_one_makes_another_opens() {
 }
 
 #[test]
-fn open_or_create_tells_which_it_was() {
+fn open_or_create_was_created_tells_which() {
     let (name, scratch) = (Name::new("either"), Scratch::new("either"));
     let first = Segment::open_or_create(&name, SIZE).unwrap();
     let second = Segment::open_or_create(&name, SIZE).unwrap();
@@ -47,7 +47,7 @@ fn open_or_create_tells_which_it_was() {
 }
 
 #[test]
-fn every_segment_has_an_id_of_its_own() {
+fn id_is_unique_per_segment() {
     let ids = [(); 50].map(|()| Segment::new(SIZE).unwrap().id());
     for (n, id) in ids.iter().enumerate() {
         assert!(*id != 0 && !ids[..n].contains(id));
@@ -55,7 +55,7 @@ fn every_segment_has_an_id_of_its_own() {
 }
 
 #[test]
-fn a_removed_segment_stays_with_its_users() {
+fn remove_keeps_memory_of_current_users() {
     let name = Name::new("removed");
     let segment = Segment::create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
@@ -71,7 +71,7 @@ fn a_removed_segment_stays_with_its_users() {
 }
 
 #[test]
-fn the_makers_last_handle_takes_the_name_along() {
+fn drop_of_creators_last_handle_removes_name() {
     let name = Name::new("last");
     let segment = Segment::create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
@@ -85,7 +85,7 @@ fn the_makers_last_handle_takes_the_name_along() {
 }
 
 #[test]
-fn a_maker_leaves_a_successor_of_its_name_alone() {
+fn drop_of_creator_keeps_later_segment_of_its_name() {
     let name = Name::new("successor");
     let first = Segment::create(&name, SIZE).unwrap();
     Segment::remove(&name).unwrap();
@@ -99,7 +99,7 @@ fn a_maker_leaves_a_successor_of_its_name_alone() {
 }
 
 #[test]
-fn a_persisting_segment_outlives_its_users() {
+fn persist_segment_outlives_its_users() {
     let name = Name::new("persists");
     let value = Value::<u64>::create(&name, 1).unwrap();
     value.segment().persist(true);
@@ -121,7 +121,7 @@ fn a_persisting_segment_outlives_its_users() {
 }
 
 #[test]
-fn a_file_that_does_not_persist_goes_with_its_maker() {
+fn persist_false_file_is_removed_with_creator() {
     let scratch = Scratch::new("brief");
     let path = scratch.file("segment");
     let segment = Segment::builder().persist(false).create_file(&path, SIZE).unwrap();
@@ -131,7 +131,7 @@ fn a_file_that_does_not_persist_goes_with_its_maker() {
 }
 
 #[test]
-fn an_anonymous_segment_has_no_name_and_one_length_for_ever() {
+fn anonymous_segment_has_no_name_and_fixed_length() {
     let segment = Segment::new(SIZE).unwrap();
     assert!(segment.was_created());
     assert_eq!((segment.name(), segment.path()), (None, None));
@@ -158,7 +158,7 @@ fn descriptor_of(segment: &Segment) -> PathBuf {
 }
 
 #[test]
-fn debug_output_names_the_place_and_no_contents() {
+fn debug_shows_name_and_no_contents() {
     let name = Name::new("debug");
     let segment = Segment::create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1_234_567).unwrap();

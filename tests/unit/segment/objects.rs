@@ -12,7 +12,7 @@ fn segment() -> Segment {
 }
 
 #[test]
-fn an_object_added_is_an_object_found() {
+fn add_then_get_finds_same_object() {
     let segment = segment();
     let value = segment.add::<Value<f64>>("value", 1.5).unwrap();
     let array = segment.add::<Array<i32>>("array", 0..10).unwrap();
@@ -32,7 +32,7 @@ fn an_object_added_is_an_object_found() {
 }
 
 #[test]
-fn get_or_add_keeps_what_is_there() {
+fn get_or_add_keeps_existing_object() {
     let segment = segment();
     assert_eq!(segment.get_or_add::<Value<u32>>("value", 1).unwrap().get(), 1);
     assert_eq!(segment.get_or_add::<Value<u32>>("value", 2).unwrap().get(), 1);
@@ -47,7 +47,7 @@ fn get_or_add_keeps_what_is_there() {
 }
 
 #[test]
-fn the_list_says_what_is_where() {
+fn objects_lists_name_kind_type_and_location() {
     let segment = segment();
     segment.add::<Value<f64>>("value", 1.5).unwrap();
     segment.add::<Array<u32>>("array", 100).unwrap();
@@ -74,7 +74,7 @@ fn the_list_says_what_is_where() {
 }
 
 #[test]
-fn a_name_is_given_once() {
+fn add_existing_name_returns_object_exists() {
     let segment = segment();
     let value = segment.add::<Value<u64>>("it", 1).unwrap();
     let error = segment.add::<Value<u64>>("it", 2).unwrap_err();
@@ -86,7 +86,7 @@ fn a_name_is_given_once() {
 }
 
 #[test]
-fn a_wrong_type_is_told_in_words() {
+fn get_wrong_type_names_both_types() {
     let segment = segment();
     segment.add::<Value<f64>>("it", 1.0).unwrap();
     segment.add::<Array<u16>>("them", 12).unwrap();
@@ -105,7 +105,7 @@ fn a_wrong_type_is_told_in_words() {
 }
 
 #[test]
-fn a_tag_stands_for_a_types_name() {
+fn tagged_matches_by_tag_instead_of_type_name() {
     let segment = segment();
     let tagged = segment.tagged(77);
     tagged.add::<Value<[f32; 2]>>("it", [1.0, 2.0]).unwrap();
@@ -125,7 +125,7 @@ fn a_tag_stands_for_a_types_name() {
 }
 
 #[test]
-fn a_full_directory_says_so() {
+fn add_to_full_directory_returns_directory_full() {
     let segment = Segment::builder().objects(3).create_anonymous(SIZE).unwrap();
     for name in ["a", "b", "c"] {
         segment.add::<Value<u64>>(name, 1).unwrap();
@@ -142,7 +142,7 @@ fn a_full_directory_says_so() {
 }
 
 #[test]
-fn a_full_segment_says_what_is_left() {
+fn add_to_full_segment_returns_out_of_space() {
     // 128 bytes of participants, 576 of directory and the header's 256 make 1024 in whole units of 128.
     let segment = Segment::builder().participants(2).objects(3).create_anonymous(4096).unwrap();
     let error = segment.add::<Array<u8>>("it", 3072 - 64 + 1).unwrap_err();
@@ -157,7 +157,7 @@ fn a_full_segment_says_what_is_left() {
 }
 
 #[test]
-fn a_thousand_objects_have_room() {
+fn add_and_get_thousand_objects() {
     let segment = Segment::builder().objects(1000).create_anonymous(1 << 20).unwrap();
     for n in 0..1000_u64 {
         segment.add::<Value<u64>>(&format!("object {n}"), n).unwrap();

@@ -19,7 +19,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn lengths_are_rounded_up_to_pages() {
+fn length_is_rounded_up_to_pages() {
     let (name, scratch) = (Name::new("length"), Scratch::new("length"));
     for (asked, given) in [(20_736, 24_576), (24_575, 24_576), (24_576, 24_576), (24_577, 28_672)] {
         let named = Segment::create(&name, asked).unwrap();
@@ -33,14 +33,14 @@ fn lengths_are_rounded_up_to_pages() {
 }
 
 #[test]
-fn the_memory_is_really_there() {
+fn create_allocates_all_blocks() {
     let name = Name::new("allocated");
     let _segment = Segment::create(&name, 1 << 20).unwrap();
     assert!(fs::metadata(name.path()).unwrap().blocks() * 512 >= 1 << 20);
 }
 
 #[test]
-fn participants_and_objects_are_as_many_as_asked_for() {
+fn participants_and_objects_options_set_limits() {
     let name = Name::new("counts");
     let segment = Segment::builder().participants(2).objects(1).create(&name, 4096).unwrap();
     let second = Segment::open(&name).unwrap();
@@ -55,7 +55,7 @@ fn participants_and_objects_are_as_many_as_asked_for() {
 }
 
 #[test]
-fn what_others_may_write_opens_only_where_that_is_meant() {
+fn open_writable_by_others_requires_access_options() {
     for (mode, group, other) in [
         (0o660, true, false),
         (0o620, true, false),
@@ -87,7 +87,7 @@ fn what_others_may_write_opens_only_where_that_is_meant() {
 }
 
 #[test]
-fn an_owner_that_changes_is_noticed_in_files_too() {
+fn open_file_foreign_owner_requires_option() {
     if !is_root() {
         return;
     }
@@ -100,7 +100,7 @@ fn an_owner_that_changes_is_noticed_in_files_too() {
 }
 
 #[test]
-fn huge_pages_are_a_hint() {
+fn huge_pages_option_is_a_hint() {
     let (name, scratch) = (Name::new("huge"), Scratch::new("huge"));
     let options = Segment::builder().huge_pages(true);
     let length = 4 << 20;

@@ -22,7 +22,7 @@ fn assert_one_of_each(mut results: Vec<BarrierWaitResult>) {
 }
 
 #[test]
-fn the_parties_it_can_have() {
+fn new_parties_out_of_range_returns_invalid_option() {
     for parties in [0, 1025, usize::MAX] {
         for result in [Barrier::new(parties), Barrier::create(&unique("barrier-bad"), parties)] {
             assert!(matches!(
@@ -40,7 +40,7 @@ fn the_parties_it_can_have() {
 }
 
 #[test]
-fn names_and_kinds() {
+fn open_or_create_and_wrong_kind_or_parties() {
     let name = unique("barrier-names");
     let barrier = Barrier::create(&name, 3).unwrap();
     assert_eq!(Barrier::open(&name).unwrap().parties(), 3);
@@ -53,7 +53,7 @@ fn names_and_kinds() {
 }
 
 #[test]
-fn a_party_of_one_passes_alone() {
+fn wait_with_single_party_passes_alone() {
     let _watchdog = Watchdog::start(20);
     let barrier = Barrier::new(1).unwrap();
     let passes = [barrier.wait(), barrier.try_wait(), barrier.wait_timeout(Duration::ZERO)];
@@ -67,7 +67,7 @@ fn a_party_of_one_passes_alone() {
 
 /// So many that a slice of slots is more than a line, and one after the other.
 #[test]
-fn each_index_once_and_one_leader() {
+fn wait_gives_each_index_once_and_one_leader() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(PARTIES).unwrap();
     let results = in_threads(PARTIES, |_| (0..50).map(|_| barrier.wait().unwrap()).collect::<Vec<_>>());
@@ -78,7 +78,7 @@ fn each_index_once_and_one_leader() {
 
 /// CPython's `check_sync`: nobody goes on before all are there.
 #[test]
-fn nobody_goes_on_before_all_are_there() {
+fn wait_returns_only_after_all_arrived() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(PARTIES).unwrap();
     let before = AtomicUsize::new(0);
@@ -94,7 +94,7 @@ fn nobody_goes_on_before_all_are_there() {
 }
 
 #[test]
-fn the_action_runs_once_before_anybody_passes() {
+fn wait_with_runs_action_once_before_any_pass() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(PARTIES).unwrap();
     let (runs, leader) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
@@ -117,7 +117,7 @@ fn the_action_runs_once_before_anybody_passes() {
 }
 
 #[test]
-fn an_action_that_panics_breaks_it() {
+fn wait_with_panicking_action_breaks_barrier() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(2).unwrap();
     let clone = barrier.clone();
@@ -136,7 +136,7 @@ fn pass_together(barrier: &Barrier) {
 }
 
 #[test]
-fn an_abort_breaks_it_until_it_is_reset() {
+fn abort_breaks_barrier_until_reset() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(3).unwrap();
     let clones = [barrier.clone(), barrier.clone()];
@@ -162,7 +162,7 @@ fn an_abort_breaks_it_until_it_is_reset() {
 }
 
 #[test]
-fn a_reset_breaks_it_for_who_waits_and_for_nobody_else() {
+fn reset_breaks_only_current_waiters() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(3).unwrap();
     for _ in 0..40 {
@@ -177,7 +177,7 @@ fn a_reset_breaks_it_for_who_waits_and_for_nobody_else() {
 
 /// CPython's `test_abort_and_reset`: the parties find each other again, by another barrier.
 #[test]
-fn abort_and_reset_among_all() {
+fn abort_and_reset_coordinated_by_other_barrier() {
     let _watchdog = Watchdog::start(60);
     let (barrier, other) = (Barrier::new(PARTIES).unwrap(), Barrier::new(PARTIES).unwrap());
     let results = in_threads(PARTIES, |n| {
@@ -199,7 +199,7 @@ fn abort_and_reset_among_all() {
 }
 
 #[test]
-fn one_whose_time_is_up_breaks_it_for_all() {
+fn wait_timeout_elapsed_breaks_barrier_for_all() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(4).unwrap();
     for millis in [0, 1, 30, 150] {
@@ -216,7 +216,7 @@ fn one_whose_time_is_up_breaks_it_for_all() {
 }
 
 #[test]
-fn who_will_not_wait_passes_only_as_the_last() {
+fn try_wait_passes_only_as_last_party() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(2).unwrap();
     for _ in 0..5 {
@@ -234,7 +234,7 @@ fn who_will_not_wait_passes_only_as_the_last() {
 
 /// While the last one is at its action, one more comes. It is of the next generation, and has no say in this one.
 #[test]
-fn one_too_many_waits_for_the_next_time() {
+fn wait_during_action_belongs_to_next_generation() {
     let _watchdog = Watchdog::start(60);
     let barrier = Barrier::new(1).unwrap();
     let clone = barrier.clone();
@@ -252,7 +252,7 @@ fn one_too_many_waits_for_the_next_time() {
 }
 
 #[test]
-fn what_is_done_in_the_action_may_spoil_it() {
+fn wait_with_action_that_aborts_or_resets_is_broken() {
     let barrier = Barrier::new(1).unwrap();
     assert_eq!(barrier.wait_with(|| barrier.abort()), Err(BarrierError::Broken));
     barrier.reset();
@@ -262,7 +262,7 @@ fn what_is_done_in_the_action_may_spoil_it() {
 
 /// Any bytes are a barrier, and none make it hang or panic.
 #[test]
-fn evil_words() {
+fn any_damaged_word_never_panics_or_hangs() {
     let _watchdog = Watchdog::start(120);
     let scratch = Scratch::new("barrier-evil");
     let path = scratch.file("segment");
@@ -296,7 +296,7 @@ fn evil_words() {
 
 /// What the directory says of a barrier cannot be, and neither who opens it nor who leaves the segment comes to grief.
 #[test]
-fn evil_numbers_of_parties() {
+fn get_with_damaged_party_count_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     /// Where an entry of the directory has the number of elements, behind its name.
     const COUNT: u64 = 96;
@@ -321,7 +321,7 @@ fn evil_numbers_of_parties() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn it_travels() {
+fn serde_handle_waits_together() {
     let _watchdog = Watchdog::start(20);
     let name = Name::new("barrier-travels");
     let barrier = Barrier::create(&name, 2).unwrap();
@@ -334,7 +334,7 @@ fn it_travels() {
 
 /// The number of the generation comes round.
 #[test]
-fn the_last_generation_is_followed_by_the_first() {
+fn wait_and_reset_across_generation_wraparound() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("barrier-wrap");
     let barrier = Barrier::create(&name, 2).unwrap();

@@ -14,7 +14,7 @@ use support::{Watchdog, unique};
 const MOST: usize = BoundedSemaphore::MAX_PERMITS;
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("bounded");
     assert!(matches!(BoundedSemaphore::open(&name), Err(SegmentError::NotFound { .. })));
     let made = BoundedSemaphore::open_or_create(&name, 3).unwrap();
@@ -38,7 +38,7 @@ fn the_short_forms_make_open_and_find() {
 }
 
 #[test]
-fn there_is_at_least_one_and_no_more_than_there_may_be() {
+fn new_permits_out_of_range_returns_invalid_option() {
     let refusal = |result: Result<BoundedSemaphore, SegmentError>| match result {
         Err(SegmentError::InvalidOption { option, allowed }) => {
             assert_eq!((option, allowed), ("permits", "1 to 65536"));
@@ -72,7 +72,7 @@ fn there_is_at_least_one_and_no_more_than_there_may_be() {
 }
 
 #[test]
-fn a_permit_may_end_in_another_thread() {
+fn permit_dropped_or_forgotten_in_other_thread() {
     let semaphore = BoundedSemaphore::new(2).unwrap();
     let permit = semaphore.acquire_timeout(Duration::ZERO).unwrap();
     std::thread::scope(|scope| scope.spawn(|| drop(permit)).join().unwrap());
@@ -82,7 +82,7 @@ fn a_permit_may_end_in_another_thread() {
 }
 
 #[test]
-fn a_permit_is_waited_for_no_shorter_than_asked() {
+fn acquire_timeout_elapses_no_earlier() {
     let _watchdog = Watchdog::start(60);
     let semaphore = BoundedSemaphore::new(1).unwrap();
     let _permit = semaphore.acquire().unwrap();
@@ -95,7 +95,7 @@ fn a_permit_is_waited_for_no_shorter_than_asked() {
 }
 
 #[test]
-fn each_permit_that_comes_back_wakes_a_sleeper() {
+fn release_and_permit_drop_wake_one_waiter_each() {
     let _watchdog = Watchdog::start(60);
     let semaphore = BoundedSemaphore::new(4).unwrap();
     let mut permits: Vec<_> = (0..2).map(|_| semaphore.acquire().unwrap()).collect();
@@ -121,7 +121,7 @@ fn each_permit_that_comes_back_wakes_a_sleeper() {
 }
 
 #[test]
-fn threads_take_turns() {
+fn acquire_by_threads_excludes() {
     let _watchdog = Watchdog::start(120);
     let semaphore = BoundedSemaphore::new(1).unwrap();
     let sum = std::sync::atomic::AtomicU64::new(0);

@@ -12,7 +12,7 @@ use scene::Scene;
 use support::Watchdog;
 
 #[test]
-fn a_wait_is_no_shorter_than_asked() {
+fn wait_timeout_and_wait_timeout_while_elapse() {
     let _watchdog = Watchdog::start(60);
     let (_, scene) = Scene::create("condvar-timeout");
     for millis in [0, 1, 7, 101, 250] {
@@ -33,7 +33,7 @@ fn a_wait_is_no_shorter_than_asked() {
 
 /// The time that is over is the whole's, however often it is notified.
 #[test]
-fn notifications_do_not_prolong_a_wait() {
+fn wait_timeout_while_not_prolonged_by_notify_all() {
     let _watchdog = Watchdog::start(60);
     let (_, scene) = Scene::create("condvar-prolonged");
     let is_over = std::sync::atomic::AtomicBool::new(false);
@@ -54,7 +54,7 @@ fn notifications_do_not_prolong_a_wait() {
 }
 
 #[test]
-fn a_mutex_of_another_segment() {
+fn wait_while_with_mutex_of_other_segment() {
     let _watchdog = Watchdog::start(60);
     let (condvar, mutex) = (Condvar::new().unwrap(), Mutex::new().unwrap());
     let flag = std::sync::atomic::AtomicBool::new(false);
@@ -72,7 +72,7 @@ fn a_mutex_of_another_segment() {
 }
 
 #[test]
-fn no_more_wait_than_there_are_slots() {
+fn wait_beyond_slot_limit_returns_too_many() {
     const SLOTS: usize = 256;
     let _watchdog = Watchdog::start(120);
     let (_, scene) = Scene::create("condvar-many");
@@ -97,7 +97,7 @@ fn no_more_wait_than_there_are_slots() {
 
 /// Threads that come, go, time out and notify at random, and a count that says how many must have come through.
 #[test]
-fn many_come_and_go() {
+fn wait_timeout_while_notify_one_by_many_threads() {
     const THREADS: u64 = 6;
     const ITEMS: u64 = 3000;
     let _watchdog = Watchdog::start(120);

@@ -8,7 +8,7 @@ use support::scratch::patch;
 use support::{Watchdog, unique};
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("event");
     assert!(matches!(Event::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Event::open_or_create(&name).unwrap();
@@ -24,7 +24,7 @@ fn the_short_forms_make_open_and_find() {
 }
 
 #[test]
-fn it_is_set_and_cleared() {
+fn set_clear_wait_and_try_wait() {
     let _watchdog = Watchdog::start(20);
     let event = Event::new().unwrap();
     let clone = event.clone();
@@ -46,7 +46,7 @@ fn it_is_set_and_cleared() {
 }
 
 #[test]
-fn it_is_waited_for_no_shorter_than_asked() {
+fn wait_timeout_elapses_no_earlier() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     for millis in [0, 1, 7, 99, 100, 101, 250] {
@@ -57,7 +57,7 @@ fn it_is_waited_for_no_shorter_than_asked() {
 }
 
 #[test]
-fn any_words_there_do_no_harm() {
+fn set_wait_clear_work_after_any_damaged_words() {
     let _watchdog = Watchdog::start(60);
     let name = unique("event-damage");
     let event = Event::create(&name).unwrap();

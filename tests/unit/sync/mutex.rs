@@ -8,7 +8,7 @@ use breezeway::{Array, LockError, Segment, SegmentError, Value};
 use support::{Watchdog, unique};
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("mutex");
     assert!(matches!(Mutex::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Mutex::open_or_create(&name).unwrap();
@@ -24,7 +24,7 @@ fn the_short_forms_make_open_and_find() {
 }
 
 #[test]
-fn threads_take_turns() {
+fn lock_by_threads_excludes() {
     let _watchdog = Watchdog::start(120);
     let mutex = Mutex::new().unwrap();
     let sum = std::sync::atomic::AtomicU64::new(0);
@@ -44,7 +44,7 @@ fn threads_take_turns() {
 }
 
 #[test]
-fn a_thread_that_holds_it_is_told_so() {
+fn lock_by_holder_returns_deadlock() {
     let _watchdog = Watchdog::start(20);
     let mutex = Mutex::new().unwrap();
     let clone = mutex.clone();
@@ -63,7 +63,7 @@ fn a_thread_that_holds_it_is_told_so() {
 }
 
 #[test]
-fn it_guards_the_other_objects_of_its_segment() {
+fn lock_while_other_objects_of_segment_are_locked() {
     let segment = Segment::new(1 << 16).unwrap();
     let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
@@ -78,7 +78,7 @@ fn it_guards_the_other_objects_of_its_segment() {
 }
 
 #[test]
-fn guards_of_several_mutexes_are_dropped_in_any_order() {
+fn guards_of_several_mutexes_drop_in_any_order() {
     let segment = Segment::builder().objects(8).create_anonymous(1 << 16).unwrap();
     let mutexes: Vec<_> = (0..5).map(|n| segment.add::<Mutex>(&n.to_string(), ()).unwrap()).collect();
     let orders = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3], [3, 4, 0, 2, 1]];

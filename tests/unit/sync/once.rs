@@ -11,7 +11,7 @@ use support::scratch::patch;
 use support::{Watchdog, unique};
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("once");
     assert!(matches!(Once::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Once::open_or_create(&name).unwrap();
@@ -26,7 +26,7 @@ fn the_short_forms_make_open_and_find() {
 }
 
 #[test]
-fn it_is_done_once() {
+fn call_once_runs_once() {
     let once = Once::new().unwrap();
     let mut times = 0;
     for _ in 0..3 {
@@ -42,7 +42,7 @@ fn it_is_done_once() {
 }
 
 #[test]
-fn a_panic_in_it_is_told_to_the_next() {
+fn call_once_after_panic_reports_recovered() {
     let once = Once::new().unwrap();
     for round in 0..3 {
         let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -61,7 +61,7 @@ fn a_panic_in_it_is_told_to_the_next() {
 }
 
 #[test]
-fn who_waits_for_itself_is_told_so() {
+fn call_once_recursive_returns_deadlock() {
     let _watchdog = Watchdog::start(20);
     let once = Once::new().unwrap();
     let clone = once.clone();
@@ -78,7 +78,7 @@ fn who_waits_for_itself_is_told_so() {
 }
 
 #[test]
-fn any_word_there_makes_an_error_at_worst() {
+fn call_once_with_damaged_word_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     let name = unique("once-damage");
     let once = Once::create(&name).unwrap();

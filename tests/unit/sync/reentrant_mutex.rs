@@ -19,7 +19,7 @@ fn is_free(mutex: &ReentrantMutex) -> bool {
 }
 
 #[test]
-fn the_last_guard_unlocks_in_whatever_order() {
+fn drop_of_last_guard_unlocks_in_any_order() {
     let mutex = ReentrantMutex::new().unwrap();
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut guards = [mutex.lock(), mutex.try_lock(), mutex.lock_timeout(SOON)].map(Result::ok);
@@ -30,7 +30,7 @@ fn the_last_guard_unlocks_in_whatever_order() {
 }
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("reentrant");
     let made = ReentrantMutex::open_or_create(&name).unwrap();
     let _guard = made.lock().unwrap();
@@ -43,7 +43,7 @@ fn the_short_forms_make_open_and_find() {
 
 /// Handles of one mapping: the one that took the lock first need not be the one that gives it back, and nothing is left mapped.
 #[test]
-fn clones_take_and_give_back() {
+fn clone_shares_levels_until_last_guard_drops() {
     let name = unique("reentrant-clones");
     let (one, other) = {
         let mutex = ReentrantMutex::create(&name).unwrap();
@@ -62,7 +62,7 @@ fn clones_take_and_give_back() {
 
 /// Handles of two mappings. The one by which the lock was taken goes while it is held.
 #[test]
-fn another_mapping_gives_back() {
+fn lock_by_two_mappings_unlocks_with_last_guard() {
     let name = unique("reentrant-mappings");
     let watcher = ReentrantMutex::create(&name).unwrap();
     let participants = || watcher.segment().participants().unwrap().len();
@@ -84,7 +84,7 @@ fn another_mapping_gives_back() {
 
 /// What a peer that keeps to no rules writes over the number of guards.
 #[test]
-fn any_number_of_levels_is_survived() {
+fn lock_with_damaged_level_count() {
     const BESIDE: u64 = 56;
     let _watchdog = Watchdog::start(60);
     let name = unique("reentrant-damaged");
@@ -110,7 +110,7 @@ fn any_number_of_levels_is_survived() {
 
 /// One thread gives back by a damaged count what another has in the meantime, and does not take its mapping from under it.
 #[test]
-fn a_damaged_count_gives_back_nothing_of_others() {
+fn drop_with_damaged_count_keeps_lock_of_other_thread() {
     const BESIDE: u64 = 56;
     let name = unique("reentrant-robbed");
     let watcher = ReentrantMutex::create(&name).unwrap();

@@ -13,7 +13,7 @@ use support::{Watchdog, unique};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn readers_share_and_writers_do_not() {
+fn read_is_shared_and_write_is_exclusive() {
     let _watchdog = Watchdog::start(20);
     let lock = RwLock::new().unwrap();
     let clone = lock.clone();
@@ -43,7 +43,7 @@ fn readers_share_and_writers_do_not() {
 }
 
 #[test]
-fn a_thread_that_writes_is_told_so() {
+fn read_and_write_by_writer_return_deadlock() {
     let _watchdog = Watchdog::start(20);
     let lock = RwLock::new().unwrap();
     let _guard = lock.write().unwrap();
@@ -60,7 +60,7 @@ fn a_thread_that_writes_is_told_so() {
 }
 
 #[test]
-fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
+fn add_and_get_for_any_number_of_participants() {
     for participants in [1, 3, 128, 1000] {
         let options = Segment::builder().participants(participants);
         let segment = options.create_anonymous(1 << 20).unwrap();
@@ -81,7 +81,7 @@ fn it_is_one_object_of_a_segment_of_any_number_of_participants() {
 }
 
 #[test]
-fn a_waiting_writer_keeps_new_readers_out_and_lets_them_in_when_it_gives_up() {
+fn write_timeout_waiter_blocks_new_readers_until_it_elapses() {
     let _watchdog = Watchdog::start(60);
     let lock = RwLock::new().unwrap();
     let reader = lock.read().unwrap();
@@ -102,7 +102,7 @@ fn a_waiting_writer_keeps_new_readers_out_and_lets_them_in_when_it_gives_up() {
 
 /// A copy of the file is what the disk has of it after a power failure.
 #[test]
-fn guards_held_when_the_machine_went_down_are_gone() {
+fn guards_held_at_power_loss_are_gone() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("rwlock-outage");
     let segment = Segment::create_file(scratch.file("before"), 1 << 16).unwrap();

@@ -13,7 +13,7 @@ use support::{Watchdog, unique};
 const MOST: usize = Semaphore::MAX_PERMITS;
 
 #[test]
-fn the_short_forms_make_open_and_find() {
+fn open_or_create_creates_then_opens() {
     let name = unique("semaphore");
     assert!(matches!(Semaphore::open(&name), Err(SegmentError::NotFound { .. })));
     let made = Semaphore::open_or_create(&name, 3).unwrap();
@@ -30,7 +30,7 @@ fn the_short_forms_make_open_and_find() {
 }
 
 #[test]
-fn permits_are_taken_released_forgotten_and_made() {
+fn acquire_release_forget_and_add_permits() {
     let _watchdog = Watchdog::start(20);
     let semaphore = Semaphore::new(2).unwrap();
     let permits = [semaphore.acquire().unwrap(), semaphore.try_acquire().unwrap()];
@@ -51,7 +51,7 @@ fn permits_are_taken_released_forgotten_and_made() {
 }
 
 #[test]
-fn there_are_never_more_than_there_may_be() {
+fn new_and_release_beyond_max_permits_are_refused() {
     let refusal = |result: Result<Semaphore, SegmentError>| match result {
         Err(SegmentError::InvalidOption { option, allowed }) => {
             assert_eq!((option, allowed), ("permits", format!("0 to {MOST}").as_str()));
@@ -76,7 +76,7 @@ fn there_are_never_more_than_there_may_be() {
 }
 
 #[test]
-fn a_permit_is_waited_for_no_shorter_than_asked() {
+fn acquire_timeout_elapses_no_earlier() {
     let _watchdog = Watchdog::start(60);
     let semaphore = Semaphore::new(0).unwrap();
     for millis in [0, 1, 7, 99, 100, 101, 250] {
@@ -88,7 +88,7 @@ fn a_permit_is_waited_for_no_shorter_than_asked() {
 }
 
 #[test]
-fn a_release_wakes_as_many_as_it_has_permits_for() {
+fn release_of_n_wakes_n_waiters() {
     let _watchdog = Watchdog::start(60);
     let semaphore = Semaphore::new(0).unwrap();
     let acquire = || {
@@ -105,7 +105,7 @@ fn a_release_wakes_as_many_as_it_has_permits_for() {
 }
 
 #[test]
-fn threads_take_turns() {
+fn acquire_by_threads_excludes() {
     let _watchdog = Watchdog::start(120);
     let semaphore = Semaphore::new(1).unwrap();
     let sum = std::sync::atomic::AtomicU64::new(0);
@@ -124,7 +124,7 @@ fn threads_take_turns() {
 }
 
 #[test]
-fn any_words_there_make_errors_at_worst() {
+fn acquire_release_with_damaged_words_return_corrupt() {
     let _watchdog = Watchdog::start(60);
     let name = unique("semaphore-damage");
     let semaphore = Semaphore::create(&name, 1).unwrap();

@@ -24,7 +24,7 @@ fn wait_for(event: &Event, code: i32) -> Process<()> {
 }
 
 #[test]
-fn several_at_once() {
+fn join_async_several_children() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let event = Event::new().unwrap();
@@ -37,7 +37,7 @@ fn several_at_once() {
 }
 
 #[test]
-fn killed_and_terminated() {
+fn join_async_after_kill_and_terminate() {
     let _watchdog = Watchdog::start(60);
     everywhere(|| async {
         let event = Event::new().unwrap();
@@ -55,7 +55,7 @@ fn killed_and_terminated() {
 }
 
 #[test]
-fn dropped_and_repeated() {
+fn join_async_dropped_and_repeated() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let child = wait_for(&event, 7);
@@ -72,7 +72,7 @@ fn dropped_and_repeated() {
 
 /// The thread that sleeps for all is told of others.
 #[test]
-fn who_waits_first_holds_nobody_up() {
+fn join_async_of_later_child_is_not_delayed() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let first = wait_for(&event, 1);
@@ -93,7 +93,7 @@ fn who_waits_first_holds_nobody_up() {
 
 /// Tasks in several threads, and clones of the handle.
 #[test]
-fn many_wait_for_one() {
+fn join_async_and_join_of_one_child_by_many_waiters() {
     let _watchdog = Watchdog::start(60);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build().unwrap();
@@ -120,7 +120,7 @@ fn many_wait_for_one() {
 }
 
 #[test]
-fn results() {
+fn result_async_of_value_panic_exit_and_signal() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let square = Process::spawn(|x: u64| x * x, 12).unwrap();
@@ -150,9 +150,9 @@ fn threads() -> Vec<String> {
 }
 
 #[test]
-fn the_thread_ends_when_nobody_waits_and_comes_again() {
+fn join_async_thread_exits_when_idle_and_restarts() {
     let _watchdog = Watchdog::start(60);
-    if !in_own_process(the_thread_ends_when_nobody_waits_and_comes_again) {
+    if !in_own_process(join_async_thread_exits_when_idle_and_restarts) {
         return;
     }
     let is_there = || threads().iter().any(|name| name.trim_end() == "breezeway files");
@@ -201,9 +201,9 @@ fn the_thread_ends_when_nobody_waits_and_comes_again() {
 
 /// What a task has begun to wait for in the parent, a forked child has a copy of, which harms neither.
 #[test]
-fn a_forked_child_waits_by_itself() {
+fn join_async_in_forked_child_with_copied_futures() {
     let _watchdog = Watchdog::start(60);
-    if !in_own_process(a_forked_child_waits_by_itself) {
+    if !in_own_process(join_async_in_forked_child_with_copied_futures) {
         return;
     }
     let event = Event::new().unwrap();
@@ -227,7 +227,7 @@ fn a_forked_child_waits_by_itself() {
 }
 
 #[test]
-fn a_dropped_task_is_not_called() {
+fn join_async_dropped_future_is_not_woken() {
     let _watchdog = Watchdog::start(60);
     for _ in 0..10 {
         let event = Event::new().unwrap();
@@ -250,7 +250,7 @@ fn a_dropped_task_is_not_called() {
 }
 
 #[test]
-fn who_knows_of_the_end_does_not_wait_for_its_waker() {
+fn join_async_ready_does_not_wait_for_its_waker() {
     let _watchdog = Watchdog::start(60);
     let event = Event::new().unwrap();
     let child = wait_for(&event, 5);
@@ -260,9 +260,9 @@ fn who_knows_of_the_end_does_not_wait_for_its_waker() {
 
 /// A forked child has no thread that sleeps for tasks, be there a segment or not, which would notice the fork as well.
 #[test]
-fn a_forked_child_without_a_segment_waits_by_itself() {
+fn join_async_in_forked_child_without_segment() {
     let _watchdog = Watchdog::start(60);
-    if !in_own_process(a_forked_child_without_a_segment_waits_by_itself) {
+    if !in_own_process(join_async_in_forked_child_without_segment) {
         return;
     }
     let exits = |code| Process::spawn(|code| -> () { exit(code) }, code).unwrap();

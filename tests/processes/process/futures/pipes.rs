@@ -35,7 +35,7 @@ fn async_echo(mut end: Echo) {
 }
 
 #[test]
-fn both_ways_short_and_long() {
+fn send_async_recv_async_duplex_short_and_long() {
     let _watchdog = Watchdog::start(180);
     everywhere(|| async {
         for echo in [blocking_echo, async_echo] {
@@ -57,7 +57,7 @@ fn both_ways_short_and_long() {
 
 /// More on the way than the rings hold: nobody waits for the other for ever, because one task sends while another receives.
 #[test]
-fn a_torrent_both_ways_at_once() {
+fn send_async_recv_async_concurrently_both_ways() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let (here, there) = pipe::duplex::<Vec<u8>, Vec<u8>>().unwrap();
@@ -81,7 +81,7 @@ fn a_torrent_both_ways_at_once() {
 }
 
 #[test]
-fn bytes_as_they_are() {
+fn send_bytes_async_recv_bytes_async_round_trip() {
     let _watchdog = Watchdog::start(60);
     let echo = |mut end: Connection<(), ()>| {
         block_on(async {
@@ -114,7 +114,7 @@ fn bytes_as_they_are() {
 }
 
 #[test]
-fn a_stream_ends_with_the_sender() {
+fn stream_ends_when_sender_is_dropped() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let produce = |mut tx: Sender<(usize, Vec<u8>)>| {
@@ -144,7 +144,7 @@ fn a_stream_ends_with_the_sender() {
 }
 
 #[test]
-fn a_stream_goes_on_behind_what_is_no_message() {
+fn stream_continues_after_decode_error() {
     let (mut tx, rx) = pipe::simplex::<u8>().unwrap();
     block_on(async {
         tx.send_bytes_async(&[1, 2, 3]).await.unwrap();
@@ -158,7 +158,7 @@ fn a_stream_goes_on_behind_what_is_no_message() {
 }
 
 #[test]
-fn the_value_comes_back() {
+fn send_async_errors_return_the_value() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, rx) = pipe::builder().capacity(256).max_message(10_000).simplex::<Vec<u8>>().unwrap();
     block_on(async {
@@ -183,7 +183,7 @@ fn the_value_comes_back() {
 
 /// What is encoded may be given away by that, so it must not be encoded twice.
 #[test]
-fn a_message_is_encoded_once() {
+fn send_async_encodes_message_once() {
     static ENCODED: AtomicU32 = AtomicU32::new(0);
     #[derive(Deserialize)]
     struct Counted(#[allow(dead_code)] u8);
@@ -217,7 +217,7 @@ fn a_message_is_encoded_once() {
 
 /// An end in a message that has to wait, and is then a long one.
 #[test]
-fn an_end_travels() {
+fn send_async_message_containing_sender() {
     let _watchdog = Watchdog::start(60);
     let answer = |mut rx: Receiver<(Sender<u64>, Vec<u8>)>| {
         while let Ok((mut tx, bytes)) = rx.recv() {
@@ -241,7 +241,7 @@ fn an_end_travels() {
 
 /// Nobody who sends without end has a task to itself.
 #[test]
-fn an_endless_sender_does_not_hold_up_the_thread() {
+fn recv_async_yields_during_long_message() {
     let _watchdog = Watchdog::start(60);
     let endless = |mut tx: Sender<Vec<u8>>| {
         let long = vec![7; 64 << 20];
@@ -259,7 +259,7 @@ fn an_endless_sender_does_not_hold_up_the_thread() {
 
 /// Futures of what other threads may have, but need not see, go from thread to thread.
 #[test]
-fn futures_are_send() {
+fn send_async_recv_async_futures_are_send() {
     fn is_send<F: Send>(_: &F) {}
     let (mut tx, mut rx) = pipe::simplex::<Cell<u8>>().unwrap();
     let (future, other) = (tx.send_async(Cell::new(1)), rx.recv_async());

@@ -22,7 +22,7 @@ fn for_ever() {
 }
 
 #[test]
-fn a_killed_sender_is_the_end_of_file() {
+fn recv_async_after_sender_killed_ends_disconnected() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let (tx, mut rx) = pipe::simplex::<Vec<u8>>().unwrap();
@@ -50,7 +50,7 @@ fn a_killed_sender_is_the_end_of_file() {
 }
 
 #[test]
-fn a_killed_receiver_is_a_broken_pipe() {
+fn send_async_after_receiver_killed_is_disconnected() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         for len in [10, 3 * LONG] {
@@ -83,7 +83,7 @@ fn a_killed_receiver_is_a_broken_pipe() {
 }
 
 #[test]
-fn a_dropped_recv_loses_nothing() {
+fn recv_async_dropped_loses_nothing() {
     let _watchdog = Watchdog::start(120);
     let length = |n: usize| if n.is_multiple_of(50) { LONG } else { n * 131 % 5000 };
     let send = |mut tx: Sender<Vec<u8>>| {
@@ -116,7 +116,7 @@ fn a_dropped_recv_loses_nothing() {
 }
 
 #[test]
-fn a_recv_in_a_select_loses_nothing() {
+fn recv_async_in_select_loses_nothing() {
     let _watchdog = Watchdog::start(120);
     let send = |mut tx: Sender<usize>| {
         for n in 0..3000 {
@@ -156,7 +156,7 @@ fn receive(mut rx: Receiver<(usize, Vec<u8>)>) -> Vec<usize> {
 }
 
 #[test]
-fn a_dropped_send_delivers_nothing_and_the_next_works() {
+fn send_async_dropped_delivers_nothing() {
     let _watchdog = Watchdog::start(180);
     let (mut tx, rx) = pipe::simplex::<(usize, Vec<u8>)>().unwrap();
     let child = Process::spawn(receive, rx).unwrap();
@@ -179,7 +179,7 @@ fn a_dropped_send_delivers_nothing_and_the_next_works() {
 }
 
 #[test]
-fn a_long_message_begun_and_dropped() {
+fn send_async_dropped_mid_message_then_next_send() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = pipe::builder().capacity(1024).simplex::<Vec<u8>>().unwrap();
     block_on(async {
@@ -207,7 +207,7 @@ fn a_long_message_begun_and_dropped() {
 }
 
 #[test]
-fn a_dropped_task_is_not_called() {
+fn recv_async_send_async_dropped_are_not_woken() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = pipe::builder().capacity(1024).simplex::<Vec<u8>>().unwrap();
     let count = Count::new();

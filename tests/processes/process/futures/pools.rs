@@ -34,7 +34,7 @@ fn waiting(pool: &Pool) -> (TaskHandle<u32>, Event) {
 }
 
 #[test]
-fn awaited_together() {
+fn task_handle_await_many_together() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let pool = Pool::new(2).unwrap();
@@ -52,7 +52,7 @@ fn awaited_together() {
 }
 
 #[test]
-fn errors_of_all_kinds() {
+fn task_handle_await_worker_died_and_exited() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::builder().workers(2).build().unwrap();
     let maybe = |x: u64| {
@@ -74,7 +74,7 @@ fn errors_of_all_kinds() {
 }
 
 #[test]
-fn a_worker_killed_from_outside() {
+fn task_handle_await_after_worker_killed() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let pool = Pool::new(1).unwrap();
@@ -93,7 +93,7 @@ fn a_worker_killed_from_outside() {
 }
 
 #[test]
-fn terminated() {
+fn task_handle_await_after_terminate() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let pool = Pool::new(1).unwrap();
@@ -110,7 +110,7 @@ fn terminated() {
 }
 
 #[test]
-fn waited_for_in_vain_and_again() {
+fn task_handle_await_dropped_and_repeated() {
     let _watchdog = Watchdog::start(60);
     let pool = Pool::new(1).unwrap();
     let (mut task, event) = waiting(&pool);
@@ -135,7 +135,7 @@ fn waited_for_in_vain_and_again() {
 }
 
 #[test]
-fn a_callback_comes_before() {
+fn submit_with_callback_runs_before_await_returns() {
     let _watchdog = Watchdog::start(60);
     let pool = Pool::new(1).unwrap();
     let (tell, hear) = std::sync::mpsc::channel();
@@ -150,7 +150,7 @@ fn a_callback_comes_before() {
 }
 
 #[test]
-fn a_dropped_task_is_not_called() {
+fn task_handle_dropped_is_not_woken() {
     let _watchdog = Watchdog::start(60);
     let pool = Pool::new(1).unwrap();
     let [old, new, dropped] = [(); 3].map(|()| Count::new());
@@ -172,7 +172,7 @@ fn a_dropped_task_is_not_called() {
 
 /// A handle that its own waker drops, on the thread that has brought the result.
 #[test]
-fn dropped_by_who_is_called() {
+fn task_handle_dropped_by_its_own_waker() {
     use std::sync::{Arc, Mutex};
     use std::task::Wake;
     struct Drops(Mutex<Option<TaskHandle<u32>>>, std::sync::atomic::AtomicBool);
@@ -198,7 +198,7 @@ fn dropped_by_who_is_called() {
 
 /// It is polled where its waker wants a lock that is held over the poll.
 #[test]
-fn a_task_that_is_done_does_not_wait_for_its_waker() {
+fn task_handle_ready_does_not_wait_for_its_waker() {
     let _watchdog = Watchdog::start(60);
     let pool = Pool::new(1).unwrap();
     let (task, event) = waiting(&pool);
@@ -209,7 +209,7 @@ fn a_task_that_is_done_does_not_wait_for_its_waker() {
 }
 
 #[test]
-fn streams_of_results() {
+fn map_iter_into_stream_yields_all_results() {
     let _watchdog = Watchdog::start(120);
     everywhere(|| async {
         let pool = Pool::builder().workers(2).window(7).build().unwrap();
@@ -233,7 +233,7 @@ fn streams_of_results() {
 }
 
 #[test]
-fn a_stream_with_errors_in_it() {
+fn map_iter_into_stream_yields_errors_in_place() {
     let _watchdog = Watchdog::start(60);
     let pool = Pool::new(1).unwrap();
     let maybe = |x: u32| {

@@ -13,7 +13,7 @@ fn square(x: u64) -> u64 {
 }
 
 #[test]
-fn with_the_result_and_before_its_handle_has_it() {
+fn submit_with_callback_runs_before_get_returns() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -44,7 +44,7 @@ fn with_the_result_and_before_its_handle_has_it() {
 }
 
 #[test]
-fn with_errors() {
+fn submit_with_callback_receives_errors() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let (tell, hear) = channel();
@@ -63,7 +63,7 @@ fn with_errors() {
 }
 
 #[test]
-fn all_on_one_thread_and_a_panic_hurts_nobody() {
+fn callbacks_run_on_one_thread_despite_panics() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     let threads = Arc::new(Mutex::new(Vec::new()));
@@ -88,7 +88,7 @@ fn all_on_one_thread_and_a_panic_hurts_nobody() {
 }
 
 #[test]
-fn may_use_the_pool() {
+fn callback_calls_its_own_pool() {
     let _watchdog = Watchdog::start(120);
     let pool = Arc::new(Pool::new(2).unwrap());
     let (tell, hear) = channel();
@@ -108,7 +108,7 @@ fn may_use_the_pool() {
 }
 
 #[test]
-fn are_waited_for_at_the_end() {
+fn join_waits_for_callbacks() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let seen = Arc::new(Mutex::new(0));

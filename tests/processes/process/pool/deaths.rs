@@ -34,7 +34,7 @@ impl Dice {
 }
 
 #[test]
-fn a_task_that_kills_its_worker_fails_alone() {
+fn task_killing_its_worker_fails_alone() {
     let _watchdog = Watchdog::start(300);
     let pool = Pool::new(2).unwrap();
     let maybe = |x: u64| {
@@ -60,7 +60,7 @@ fn a_task_that_kills_its_worker_fails_alone() {
 }
 
 #[test]
-fn a_task_runs_again_so_many_times() {
+fn rerun_times_repeats_task_after_worker_death() {
     let _watchdog = Watchdog::start(300);
     let pool = Pool::builder().workers(2).rerun(Rerun::Times(3)).build().unwrap();
     let runs = Array::<u32>::new(8).unwrap();
@@ -86,7 +86,7 @@ fn a_task_runs_again_so_many_times() {
 }
 
 #[test]
-fn others_than_the_killed_worker_go_on() {
+fn worker_death_leaves_other_tasks_running() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     let pids = Queue::<u32>::new(16).unwrap();
@@ -111,7 +111,7 @@ fn others_than_the_killed_worker_go_on() {
 }
 
 #[test]
-fn idle_workers_that_are_killed() {
+fn idle_workers_killed_are_replaced() {
     let _watchdog = Watchdog::start(120);
     let pids = Queue::<u32>::new(64).unwrap();
     let begin = |pids: Queue<u32>| pids.push(std::process::id()).unwrap();
@@ -205,19 +205,19 @@ fn killed_at_any_time(rerun: Rerun, rounds: u64, mut dice: Dice) {
 }
 
 #[test]
-fn a_worker_killed_at_any_time_fails_one_task_at_most() {
+fn worker_killed_anytime_fails_at_most_one_task() {
     let _watchdog = Watchdog::start(600);
     killed_at_any_time(Rerun::Never, 60, Dice(0x9e37_79b9_7f4a_7c15));
 }
 
 #[test]
-fn a_worker_killed_at_any_time_has_its_task_run_again() {
+fn worker_killed_anytime_reruns_its_task() {
     let _watchdog = Watchdog::start(600);
     killed_at_any_time(Rerun::Times(1), 60, Dice(0xbf58_476d_1ce4_e5b9));
 }
 
 #[test]
-fn workers_killed_all_the_time() {
+fn map_with_rerun_completes_under_constant_kills() {
     let _watchdog = Watchdog::start(600);
     let pids = Queue::<u32>::new(1 << 12).unwrap();
     let begin = |pids: Queue<u32>| pids.push(std::process::id()).unwrap();
@@ -262,7 +262,7 @@ fn workers_killed_all_the_time() {
 }
 
 #[test]
-fn a_stopped_worker_is_alive() {
+fn stopped_worker_keeps_its_task() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let pids = Queue::<u32>::new(4).unwrap();

@@ -16,7 +16,7 @@ fn square(x: u64) -> u64 {
 }
 
 #[test]
-fn closed_it_takes_no_more_and_does_what_there_is() {
+fn close_refuses_new_tasks_and_finishes_submitted() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     assert!(matches!(pool.join(), Err(PoolError::StillOpen)));
@@ -39,7 +39,7 @@ fn closed_it_takes_no_more_and_does_what_there_is() {
 }
 
 #[test]
-fn closed_before_its_workers_began() {
+fn close_and_drop_before_workers_start() {
     let _watchdog = Watchdog::start(120);
     for _ in 0..5 {
         let pool = Pool::new(3).unwrap();
@@ -68,9 +68,9 @@ fn sleepers(pool: &Pool, count: usize) -> (Vec<u32>, Vec<breezeway::process::Tas
 }
 
 #[test]
-fn a_thousand_sleepers_terminated_at_once() {
+fn terminate_thousand_pending_tasks() {
     let _watchdog = Watchdog::start(120);
-    if !in_own_process(a_thousand_sleepers_terminated_at_once) {
+    if !in_own_process(terminate_thousand_pending_tasks) {
         return;
     }
     let pool = Pool::new(4).unwrap();
@@ -92,7 +92,7 @@ fn a_thousand_sleepers_terminated_at_once() {
 }
 
 #[test]
-fn a_hundred_workers_terminated_at_once() {
+fn terminate_hundred_busy_workers() {
     let _watchdog = Watchdog::start(300);
     let pool = Pool::new(100).unwrap();
     let (pids, tasks) = sleepers(&pool, 100);
@@ -103,7 +103,7 @@ fn a_hundred_workers_terminated_at_once() {
 }
 
 #[test]
-fn dropped_it_is_terminated() {
+fn drop_terminates_workers_and_tasks() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     let (pids, tasks) = sleepers(&pool, 6);
@@ -117,7 +117,7 @@ fn dropped_it_is_terminated() {
 }
 
 #[test]
-fn dropped_with_results_under_way() {
+fn drop_while_results_arrive() {
     let _watchdog = Watchdog::start(120);
     for round in 0..20u64 {
         let pool = Pool::new(2).unwrap();
@@ -132,7 +132,7 @@ fn dropped_with_results_under_way() {
 }
 
 #[test]
-fn waited_for_by_many() {
+fn join_by_many_threads() {
     let _watchdog = Watchdog::start(120);
     let event = Event::new().unwrap();
     let pool = Pool::new(2).unwrap();
@@ -178,7 +178,7 @@ fn workers(pids: &Queue<u32>) -> impl Iterator<Item = u32> {
 }
 
 #[test]
-fn its_process_ends_by_itself() {
+fn workers_end_when_parent_exits() {
     let _watchdog = Watchdog::start(120);
     for (how, code) in [(RETURN, 0), (EXIT, 4), (LEAK, 0)] {
         let (child, pids) = start_parent(how);
@@ -188,7 +188,7 @@ fn its_process_ends_by_itself() {
 }
 
 #[test]
-fn its_process_is_killed() {
+fn workers_end_when_parent_is_killed() {
     let _watchdog = Watchdog::start(120);
     for round in 0..10 {
         let (child, pids) = start_parent(STAY);
@@ -205,7 +205,7 @@ fn its_process_is_killed() {
 }
 
 #[test]
-fn a_forked_child_has_no_pool() {
+fn pool_in_forked_child_returns_not_ours() {
     let _watchdog = Watchdog::start(120);
     let verdict = |()| {
         let pool = Pool::new(1).unwrap();

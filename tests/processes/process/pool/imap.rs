@@ -13,7 +13,7 @@ fn square(x: u64) -> u64 {
 }
 
 #[test]
-fn in_order() {
+fn map_iter_yields_in_order() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     for (n, chunk) in [(0, 1), (1, 1), (1000, 1), (1000, 7), (10, 100)] {
@@ -24,7 +24,7 @@ fn in_order() {
 }
 
 #[test]
-fn as_they_come() {
+fn map_iter_unordered_yields_as_completed() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     for (n, chunk) in [(0, 1), (1, 1), (1000, 1), (1000, 7), (10, 100)] {
@@ -52,7 +52,7 @@ fn as_they_come() {
 }
 
 #[test]
-fn no_further_than_the_window() {
+fn map_iter_pulls_no_further_than_window() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::builder().workers(2).window(5).build().unwrap();
     for chunk in [1, 3] {
@@ -79,7 +79,7 @@ fn no_further_than_the_window() {
 }
 
 #[test]
-fn an_input_that_panics() {
+fn map_iter_input_panic_returns_input_panicked() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let input = || (0..100).map(|x: u64| if x == 12 { panic!("no {x}") } else { x });
@@ -102,7 +102,7 @@ fn an_input_that_panics() {
 }
 
 #[test]
-fn items_that_fail() {
+fn map_iter_item_panics_are_errors_in_place() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let third = |x: u64| if x % 3 == 1 { panic!("no {x}") } else { x };
@@ -123,7 +123,7 @@ fn items_that_fail() {
 }
 
 #[test]
-fn dropped_halfway() {
+fn map_iter_dropped_halfway() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     for _ in 0..20 {
@@ -137,7 +137,7 @@ fn dropped_halfway() {
 }
 
 #[test]
-fn a_pool_that_is_closed_meanwhile() {
+fn map_iter_after_close_and_join() {
     let _watchdog = Watchdog::start(120);
     // Python's idiom: the results are taken after the closing.
     let pool = Pool::new(2).unwrap();
@@ -157,7 +157,7 @@ fn a_pool_that_is_closed_meanwhile() {
 }
 
 #[test]
-fn a_pool_that_is_terminated_meanwhile() {
+fn map_iter_after_pool_drop_returns_terminated() {
     let _watchdog = Watchdog::start(120);
     let event = Event::new().unwrap();
     let wait = |event: Event| event.wait().unwrap();

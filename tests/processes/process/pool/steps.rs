@@ -204,21 +204,21 @@ fn killed_after_steps(rerun: Rerun, len: usize, kills: usize) -> Ends {
 }
 
 #[test]
-fn its_task_fails_alone() {
+fn worker_killed_after_n_steps_fails_its_task_alone() {
     let _watchdog = Watchdog::start(600);
     let ends = killed_after_steps(Rerun::Never, 1, 80);
     assert!(ends.not_taken > 0 && ends.cut_short > 0 && ends.counted > 0, "{ends:?}");
 }
 
 #[test]
-fn its_task_with_a_long_result_fails_alone() {
+fn worker_killed_after_n_steps_of_long_result() {
     let _watchdog = Watchdog::start(600);
     let ends = killed_after_steps(Rerun::Never, 600, 40);
     assert!(ends.not_taken > 0 && ends.cut_short > 0 && ends.counted > 0, "{ends:?}");
 }
 
 #[test]
-fn its_task_runs_again() {
+fn worker_killed_after_n_steps_reruns_its_task() {
     let _watchdog = Watchdog::start(600);
     let ends = killed_after_steps(Rerun::Times(1), 1, 40);
     assert!(ends.not_taken > 0 && ends.cut_short > 0 && ends.counted > 0, "{ends:?}");

@@ -16,7 +16,7 @@ fn square(x: i64) -> i64 {
 }
 
 #[test]
-fn apply() {
+fn call_returns_result() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     assert_eq!(pool.call(square, 5).unwrap(), 25);
@@ -25,7 +25,7 @@ fn apply() {
 }
 
 #[test]
-fn apply_async() {
+fn submit_get_timeout_wait_timeout_and_get() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let event = Event::new().unwrap();
@@ -49,7 +49,7 @@ fn apply_async() {
 }
 
 #[test]
-fn handles_in_arguments_may_be_dropped() {
+fn submit_keeps_handles_in_arguments_alive() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(1).unwrap();
     let event = Event::new().unwrap();
@@ -74,7 +74,7 @@ fn handles_in_arguments_may_be_dropped() {
 }
 
 #[test]
-fn map() {
+fn map_map_chunked_and_submit_map() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(3).unwrap();
     let squares = |n: i64| (0..n).map(square).collect::<Vec<_>>();
@@ -90,7 +90,7 @@ fn map() {
 }
 
 #[test]
-fn more_tasks_than_slots() {
+fn map_chunked_more_tasks_than_slots() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let results = pool.map_chunked(square, 0..20_000, 1).unwrap();
@@ -98,7 +98,7 @@ fn more_tasks_than_slots() {
 }
 
 #[test]
-fn chunks_are_a_quarter_of_a_workers_share() {
+fn map_default_chunk_is_quarter_of_worker_share() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::builder().workers(2).max_tasks_per_worker(1).build().unwrap();
     // Each chunk has a worker of its own.
@@ -109,7 +109,7 @@ fn chunks_are_a_quarter_of_a_workers_share() {
 }
 
 #[test]
-fn a_panic_is_its_message() {
+fn call_and_map_panic_returns_task_panicked() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let odd = |x: u32| if x.is_multiple_of(2) { x } else { panic!("{x} is odd") };
@@ -175,7 +175,7 @@ impl Serialize for Secret {
 }
 
 #[test]
-fn what_cannot_travel() {
+fn call_unencodable_or_undecodable_returns_error() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     assert!(matches!(pool.call(|_: Secret| (), Secret), Err(TaskError::Encode { .. })));
@@ -192,7 +192,7 @@ fn what_cannot_travel() {
 }
 
 #[test]
-fn a_function_of_a_shared_library() {
+fn call_function_of_shared_library_not_in_executable() {
     let pool = Pool::new(1).unwrap();
     // SAFETY: it is not called; its address is looked at.
     #[allow(unsafe_code)]
@@ -201,7 +201,7 @@ fn a_function_of_a_shared_library() {
 }
 
 #[test]
-fn arguments_and_results_of_any_length() {
+fn call_arguments_and_results_of_any_length() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     let reverse = |mut bytes: Vec<u8>| {
@@ -225,7 +225,7 @@ fn arguments_and_results_of_any_length() {
 }
 
 #[test]
-fn from_many_threads() {
+fn call_and_map_from_many_threads() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     std::thread::scope(|scope| {
@@ -242,7 +242,7 @@ fn from_many_threads() {
 }
 
 #[test]
-fn tasks_are_begun_when_a_worker_is_free() {
+fn submit_long_task_does_not_delay_others() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     // A long task holds up nothing but its worker.
@@ -257,7 +257,7 @@ fn tasks_are_begun_when_a_worker_is_free() {
 static RUNS: std::sync::OnceLock<breezeway::Atomic<u64>> = std::sync::OnceLock::new();
 
 #[test]
-fn each_task_runs_once() {
+fn map_chunked_runs_each_task_once() {
     let _watchdog = Watchdog::start(120);
     let runs = breezeway::Atomic::<u64>::new(0).unwrap();
     let begin = |runs| drop(RUNS.set(runs));

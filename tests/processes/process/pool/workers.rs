@@ -16,7 +16,7 @@ fn pid(_: u32) -> u32 {
 }
 
 #[test]
-fn invalid_numbers() {
+fn build_invalid_options_returns_invalid_option() {
     let invalid = |pool: Result<Pool, PoolError>, what: &str| {
         let error = pool.unwrap_err();
         assert!(matches!(&error, PoolError::InvalidOption { option, .. } if *option == what), "{error}");
@@ -29,7 +29,7 @@ fn invalid_numbers() {
 }
 
 #[test]
-fn as_many_as_asked_for() {
+fn new_starts_requested_number_of_workers() {
     let _watchdog = Watchdog::start(120);
     // Each keeps its task until all have one.
     let barrier = breezeway::sync::Barrier::new(5).unwrap();
@@ -49,7 +49,7 @@ fn as_many_as_asked_for() {
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 #[test]
-fn an_initializer_runs_once_in_each() {
+fn initializer_runs_once_per_worker() {
     let _watchdog = Watchdog::start(120);
     let count = Atomic::<u32>::new(0).unwrap();
     let begin = |(count, with): (Atomic<u32>, u32)| {
@@ -64,7 +64,7 @@ fn an_initializer_runs_once_in_each() {
 }
 
 #[test]
-fn an_initializer_that_panics_breaks_the_pool() {
+fn initializer_panic_breaks_pool() {
     let _watchdog = Watchdog::start(120);
     let fail = |what: String| panic!("no {what}");
     let pool = Pool::builder().workers(2).initializer(fail, "licence".to_owned()).build().unwrap();
@@ -78,7 +78,7 @@ fn an_initializer_that_panics_breaks_the_pool() {
 }
 
 #[test]
-fn workers_that_never_begin_break_the_pool() {
+fn initializer_exit_breaks_pool() {
     let _watchdog = Watchdog::start(300);
     let pool = Pool::builder().workers(1).initializer(|()| std::process::exit(3), ()).build().unwrap();
     let error = pool.call(pid, 1).unwrap_err();
@@ -86,7 +86,7 @@ fn workers_that_never_begin_break_the_pool() {
 }
 
 #[test]
-fn an_initializer_whose_arguments_cannot_be_encoded() {
+fn initializer_unencodable_arguments_fail_build() {
     struct Secret;
     impl serde::Serialize for Secret {
         fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -103,7 +103,7 @@ fn an_initializer_whose_arguments_cannot_be_encoded() {
 }
 
 #[test]
-fn workers_are_replaced_after_so_many_tasks() {
+fn max_tasks_per_worker_replaces_workers() {
     let _watchdog = Watchdog::start(300);
     let pool = Pool::builder().workers(2).max_tasks_per_worker(10).build().unwrap();
     let pids = pool.map_chunked(pid, 0..100, 1).unwrap();
@@ -115,7 +115,7 @@ fn workers_are_replaced_after_so_many_tasks() {
 }
 
 #[test]
-fn a_lone_worker_serves_in_order() {
+fn single_worker_runs_tasks_in_order() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::builder().workers(1).max_tasks_per_worker(7).build().unwrap();
     let queue = breezeway::queue::Queue::<u32>::new(64).unwrap();
@@ -126,7 +126,7 @@ fn a_lone_worker_serves_in_order() {
 }
 
 #[test]
-fn workers_have_no_workers() {
+fn worker_cannot_spawn_process_or_pool() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(1).unwrap();
     let attempt = |()| {
@@ -137,7 +137,7 @@ fn workers_have_no_workers() {
 }
 
 #[test]
-fn pools_of_children_and_of_more_than_one() {
+fn several_pools_and_pool_in_child() {
     let _watchdog = Watchdog::start(120);
     let pools = [Pool::new(1).unwrap(), Pool::new(2).unwrap()];
     let inner = |n: u64| Pool::new(2).unwrap().map(|x: u64| x + 1, 0..n).unwrap().into_iter().sum::<u64>();
@@ -147,7 +147,7 @@ fn pools_of_children_and_of_more_than_one() {
 }
 
 #[test]
-fn idle_workers_take_tasks_later() {
+fn idle_workers_take_later_tasks() {
     let _watchdog = Watchdog::start(120);
     let pool = Pool::new(2).unwrap();
     for _ in 0..4 {

@@ -59,7 +59,7 @@ fn made(what: &str, jobs: u64) -> (Name, JoinableQueue<u64>) {
 }
 
 #[test]
-fn a_killed_workers_jobs_come_back_first_and_marked() {
+fn get_redelivers_jobs_of_killed_worker() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-killed", 5);
     let mut worker = Role::spawn(super::in_a_child, &["take", &name, "3"]);
@@ -80,7 +80,7 @@ fn a_killed_workers_jobs_come_back_first_and_marked() {
 }
 
 #[test]
-fn a_job_kept_without_its_guard_comes_back() {
+fn get_redelivers_job_kept_without_guard_after_death() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-kept", 1);
     let mut worker = Role::spawn(super::in_a_child, &["keep", &name]);
@@ -91,7 +91,7 @@ fn a_job_kept_without_its_guard_comes_back() {
 
 /// A job whose guard is gone, held by a participant that left.
 #[test]
-fn who_detaches_gives_back_what_it_kept() {
+fn try_get_redelivers_job_of_detached_participant() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-detached", 1);
     let other = JoinableQueue::<u64>::open(&name).unwrap();
@@ -105,7 +105,7 @@ fn who_detaches_gives_back_what_it_kept() {
 }
 
 #[test]
-fn who_sleeps_for_a_job_gets_the_dead_ones() {
+fn get_blocked_receives_job_of_killed_worker() {
     let _watchdog = Watchdog::start(60);
     let (name, _queue) = made("joinable-sleeper", 1);
     let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
@@ -117,7 +117,7 @@ fn who_sleeps_for_a_job_gets_the_dead_ones() {
 }
 
 #[test]
-fn who_only_asks_gets_the_dead_ones_job_too() {
+fn try_get_and_get_timeout_reclaim_job_of_dead_worker() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-asks", 2);
     for ask in [JoinableQueue::<u64>::try_get, |queue: &JoinableQueue<u64>| queue.get_timeout(Duration::ZERO)]
@@ -136,7 +136,7 @@ fn who_only_asks_gets_the_dead_ones_job_too() {
 }
 
 #[test]
-fn a_stopped_worker_keeps_its_job() {
+fn get_timeout_elapses_while_stopped_worker_holds_job() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-stopped", 1);
     let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
@@ -151,7 +151,7 @@ fn a_stopped_worker_keeps_its_job() {
 }
 
 #[test]
-fn a_forked_childs_copy_of_a_job_is_nothing() {
+fn job_copy_in_forked_child_has_no_effect() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-forked", 2);
     let mut parent = Role::spawn(super::in_a_child, &["fork", &name]);
@@ -173,7 +173,7 @@ pub fn storm(queue: &JoinableQueue<u64>) {
 }
 
 #[test]
-fn whatever_is_killed_no_job_is_lost_and_join_is_right() {
+fn join_is_exact_and_no_job_lost_after_worker_kills() {
     let _watchdog = Watchdog::start(120);
     let (name, queue) = made("joinable-storm", 0);
     for round in 0..20 {

@@ -22,12 +22,12 @@ pub fn work(queue: &JoinableQueue<u64>) {
 }
 
 #[test]
-fn a_queue_that_never_had_a_job_is_joined() {
+fn join_of_unused_queue_returns_at_once() {
     queue_of(&[]).join().unwrap();
 }
 
 #[test]
-fn four_workers_finish_everything() {
+fn join_waits_for_four_workers_to_finish() {
     let _watchdog = Watchdog::start(100);
     let name = Name::new("joinable-four");
     let queue = JoinableQueue::<u64>::create(&name, 10).unwrap();
@@ -49,7 +49,7 @@ fn four_workers_finish_everything() {
 }
 
 #[test]
-fn joining_waits_no_longer_than_it_is_told() {
+fn join_timeout_elapses_until_job_is_done() {
     let _watchdog = Watchdog::start(60);
     let queue = queue_of(&[1]);
     let start = Instant::now();
@@ -62,7 +62,7 @@ fn joining_waits_no_longer_than_it_is_told() {
 }
 
 #[test]
-fn all_who_join_are_woken() {
+fn join_wakes_all_joiners_when_last_job_is_done() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("joinable-all");
     let queue = JoinableQueue::<u64>::create(&name, 4).unwrap();

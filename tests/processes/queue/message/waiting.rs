@@ -9,7 +9,7 @@ use support::waiting::A_WHILE;
 use support::{Role, Watchdog};
 
 #[test]
-fn a_sleeper_in_another_process_is_woken() {
+fn pop_blocked_in_other_process_woken_by_push_and_close() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("message-woken");
     let queue = MessageQueue::<u64>::create(&name, 4).unwrap();
@@ -25,7 +25,7 @@ fn a_sleeper_in_another_process_is_woken() {
 }
 
 #[test]
-fn a_killed_sleeper_takes_no_wake_up_with_it() {
+fn pop_waiter_killed_takes_no_wakeup_from_other() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("message-killed-sleeper");
     let queue = MessageQueue::<u64>::create(&name, 4).unwrap();
@@ -39,7 +39,7 @@ fn a_killed_sleeper_takes_no_wake_up_with_it() {
 }
 
 #[test]
-fn waiting_for_a_time_is_not_waiting_for_a_stopped_process() {
+fn pop_timeout_push_timeout_return_while_peer_is_stopped() {
     let _watchdog = Watchdog::start(100);
     let name = Name::new("message-stopped-holder");
     let queue = MessageQueue::<Vec<u64>>::create(&name, 8).unwrap();

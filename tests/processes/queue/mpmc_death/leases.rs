@@ -19,7 +19,7 @@ fn four(name: &str) -> (Segment, Queue<u64>) {
 }
 
 #[test]
-fn what_a_killed_process_had_in_hand_comes_to_one_that_sleeps() {
+fn lease_of_dead_holder_wakes_blocked_lease() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-killed");
     let (_segment, queue) = four(&name);
@@ -44,7 +44,7 @@ fn what_a_killed_process_had_in_hand_comes_to_one_that_sleeps() {
 }
 
 #[test]
-fn it_comes_to_the_next_generation_and_the_one_after() {
+fn lease_of_dead_holder_is_redelivered_repeatedly() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-again");
     let (_segment, queue) = four(&name);
@@ -58,7 +58,7 @@ fn it_comes_to_the_next_generation_and_the_one_after() {
 }
 
 #[test]
-fn the_place_of_a_dead_lease_is_found_by_who_waits_for_room() {
+fn push_waiting_for_room_reclaims_leases_of_dead_holder() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-room");
     let (_segment, queue) = four(&name);
@@ -77,7 +77,7 @@ fn the_place_of_a_dead_lease_is_found_by_who_waits_for_room() {
 }
 
 #[test]
-fn a_stopped_holder_is_not_robbed() {
+fn lease_of_stopped_holder_is_not_reclaimed() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-stopped");
     let (segment, queue) = four(&name);
@@ -95,7 +95,7 @@ fn a_stopped_holder_is_not_robbed() {
 }
 
 #[test]
-fn a_forgotten_lease_comes_back_when_its_process_ends() {
+fn forgotten_lease_redelivered_after_holder_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-forgotten");
     let (_segment, queue) = four(&name);
@@ -110,7 +110,7 @@ fn a_forgotten_lease_comes_back_when_its_process_ends() {
 }
 
 #[test]
-fn a_forked_child_lets_nothing_fall() {
+fn lease_copy_in_forked_child_is_not_released() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-forked");
     let (_segment, queue) = four(&name);
@@ -124,7 +124,7 @@ fn a_forked_child_lets_nothing_fall() {
 }
 
 #[test]
-fn who_finds_the_queue_closed_waits_for_what_may_come_back() {
+fn pop_on_closed_queue_waits_for_outstanding_lease() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-closed");
     for ending in ["kill", "drop", "ack"] {
@@ -156,7 +156,7 @@ fn who_finds_the_queue_closed_waits_for_what_may_come_back() {
 }
 
 #[test]
-fn iteration_goes_on_until_the_last_lease_is_over() {
+fn iter_on_closed_queue_waits_for_outstanding_lease() {
     let _watchdog = Watchdog::start(60);
     let name = unique("lease-iteration");
     let (_segment, queue) = four(&name);
@@ -171,7 +171,7 @@ fn iteration_goes_on_until_the_last_lease_is_over() {
 }
 
 #[test]
-fn it_comes_to_one_that_polls_too() {
+fn try_pop_polling_reclaims_leases_of_dead_holder() {
     let _watchdog = Watchdog::start(30);
     let name = unique("lease-polled");
     let (_segment, queue) = four(&name);
@@ -189,7 +189,7 @@ fn it_comes_to_one_that_polls_too() {
 }
 
 #[test]
-fn it_comes_to_one_that_polls_a_closed_queue() {
+fn try_pop_polling_closed_queue_reclaims_dead_lease() {
     let _watchdog = Watchdog::start(30);
     let name = unique("lease-closed-polled");
     let (_segment, queue) = four(&name);

@@ -20,7 +20,7 @@ fn assert_taken<T>(end: Result<T, SegmentError>, by: u32) {
 }
 
 #[test]
-fn an_end_is_one_process_s_while_that_lives() {
+fn open_returns_endpoint_taken_while_owner_lives() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-taken");
     let me = std::process::id();
@@ -47,7 +47,7 @@ fn an_end_is_one_process_s_while_that_lives() {
 }
 
 #[test]
-fn a_vacant_end_is_waited_for() {
+fn push_timeout_pop_timeout_elapse_while_peer_is_vacant() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-vacant");
     let mut tx = Producer::<u64>::create(&name, 2).unwrap();
@@ -68,7 +68,7 @@ fn a_vacant_end_is_waited_for() {
 }
 
 #[test]
-fn a_released_end_is_handed_over_and_nobody_is_disconnected() {
+fn release_hands_endpoint_over_without_disconnect() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-released");
     let (tx, mut rx) = spsc::create::<u64>(&name, 8).unwrap();
@@ -93,7 +93,7 @@ fn a_released_end_is_handed_over_and_nobody_is_disconnected() {
 }
 
 #[test]
-fn a_dropped_producer_is_told_of_when_its_values_are_out() {
+fn pop_after_producer_drop_drains_then_disconnected() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-dropped");
     let (tx, mut rx) = spsc::create::<u64>(&name, 8).unwrap();
@@ -113,7 +113,7 @@ fn a_dropped_producer_is_told_of_when_its_values_are_out() {
 }
 
 #[test]
-fn a_dropped_consumer_leaves_its_values_to_the_next() {
+fn push_after_consumer_drop_disconnected_until_successor() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-deaf");
     let (mut tx, rx) = spsc::create::<u64>(&name, 8).unwrap();
@@ -133,7 +133,7 @@ fn a_dropped_consumer_leaves_its_values_to_the_next() {
 }
 
 #[test]
-fn who_takes_over_from_the_dead_goes_on_where_they_stopped() {
+fn open_after_owner_death_continues_where_it_stopped() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-takeover");
     let (tx, rx) = spsc::create::<u64>(&name, 5).unwrap();
@@ -163,7 +163,7 @@ fn who_takes_over_from_the_dead_goes_on_where_they_stopped() {
 }
 
 #[test]
-fn a_producer_killed_at_any_moment_leaves_whole_values_in_order() {
+fn pop_after_producer_killed_midstream_is_in_order() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-midstream");
     let (tx, mut rx) = spsc::create::<u64>(&name, 64).unwrap();

@@ -49,7 +49,7 @@ fn parent() {
 }
 
 #[test]
-fn a_forked_child_can_neither_use_nor_give_away_its_parent_s_ends() {
+fn endpoints_in_forked_child_return_handed_over() {
     let _watchdog = Watchdog::start(60);
     assert!(Role::spawn(parent, &[]).join().success());
 }

@@ -9,7 +9,7 @@ use support::{Watchdog, unique};
 use super::child::{ask, spawn};
 
 #[test]
-fn the_values_of_a_killed_producer_come_before_the_news() {
+fn pop_after_producer_death_drains_then_disconnected() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-killed");
     for polls in [false, true] {
@@ -33,7 +33,7 @@ fn the_values_of_a_killed_producer_come_before_the_news() {
 }
 
 #[test]
-fn who_sleeps_for_values_is_told_of_the_producer_s_death() {
+fn pop_blocked_woken_by_producer_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-killed-asleep");
     let (tx, mut rx) = spsc::create::<u64>(&name, 8).unwrap();
@@ -47,7 +47,7 @@ fn who_sleeps_for_values_is_told_of_the_producer_s_death() {
 }
 
 #[test]
-fn who_has_no_room_is_told_of_the_consumer_s_death() {
+fn push_on_full_queue_detects_consumer_death() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-deaf");
     for polls in [false, true] {
@@ -78,7 +78,7 @@ fn who_has_no_room_is_told_of_the_consumer_s_death() {
 }
 
 #[test]
-fn a_stopped_peer_is_waited_for() {
+fn pop_waits_for_stopped_producer() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-stopped");
     let (tx, mut rx) = spsc::create::<u64>(&name, 8).unwrap();
@@ -96,7 +96,7 @@ fn a_stopped_peer_is_waited_for() {
 }
 
 #[test]
-fn a_close_wakes_both_sides() {
+fn close_wakes_blocked_pop_and_push() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-close");
     let (tx, mut rx) = spsc::create::<u64>(&name, 1).unwrap();

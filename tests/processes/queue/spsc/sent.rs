@@ -34,7 +34,7 @@ fn receive(what: &str, text: &str) -> Role {
 }
 
 #[test]
-fn an_end_that_is_sent_is_the_receiver_s() {
+fn serialized_producer_belongs_to_receiver() {
     let _watchdog = Watchdog::start(60);
     for named in [true, false] {
         let name = unique("spsc-sent");
@@ -61,7 +61,7 @@ fn an_end_that_is_sent_is_the_receiver_s() {
 }
 
 #[test]
-fn a_consumer_travels_likewise() {
+fn serialized_consumer_belongs_to_receiver() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = spsc::new::<u64>(4).unwrap();
     tx.push_slice(&[1, 2, 3]).unwrap();
@@ -77,7 +77,7 @@ fn a_consumer_travels_likewise() {
 
 /// Within the process, too.
 #[test]
-fn an_end_can_be_sent_to_oneself() {
+fn serialized_producer_deserialized_in_same_process() {
     let (tx, mut rx) = spsc::new::<u64>(4).unwrap();
     let text = serde_json::to_string(&tx).unwrap();
     let mut again: Producer<u64> = serde_json::from_str(&text).unwrap();
@@ -88,7 +88,7 @@ fn an_end_can_be_sent_to_oneself() {
 }
 
 #[test]
-fn an_end_whose_sender_dies_is_gone_until_it_is_received() {
+fn serialized_producer_of_dead_sender_until_received() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-lost");
     let mut rx = Consumer::<u64>::create(&name, 4).unwrap();
@@ -103,7 +103,7 @@ fn an_end_whose_sender_dies_is_gone_until_it_is_received() {
 }
 
 #[test]
-fn an_end_in_a_file_travels() {
+fn serialized_producer_of_file_segment() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("spsc-file");
     let segment = breezeway::Segment::create_file(scratch.file("segment"), 1 << 16).unwrap();
@@ -114,7 +114,7 @@ fn an_end_in_a_file_travels() {
 }
 
 #[test]
-fn what_nobody_has_received_can_be_taken_back() {
+fn serialized_producer_reclaimed_by_get_before_receipt() {
     let (tx, mut rx) = spsc::new::<u64>(4).unwrap();
     let text = serde_json::to_string(&tx).unwrap();
     let mut again = rx.segment().get::<Producer<u64>>("root").unwrap();

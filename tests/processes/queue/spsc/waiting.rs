@@ -13,7 +13,7 @@ use super::child::{ask, spawn};
 const PRIVATE: u32 = 128;
 
 #[test]
-fn who_sleeps_is_woken_by_the_other_process() {
+fn pop_and_push_blocked_woken_by_other_process() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-wake");
     let (mut tx, rx) = spsc::create::<u64>(&name, 1).unwrap();
@@ -47,7 +47,7 @@ fn operation_of(thread: &str) -> u32 {
 }
 
 #[test]
-fn who_sleeps_uses_no_processor_to_speak_of_and_can_be_woken_from_anywhere() {
+fn pop_blocked_uses_no_cpu_and_a_shared_futex() {
     let _watchdog = Watchdog::start(60);
     let name = unique("spsc-idle");
     let (mut tx, rx) = spsc::create::<u64>(&name, 1).unwrap();
@@ -87,7 +87,7 @@ fn echo() {
 }
 
 #[test]
-fn two_that_take_turns_lose_no_wake() {
+fn push_pop_ping_pong_loses_no_wakeup() {
     let _watchdog = Watchdog::start(120);
     let (there, back) = (unique("spsc-there"), unique("spsc-back"));
     let tx = Producer::create(&there, 1).unwrap();

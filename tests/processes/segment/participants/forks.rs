@@ -14,7 +14,7 @@ use super::{SIZE, for_three, seen};
 
 /// Child: opens the segment and forks; the child waits, locks, waits again.
 #[test]
-fn parent() {
+fn fork_and_lock_child() {
     let Some(arguments) = role() else { return };
     let value = Segment::open(&arguments[0]).unwrap().get::<Value<u64>>("value").unwrap();
     let id = value.segment().participant_id().unwrap();
@@ -39,7 +39,7 @@ fn parent() {
 
 /// Child: holds every kind of guard and forks; the child drops them all, and the handles.
 #[test]
-fn guardian() {
+fn fork_with_guards_child() {
     let Some(arguments) = role() else { return };
     let segment = for_three().create(&arguments[0], SIZE).unwrap();
     let mut handles = Some((
@@ -73,7 +73,7 @@ fn guardian() {
 
 /// Child: makes a segment, and forks a child that takes all its handles away.
 #[test]
-fn maker() {
+fn fork_with_handles_child() {
     let Some(arguments) = role() else { return };
     let mut segment = Some(for_three().create(&arguments[0], SIZE).unwrap());
     fork(|| drop(segment.take())).join();
@@ -93,7 +93,7 @@ fn maker() {
 
 /// Child: has an anonymous segment, and a child that has a child.
 #[test]
-fn grandparent() {
+fn fork_generations_child() {
     if role().is_none() {
         return;
     }
@@ -132,7 +132,7 @@ fn grandparent() {
 
 /// Child: has the segment attached and starts another program, which outlives it.
 #[test]
-fn employer() {
+fn start_program_child() {
     let Some(arguments) = role() else { return };
     let segment = Segment::open(&arguments[0]).unwrap();
     let mutex = segment.get::<Mutex>("mutex").unwrap();
@@ -144,12 +144,12 @@ fn employer() {
 }
 
 #[test]
-fn a_forked_child_registers_anew_when_it_first_locks() {
+fn forked_child_attaches_on_first_lock() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("fork");
     let segment = for_three().create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
-    let mut parent = Role::spawn(parent, &[&name]);
+    let mut parent = Role::spawn(fork_and_lock_child, &[&name]);
     let word = parent.hear();
     let child: u32 = word.strip_prefix("2 ").unwrap().parse().unwrap();
     let (me, its_parent) = (std::process::id(), parent.pid());
@@ -166,12 +166,12 @@ fn a_forked_child_registers_anew_when_it_first_locks() {
 }
 
 #[test]
-fn a_forked_child_keeps_its_parent_alive_for_nobody() {
+fn forked_child_does_not_keep_dead_parent_alive() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("orphan");
     let segment = for_three().create(&name, SIZE).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();
-    let mut parent = Role::spawn(parent, &[&name]);
+    let mut parent = Role::spawn(fork_and_lock_child, &[&name]);
     let word = parent.hear();
     let child: u32 = word.strip_prefix("2 ").unwrap().parse().unwrap();
     kill_and_keep(&parent);
@@ -190,10 +190,10 @@ fn a_forked_child_keeps_its_parent_alive_for_nobody() {
 }
 
 #[test]
-fn a_guard_in_a_forked_child_neither_publishes_nor_unlocks() {
+fn guard_copy_in_forked_child_neither_publishes_nor_unlocks() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("guards");
-    let mut guardian = Role::spawn(guardian, &[&name]);
+    let mut guardian = Role::spawn(fork_with_guards_child, &[&name]);
     assert_eq!(guardian.hear(), "forked");
     let segment = Segment::open(&name).unwrap();
     let (value, array) =
@@ -212,10 +212,10 @@ fn a_guard_in_a_forked_child_neither_publishes_nor_unlocks() {
 }
 
 #[test]
-fn a_forked_child_takes_no_name_away() {
+fn drop_in_forked_child_does_not_remove_name() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("maker");
-    let mut maker = Role::spawn(maker, &[&name]);
+    let mut maker = Role::spawn(fork_with_handles_child, &[&name]);
     assert_eq!(maker.hear(), "forked");
     assert!(name.is_taken());
     maker.tell("drop");
@@ -224,19 +224,19 @@ fn a_forked_child_takes_no_name_away() {
 }
 
 #[test]
-fn every_generation_has_an_id_of_its_own() {
+fn participant_id_differs_per_fork_generation() {
     let _watchdog = Watchdog::start(60);
-    let mut grandparent = Role::spawn(grandparent, &[]);
+    let mut grandparent = Role::spawn(fork_generations_child, &[]);
     assert_eq!(grandparent.hear(), "done");
 }
 
 #[test]
-fn another_program_keeps_no_lock_of_who_started_it() {
+fn started_program_keeps_no_lock_of_dead_parent() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("employer");
     let segment = for_three().create(&name, SIZE).unwrap();
     let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
-    let mut employer = Role::spawn(employer, &[&name]);
+    let mut employer = Role::spawn(start_program_child, &[&name]);
     let cat: u32 = employer.hear().parse().unwrap();
     assert!(seen(&segment)[1].2 && mutex.try_lock().is_err());
     kill_and_keep(&employer);

@@ -83,25 +83,25 @@ impl Drop for Leavings {
 }
 
 #[test]
-fn who_makes_a_named_segment_sweeps_behind_the_dead() {
+fn create_sweeps_staging_of_dead_processes() {
     let name = Name::new("sweep");
     sweep(Path::new("/dev/shm"), || drop(Segment::create(&name, SIZE).unwrap()));
 }
 
 #[test]
-fn who_makes_an_object_sweeps_too() {
+fn open_or_create_object_sweeps_staging_of_dead() {
     let name = Name::new("sweep");
     sweep(Path::new("/dev/shm"), || drop(Value::<u64>::open_or_create(&name, 1).unwrap()));
 }
 
 #[test]
-fn who_makes_a_file_sweeps_its_folder() {
+fn create_file_sweeps_staging_of_dead_in_its_folder() {
     let scratch = Scratch::new("sweep");
     sweep(&scratch.file(""), || drop(Segment::create_file(scratch.file("segment"), SIZE).unwrap()));
 }
 
 #[test]
-fn nothing_is_left_of_making_a_segment() {
+fn create_file_leaves_no_staging_file() {
     let scratch = Scratch::new("tidy");
     Segment::create_file(scratch.file("segment"), SIZE).unwrap();
     assert!(Segment::create_file(scratch.file("segment"), SIZE).is_err());

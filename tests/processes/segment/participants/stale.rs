@@ -28,7 +28,7 @@ fn assert_stale<T: std::fmt::Debug>(result: Result<T, SegmentError>, expected: &
 }
 
 #[test]
-fn a_stale_segment_is_told_from_a_missing_one() {
+fn open_after_creator_death_returns_stale() {
     let _watchdog = Watchdog::start(60);
     let name = left_behind("create");
     for _ in 0..2 {
@@ -41,7 +41,7 @@ fn a_stale_segment_is_told_from_a_missing_one() {
 }
 
 #[test]
-fn a_stale_segment_is_replaced_by_who_makes_one() {
+fn create_replaces_stale_segment() {
     let _watchdog = Watchdog::start(60);
     let name = left_behind("create");
     let segment = Segment::create(&name, 2 * SIZE).unwrap();
@@ -55,7 +55,7 @@ fn a_stale_segment_is_replaced_by_who_makes_one() {
 }
 
 #[test]
-fn a_stale_segment_is_replaced_by_who_opens_or_makes_one() {
+fn open_or_create_replaces_stale_segment() {
     let _watchdog = Watchdog::start(60);
     let name = left_behind("create");
     let segment = Segment::open_or_create(&name, 2 * SIZE).unwrap();
@@ -69,7 +69,7 @@ fn a_stale_segment_is_replaced_by_who_opens_or_makes_one() {
 }
 
 #[test]
-fn a_segment_that_persists_is_never_stale() {
+fn persist_segment_is_never_stale() {
     let _watchdog = Watchdog::start(60);
     let name = left_behind("create persisting");
     assert!(matches!(Segment::create(&name, SIZE), Err(SegmentError::AlreadyExists { .. })));
@@ -84,7 +84,7 @@ fn a_segment_that_persists_is_never_stale() {
 }
 
 #[test]
-fn a_segment_is_not_stale_while_anybody_has_it() {
+fn segment_with_live_participant_is_not_stale() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("stale");
     let (mut maker, _) = spawn_member("create", &name);
@@ -108,7 +108,7 @@ fn a_segment_is_not_stale_while_anybody_has_it() {
 }
 
 #[test]
-fn a_stopped_maker_keeps_its_segment() {
+fn create_does_not_replace_segment_of_stopped_creator() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("stale");
     let (mut maker, _) = spawn_member("create", &name);
@@ -121,7 +121,7 @@ fn a_stopped_maker_keeps_its_segment() {
 }
 
 #[test]
-fn a_file_that_does_not_persist_goes_stale_too() {
+fn persist_false_file_goes_stale_and_is_replaced() {
     let _watchdog = Watchdog::start(60);
     let scratch = Scratch::new("stale");
     let path = scratch.file("segment");

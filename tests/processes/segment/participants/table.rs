@@ -10,7 +10,7 @@ use support::scratch::Name;
 use super::{SIZE, ask, for_three, seen, spawn_member};
 
 #[test]
-fn the_table_has_everybody_in_it() {
+fn participants_lists_every_attached_process() {
     let _watchdog = Watchdog::start(60);
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let (name, before) = (Name::new("everybody"), now());
@@ -37,7 +37,7 @@ fn the_table_has_everybody_in_it() {
 }
 
 #[test]
-fn the_killed_are_dead_until_they_are_repaired_after() {
+fn participants_shows_killed_as_dead_until_reap() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("killed");
     let segment = for_three().create(&name, SIZE).unwrap();
@@ -60,7 +60,7 @@ fn the_killed_are_dead_until_they_are_repaired_after() {
 }
 
 #[test]
-fn the_places_of_the_dead_are_taken_last() {
+fn open_reuses_slots_of_dead_participants_last() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("places");
     let segment = for_three().create(&name, SIZE).unwrap();
@@ -79,7 +79,7 @@ fn the_places_of_the_dead_are_taken_last() {
 }
 
 #[test]
-fn a_stopped_process_is_alive() {
+fn reap_keeps_stopped_participant() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("stopped");
     let segment = Segment::builder().participants(2).create(&name, SIZE).unwrap();
@@ -98,7 +98,7 @@ fn a_stopped_process_is_alive() {
 }
 
 #[test]
-fn there_is_no_room_for_one_more() {
+fn open_with_full_table_returns_too_many_participants() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("full");
     let segment = for_three().create(&name, SIZE).unwrap();
@@ -123,7 +123,7 @@ fn there_is_no_room_for_one_more() {
 
 /// Threads share their process's locks, so they take turns among themselves.
 #[test]
-fn threads_that_reap_at_once_count_each_death_once() {
+fn reap_by_threads_counts_each_death_once() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("threads");
     let segment = Segment::builder().participants(8).create(&name, SIZE).unwrap();

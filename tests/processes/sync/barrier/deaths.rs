@@ -29,7 +29,7 @@ fn assert_usable_after_a_reset(barrier: &Barrier) {
 
 /// Both come before it is found out: one who slept already, and one who comes behind the death.
 #[test]
-fn killed_while_it_waits() {
+fn wait_returns_broken_after_waiter_death() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-killed", 4);
     for round in 0..4 {
@@ -50,7 +50,7 @@ fn killed_while_it_waits() {
 
 /// The others had all come, and the last is killed at its action.
 #[test]
-fn the_last_is_killed_at_its_action() {
+fn wait_returns_broken_after_leader_death_in_action() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-leader", 2);
     let clone = barrier.clone();
@@ -64,7 +64,7 @@ fn the_last_is_killed_at_its_action() {
 
 /// It was there the last time, and the others come again, and wait for it.
 #[test]
-fn killed_between_two_passes() {
+fn wait_returns_broken_after_party_death_between_rounds() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-between", 3);
     for round in 0..4 {
@@ -83,7 +83,7 @@ fn killed_between_two_passes() {
 
 /// Nobody waits for one who was there before a reset and has died since.
 #[test]
-fn killed_before_a_reset() {
+fn wait_unaffected_by_death_before_reset() {
     let _watchdog = Watchdog::start(60);
     let (name, segment, barrier) = with_barrier("barrier-old", 2);
     let child = waiting_child(&name, &barrier);
@@ -97,7 +97,7 @@ fn killed_before_a_reset() {
 
 /// Who has got the id of one that died or left is not taken for it.
 #[test]
-fn one_with_the_id_of_another_is_another() {
+fn wait_with_reused_participant_id_is_a_new_party() {
     let _watchdog = Watchdog::start(60);
     let (name, segment, barrier) = with_barrier("barrier-ids", 2);
     let mut child = waiting_child(&name, &barrier);
@@ -128,7 +128,7 @@ fn one_with_the_id_of_another_is_another() {
 
 /// A party that is stopped is alive, and is waited for.
 #[test]
-fn a_stopped_party_is_waited_for() {
+fn wait_beside_stopped_party_is_not_broken() {
     let _watchdog = Watchdog::start(60);
     let (name, _segment, barrier) = with_barrier("barrier-stopped", 3);
     let mut child = waiting_child(&name, &barrier);
@@ -147,7 +147,7 @@ fn a_stopped_party_is_waited_for() {
 
 /// One that was stopped all the time learns what became of its generation, long after.
 #[test]
-fn a_stopped_party_learns_what_became_of_it() {
+fn wait_of_stopped_party_returns_result_of_its_generation() {
     let _watchdog = Watchdog::start(60);
     for (resets, later, said) in [(false, 30, "passed 0"), (true, 30, "Broken"), (true, 0, "Broken")] {
         let (name, _segment, barrier) = with_barrier("barrier-late", 2);

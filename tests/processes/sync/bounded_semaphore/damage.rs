@@ -11,7 +11,7 @@ use support::{Role, Watchdog, unique};
 const SOON: Duration = Duration::from_millis(150);
 
 #[test]
-fn the_word_that_sleepers_sleep_on_may_be_anything() {
+fn acquire_survives_any_event_word() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bounded-event");
     let semaphore = BoundedSemaphore::create(&name, 1).unwrap();

@@ -25,7 +25,7 @@ fn waiter(name: &str) -> Role {
 }
 
 #[test]
-fn a_killed_holders_permits_come_back() {
+fn acquire_reclaims_permits_of_dead_holder() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bounded-killed");
     let semaphore = BoundedSemaphore::create(&name, 2).unwrap();
@@ -62,7 +62,7 @@ fn a_killed_holders_permits_come_back() {
 }
 
 #[test]
-fn a_holder_that_goes_leaves_its_permits() {
+fn acquire_reclaims_permits_of_departed_holder() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bounded-gone");
     let semaphore = BoundedSemaphore::create(&name, 3).unwrap();
@@ -86,7 +86,7 @@ fn a_holder_that_goes_leaves_its_permits() {
 }
 
 #[test]
-fn a_stopped_holder_is_not_robbed() {
+fn acquire_timeout_elapses_while_holder_is_stopped() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bounded-stopped");
     let semaphore = BoundedSemaphore::create(&name, 2).unwrap();
@@ -102,7 +102,7 @@ fn a_stopped_holder_is_not_robbed() {
 }
 
 #[test]
-fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
+fn acquire_not_lost_to_killed_or_stopped_waiter() {
     let _watchdog = Watchdog::start(60);
     let name = unique("bounded-waiter");
     let semaphore = BoundedSemaphore::create(&name, 2).unwrap();
@@ -124,7 +124,7 @@ fn a_killed_or_stopped_waiter_keeps_nothing_from_the_others() {
 
 /// A copy of the file is what the disk has of it after a power failure.
 #[test]
-fn permits_held_when_the_machine_went_down_come_back() {
+fn permits_held_at_power_loss_come_back() {
     let scratch = Scratch::new("bounded-outage");
     let (before, after) = (scratch.file("before"), scratch.file("after"));
     let segment = Segment::create_file(&before, 1 << 16).unwrap();
@@ -164,7 +164,7 @@ pub(crate) fn storm(segment: &Segment) {
 }
 
 #[test]
-fn many_deaths_lose_no_permit() {
+fn acquire_release_storm_of_deaths_loses_no_permit() {
     const PROCESSES: usize = 4;
     const KILLS: usize = 100;
     const SEVERAL: usize = 3;

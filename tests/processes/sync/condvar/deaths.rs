@@ -11,7 +11,7 @@ use super::scene::Scene;
 
 /// The dead one is before the living one, whom the notification reaches: at once, or when somebody has noticed.
 #[test]
-fn a_killed_waiter_takes_no_notification_from_the_living() {
+fn notify_one_of_killed_waiter_reaches_the_living() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-waiter");
     for notified_before in [false, true] {
@@ -36,7 +36,7 @@ fn a_killed_waiter_takes_no_notification_from_the_living() {
 }
 
 #[test]
-fn a_crowd_of_killed_waiters_leaves_room() {
+fn killed_waiters_free_slots_and_wake_the_rest() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-crowd");
     let mut roles: Vec<_> = (0..6).map(|_| Role::spawn(super::in_a_child, &["wait", &name])).collect();
@@ -52,7 +52,7 @@ fn a_crowd_of_killed_waiters_leaves_room() {
 
 /// Both of its threads were notified, and so are both who come behind them.
 #[test]
-fn a_killed_process_of_two_waiters_takes_nothing_along() {
+fn notify_n_of_killed_process_reaches_next_waiters() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-two");
     let dead = Role::spawn(super::in_a_child, &["wait in threads", &name, "2"]);
@@ -72,7 +72,7 @@ fn a_killed_process_of_two_waiters_takes_nothing_along() {
 
 /// Nobody is left who would have freed them.
 #[test]
-fn the_next_waiter_finds_room_where_all_have_died() {
+fn wait_finds_slot_after_all_waiters_died() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-all");
     let dead = Role::spawn(super::in_a_child, &["wait in threads", &name, "256"]);
@@ -85,7 +85,7 @@ fn the_next_waiter_finds_room_where_all_have_died() {
 
 /// It has changed what another waits for, with the mutex given back or not, and notified nobody.
 #[test]
-fn a_killed_notifier_leaves_nobody_waiting() {
+fn wait_while_returns_after_notifier_death() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-notifier");
     for (deed, word) in [("change", "ready"), ("change and hold", "recovered")] {
@@ -102,7 +102,7 @@ fn a_killed_notifier_leaves_nobody_waiting() {
 
 /// Who leaves in good order has left nobody waiting, and wakes nobody.
 #[test]
-fn one_that_leaves_wakes_nobody() {
+fn wait_not_woken_by_departing_participant() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-left");
     let mut waiter = Role::spawn(super::in_a_child, &["wait", &name]);
@@ -115,7 +115,7 @@ fn one_that_leaves_wakes_nobody() {
 
 /// A stopped process is alive: what it was notified of is its.
 #[test]
-fn a_stopped_waiter_is_not_robbed() {
+fn notify_one_stays_with_stopped_waiter() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-stopped");
     let mut slow = Role::spawn(super::in_a_child, &["wait", &name]);
@@ -136,7 +136,7 @@ fn a_stopped_waiter_is_not_robbed() {
 
 /// Somebody dies with the mutex in hand while others wait, who are notified by the next.
 #[test]
-fn a_holder_that_is_killed_is_told_of() {
+fn wait_while_reports_recovered_after_holder_death() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-holder");
     let mut waiter = Role::spawn(super::in_a_child, &["wait while", &name]);
@@ -155,7 +155,7 @@ fn a_holder_that_is_killed_is_told_of() {
 
 /// A waiter finds out that the holder died, waits again, and dies, too: whoever locks the mutex next is told.
 #[test]
-fn what_a_waiter_was_told_in_vain_is_told_again() {
+fn death_report_of_killed_waiter_passes_to_next_locker() {
     let _watchdog = Watchdog::start(60);
     let (name, scene) = Scene::create("condvar-killed-news");
     let mut waiter = Role::spawn(super::in_a_child, &["wait and tell of each look", &name]);

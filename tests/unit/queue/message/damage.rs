@@ -28,7 +28,7 @@ fn damaged(places: &[(u64, u64)], then: impl FnOnce(&MessageQueue<Vec<u8>>)) {
 }
 
 #[test]
-fn any_word_may_be_anything() {
+fn any_damaged_word_never_panics_or_hangs() {
     let _watchdog = Watchdog::start(100);
     for place in (STALE..STALE + 320 + 3 * 32 + 10 * 64).step_by(8) {
         for word in [0, 1, 2, 11, 1 << 62, 2 << 62, u64::MAX] {
@@ -47,7 +47,7 @@ fn any_word_may_be_anything() {
 }
 
 #[test]
-fn a_damaged_index_is_made_anew() {
+fn pop_rebuilds_damaged_index() {
     for place in (INDEX..INDEX + 72).step_by(8) {
         damaged(&[(place, 99), (STALE, 1)], |queue| {
             assert_eq!(queue.len(), 2);
@@ -60,7 +60,7 @@ fn a_damaged_index_is_made_anew() {
 }
 
 #[test]
-fn a_damaged_truth_is_told() {
+fn try_pop_try_push_damaged_slots_return_corrupt() {
     let (second, unknown) = (32, 3 << 62);
     // The tag, the first block, the length of a message, two messages in one block, a chain that goes in circles.
     let chain = SLOTS + second + 8;
@@ -79,7 +79,7 @@ fn a_damaged_truth_is_told() {
 }
 
 #[test]
-fn another_size_than_the_directorys_is_told() {
+fn get_with_size_mismatch_returns_corrupt() {
     let scratch = Scratch::new("message-size");
     let path = scratch.file("segment");
     let options = Segment::builder().participants(2).objects(4);

@@ -12,7 +12,7 @@ pub fn small() -> Limits {
 }
 
 #[test]
-fn full_is_so_many_messages() {
+fn try_push_full_by_message_count() {
     let queue = MessageQueue::<u32>::new(3).unwrap();
     assert_eq!(queue.capacity(), 3);
     for n in 0..3 {
@@ -25,7 +25,7 @@ fn full_is_so_many_messages() {
 }
 
 #[test]
-fn full_is_so_many_bytes() {
+fn try_push_full_by_bytes() {
     let queue = MessageQueue::<Vec<u8>>::new(Limits { messages: 10, bytes: 560 }).unwrap();
     queue.push(vec![1; 300]).unwrap();
     let too_many = vec![2; 300];
@@ -37,7 +37,7 @@ fn full_is_so_many_bytes() {
 }
 
 #[test]
-fn the_largest_message_fits_exactly() {
+fn push_largest_message_fits_exactly() {
     let queue = MessageQueue::<String>::new(Limits { messages: 1, bytes: 1000 }).unwrap();
     let max = queue.max_message();
     assert!(max >= 1000);
@@ -55,7 +55,7 @@ fn the_largest_message_fits_exactly() {
 }
 
 #[test]
-fn messages_without_bytes() {
+fn push_pop_zero_sized_messages() {
     let queue = MessageQueue::<()>::new(2).unwrap();
     queue.push(()).unwrap();
     queue.push(()).unwrap();
@@ -66,7 +66,7 @@ fn messages_without_bytes() {
 }
 
 #[test]
-fn a_queue_of_nothing_or_of_too_much_is_refused() {
+fn new_with_zero_or_excessive_limits_is_refused() {
     for messages in [0, usize::MAX] {
         assert!(matches!(MessageQueue::<u8>::new(messages), Err(SegmentError::InvalidOption { .. })));
     }
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Moody {
 }
 
 #[test]
-fn what_does_not_encode_takes_no_room() {
+fn push_unencodable_returns_encode_and_takes_no_room() {
     let queue = MessageQueue::<Moody>::new(1).unwrap();
     match queue.push(Moody(13)) {
         Err(error @ PushError::Encode { .. }) => {
@@ -114,7 +114,7 @@ fn what_does_not_encode_takes_no_room() {
 }
 
 #[test]
-fn what_does_not_decode_is_out_of_the_way() {
+fn pop_undecodable_returns_decode_and_removes_it() {
     let queue = MessageQueue::<Moody>::new(3).unwrap();
     for mood in [66, 1] {
         queue.push(Moody(mood)).unwrap();
@@ -139,7 +139,7 @@ fn what_does_not_decode_is_out_of_the_way() {
 }
 
 #[test]
-fn a_message_of_another_type_is_no_message() {
+fn pop_message_of_other_type_returns_decode() {
     const TAG: u64 = 0x7e39_0002;
     let segment = Segment::new(1 << 18).unwrap();
     let bytes = segment.tagged(TAG).add::<MessageQueue<[u8; 2]>>("queue", 4).unwrap();

@@ -10,7 +10,7 @@ use support::process::{thread_id, until, until_parked};
 use support::waiting::{A_WHILE, LONG};
 
 #[test]
-fn the_ways_to_be_empty() {
+fn try_pop_and_pop_timeout_when_empty() {
     let _watchdog = Watchdog::start(60);
     let queue = MessageQueue::<u8>::new(1).unwrap();
     assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
@@ -25,7 +25,7 @@ fn the_ways_to_be_empty() {
 }
 
 #[test]
-fn the_ways_to_be_full() {
+fn try_push_and_push_timeout_when_full() {
     let _watchdog = Watchdog::start(60);
     let queue = MessageQueue::<u8>::new(1).unwrap();
     queue.push_timeout(1, Duration::ZERO).unwrap();
@@ -40,7 +40,7 @@ fn the_ways_to_be_full() {
 }
 
 #[test]
-fn a_smaller_message_is_not_stranded_behind_a_larger_one() {
+fn push_of_small_not_blocked_behind_larger_waiter() {
     let _watchdog = Watchdog::start(60);
     let queue = MessageQueue::<Vec<u8>>::new(Limits { messages: 4, bytes: 560 }).unwrap();
     queue.push(vec![0; 200]).unwrap();
@@ -62,7 +62,7 @@ fn a_smaller_message_is_not_stranded_behind_a_larger_one() {
 }
 
 #[test]
-fn closing_wakes_who_waits_for_room() {
+fn close_wakes_push_waiting_for_room() {
     let _watchdog = Watchdog::start(60);
     let queue = MessageQueue::<u8>::new(1).unwrap();
     queue.push(1).unwrap();

@@ -8,7 +8,7 @@ use support::Watchdog;
 use support::waiting::asleep;
 
 #[test]
-fn pushes_are_refused_and_pops_go_on_to_the_end() {
+fn close_refuses_push_and_drains_pop() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(4).unwrap();
     queue.push_slice(&[1, 2, 3]).unwrap();
@@ -32,7 +32,7 @@ fn pushes_are_refused_and_pops_go_on_to_the_end() {
 }
 
 #[test]
-fn large_values_end_likewise() {
+fn close_with_large_values_drains_pop() {
     let queue = Queue::<[u64; 128]>::new(4).unwrap();
     queue.push([1; 128]).unwrap();
     queue.close();
@@ -42,7 +42,7 @@ fn large_values_end_likewise() {
 }
 
 #[test]
-fn a_full_queue_that_is_closed_says_so() {
+fn try_push_on_full_closed_queue_returns_closed() {
     let queue = Queue::<u64>::new(1).unwrap();
     queue.push(1).unwrap();
     queue.close();
@@ -50,7 +50,7 @@ fn a_full_queue_that_is_closed_says_so() {
 }
 
 #[test]
-fn a_close_wakes_all_who_sleep() {
+fn close_wakes_all_blocked_pop_and_push() {
     let _watchdog = Watchdog::start(60);
     let (empty, full) = (Queue::<u64>::new(1).unwrap(), Queue::<u64>::new(1).unwrap());
     full.push(1).unwrap();
@@ -79,7 +79,7 @@ fn a_close_wakes_all_who_sleep() {
 
 /// What was let fall behind the close comes to who asks next.
 #[test]
-fn a_lease_given_back_after_the_close_is_delivered() {
+fn lease_dropped_after_close_is_redelivered() {
     let queue = Queue::<u64>::new(2).unwrap();
     queue.push(1).unwrap();
     let lease = queue.lease().unwrap();
@@ -93,7 +93,7 @@ fn a_lease_given_back_after_the_close_is_delivered() {
 
 /// Each push that returned comes out, whenever the close comes.
 #[test]
-fn a_push_that_races_with_the_close_is_delivered_or_refused() {
+fn push_racing_close_is_delivered_or_refused() {
     let _watchdog = Watchdog::start(60);
     for round in 0..300 {
         let queue = Queue::<u64>::new(4).unwrap();

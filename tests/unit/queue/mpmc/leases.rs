@@ -8,7 +8,7 @@ use support::Watchdog;
 use support::waiting::asleep;
 
 #[test]
-fn what_is_acknowledged_is_gone() {
+fn ack_removes_value() {
     let queue = Queue::<u64>::new(3).unwrap();
     for n in 0..10 {
         queue.push(n).unwrap();
@@ -21,7 +21,7 @@ fn what_is_acknowledged_is_gone() {
 }
 
 #[test]
-fn what_is_let_fall_comes_again_before_all_others() {
+fn drop_of_lease_redelivers_before_all_others() {
     let queue = Queue::<u64>::new(4).unwrap();
     queue.push_slice(&[1, 2, 3]).unwrap();
     for _ in 0..3 {
@@ -41,7 +41,7 @@ fn what_is_let_fall_comes_again_before_all_others() {
 }
 
 #[test]
-fn a_panic_lets_fall() {
+fn panic_of_holder_redelivers_lease() {
     let queue = Queue::<u64>::new(4).unwrap();
     queue.push(7).unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -56,7 +56,7 @@ fn a_panic_lets_fall() {
 }
 
 #[test]
-fn what_is_let_fall_wakes_a_sleeper() {
+fn drop_of_lease_wakes_blocked_pop() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(4).unwrap();
     queue.push(7).unwrap();
@@ -68,7 +68,7 @@ fn what_is_let_fall_wakes_a_sleeper() {
 }
 
 #[test]
-fn what_is_acknowledged_wakes_who_waits_for_room() {
+fn ack_wakes_push_waiting_for_room() {
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u64>::new(1).unwrap();
     queue.push(7).unwrap();
@@ -81,7 +81,7 @@ fn what_is_acknowledged_wakes_who_waits_for_room() {
 }
 
 #[test]
-fn a_forgotten_lease_keeps_its_place() {
+fn forgotten_lease_keeps_its_slot() {
     let queue = Queue::<u64>::new(2).unwrap();
     queue.push_slice(&[1, 2]).unwrap();
     std::mem::forget(queue.lease().unwrap());
@@ -93,7 +93,7 @@ fn a_forgotten_lease_keeps_its_place() {
 }
 
 #[test]
-fn a_long_lease_takes_one_place_and_no_more() {
+fn long_lease_occupies_only_one_slot() {
     for capacity in [2, 3, 4, 7] {
         let queue = Queue::<u64>::new(capacity).unwrap();
         queue.push(1000).unwrap();
@@ -121,7 +121,7 @@ fn a_long_lease_takes_one_place_and_no_more() {
 }
 
 #[test]
-fn a_queue_all_in_hands_is_full() {
+fn try_push_full_while_all_slots_are_leased() {
     for capacity in [1, 3, 4] {
         let queue = Queue::<u64>::new(capacity).unwrap();
         for round in 0..4 {
@@ -141,7 +141,7 @@ fn a_queue_all_in_hands_is_full() {
 }
 
 #[test]
-fn leases_of_large_values_and_of_any_order_of_ends() {
+fn lease_large_values_acked_or_dropped_in_any_order() {
     let queue = Queue::<[u64; 128]>::new(5).unwrap();
     for round in 0..20 {
         (0..5).for_each(|n| queue.push([n; 128]).unwrap());

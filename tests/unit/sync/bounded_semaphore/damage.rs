@@ -52,7 +52,7 @@ impl Damaged {
 }
 
 #[test]
-fn an_owner_that_cannot_be_is_found_out_where_it_is_met() {
+fn acquire_with_impossible_owner_returns_corrupt() {
     let _watchdog = Watchdog::start(120);
     let damaged = Damaged::new("bounded-owner");
     let semaphore = &damaged.semaphore;
@@ -81,7 +81,7 @@ fn an_owner_that_cannot_be_is_found_out_where_it_is_met() {
 }
 
 #[test]
-fn an_owner_that_nobody_is_is_told_to_who_waits() {
+fn acquire_with_unattached_owner_returns_corrupt() {
     let _watchdog = Watchdog::start(120);
     let damaged = Damaged::new("bounded-nobody");
     let (semaphore, me) = (&damaged.semaphore, damaged.me());
@@ -108,7 +108,7 @@ fn an_owner_that_nobody_is_is_told_to_who_waits() {
 }
 
 #[test]
-fn a_permit_that_was_taken_away_is_nothing() {
+fn permit_overwritten_meanwhile_drop_changes_nothing() {
     let _watchdog = Watchdog::start(60);
     let damaged = Damaged::new("bounded-robbed");
     let (semaphore, me) = (&damaged.semaphore, damaged.me());
@@ -132,7 +132,7 @@ fn a_permit_that_was_taken_away_is_nothing() {
 }
 
 #[test]
-fn its_bytes_must_be_as_many_permits() {
+fn get_with_permit_count_mismatch_returns_corrupt() {
     let damaged = Damaged::new("bounded-shape");
     let path = damaged.scratch.file("segment");
     assert_eq!(damaged.segment.objects().unwrap()[0].length, WORDS + 16);

@@ -20,7 +20,7 @@ fn write(scene: &Scene, at: u64, bytes: &[u8]) {
 const BRIEFLY: Duration = Duration::from_millis(20);
 
 #[test]
-fn every_byte_set_to_anything() {
+fn notify_and_wait_with_every_byte_damaged() {
     let _watchdog = Watchdog::start(60);
     for byte in [0xff, 0x01, 0x11, 0x02, 0x22, 0x80, 0x41] {
         let (_, scene) = Scene::create("condvar-damaged");
@@ -38,7 +38,7 @@ fn every_byte_set_to_anything() {
 
 /// Marks with nobody there, slots that nobody has marked, and a count near its end.
 #[test]
-fn marks_and_tickets() {
+fn notify_and_wait_with_damaged_marks_and_tickets() {
     let _watchdog = Watchdog::start(60);
     let (_, scene) = Scene::create("condvar-marks");
     write(&scene, 0, &u64::MAX.to_ne_bytes());
@@ -58,7 +58,7 @@ fn marks_and_tickets() {
 
 /// A waiter whose slot is somebody else's, or nobody's, is told so, and has the mutex no more.
 #[test]
-fn a_slot_taken_from_its_waiter() {
+fn wait_with_overwritten_slot_returns_corrupt() {
     let _watchdog = Watchdog::start(60);
     for word in [0, 3, 0x1234_5671, u64::MAX] {
         let (_, scene) = Scene::create("condvar-robbed");

@@ -26,7 +26,7 @@ fn work(lock: &RwLock) -> [Result<(), LockError>; 4] {
 }
 
 #[test]
-fn any_word_behind_the_lock_may_be_anything() {
+fn read_write_with_any_damaged_word_fail_as_documented() {
     let _watchdog = Watchdog::start(200);
     let scratch = Scratch::new("rwlock-damage");
     let path = scratch.file("segment");
@@ -64,7 +64,7 @@ fn any_word_behind_the_lock_may_be_anything() {
 }
 
 #[test]
-fn its_bytes_must_be_a_lock_for_as_many() {
+fn get_with_participant_count_mismatch_is_corrupt() {
     let scratch = Scratch::new("rwlock-shape");
     let path = scratch.file("segment");
     let segment = Segment::builder().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
