@@ -65,16 +65,16 @@ macro_rules! integer_operations_match_std {
 }
 
 integer_operations_match_std! {
-    u8_behaves_as_in_std: u8, AtomicU8;
-    u16_behaves_as_in_std: u16, AtomicU16;
-    u32_behaves_as_in_std: u32, AtomicU32;
-    u64_behaves_as_in_std: u64, AtomicU64;
-    usize_behaves_as_in_std: usize, AtomicUsize;
-    i8_behaves_as_in_std: i8, AtomicI8;
-    i16_behaves_as_in_std: i16, AtomicI16;
-    i32_behaves_as_in_std: i32, AtomicI32;
-    i64_behaves_as_in_std: i64, AtomicI64;
-    isize_behaves_as_in_std: isize, AtomicIsize;
+    u8_operations_match_std: u8, AtomicU8;
+    u16_operations_match_std: u16, AtomicU16;
+    u32_operations_match_std: u32, AtomicU32;
+    u64_operations_match_std: u64, AtomicU64;
+    usize_operations_match_std: usize, AtomicUsize;
+    i8_operations_match_std: i8, AtomicI8;
+    i16_operations_match_std: i16, AtomicI16;
+    i32_operations_match_std: i32, AtomicI32;
+    i64_operations_match_std: i64, AtomicI64;
+    isize_operations_match_std: isize, AtomicIsize;
 }
 
 #[test]
