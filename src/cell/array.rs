@@ -252,9 +252,9 @@ fn check_lengths(range: &Range<usize>, slice: usize) -> Result<(), BoundsError> 
     if range.len() == slice { Ok(()) } else { Err(BoundsError::LengthMismatch { range: range.len(), slice }) }
 }
 
-impl<T: Shareable> sealed::Sealed for Array<T> {}
+impl<T: Shareable> Object for Array<T> {}
 
-impl<T: Shareable> Object for Array<T> {
+impl<T: Shareable> sealed::ObjectImpl for Array<T> {
     type Plan = ArrayPlan<T>;
 
     fn fingerprint() -> Fingerprint {
