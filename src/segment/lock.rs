@@ -1,4 +1,4 @@
-//! [`ObjectLock`]: the lock of an object in a segment, whose memory stays mapped while it is held.
+//! The lock of an object in a segment, and what keeps its memory mapped while it is held.
 
 #![allow(unsafe_code)]
 
@@ -14,31 +14,28 @@ use crate::raw::mutex::{self, Locked};
 use crate::raw::wait::Wait;
 use crate::sys::fork;
 
-/// An object's lock and the words after it.
+/// An object's lock and the words behind it.
 ///
-/// The C library keeps the held locks of a thread in a list that runs through the locks themselves,
-/// so a held lock must stay mapped. A [`RawGuard`] borrows this; if the guard is forgotten instead of
-/// dropped, this handle leaks its mapping. It knows by `held`, which only the lock's holder writes:
-/// two plain stores, no counting.
+/// The C library keeps the held locks of a thread in a list that runs through the locks themselves, so a held lock must
+/// stay mapped. A [`RawGuard`] borrows this; but a hold can be forgotten instead of dropped, and then this handle leaks its
+/// mapping. It knows by `held`, which only the lock's holder writes: two plain stores, no counting.
 pub(crate) struct ObjectLock {
     state: NonNull<mutex::MutexState>,
     body: NonNull<[AtomicU64]>,
     /// The fork generation of the process that holds the lock through this handle, or 0.
     held: AtomicU32,
-    /// The fork generation of the process that is known to be attached; its forked children ask the
-    /// mapping each time.
+    /// The fork generation of the process that is known to be attached; its children look it up each time.
     attached: u32,
     region: Region,
 }
 
-// SAFETY: the pointers are into the mapping that `region` keeps alive, to atomics and to a lock for
-// many threads.
+// SAFETY: the pointers are into the mapping that `region` keeps alive, to atomics and to a lock made for many threads.
 unsafe impl Send for ObjectLock {}
 // SAFETY: as above.
 unsafe impl Sync for ObjectLock {}
 
 impl ObjectLock {
-    /// The lock at the start of a region, whose bytes are checked to be a lock's.
+    /// The lock at the start of a region, found to be one.
     pub(crate) fn attach(region: Region) -> Result<Self, SegmentError> {
         let state = region.lock_state();
         if !state.is_valid() {
@@ -60,7 +57,7 @@ impl ObjectLock {
         &self.state().inline_word
     }
 
-    /// The words after the lock, to the end of the object.
+    /// The words behind the lock, to the end of the object.
     #[inline(always)]
     pub(crate) fn body(&self) -> &[AtomicU64] {
         // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
@@ -73,7 +70,7 @@ impl ObjectLock {
         unsafe { self.state.as_ref() }
     }
 
-    /// Takes the lock for a guard that delivers a pending death report.
+    /// Takes the lock for a guard, which tells its user whether a holder has died.
     #[inline(always)]
     pub(crate) fn lock(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
         self.ensure_attached()?;
@@ -82,30 +79,29 @@ impl ObjectLock {
         Ok(raw_guard)
     }
 
-    /// Keeps a death report pending for the next guard. This thread holds the lock.
+    /// Keeps the news of a death for the next guard. This thread holds the lock.
     #[cold]
     pub(crate) fn set_death_pending(&self) {
         self.state().set_death_pending();
     }
 
-    /// Whether a death report is pending, which then counts as delivered. This thread holds the lock.
+    /// Whether there is a death to be told, which then counts as told. This thread holds the lock.
     #[inline(always)]
     pub(crate) fn take_death_pending(&self) -> bool {
         self.state().take_death_pending()
     }
 
-    /// Takes the lock for an operation that cannot deliver a death report, which stays pending.
+    /// Takes the lock for something that has nobody to tell.
     #[inline(always)]
     pub(crate) fn lock_without_report(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
         self.ensure_attached()?;
         self.lock_to_read(wait)
     }
 
-    /// Takes the lock to read something, for which this process need not be a participant. A death
-    /// report stays pending.
+    /// Takes the lock to read something: for that, nobody need be a participant.
     #[inline(always)]
     pub(crate) fn lock_to_read(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
-        // A forked child may be of another pid namespace, whose thread ids the lock cannot name.
+        // A forked child may be one that the lock cannot know: of another pid namespace.
         if self.attached != fork::generation() && self.region.segment().mapping().is_foreign() {
             return Err(LockError::NotAttached);
         }
@@ -136,11 +132,10 @@ impl ObjectLock {
         Ok(RawGuard { lock: self, recovered, generation, not_send: PhantomData })
     }
 
-    /// Recreates the guard that this thread forgot, if it did.
+    /// Takes up again the hold that this thread forgot, if it did.
     #[cfg(feature = "raw_sync")]
     pub(crate) fn forgotten_raw_guard(&self) -> Option<RawGuard<'_>> {
-        // Only the holder's own attempt is a deadlock; a lock that this attempt takes is released at
-        // once.
+        // Only the holder's own attempt finds the lock held by itself; one that succeeds is given back at once.
         match self.lock_to_read(Wait::NonBlocking) {
             Err(LockError::Deadlock) => {
                 let generation = fork::generation();
@@ -150,8 +145,8 @@ impl ObjectLock {
         }
     }
 
-    /// Releases the lock whose guard this thread forgot, by this handle or another of the lock. If this
-    /// thread does not hold it, which the C library knows, this does nothing.
+    /// Gives back what this thread has forgotten a hold of, by this handle or by another of the same lock. Where it has none, this
+    /// does nothing: the C library knows.
     #[inline]
     pub(crate) fn unlock_forgotten(&self) {
         let held = self.held.load(Ordering::Relaxed);
@@ -159,14 +154,13 @@ impl ObjectLock {
             self.held.store(0, Ordering::Relaxed);
         }
         if !self.state().unlock() && held != 0 {
-            // Another thread holds the lock through this handle, whose mapping it needs.
+            // Another thread holds it by this handle, whose mapping it needs.
             self.held.store(held, Ordering::Relaxed);
         }
         held_mappings::release(&self.region);
     }
 
-    /// Keeps the memory mapped for as long as this thread holds the lock, even if this handle, by
-    /// which it was taken, is dropped before.
+    /// Keeps the memory mapped for as long as this thread has the lock, which it holds by this handle. The handle need not.
     #[cold]
     pub(crate) fn hold_mapping(&self) {
         held_mappings::hold(&self.region);
@@ -184,8 +178,7 @@ impl Clone for ObjectLock {
 impl Drop for ObjectLock {
     fn drop(&mut self) {
         if *self.held.get_mut() == fork::generation() {
-            // A guard was forgotten: its thread's list of locks runs through the mapping for as long
-            // as the thread lives.
+            // A hold was forgotten: its thread's list of locks runs through the mapping for as long as the thread lives.
             core::mem::forget(self.region.segment().clone());
         }
     }
@@ -197,7 +190,7 @@ impl core::fmt::Debug for ObjectLock {
     }
 }
 
-/// An object's lock, held by this thread.
+/// The lock, held by this thread.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct RawGuard<'a> {
@@ -209,7 +202,7 @@ pub(crate) struct RawGuard<'a> {
 }
 
 impl<'a> RawGuard<'a> {
-    /// The lock that is held.
+    /// What is held.
     pub(crate) fn lock(&self) -> &'a ObjectLock {
         self.lock
     }
@@ -220,19 +213,18 @@ impl<'a> RawGuard<'a> {
         self.recovered
     }
 
-    /// Keeps a death report pending for the next guard.
+    /// Keeps the news of a death for the next guard.
     pub(crate) fn set_death_pending(&self) {
         self.lock.set_death_pending();
     }
 
-    /// Makes this guard deliver the death report of a holder before the last.
+    /// Tells of a death that was met before.
     pub(crate) fn report_recovery(&mut self) {
         self.lock.take_death_pending();
         self.recovered = true;
     }
 
-    /// The error that a locked section begins with instead of a guard; a death report stays pending
-    /// for the next guard.
+    /// The error that a locked section begins with instead of a guard: the news of a death is kept for the next guard.
     #[cold]
     pub(crate) fn corrupt(&self, what: &'static str) -> LockError {
         if self.recovered {
@@ -241,7 +233,7 @@ impl<'a> RawGuard<'a> {
         LockError::Corrupt { what }
     }
 
-    /// Whether this process holds the lock, rather than the one that it was forked from.
+    /// Whether it is this process that holds the lock, not the one it was forked from.
     #[inline]
     pub(crate) fn is_ours(&self) -> bool {
         self.generation == fork::generation()
@@ -251,8 +243,7 @@ impl<'a> RawGuard<'a> {
 impl Drop for RawGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        // In a forked child this may be a copy of its parent's guard, and the child may hold the lock
-        // through another guard since.
+        // A forked child's copy of its parent's: the child may hold the lock by another since then.
         if self.is_ours() {
             self.lock.held.store(0, Ordering::Relaxed);
             self.lock.state().unlock();

@@ -6,37 +6,9 @@ use std::ops::{Range, RangeInclusive};
 use bytemuck::Zeroable;
 
 use super::Array;
+use super::plan::{ArrayPlan, InitialElements};
 use crate::segment::object::{Initial, sealed};
 use crate::shareable::Shareable;
-
-/// What a new array consists of.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct ArrayPlan<T> {
-    pub(super) elements: InitialElements<T>,
-    pub(super) journaled: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum InitialElements<T> {
-    Zeroed(usize),
-    Given(Vec<T>),
-}
-
-impl<T> InitialElements<T> {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Zeroed(len) => *len,
-            Self::Given(elements) => elements.len(),
-        }
-    }
-}
-
-impl<T> From<InitialElements<T>> for ArrayPlan<T> {
-    fn from(elements: InitialElements<T>) -> Self {
-        Self { elements, journaled: false }
-    }
-}
 
 /// Makes an [`Array`] whose locked sections are all or nothing: a section that its process's death cuts short is rolled back
 /// by whoever takes the lock next.
