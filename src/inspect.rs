@@ -24,6 +24,7 @@
 //! - `participants`: who is meant
 
 mod facts;
+mod object_copy;
 mod participants;
 mod report;
 mod snapshot;

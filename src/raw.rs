@@ -9,6 +9,7 @@
 //! - [`event_count`]: a word to sleep on until somebody publishes
 //! - [`frames`]: how messages of any length lie in a ring of bytes
 //! - [`journal`]: undoing what a dead process left half done
+//! - [`kind_ops`], [`kinds`]: what is known of each kind of object, and where to find it
 //! - [`mod@cache_padded`]: a word on cache lines of its own
 //! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
 //! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
@@ -39,6 +40,10 @@ pub(crate) mod event_count;
 pub(crate) mod frames;
 #[cfg(not(loom))]
 pub(crate) mod journal;
+#[cfg(not(loom))]
+pub(crate) mod kind_ops;
+#[cfg(not(loom))]
+pub(crate) mod kinds;
 #[cfg(not(loom))]
 pub(crate) mod message_slab;
 #[cfg(all(test, loom))]
