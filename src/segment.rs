@@ -11,7 +11,7 @@
 //! - [`directory`]: names of objects, append-only
 //! - [`repair`], [`participants`]: who is attached, who is alive, and repair after the dead
 //! - [`mapping`]: one process's membership in a mapped segment
-//! - [`handle`]: [`Segment`]
+//! - [`handle`][]: the public handle, [`Segment`]
 //! - [`open`], [`staging`], [`create`], [`builder`]: how segments are found, and come to be
 //! - [`region`], [`object`], [`typed`], [`single`], [`object_macros`]: typed objects
 //! - [`lock`]: the lock of an object
