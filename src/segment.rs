@@ -14,7 +14,7 @@
 //! - [`handle`][]: the public handle, [`Segment`]
 //! - [`open`], [`staging`], [`create`], [`builder`]: how segments are found, and come to be
 //! - [`region`], [`object`], [`typed`], [`single`], [`object_macros`]: typed objects
-//! - [`lock`]: the lock of an object
+//! - [`shared_ref`], [`lock`]: an object's state, and its lock, in a mapping that they keep
 //! - `reference`: handles as serde values
 
 mod access;
@@ -39,6 +39,7 @@ pub(crate) mod participants;
 pub(crate) mod reference;
 mod region;
 mod repair;
+pub(crate) mod shared_ref;
 pub(crate) mod single;
 mod staging;
 mod typed;

@@ -1,4 +1,5 @@
-//! The operations of a queue of many, and damage between them: what an oracle says, and never a panic, a hang or a crash.
+//! The operations of the MPMC queue, sound and with damaged memory: they do what a model says, and
+//! never panic, hang or crash.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| breezeway_fuzz::ring_of_many::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| breezeway_fuzz::mpmc_ops::run(input));

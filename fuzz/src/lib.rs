@@ -1,25 +1,16 @@
 //! What the fuzz targets do with their input, callable without a fuzzer.
 //!
-//! - [`exercise`]: everything a program can do with a segment that is there
-//! - [`mend`]: making bytes look more like a segment, so that what lies behind the first checks is reached too
-//! - [`program`]: an input that says what to do, and a segment to do it with
-//! - [`ring_of_many`], [`ring_of_two`]: the queues beside naive oracles, and their memory damaged
-//! - [`scratch`]: a file that is gone afterwards
+//! - [`open_segment`]: calls every operation on a segment's objects
+//! - [`repair`]: repairs bytes so that they look more like a segment
+//! - [`program`]: an input that says which operations to call, and a segment for them
+//! - [`mpmc_ops`], [`spsc_ops`]: the queues against models, and with damaged memory
+//! - [`scratch`]: a file that is removed when dropped
 //! - [`seeds`]: segments to start from
 
-pub mod exercise;
-pub mod mend;
+pub mod mpmc_ops;
+pub mod open_segment;
 pub mod program;
-pub mod ring_of_many;
-pub mod ring_of_two;
+pub mod repair;
 pub mod scratch;
 pub mod seeds;
-
-/// Opens the input as a segment's file and does with it what can be done.
-///
-/// The first byte says how much is mended; the rest is the file.
-pub fn open_segment(input: &[u8]) {
-    let Some((&degree, bytes)) = input.split_first() else { return };
-    let file = scratch::File::with(&mend::mended(degree, bytes));
-    exercise::segment(file.path());
-}
+pub mod spsc_ops;

@@ -1,18 +1,18 @@
-//! A file that is gone afterwards.
+//! A file that is removed when dropped.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A file in a folder of its own, both removed on drop. One at a time: the next of this process has the same path, so what a
-/// crash leaves is no more than that.
+/// A file in a folder of its own; both are removed when this is dropped. A process has one at a
+/// time: the next one has the same path, so a crash leaves at most one.
 pub struct File {
     path: PathBuf,
 }
 
 impl File {
-    /// A file of these bytes, which only this user may write.
+    /// Writes a file of these bytes that only this user may write.
     pub fn with(bytes: &[u8]) -> Self {
         let file = Self::absent();
         let mut options = OpenOptions::new();
@@ -22,7 +22,7 @@ impl File {
         file
     }
 
-    /// The folder, and a path in it for somebody else to make the file at.
+    /// Makes the folder, and returns a path in it at which no file is yet.
     pub fn absent() -> Self {
         let folder = std::env::temp_dir().join(format!("breezeway-fuzz-{}", std::process::id()));
         let file = Self { path: folder.join("segment") };
@@ -31,13 +31,14 @@ impl File {
         file
     }
 
-    /// Where it is.
+    /// The path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     fn remove(&self) {
-        // The file is gone already where the segment in it was removed, and at first both are.
+        // The file is gone if the segment in it was removed; before the first use, file and folder
+        // are.
         let _ = fs::remove_file(&self.path);
         let _ = self.path.parent().map(fs::remove_dir);
     }

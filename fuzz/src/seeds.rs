@@ -1,4 +1,5 @@
-//! Segments to start from: one with an object of every kind, as small as it can be, and damaged copies of it.
+//! Segments to start from: one with an object of every kind, as small as possible, and damaged
+//! copies of it.
 
 use std::fs;
 
@@ -6,21 +7,21 @@ use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Journaled, Segment, SegmentError, Value};
 
-use crate::mend::{DIRECTORY_USED_AT, ENTRY_LEN, FLAGS_AT};
+use crate::repair::{DIRECTORY_USED_AT, ENTRY_LEN, FLAGS_AT};
 use crate::scratch::File;
 
-/// Bytes of the seeds' segments: two pages.
+/// The length of the seeds' segments: two pages.
 const LENGTH: u64 = 8192;
 const PARTICIPANTS: u32 = 2;
 const OBJECTS: u32 = 12;
 
-/// Objects in the seeds.
+/// The number of objects in the seeds.
 pub const KINDS: usize = OBJECTS as usize - 1;
 
-/// Where the seeds' directory lies.
+/// The offset of the seeds' directory.
 pub const DIRECTORY_AT: usize = 256 + 64 * PARTICIPANTS as usize;
 
-/// A sound segment with an object of every kind the target looks for.
+/// A sound segment with an object of every kind that the target looks for.
 pub fn sound() -> Result<Vec<u8>, SegmentError> {
     let file = File::absent();
     let options = Segment::builder().participants(PARTICIPANTS).objects(OBJECTS);
@@ -36,20 +37,20 @@ pub fn sound() -> Result<Vec<u8>, SegmentError> {
     let jobs = segment.add::<Queue<u64>>("queue", 2)?;
     let (mut values, _) = spsc::add::<u64>(&segment, "spsc", 2)?;
     let (mut messages, _) = bytes::add(&segment, "bytes", 64)?;
-    // What fits into an empty queue is pushed.
+    // Pushes whatever fits into an empty queue.
     let _ = (jobs.try_push(7), values.try_push(7), messages.try_push(b"seven"));
     drop((jobs, values, messages));
     drop(segment);
     let read = fs::read(file.path());
     let mut bytes = read.map_err(|source| SegmentError::Os { operation: "read the segment back", source })?;
-    // What differs from run to run: the segment's id and birth, and who was attached.
+    // Clear what differs between runs: the segment's id and time of birth, and its participants.
     for differs in [32..52, 88..112, 256..DIRECTORY_AT] {
         bytes[differs].fill(0);
     }
     Ok(bytes)
 }
 
-/// The seeds: a name and an input each.
+/// The seeds: for each a name and an input.
 pub fn all() -> Result<Vec<(&'static str, Vec<u8>)>, SegmentError> {
     let sound = sound()?;
     let entry = |index: usize| DIRECTORY_AT + index * ENTRY_LEN;
@@ -57,19 +58,19 @@ pub fn all() -> Result<Vec<(&'static str, Vec<u8>)>, SegmentError> {
         let offset = &sound[entry(index) + 72..][..8];
         offset.iter().rev().fold(0, |offset, byte| offset << 8 | usize::from(*byte))
     };
-    let input = |degree: u8, changes: &[(usize, &[u8])]| {
+    let input = |level: u8, changes: &[(usize, &[u8])]| {
         let mut bytes = sound.clone();
         for (at, change) in changes {
             bytes[*at..][..change.len()].copy_from_slice(change);
         }
-        bytes.insert(0, degree);
+        bytes.insert(0, level);
         bytes
     };
     let word = |n: u64| n.to_ne_bytes();
     let dead = (4_000_000_u32 | 1 << 31).to_ne_bytes();
     Ok(vec![
         ("sound", input(0, &[])),
-        ("sound_mended", input(5, &[])),
+        ("sound_repaired", input(5, &[])),
         ("empty", vec![0]),
         ("header_only", input(0, &[])[..=256].to_vec()),
         ("truncated", input(0, &[])[..=2048].to_vec()),
@@ -86,27 +87,30 @@ pub fn all() -> Result<Vec<(&'static str, Vec<u8>)>, SegmentError> {
         ("objects_overlap", input(0, &[(entry(3) + 72, &word(object(2) as u64))])),
         ("wrong_length", input(0, &[(entry(2) + 80, &word(1))])),
         ("wrong_count", input(0, &[(entry(2) + 96, &word(u64::MAX / 2))])),
-        ("held_by_the_dead", input(0, &[(object(0), &dead), (object(3), &dead), (128, &dead)])),
+        ("held_by_dead_thread", input(0, &[(object(0), &dead), (object(3), &dead), (128, &dead)])),
         ("not_a_lock", input(0, &[(object(0) + 16, &[0xff; 4])])),
         ("unrecoverable", input(0, &[(object(0) + 8, &0x7fff_fffe_u32.to_ne_bytes())])),
         ("pending", input(0, &[(object(5) + 56, &word(2)), (object(5) + 64, &word(1))])),
         ("pending_too_many", input(0, &[(object(5) + 56, &word(u64::MAX))])),
         ("pending_elsewhere", input(0, &[(object(3) + 56, &word(1)), (object(3) + 64, &word(u64::MAX))])),
         ("far_version", input(0, &[(object(1) + 56, &word(u64::MAX))])),
-        ("held_by_nobody", input(0, &[(object(8) + 384, &word(7 << 4 | 1)), (object(8), &word(1))])),
+        (
+            "slot_of_unknown_participant",
+            input(0, &[(object(8) + 384, &word(7 << 4 | 1)), (object(8), &word(1))]),
+        ),
         ("slot_of_no_state", input(0, &[(object(8) + 384, &word(15))])),
         ("far_tail", input(0, &[(object(8), &word(u64::MAX)), (object(9), &word(u64::MAX))])),
         ("far_head", input(0, &[(object(8) + 128, &word(u64::MAX)), (object(10) + 128, &word(3))])),
         ("no_message", input(0, &[(object(10) + 384, &word(u64::MAX))])),
         (
-            "ends_of_strangers",
+            "endpoints_of_unknown_participants",
             input(0, &[(object(9) + 256, &word(u64::MAX)), (object(10) + 256, &word(2 << 16 | 1))]),
         ),
         ("not_a_bool", input(0, &[(object(4) + 64, &[2, 3, 255])])),
     ])
 }
 
-/// Programs for the targets that run one: arbitrary ones, of each kind.
+/// Programs for the targets that run one: an arbitrary program for each kind.
 pub fn programs() -> Vec<(String, Vec<u8>)> {
     let program = |kind: u8| {
         let mut state = u64::from(kind) + 1;

@@ -1,9 +1,6 @@
 //! [`Event`]: something that has happened, or not yet.
 
-#![allow(unsafe_code)]
-
 use core::fmt;
-use core::ptr::NonNull;
 use std::time::Duration;
 
 use crate::error::{EventError, SegmentError};
@@ -12,6 +9,7 @@ use crate::raw::event::{EventState, Unset};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
+use crate::segment::shared_ref::SharedRef;
 use crate::sys::barrier;
 
 /// A flag that processes wait for. A new one is not set.
@@ -43,41 +41,29 @@ use crate::sys::barrier;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Event {
-    state: NonNull<EventState>,
+    state: SharedRef<EventState>,
     spin: AdaptiveSpin,
-    region: Region,
 }
 
-// SAFETY: the pointer is to atomics in the mapping that `region` keeps alive.
-unsafe impl Send for Event {}
-// SAFETY: as above.
-unsafe impl Sync for Event {}
-
 impl Event {
-    #[inline(always)]
-    fn state(&self) -> &EventState {
-        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
-        unsafe { self.state.as_ref() }
-    }
-
     /// Sets the event and wakes everybody who waits. `false` where it was set.
     #[doc(alias = "signal")]
     #[inline]
     pub fn set(&self) -> bool {
-        self.state().set()
+        self.state.set()
     }
 
     /// Takes it back: who waits from now on waits until it is set again. `false` where it was not set.
     #[doc(alias = "reset")]
     #[inline]
     pub fn clear(&self) -> bool {
-        self.state().clear()
+        self.state.clear()
     }
 
     /// Whether the event is set.
     #[inline]
     pub fn is_set(&self) -> bool {
-        self.state().is_set()
+        self.state.is_set()
     }
 
     /// Waits until the event is set, as long as it takes.
@@ -110,7 +96,7 @@ impl Event {
 
     #[inline(always)]
     fn wait_within(&self, wait: Wait) -> Result<(), EventError> {
-        match self.state().begin_wait() {
+        match self.state.begin_wait() {
             None => Ok(()),
             Some(unset) => self.wait_on(unset, wait),
         }
@@ -119,7 +105,7 @@ impl Event {
     /// Begins to wait; nothing where the event is set.
     #[cfg(feature = "async")]
     pub(super) fn begin(&self) -> Option<Unset> {
-        self.state().begin_wait()
+        self.state.begin_wait()
     }
 
     #[cold]
@@ -127,13 +113,12 @@ impl Event {
         if matches!(wait, Wait::NonBlocking) {
             return Err(EventError::WouldBlock);
         }
-        let mapping = self.region.segment().mapping();
-        // Who waits counts among those who use the segment.
-        mapping.attached()?;
-        let try_once = || self.state().was_set_since(unset).then_some(());
-        let check_peers = || mapping.reap_dead_peers();
+        // A waiter counts as a user of the segment.
+        self.state.participant_id()?;
+        let try_once = || self.state.was_set_since(unset).then_some(());
+        let check_peers = || self.segment().mapping().reap_dead_peers();
         let found = wait_for(
-            (&self.state().sets, &self.state().unset),
+            (&self.state.sets, &self.state.unset),
             WakePolicy::All,
             wait,
             &self.spin,
@@ -167,11 +152,11 @@ impl sealed::ObjectImpl for Event {
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
-        Ok(Self { state: NonNull::from(region.state::<EventState>()), spin: AdaptiveSpin::default(), region })
+        Ok(Self { state: SharedRef::new(region), spin: AdaptiveSpin::default() })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
     }
 }
 
@@ -180,7 +165,7 @@ object_handle!([] Event);
 
 impl Clone for Event {
     fn clone(&self) -> Self {
-        Self { state: self.state, spin: AdaptiveSpin::default(), region: self.region.clone() }
+        Self { state: self.state.clone(), spin: AdaptiveSpin::default() }
     }
 }
 

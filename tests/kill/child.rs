@@ -5,48 +5,51 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::cpu;
-use super::machine::{self, Breakpoint};
-use super::process::{self, end_in_words};
-use super::trace::{Halt, Leg, Route};
+use super::affinity;
+use super::arch::{self, Breakpoint};
+use super::process::{self, describe_status};
+use super::trace::{BreakpointLeg, Leg, Route};
 
-/// How long a system call may take before the child counts as asleep in it.
+/// How long a system call may take before the child counts as blocked in it.
 ///
-/// One that only has no CPU for so long is taken for asleep by mistake, which does no harm: it may be killed there, too.
-const ASLEEP_AFTER: Duration = Duration::from_millis(20);
+/// A child that merely gets no CPU for so long is taken for blocked. That does no harm: it may be
+/// killed there, too.
+const BLOCKED_AFTER: Duration = Duration::from_millis(20);
 
-/// Most system calls return sooner. Looking without a pause for longer would take the CPU from other cases.
-const SOON_BACK: Duration = Duration::from_millis(1);
+/// Most system calls return sooner than that. Polling without a pause for longer would take the CPU
+/// from other cases.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A forked child that stops before an operation and behind it, and does nothing of it without its parent's word.
+/// A forked child that stops before an operation and after it, and executes nothing of it unless
+/// its parent says so.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: libc::pid_t,
     alive: bool,
-    /// Addresses that were looked at, and whether a system call is there.
+    /// For each address that was read: whether a system call is there.
     system_calls: RefCell<HashMap<u64, bool>>,
 }
 
-/// Where the child is.
+/// Where the child has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// Before its next instruction, or at a system call.
-    Underway,
+    InOperation,
     /// In a system call that does not return.
-    Asleep,
-    /// Behind the operation.
-    Done,
+    Blocked,
+    /// After the operation.
+    Finished,
 }
 
 impl Child {
-    /// Forks. The child prepares something, stops, works on it, stops again and ends without dropping anything. This returns
-    /// when it stands before its work.
+    /// Forks. The child prepares, stops, works on what it has prepared, stops again and ends
+    /// without dropping anything. Returns when the child has stopped before its work.
     ///
-    /// The child must leave alone what its parent had open: it opens its own.
+    /// The child must not use what its parent has open: it opens handles of its own.
     pub(crate) fn fork<P>(prepare: impl FnOnce() -> P, work: impl FnOnce(&P)) -> Self {
-        cpu::settle();
+        affinity::pin();
         let work = || {
-            be_traced();
+            request_tracing();
             let prepared = prepare();
             stop();
             work(&prepared);
@@ -56,29 +59,31 @@ impl Child {
         };
         let mut child =
             Self { pid: process::fork(work).pid(), alive: true, system_calls: RefCell::default() };
-        assert_eq!(child.wait(), Stop::Done, "stopped before its work");
+        assert_eq!(child.wait(), Stop::Finished, "stopped before its work");
         let options = libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACESYSGOOD;
         child.request(libc::PTRACE_SETOPTIONS, options as usize);
         child
     }
 
-    /// The child's process id, and the thread id that a lock would show.
+    /// The child's process id, which is also the thread id in its locks.
     pub(crate) fn pid(&self) -> u32 {
         self.pid as u32
     }
 
-    /// Goes on to where it enters or leaves a system call, or to the end of the work. Sleeps on the way are waited for.
-    pub(crate) fn next_call(&mut self) -> Stop {
+    /// Runs to the entry or the return of a system call, or to the end of the work. Waits while the
+    /// child is blocked.
+    pub(crate) fn run_to_system_call(&mut self) -> Stop {
         self.request(libc::PTRACE_SYSCALL, 0);
         self.wait()
     }
 
-    /// Goes on until it sleeps in a system call, or to the end of the work. It stops where that call returns.
-    pub(crate) fn run_to_sleep(&mut self) -> Stop {
+    /// Runs until the child blocks in a system call, or to the end of the work. The child stops
+    /// when that call returns.
+    pub(crate) fn run_until_blocked(&mut self) -> Stop {
         loop {
             self.request(libc::PTRACE_SYSCALL, 0);
-            match self.wait_awake() {
-                Stop::Underway => {}
+            match self.wait_unless_blocked() {
+                Stop::InOperation => {}
                 stop => return stop,
             }
         }
@@ -86,99 +91,103 @@ impl Child {
 
     /// Executes one instruction.
     pub(crate) fn step(&mut self) -> Stop {
-        self.step_from(self.counter())
+        self.step_from(self.program_counter())
     }
 
-    /// As [`step`](Self::step), for who has already asked where the child stands.
+    /// Executes the instruction at `counter`, where the child stands.
     pub(crate) fn step_from(&mut self, counter: u64) -> Stop {
         let is_system_call = self.is_system_call(counter);
         self.request(libc::PTRACE_SINGLESTEP, 0);
-        if is_system_call { self.wait_awake() } else { self.wait() }
+        if is_system_call { self.wait_unless_blocked() } else { self.wait() }
     }
 
-    /// Waits until the child stops, or is asleep.
-    fn wait_awake(&mut self) -> Stop {
+    /// Waits until the child stops or is blocked.
+    fn wait_unless_blocked(&mut self) -> Stop {
         let start = Instant::now();
         loop {
             match (self.poll(), start.elapsed()) {
                 (Some(stop), _) => return stop,
-                (None, waited) if waited > ASLEEP_AFTER => return Stop::Asleep,
+                (None, waited) if waited > BLOCKED_AFTER => return Stop::Blocked,
                 // SAFETY: no memory is passed.
-                (None, waited) if waited < SOON_BACK => drop(unsafe { libc::sched_yield() }),
-                (None, _) => std::thread::sleep(SOON_BACK),
+                (None, waited) if waited < POLL_INTERVAL => drop(unsafe { libc::sched_yield() }),
+                (None, _) => std::thread::sleep(POLL_INTERVAL),
             }
         }
     }
 
-    /// As [`step`](Self::step), but waits for a sleep to be over. It need not know whether that is a system call.
-    fn step_through(&mut self) -> Stop {
+    /// Executes one instruction, and waits while the child is blocked in it. Need not know whether
+    /// that is a system call.
+    fn step_and_wait(&mut self) -> Stop {
         self.request(libc::PTRACE_SINGLESTEP, 0);
         self.wait()
     }
 
-    /// Whether the instruction of this address is a system call.
+    /// Whether the instruction at this address is a system call.
     pub(crate) fn is_system_call(&self, address: u64) -> bool {
-        let look = || machine::is_system_call(self.pid, address);
+        let look = || arch::is_system_call(self.pid, address);
         *self.system_calls.borrow_mut().entry(address).or_insert_with(look)
     }
 
     /// The address of the next instruction.
-    pub(crate) fn counter(&self) -> u64 {
-        machine::counter(self.pid)
+    pub(crate) fn program_counter(&self) -> u64 {
+        arch::program_counter(self.pid)
     }
 
-    /// Goes to the end of the work.
+    /// Runs to the end of the work.
     pub(crate) fn finish(&mut self) {
         self.request(libc::PTRACE_CONT, 0);
-        assert_eq!(self.wait(), Stop::Done);
+        assert_eq!(self.wait(), Stop::Finished);
     }
 
-    /// Goes where the route leads, or to the end of the work, should that come first. Sleeps on the way are waited for.
-    pub(crate) fn travel(&mut self, route: Route) -> Stop {
+    /// Runs along the route, or to the end of the work if that comes first. Waits while the child
+    /// is blocked.
+    pub(crate) fn run_route(&mut self, route: Route) -> Stop {
         for _ in 0..route.system_calls {
             // Into the call, and out of it.
             for _ in 0..2 {
                 self.request(libc::PTRACE_SYSCALL, 0);
-                if self.wait() == Stop::Done {
-                    return Stop::Done;
+                if self.wait() == Stop::Finished {
+                    return Stop::Finished;
                 }
             }
         }
         for leg in route.legs {
             let steps = match leg {
                 Leg::Steps(steps) => steps,
-                Leg::Halt(halt) => match self.run_to(halt) {
-                    Ok(Stop::Done) => return Stop::Done,
+                Leg::Breakpoint(leg) => match self.run_to(leg) {
+                    Ok(Stop::Finished) => return Stop::Finished,
                     Ok(_) => 0,
-                    Err(_) => halt.steps,
+                    Err(_) => leg.steps,
                 },
             };
             for _ in 0..steps {
-                if self.step_through() == Stop::Done {
-                    return Stop::Done;
+                if self.step_and_wait() == Stop::Finished {
+                    return Stop::Finished;
                 }
             }
         }
-        Stop::Underway
+        Stop::InOperation
     }
 
-    /// Runs until it stands at the breakpoint the right time. Fails where no breakpoint can be.
-    fn run_to(&mut self, halt: Halt) -> io::Result<Stop> {
-        for visit in 1..=halt.visit {
-            let breakpoint = Breakpoint::set(self.pid, halt.address)?;
+    /// Runs until the child has come to the breakpoint as often as the leg says. Fails if no
+    /// breakpoint can be set there.
+    fn run_to(&mut self, leg: BreakpointLeg) -> io::Result<Stop> {
+        for visit in 1..=leg.visit {
+            let breakpoint = Breakpoint::set(self.pid, leg.address)?;
             self.request(libc::PTRACE_CONT, 0);
-            if self.wait() == Stop::Done {
-                return Ok(Stop::Done);
+            if self.wait() == Stop::Finished {
+                return Ok(Stop::Finished);
             }
             breakpoint.clear(self.pid)?;
-            if visit < halt.visit && self.step_through() == Stop::Done {
-                return Ok(Stop::Done);
+            if visit < leg.visit && self.step_and_wait() == Stop::Finished {
+                return Ok(Stop::Finished);
             }
         }
-        Ok(Stop::Underway)
+        Ok(Stop::InOperation)
     }
 
-    /// SIGKILL. Returns when the kernel has cleared up: its locks are marked, its files closed.
+    /// Sends SIGKILL. Returns when the kernel has cleaned up: the child's locks are marked, its
+    /// files closed.
     pub(crate) fn kill(mut self) {
         self.end();
     }
@@ -195,12 +204,12 @@ impl Child {
     /// Waits until the child stops.
     pub(crate) fn wait(&mut self) -> Stop {
         let status = self.wait_status(0).expect("a status");
-        self.judge(status)
+        self.decode(status)
     }
 
-    /// Whether it has stopped, and where, without waiting for that.
+    /// Where the child has stopped, if it has, without waiting.
     pub(crate) fn poll(&mut self) -> Option<Stop> {
-        self.wait_status(libc::WNOHANG).map(|status| self.judge(status))
+        self.wait_status(libc::WNOHANG).map(|status| self.decode(status))
     }
 
     fn wait_status(&mut self, flags: libc::c_int) -> Option<libc::c_int> {
@@ -213,13 +222,13 @@ impl Child {
         }
     }
 
-    fn judge(&mut self, status: libc::c_int) -> Stop {
+    fn decode(&mut self, status: libc::c_int) -> Stop {
         self.alive = libc::WIFSTOPPED(status);
-        assert!(self.alive, "the child ended by itself: {}", end_in_words(status));
+        assert!(self.alive, "the child ended by itself: {}", describe_status(status));
         match libc::WSTOPSIG(status) & !0x80 {
-            libc::SIGTRAP => Stop::Underway,
-            libc::SIGSTOP => Stop::Done,
-            signal => panic!("the child has got signal {signal}, at {:#x}", self.counter()),
+            libc::SIGTRAP => Stop::InOperation,
+            libc::SIGSTOP => Stop::Finished,
+            signal => panic!("the child has got signal {signal}, at {:#x}", self.program_counter()),
         }
     }
 
@@ -238,13 +247,13 @@ impl Drop for Child {
     }
 }
 
-/// Does nothing that the parent does not want.
-fn be_traced() {
+/// Asks to be traced by the parent.
+fn request_tracing() {
     // SAFETY: no memory is passed.
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0_usize, 0_usize) };
 }
 
-/// In the child: stops, as it does before its work and behind it.
+/// In the child: stops, as it does before its work and after it.
 #[inline(never)]
 pub(crate) fn stop() {
     // SAFETY: no memory is passed. A signal to oneself has arrived when `kill` returns.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// The exit code of a process that has panicked.
 const PANICKED: libc::c_int = 101;
@@ -13,16 +14,15 @@ pub(crate) struct Process {
     pid: libc::pid_t,
 }
 
-/// Forks a process that does some work, whose result is its exit code, and that drops nothing of what its parent had. It dies
-/// with its parent.
+/// Forks a process that does some work, whose result is its exit code. It drops nothing that its
+/// parent had open, and dies with its parent.
 pub(crate) fn fork(work: impl FnOnce() -> libc::c_int) -> Process {
     let _ = io::stdout().flush();
     // SAFETY: this process has one thread, so the child may do whatever its parent may.
     match unsafe { libc::fork() } {
         -1 => panic!("fork: {}", io::Error::last_os_error()),
         0 => {
-            // SAFETY: no memory is passed.
-            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            die_with_parent();
             let code = catch_unwind(AssertUnwindSafe(work)).unwrap_or(PANICKED);
             let _ = io::stdout().flush();
             // SAFETY: ends the process. What its parent had open must not be closed by it.
@@ -32,39 +32,50 @@ pub(crate) fn fork(work: impl FnOnce() -> libc::c_int) -> Process {
     }
 }
 
+/// Forks a process that will block in a futex wait, and returns once it does.
+pub(crate) fn fork_until_blocked(work: impl FnOnce() -> libc::c_int) -> Process {
+    let process = fork(work);
+    while !process.is_in_futex_wait() {
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    process
+}
+
+/// Has the kernel kill this process when its parent dies.
+pub(crate) fn die_with_parent() {
+    // SAFETY: no memory is passed.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
 impl Process {
     pub(crate) fn pid(&self) -> libc::pid_t {
         self.pid
     }
 
-    /// Waits for the process's end, and gives its exit code; `None` where a signal ended it.
+    /// Waits for the process's end, and returns its exit code; `None` if a signal ended it.
     pub(crate) fn exit_code(self) -> Option<libc::c_int> {
-        let (_, status) = wait_for(self.pid);
+        let status = self.wait_status();
         libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
     }
 
-    /// Whether it sleeps on a futex right now.
-    pub(crate) fn is_on_a_futex(&self) -> bool {
+    /// Waits for the process's end, and returns its wait status.
+    pub(crate) fn wait_status(self) -> libc::c_int {
+        let mut status = 0;
+        // SAFETY: `status` is a local.
+        let pid = unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
+        assert!(pid > 0, "wait: {}", io::Error::last_os_error());
+        status
+    }
+
+    /// Whether the process is in a futex wait.
+    pub(crate) fn is_in_futex_wait(&self) -> bool {
         let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.pid)).unwrap_or_default();
         call.split(' ').next() == Some(libc::SYS_futex.to_string().as_str())
     }
 }
 
-/// Waits for the end of one of this process's children, and gives its id and wait status.
-pub(crate) fn wait_for_any() -> (libc::pid_t, libc::c_int) {
-    wait_for(-1)
-}
-
-fn wait_for(which: libc::pid_t) -> (libc::pid_t, libc::c_int) {
-    let mut status = 0;
-    // SAFETY: `status` is a local.
-    let pid = unsafe { libc::waitpid(which, &raw mut status, 0) };
-    assert!(pid > 0, "wait: {}", io::Error::last_os_error());
-    (pid, status)
-}
-
-/// How a process has ended.
-pub(crate) fn end_in_words(status: libc::c_int) -> String {
+/// Says how a process has ended.
+pub(crate) fn describe_status(status: libc::c_int) -> String {
     if libc::WIFSIGNALED(status) {
         format!("signal {}", libc::WTERMSIG(status))
     } else {

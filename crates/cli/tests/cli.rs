@@ -1,8 +1,5 @@
 //! The `breezeway` command, as it is installed: run as a process of its own, on segments of real processes.
 
-#[path = "../../../tests/support/mod.rs"]
-mod support;
-
 mod cli {
     pub mod child;
     mod counting;

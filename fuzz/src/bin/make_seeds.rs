@@ -1,5 +1,5 @@
-//! Writes the seeds of a corpus anew: `cargo run --bin make_seeds`, in this folder. They hold the format's bytes, so this is for
-//! a new version of it.
+//! Writes the seeds of the corpora: `cargo run --bin make_seeds`, in this folder. The seeds hold
+//! the format's bytes, so a new version of the format needs new ones.
 
 use std::error::Error;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     write(&folder.join("open_segment"), breezeway_fuzz::seeds::all()?)?;
-    for target in ["mpmc_ops", "bytes_ring"] {
+    for target in ["mpmc_ops", "spsc_ops"] {
         write(&folder.join(target), breezeway_fuzz::seeds::programs())?;
     }
     Ok(())

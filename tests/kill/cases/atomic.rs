@@ -1,12 +1,12 @@
-//! `Atomic`: the old number or the new one.
+//! `Atomic`: the number is the old one or the new one.
 
 use std::sync::atomic::Ordering;
 
 use breezeway::Atomic;
 
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::tally::Tally;
+use crate::child::Child;
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
 
 const OLD: u64 = 0x0000_00ff_ffff_ffff;
 const NEW: u64 = OLD + 1;
@@ -18,7 +18,7 @@ struct Add {
     seen: u64,
 }
 
-impl Subject for Add {
+impl Scenario for Add {
     type Handle = Atomic<u64>;
 
     fn reset(&mut self) {
@@ -36,19 +36,19 @@ impl Subject for Add {
 
     fn observe(&mut self, _: &Child) {
         let found = self.atomic.load(Ordering::Acquire);
-        assert!(found == self.seen || found == NEW, "neither old nor new: {found:#x}");
+        assert!(found == self.seen || found == NEW, "torn: {found:#x}");
         self.seen = found;
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         let found = self.atomic.load(Ordering::Acquire);
         assert_eq!(found, self.seen, "a death changes nothing");
-        assert!(!death.completed || found == NEW, "what has returned has happened");
+        assert!(!death.completed || found == NEW, "a completed operation has taken effect");
         if found == NEW { "new" } else { "old" }
     }
 }
 
-pub(crate) fn fetch_add(name: &str) -> Tally {
+pub(crate) fn fetch_add(name: &str) -> KillCounts {
     let atomic = Atomic::create(name, OLD).unwrap();
-    drive::every(&mut Add { name: name.to_owned(), atomic, seen: OLD })
+    kill::at_every_instruction(&mut Add { name: name.to_owned(), atomic, seen: OLD })
 }

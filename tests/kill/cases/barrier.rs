@@ -1,4 +1,5 @@
-//! `Barrier`: who waits passes if all have come, and hears of it if one of them is dead. It never waits for the dead.
+//! `Barrier`: a waiter passes if all parties arrive, and gets an error if one of them dies. It
+//! never waits for a dead party.
 
 use std::time::Duration;
 
@@ -6,41 +7,41 @@ use breezeway::BarrierError;
 use breezeway::sync::{Barrier, BarrierWaitResult};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::sleeper::asleep;
-use super::state_word::{self, StateWord, without_spinning};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use super::state_word::{self, StateWord, pin_without_spinning};
+use crate::child::{Child, Stop};
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::process::Process;
+use crate::process::fork_until_blocked;
+use crate::progress;
+use crate::trace::Trace;
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    /// Comes as the last one, with an action.
+enum Operation {
+    /// Arrives last, with an action.
     Last,
-    /// The same, and it was there the last time, too.
+    /// Arrives last in the second generation, after it arrived in the first.
     LastAgain,
-    /// Comes if it is the last one.
-    LastWithoutWaiting,
-    /// Comes before others, waits in vain, and breaks it.
+    /// Arrives if it is the last.
+    TryWaitLast,
+    /// Arrives first, waits until its timeout expires, and breaks the barrier.
     First,
-    /// Aborts it.
+    /// Aborts the barrier.
     Abort,
-    /// Resets it.
+    /// Resets the barrier.
     Reset,
-    /// Finds one that has arrived dead.
+    /// Reaps a party that died after it arrived.
     Reap,
-    /// Waits for one other.
-    Meet,
+    /// Waits for one other party.
+    WaitForOne,
 }
 
-impl Deed {
-    /// Those who sleep at the barrier, beside the child.
-    fn sleepers(self) -> usize {
+impl Operation {
+    /// How many processes wait at the barrier besides the child.
+    fn waiters(self) -> usize {
         match self {
-            Self::Meet => 0,
+            Self::WaitForOne => 0,
             Self::LastAgain | Self::First | Self::Reap => 1,
             _ => 2,
         }
@@ -48,23 +49,23 @@ impl Deed {
 
     fn parties(self) -> usize {
         match self {
-            Self::LastAgain | Self::Meet => 2,
+            Self::LastAgain | Self::WaitForOne => 2,
             _ => 3,
         }
     }
 
-    /// Whether it lets the others pass.
+    /// Whether the child lets the waiters pass.
     fn is_last(self) -> bool {
-        matches!(self, Self::Last | Self::LastAgain | Self::LastWithoutWaiting)
+        matches!(self, Self::Last | Self::LastAgain | Self::TryWaitLast)
     }
 }
 
-/// How it went for a sleeper, as its exit code.
+/// A waiter's result, as its exit code.
 const PASSED: libc::c_int = 0;
 const BROKEN: libc::c_int = 1;
 
-/// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(120);
+/// Longer than one recheck interval.
+const WAIT_TIMEOUT: Duration = Duration::from_millis(120);
 
 /// The word: `{generation:31 | history:32 | broken:1}`.
 const WORD: u64 = 0;
@@ -82,35 +83,44 @@ fn code(result: Result<BarrierWaitResult, BarrierError>) -> libc::c_int {
     }
 }
 
-/// What of the barrier's words matters.
+/// The words of the barrier that matter here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     word: u64,
-    /// Slots that anybody has.
+    /// The number of slots that are taken.
     arrived: usize,
 }
 
-struct AtTheBarrier {
+struct BarrierOperation {
     name: String,
     barrier: Barrier,
     word: StateWord,
     slots: Vec<StateWord>,
-    deed: Deed,
-    /// When the child was about to begin.
+    operation: Operation,
+    /// Before the child's operation.
     before: Seen,
-    /// When it was seen last.
+    /// When the child was last observed.
     seen: Seen,
-    sleepers: Vec<Process>,
+    waiters: Vec<Process>,
 }
 
-impl AtTheBarrier {
-    fn new(name: &str, deed: Deed) -> Self {
-        let parties = deed.parties();
+impl BarrierOperation {
+    fn new(name: &str, operation: Operation) -> Self {
+        let parties = operation.parties();
         let barrier: Barrier = state_word::create(name, parties);
         let word = |at| StateWord::of(barrier.segment(), at);
         let slots = (0..2 * parties as u64).map(|n| word(FIRST_SLOT + 8 * n)).collect();
         let (word, seen) = (word(WORD), Seen::default());
-        Self { name: name.to_owned(), barrier, word, slots, deed, before: seen, seen, sleepers: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            barrier,
+            word,
+            slots,
+            operation,
+            before: seen,
+            seen,
+            waiters: Vec::new(),
+        }
     }
 
     fn look(&self) -> Seen {
@@ -118,64 +128,64 @@ impl AtTheBarrier {
         Seen { word: self.word.get(), arrived }
     }
 
-    fn open_anew(&self) -> Barrier {
+    fn open_again(&self) -> Barrier {
         state_word::open(&self.name)
     }
 
-    fn open_for_good(&self) -> &'static Barrier {
-        Box::leak(Box::new(self.open_anew()))
+    fn open_leaked(&self) -> &'static Barrier {
+        Box::leak(Box::new(self.open_again()))
     }
 
-    fn sleeper(&self) -> Process {
-        asleep(|| code(self.open_anew().wait()))
+    fn waiter(&self) -> Process {
+        fork_until_blocked(|| code(self.open_again().wait()))
     }
 
-    /// One has arrived, and is dead; nobody knows.
-    fn leave_a_dead_one(&self) {
+    /// Leaves a party that has died after it arrived, of which no process knows.
+    fn leave_dead_party(&self) {
         let before = self.barrier.waiting();
-        let mut one = Child::fork(|| self.open_for_good(), |barrier| assert!(barrier.wait().is_err()));
+        let mut victim = Child::fork(|| self.open_leaked(), |barrier| assert!(barrier.wait().is_err()));
         while self.barrier.waiting() == before {
-            assert_eq!(one.step(), Stop::Underway);
+            assert_eq!(victim.step(), Stop::InOperation);
         }
-        one.kill();
+        victim.kill();
     }
 
-    /// All parties pass once, whatever was before.
+    /// All parties pass once, whatever happened before.
     fn exercise(&self) {
         self.barrier.reset();
         assert!(!self.barrier.is_broken() && self.barrier.waiting() == 0);
-        let others: Vec<_> = (1..self.barrier.parties()).map(|_| self.sleeper()).collect();
+        let others: Vec<_> = (1..self.barrier.parties()).map(|_| self.waiter()).collect();
         assert_eq!(self.barrier.waiting(), others.len());
         let result = self.barrier.wait_timeout(Duration::from_secs(10)).unwrap();
         assert!(result.is_leader() && result.index() == others.len());
         others.into_iter().for_each(|other| assert_eq!(other.exit_code(), Some(PASSED)));
     }
 
-    /// The child has done nothing that others see: one does it instead. What the sleepers come to.
-    fn do_it_instead(&self) -> libc::c_int {
-        match self.deed {
-            Deed::Last | Deed::LastWithoutWaiting => {
+    /// The child has changed nothing: the parent does the operation. Returns the waiters' result.
+    fn operate_instead(&self) -> libc::c_int {
+        match self.operation {
+            Operation::Last | Operation::TryWaitLast => {
                 assert!(self.barrier.wait_timeout(Duration::from_secs(10)).unwrap().is_leader());
                 PASSED
             }
-            Deed::First => {
-                let other = self.sleeper();
+            Operation::First => {
+                let other = self.waiter();
                 assert!(self.barrier.wait_timeout(Duration::from_secs(10)).unwrap().is_leader());
                 assert_eq!(other.exit_code(), Some(PASSED));
                 PASSED
             }
-            // It will not come again, and the sleeper finds out by itself.
-            Deed::LastAgain => BROKEN,
-            Deed::Abort => {
+            // The child will not arrive again; the waiter detects its death by itself.
+            Operation::LastAgain => BROKEN,
+            Operation::Abort => {
                 self.barrier.abort();
                 BROKEN
             }
-            Deed::Reset => {
+            Operation::Reset => {
                 self.barrier.reset();
                 BROKEN
             }
-            Deed::Reap => BROKEN,
-            Deed::Meet => PASSED,
+            Operation::Reap => BROKEN,
+            Operation::WaitForOne => PASSED,
         }
     }
 }
@@ -184,18 +194,18 @@ fn send(process: &Process, signal: Signal) {
     kill_process(Pid::from_raw(process.pid()).expect("a process"), signal).unwrap();
 }
 
-impl Subject for AtTheBarrier {
+impl Scenario for BarrierOperation {
     type Handle = &'static Barrier;
 
     fn reset(&mut self) {
-        // A waiter would do it instead, which is a long way.
+        // Otherwise a waiter would reap, which is a long path.
         self.barrier.segment().reap().unwrap();
         self.slots.iter().for_each(|slot| slot.set(0));
         self.word.set(0);
-        if self.deed == Deed::LastAgain {
-            // It waits for the child twice.
-            self.sleepers.push(asleep(|| {
-                let barrier = self.open_anew();
+        if self.operation == Operation::LastAgain {
+            // It waits for the child in two generations.
+            self.waiters.push(fork_until_blocked(|| {
+                let barrier = self.open_again();
                 barrier.wait().unwrap();
                 code(barrier.wait())
             }));
@@ -203,46 +213,50 @@ impl Subject for AtTheBarrier {
     }
 
     fn open(&self) -> Self::Handle {
-        let barrier = self.open_for_good();
-        if self.deed == Deed::LastAgain {
+        let barrier = self.open_leaked();
+        if self.operation == Operation::LastAgain {
             assert!(barrier.wait().unwrap().is_leader());
         }
         barrier
     }
 
     fn operate(&self, barrier: &Self::Handle) {
-        match self.deed {
-            Deed::Last | Deed::LastAgain => {
+        match self.operation {
+            Operation::Last | Operation::LastAgain => {
                 let mut done = false;
                 assert!(barrier.wait_with(|| done = true).unwrap().is_leader());
                 assert!(done);
             }
-            Deed::LastWithoutWaiting => assert!(barrier.try_wait().unwrap().is_leader()),
-            Deed::First => {
-                assert_eq!(barrier.wait_timeout(drive::patiently(PATIENCE)), Err(BarrierError::Timeout))
+            Operation::TryWaitLast => assert!(barrier.try_wait().unwrap().is_leader()),
+            Operation::First => {
+                assert_eq!(
+                    barrier.wait_timeout(kill::scaled_timeout(WAIT_TIMEOUT)),
+                    Err(BarrierError::Timeout)
+                )
             }
-            Deed::Abort => barrier.abort(),
-            Deed::Reset => barrier.reset(),
-            Deed::Reap => assert_eq!(barrier.segment().reap().unwrap(), 1),
-            Deed::Meet => assert!(
-                barrier.wait_timeout(drive::patiently(2 * PATIENCE)).is_err() || barrier.waiting() == 0
+            Operation::Abort => barrier.abort(),
+            Operation::Reset => barrier.reset(),
+            Operation::Reap => assert_eq!(barrier.segment().reap().unwrap(), 1),
+            Operation::WaitForOne => assert!(
+                barrier.wait_timeout(kill::scaled_timeout(2 * WAIT_TIMEOUT)).is_err()
+                    || barrier.waiting() == 0
             ),
         }
     }
 
-    fn begin(&mut self, _: &Child) {
-        while self.sleepers.len() < self.deed.sleepers() {
-            let sleeper = self.sleeper();
-            self.sleepers.push(sleeper);
+    fn before_operation(&mut self, _: &Child) {
+        while self.waiters.len() < self.operation.waiters() {
+            let waiter = self.waiter();
+            self.waiters.push(waiter);
         }
-        let are_asleep = || self.sleepers.iter().all(Process::is_on_a_futex);
-        while self.barrier.waiting() < self.sleepers.len() || !are_asleep() {
+        let are_asleep = || self.waiters.iter().all(Process::is_in_futex_wait);
+        while self.barrier.waiting() < self.waiters.len() || !are_asleep() {
             std::thread::sleep(Duration::from_micros(50));
         }
-        if self.deed == Deed::Reap {
-            // Or else it would find the dead one first.
-            self.sleepers.iter().for_each(|sleeper| send(sleeper, Signal::STOP));
-            self.leave_a_dead_one();
+        if self.operation == Operation::Reap {
+            // Otherwise the waiter would detect the dead party first.
+            self.waiters.iter().for_each(|waiter| send(waiter, Signal::STOP));
+            self.leave_dead_party();
         }
         self.before = self.look();
     }
@@ -251,27 +265,27 @@ impl Subject for AtTheBarrier {
         self.seen = self.look();
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         let Seen { word, arrived } = self.seen;
         let (has_moved, has_arrived) = (word != self.before.word, arrived > self.before.arrived);
-        assert!(!death.completed || has_moved, "what has returned has happened");
-        let has_passed = has_moved && self.deed.is_last();
-        // Mostly, somebody reaps, and the sleepers need not find out by themselves.
+        assert!(!death.completed || has_moved, "a completed operation has taken effect");
+        let has_passed = has_moved && self.operation.is_last();
+        // Mostly the parent reaps, and the waiters need not detect the death themselves.
         let is_reaped = !death.point.is_multiple_of(8);
-        if is_reaped && (has_arrived || matches!(self.deed, Deed::LastAgain | Deed::Reap)) {
+        if is_reaped && (has_arrived || matches!(self.operation, Operation::LastAgain | Operation::Reap)) {
             self.barrier.segment().reap().unwrap();
         }
-        if self.deed == Deed::Reap {
-            self.sleepers.iter().for_each(|sleeper| send(sleeper, Signal::CONT));
+        if self.operation == Operation::Reap {
+            self.waiters.iter().for_each(|waiter| send(waiter, Signal::CONT));
         }
         let expected = match (has_moved, has_arrived) {
             (true, _) if has_passed => PASSED,
             (true, _) | (false, true) => BROKEN,
-            (false, false) => self.do_it_instead(),
+            (false, false) => self.operate_instead(),
         };
-        self.sleepers.drain(..).for_each(|sleeper| assert_eq!(sleeper.exit_code(), Some(expected)));
+        self.waiters.drain(..).for_each(|waiter| assert_eq!(waiter.exit_code(), Some(expected)));
         if has_passed {
-            // Those who were there have ended as one should, and this one was killed.
+            // The waiters have exited regularly, and the child was killed.
             assert_eq!(generation(self.word.get()), generation(self.before.word) + 1);
             self.barrier.segment().reap().unwrap();
             assert_eq!(self.barrier.wait_timeout(Duration::from_secs(10)), Err(BarrierError::Broken));
@@ -285,82 +299,83 @@ impl Subject for AtTheBarrier {
     }
 }
 
-pub(crate) fn last(name: &str) -> Tally {
-    drive::every(&mut AtTheBarrier::new(name, Deed::Last))
+pub(crate) fn wait_last_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::Last))
 }
 
-pub(crate) fn last_again(name: &str) -> Tally {
-    drive::every(&mut AtTheBarrier::new(name, Deed::LastAgain))
+pub(crate) fn wait_last_again_with_waiter(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::LastAgain))
 }
 
-pub(crate) fn last_without_waiting(name: &str) -> Tally {
-    drive::every(&mut AtTheBarrier::new(name, Deed::LastWithoutWaiting))
+pub(crate) fn try_wait_last_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::TryWaitLast))
 }
 
-pub(crate) fn abort(name: &str) -> Tally {
-    drive::every(&mut AtTheBarrier::new(name, Deed::Abort))
+pub(crate) fn abort_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::Abort))
 }
 
-pub(crate) fn reset(name: &str) -> Tally {
-    drive::every(&mut AtTheBarrier::new(name, Deed::Reset))
+pub(crate) fn reset_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut BarrierOperation::new(name, Operation::Reset))
 }
 
-/// Second order: whoever finds one dead that had arrived is killed, too.
-pub(crate) fn reap(name: &str) -> Tally {
-    drive::changes(&mut AtTheBarrier::new(name, Deed::Reap))
+/// Second order: kills the process that reaps a party that died after it arrived.
+pub(crate) fn reap_with_waiter(name: &str) -> KillCounts {
+    kill::at_changes(&mut BarrierOperation::new(name, Operation::Reap))
 }
 
-/// One that waits killed, awake or asleep, and when its time is up.
-pub(crate) fn wait(name: &str) -> Tally {
-    let mut subject = AtTheBarrier::new(name, Deed::First);
-    without_spinning();
-    drive::changes_and_sleep(&mut subject)
+/// Kills a waiter: running, blocked, and when its timeout has expired.
+pub(crate) fn wait_timeout_incomplete(name: &str) -> KillCounts {
+    let mut scenario = BarrierOperation::new(name, Operation::First);
+    pin_without_spinning();
+    kill::at_changes_and_blocked(&mut scenario)
 }
 
-/// How far one came that was woken.
+/// How far a woken waiter came.
 enum Woken {
-    /// It had not begun to sleep in earnest: that counts for nothing.
-    TooSlow,
+    /// The waiter was not blocked in its second futex wait yet: the attempt does not count.
+    NotBlocked,
     Killed,
     Done,
 }
 
-/// One sleeps, and the other lets it pass; then it is killed after so many steps. It was there, and will not come again.
-fn wake_and_kill(subject: &mut AtTheBarrier, trace: &Trace, steps: usize) -> Woken {
-    let mut one = drive::start(subject);
-    // Its second sleep: the first is a nap, too short for this.
-    one.travel(trace.route(trace.sleeps()[1]));
-    if one.step() != Stop::Asleep {
-        return Woken::TooSlow;
+/// The victim waits, and the parent lets it pass; then the victim is killed after this many steps.
+/// It has arrived once, and will not arrive again.
+fn kill_woken(scenario: &mut BarrierOperation, trace: &Trace, steps: usize) -> Woken {
+    let mut victim = kill::start_child(scenario);
+    // The second futex wait: the first one is too short.
+    victim.run_route(trace.route(trace.blocking_points()[1]));
+    if victim.step() != Stop::Blocked {
+        return Woken::NotBlocked;
     }
-    assert!(subject.barrier.wait_timeout(Duration::from_secs(10)).unwrap().is_leader());
-    one.wait();
-    let is_done = (0..steps).any(|_| one.step() == Stop::Done);
-    one.kill();
+    assert!(scenario.barrier.wait_timeout(Duration::from_secs(10)).unwrap().is_leader());
+    victim.wait();
+    let is_done = (0..steps).any(|_| victim.step() == Stop::Finished);
+    victim.kill();
     if !steps.is_multiple_of(8) {
-        subject.barrier.segment().reap().unwrap();
+        scenario.barrier.segment().reap().unwrap();
     }
-    assert_eq!(subject.barrier.wait_timeout(Duration::from_secs(10)), Err(BarrierError::Broken));
-    subject.exercise();
+    assert_eq!(scenario.barrier.wait_timeout(Duration::from_secs(10)), Err(BarrierError::Broken));
+    scenario.exercise();
     if is_done { Woken::Done } else { Woken::Killed }
 }
 
-/// One killed at every instruction between its waking and its return.
-pub(crate) fn woken_waiter(name: &str) -> Tally {
-    let mut subject = AtTheBarrier::new(name, Deed::Meet);
-    without_spinning();
-    // A nap and a sleep.
-    let trace = drive::trace_sleeping(&mut subject, 2);
-    let mut tally = Tally::default();
+/// Kills a waiter at every instruction between its wake-up and its return.
+pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
+    let mut scenario = BarrierOperation::new(name, Operation::WaitForOne);
+    pin_without_spinning();
+    // The first park, and a full one.
+    let trace = kill::trace_blocking(&mut scenario, 2);
+    let mut kills = KillCounts::default();
     let mut steps = 0;
     loop {
-        progress::at(format_args!("a waiter killed {steps} instructions after it was woken"));
-        match wake_and_kill(&mut subject, &trace, steps) {
-            Woken::TooSlow => continue,
-            Woken::Killed => tally.count("killed on its way"),
+        progress::set_stage(format_args!("a waiter killed {steps} instructions after it was woken"));
+        match kill_woken(&mut scenario, &trace, steps) {
+            Woken::NotBlocked => continue,
+            Woken::Killed => kills.count("killed running"),
             Woken::Done => {
-                tally.count("done");
-                return tally;
+                kills.count("done");
+                return kills;
             }
         }
         progress::count_kill();

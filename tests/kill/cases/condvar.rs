@@ -1,29 +1,29 @@
-//! `Condvar`: whoever dies, the others who wait look again, and nobody waits for what has happened.
+//! `Condvar`: whichever process dies, the waiters check their condition again, and none waits for
+//! what has happened.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use breezeway::sync::{Condvar, Mutex, ReentrantMutex};
 use breezeway::{Atomic, Segment};
 
-use super::condvar_slots::{Slots, Waiter};
-use super::locked::{SOON, Watched};
-use super::reentrant::count_the_cpus;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
+use super::condvar_waiters::{CondvarSlots, Waiter};
+use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
+use super::reentrant_mutex::pin_and_count_cpus;
+use crate::child::Child;
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::process::{self, Process};
 
-/// What a process needs to wait until there are items, and to add some.
-pub(super) struct Scene {
+/// A counter of items under a lock with a condition variable.
+pub(super) struct ItemCounter {
     pub(super) segment: Segment,
     lock: Lock,
     pub(super) condvar: Condvar,
     pub(super) items: Atomic<u64>,
 }
 
-/// The mutex, of either kind.
+/// A mutex of either kind.
 enum Lock {
     Plain(Mutex),
     Reentrant(ReentrantMutex),
@@ -35,8 +35,8 @@ pub(super) enum Kind {
     Reentrant,
 }
 
-impl Scene {
-    /// The lock comes first: that is where it is watched.
+impl ItemCounter {
+    /// The lock is the first object: there it is observed.
     fn of(segment: Segment, kind: Kind) -> Self {
         let lock = match kind {
             Kind::Plain => Lock::Plain(segment.get_or_add("lock", ()).unwrap()),
@@ -47,7 +47,8 @@ impl Scene {
         Self { segment, lock, condvar, items }
     }
 
-    /// Takes an item, and waits until there is one. Says whether a holder of the lock has died meanwhile.
+    /// Takes an item, and waits until there is one. Returns whether a holder of the lock has died
+    /// meanwhile.
     pub(super) fn take(&self, timeout: Duration) -> bool {
         let none = || self.items.load(Relaxed) == 0;
         match &self.lock {
@@ -66,22 +67,22 @@ impl Scene {
         }
     }
 
-    /// If there is any.
+    /// Takes an item if there is one.
     fn take_one(&self) {
         let items = self.items.load(Relaxed);
         self.items.store(items.saturating_sub(1), Relaxed);
     }
 
-    /// Does something with the lock in hand, and says whether its last holder had died.
+    /// Runs `work` under the lock, and returns whether the last holder had died.
     pub(super) fn locked(&self, work: impl FnOnce()) -> bool {
         match &self.lock {
             Lock::Plain(mutex) => {
-                let guard = mutex.lock_timeout(SOON).expect("the lock passes on");
+                let guard = mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
                 work();
                 guard.recovered()
             }
             Lock::Reentrant(mutex) => {
-                let guard = mutex.lock_timeout(SOON).expect("the lock passes on");
+                let guard = mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
                 work();
                 guard.recovered()
             }
@@ -93,34 +94,35 @@ impl Scene {
     }
 }
 
-/// How it went for a taker, as its exit code.
+/// A taker's result, as its exit code.
 const CLEANLY: libc::c_int = 0;
 const AFTER_DEATH: libc::c_int = 1;
 
-/// The survivor's.
+/// The surviving process.
 pub(super) struct Parent {
     name: String,
     kind: Kind,
-    pub(super) scene: Scene,
-    pub(super) watched: Watched,
-    pub(super) slots: Slots,
+    pub(super) counter: ItemCounter,
+    pub(super) watch: LockWatch,
+    pub(super) slots: CondvarSlots,
 }
 
 impl Parent {
     pub(super) fn new(name: &str, kind: Kind) -> Self {
-        count_the_cpus();
+        pin_and_count_cpus();
         let segment = Segment::create(name, 1 << 16).unwrap();
-        let scene = Scene::of(segment, kind);
-        let watched = Watched::of(&scene.segment);
-        let slots = Slots::of(&scene.segment, "condvar");
-        Self { name: name.to_owned(), kind, scene, watched, slots }
+        let counter = ItemCounter::of(segment, kind);
+        let watch = LockWatch::of(&counter.segment);
+        let slots = CondvarSlots::of(&counter.segment, "condvar");
+        Self { name: name.to_owned(), kind, counter, watch, slots }
     }
 
-    pub(super) fn open(&self) -> Scene {
-        Scene::of(Segment::open(&self.name).unwrap(), self.kind)
+    pub(super) fn open(&self) -> ItemCounter {
+        ItemCounter::of(Segment::open(&self.name).unwrap(), self.kind)
     }
 
-    /// A process that takes an item, and sleeps until there is one. It leaves in good order: it is not its end that wakes others.
+    /// Forks a process that takes an item, and waits until it is blocked for one. It exits
+    /// regularly, so its exit wakes no other waiter.
     pub(super) fn taker(&self) -> Process {
         let before = self.slots.waiters();
         let taker = process::fork(|| {
@@ -128,48 +130,50 @@ impl Parent {
             if recovered { AFTER_DEATH } else { CLEANLY }
         });
         let is_new = |waiter: &Waiter| before.iter().all(|other| other.ticket != waiter.ticket);
-        while !self.slots.waiters().iter().any(is_new) || !taker.is_on_a_futex() {
+        while !self.slots.waiters().iter().any(is_new) || !taker.is_in_futex_wait() {
             std::thread::sleep(Duration::from_micros(50));
         }
         taker
     }
 
-    /// Takers, one behind the other.
+    /// Forks takers, one after the other.
     fn takers(&self, count: usize) -> Vec<Process> {
         (0..count).map(|_| self.taker()).collect()
     }
 
-    /// Forgets who has died, and what was left.
+    /// Reaps, and removes all items.
     pub(super) fn reset(&self) {
-        self.scene.segment.reap().unwrap();
+        self.counter.segment.reap().unwrap();
         self.check_empty();
-        self.scene.items.store(0, Relaxed);
+        self.counter.items.store(0, Relaxed);
     }
 
-    /// Nobody waits, and the dead have left nothing.
+    /// No process waits, and dead processes have left nothing.
     pub(super) fn check_empty(&self) {
-        self.scene.segment.reap().unwrap();
+        self.counter.segment.reap().unwrap();
         assert_eq!((self.slots.waiters(), self.slots.marks()), (Vec::new(), 0));
-        assert_eq!(self.scene.condvar.notify_all(), 0);
-        assert!(!self.scene.locked(|| {}), "a death is told of once");
+        assert_eq!(self.counter.condvar.notify_all(), 0);
+        assert!(!self.counter.locked(|| {}), "a death is told of once");
     }
 
-    /// Mostly, somebody reaps, and those who wait need not find out by themselves.
+    /// Mostly the parent reaps, and the waiters need not detect the death themselves.
     pub(super) fn notice(&self, point: usize) {
         if !point.is_multiple_of(8) {
-            self.scene.segment.reap().unwrap();
+            self.counter.segment.reap().unwrap();
         }
     }
 
-    /// Whoever takes what is there comes through by itself. What is missing is added and told of.
+    /// The first `there` takers get their items by themselves. For the others, items are added and
+    /// notified.
     ///
-    /// `held`: the dead had the lock, of which exactly one of them all is told: who came to it first.
+    /// `held`: the dead process held the lock. Exactly one of all processes is told, the first that
+    /// locks.
     pub(super) fn serve(&self, takers: &mut Vec<Process>, there: usize, held: bool) {
         let mut told = 0;
         for nth in 0..takers.len() {
             if nth >= there {
-                told += usize::from(self.scene.locked(|| self.scene.add_one()));
-                self.scene.condvar.notify_all();
+                told += usize::from(self.counter.locked(|| self.counter.add_one()));
+                self.counter.condvar.notify_all();
             }
         }
         for taker in takers.drain(..) {
@@ -183,218 +187,145 @@ impl Parent {
     }
 }
 
-/// What the child does while others sleep.
+/// What the child does while others wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    /// Notifies so many; there are items already.
+enum Operation {
+    /// Notifies this many; the items are there already.
     Notify(usize),
-    /// Adds an item and notifies one, with the lock in hand.
+    /// Adds an item and notifies one waiter, both under the lock.
     AddLocked,
-    /// The same, but notifies when the lock is given back.
+    /// Adds an item under the lock, and notifies one waiter after it has unlocked.
     AddAndNotify,
 }
 
 struct Notifier {
     parent: Parent,
-    deed: Deed,
-    /// How many sleep.
+    operation: Operation,
+    /// How many processes wait.
     others: usize,
     takers: Vec<Process>,
-    /// Who waited beforehand.
+    /// The waiters before the operation.
     before: Vec<Waiter>,
-    /// How many were notified, when the child was seen last, and how many items there were for the takers.
+    /// How many waiters were notified when the child was last observed, and how many items the
+    /// takers had.
     notified: usize,
     items: usize,
 }
 
 impl Notifier {
-    fn new(name: &str, kind: Kind, deed: Deed, others: usize) -> Self {
+    fn new(name: &str, kind: Kind, operation: Operation, others: usize) -> Self {
         let parent = Parent::new(name, kind);
         let (takers, before) = (Vec::new(), Vec::new());
-        Self { parent, deed, others, takers, before, notified: 0, items: 0 }
+        Self { parent, operation, others, takers, before, notified: 0, items: 0 }
     }
 
-    /// How many the child is to notify.
+    /// How many waiters the child is to notify.
     fn count(&self) -> usize {
-        let Deed::Notify(count) = self.deed else { return 1 };
+        let Operation::Notify(count) = self.operation else { return 1 };
         count.min(self.others)
     }
 }
 
-impl Subject for Notifier {
-    type Handle = Scene;
+impl Scenario for Notifier {
+    type Handle = ItemCounter;
 
     fn reset(&mut self) {
         self.parent.reset();
     }
 
-    fn open(&self) -> Scene {
+    fn open(&self) -> ItemCounter {
         self.parent.open()
     }
 
-    fn operate(&self, scene: &Scene) {
-        match self.deed {
-            Deed::Notify(count) => assert_eq!(scene.condvar.notify_n(count), count.min(self.others)),
-            Deed::AddLocked => {
-                scene.locked(|| {
-                    scene.add_one();
-                    assert_eq!(scene.condvar.notify_one(), 1);
+    fn operate(&self, counter: &ItemCounter) {
+        match self.operation {
+            Operation::Notify(count) => assert_eq!(counter.condvar.notify_n(count), count.min(self.others)),
+            Operation::AddLocked => {
+                counter.locked(|| {
+                    counter.add_one();
+                    assert_eq!(counter.condvar.notify_one(), 1);
                 });
             }
-            Deed::AddAndNotify => {
-                scene.locked(|| scene.add_one());
-                assert_eq!(scene.condvar.notify_one(), 1);
+            Operation::AddAndNotify => {
+                counter.locked(|| counter.add_one());
+                assert_eq!(counter.condvar.notify_one(), 1);
             }
         }
     }
 
-    fn begin(&mut self, _: &Child) {
+    fn before_operation(&mut self, _: &Child) {
         self.takers = self.parent.takers(self.others);
         self.before = self.parent.slots.waiters();
         assert_eq!(self.before.len(), self.others);
-        if matches!(self.deed, Deed::Notify(_)) {
-            // Who is notified finds one.
-            self.parent.scene.items.store(self.others as u64, Relaxed);
+        if matches!(self.operation, Operation::Notify(_)) {
+            // A notified waiter finds an item.
+            self.parent.counter.items.store(self.others as u64, Relaxed);
         }
     }
 
     fn observe(&mut self, child: &Child) {
-        self.parent.watched.observe(child);
-        // Whoever is notified no more has taken an item by now.
+        self.parent.watch.observe(child);
+        // A woken taker may hold the lock for a moment.
+        while self.parent.watch.is_held_by_another(child) {
+            std::thread::sleep(Duration::from_micros(50));
+            self.parent.watch.observe(child);
+        }
+        // A waiter that is not in the list any more has taken an item.
         let waiters = self.parent.slots.waiters();
         let still = |waiter: &&Waiter| waiters.contains(waiter);
         self.notified = self.others - self.before.iter().filter(still).count();
         let has_the_rest = self.before[self.notified..].iter().all(|waiter| waiters.contains(waiter));
         let is_all = self.count() == self.others;
         assert!(has_the_rest || is_all, "in the order in which they came");
-        let items = self.parent.scene.items.load(Relaxed) as usize;
-        self.items = match self.deed {
-            Deed::Notify(_) => self.others,
+        let items = self.parent.counter.items.load(Relaxed) as usize;
+        self.items = match self.operation {
+            Operation::Notify(_) => self.others,
             _ => items.max(self.notified),
         };
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         assert!(self.notified <= self.count());
-        assert!(!death.completed || self.notified == self.count(), "what has returned has happened");
-        let held = self.parent.watched.was_held_by(death);
+        assert!(!death.completed || self.notified == self.count(), "a completed operation has taken effect");
+        let held = self.parent.watch.was_held_by(death);
         self.parent.notice(death.point);
-        // By themselves, as far as there are items: they were notified, or look again because of the death.
+        // The waiters get the items by themselves: they were notified, or check again because of
+        // the death.
         self.parent.serve(&mut self.takers, self.items, held);
         self.parent.check_empty();
         match (self.notified, self.items) {
             (0, 0) => "served by the next",
-            (0, _) => "found by themselves",
+            (0, _) => "found without a notification",
             (count, _) if count == self.count() => "notified",
             _ => "notified in part",
         }
     }
 }
 
-fn notify(name: &str, kind: Kind, deed: Deed, others: usize) -> Tally {
-    drive::every(&mut Notifier::new(name, kind, deed, others))
+fn notify(name: &str, kind: Kind, operation: Operation, others: usize) -> KillCounts {
+    kill::at_every_instruction(&mut Notifier::new(name, kind, operation, others))
 }
 
-pub(crate) fn notify_nobody(name: &str) -> Tally {
-    notify(name, Kind::Plain, Deed::Notify(1), 0)
+pub(crate) fn notify_one_without_waiters(name: &str) -> KillCounts {
+    notify(name, Kind::Plain, Operation::Notify(1), 0)
 }
 
-pub(crate) fn notify_one(name: &str) -> Tally {
-    notify(name, Kind::Plain, Deed::Notify(1), 2)
+pub(crate) fn notify_one_with_waiters(name: &str) -> KillCounts {
+    notify(name, Kind::Plain, Operation::Notify(1), 2)
 }
 
-pub(crate) fn notify_n(name: &str) -> Tally {
-    notify(name, Kind::Plain, Deed::Notify(2), 3)
+pub(crate) fn notify_n_with_waiters(name: &str) -> KillCounts {
+    notify(name, Kind::Plain, Operation::Notify(2), 3)
 }
 
-pub(crate) fn notify_all(name: &str) -> Tally {
-    notify(name, Kind::Plain, Deed::Notify(usize::MAX), 2)
+pub(crate) fn notify_all_with_waiters(name: &str) -> KillCounts {
+    notify(name, Kind::Plain, Operation::Notify(usize::MAX), 2)
 }
 
-pub(crate) fn add_locked(name: &str) -> Tally {
-    notify(name, Kind::Plain, Deed::AddLocked, 1)
+pub(crate) fn notify_one_locked_with_waiter(name: &str) -> KillCounts {
+    notify(name, Kind::Plain, Operation::AddLocked, 1)
 }
 
-pub(crate) fn add_and_notify(name: &str) -> Tally {
-    notify(name, Kind::Reentrant, Deed::AddAndNotify, 1)
-}
-
-/// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(400);
-
-/// A child waits for an item, in vain.
-pub(super) struct Waiting {
-    pub(super) parent: Parent,
-    /// How many others wait when it is dead: behind it, if it has left a slot.
-    takers: Vec<Process>,
-    patience: Duration,
-}
-
-impl Waiting {
-    pub(super) fn new(name: &str, kind: Kind, patience: Duration) -> Self {
-        Self { parent: Parent::new(name, kind), takers: Vec::new(), patience }
-    }
-}
-
-impl Subject for Waiting {
-    type Handle = Scene;
-
-    fn reset(&mut self) {
-        self.parent.reset();
-    }
-
-    fn open(&self) -> Scene {
-        self.parent.open()
-    }
-
-    fn operate(&self, scene: &Scene) {
-        scene.take(drive::patiently(self.patience));
-    }
-
-    fn observe(&mut self, child: &Child) {
-        self.parent.watched.observe(child);
-    }
-
-    fn survive(&mut self, death: &Death) -> &'static str {
-        let held = self.parent.watched.was_held_by(death);
-        let left = self.parent.slots.waiters();
-        assert!(left.len() <= usize::from(!death.completed), "what has returned has happened: {left:?}");
-        // One who comes behind it gets the notification, whosever slot that finds.
-        self.takers.push(self.parent.taker());
-        let told = self.parent.scene.locked(|| self.parent.scene.add_one());
-        assert!(!told, "the taker was told, if anybody");
-        self.parent.scene.condvar.notify_one();
-        self.parent.notice(death.point);
-        self.parent.serve(&mut self.takers, 1, held);
-        self.parent.check_empty();
-        match (left.is_empty(), held) {
-            (true, false) => "left nothing",
-            (true, true) => "left the lock",
-            (false, false) => "left its slot",
-            (false, true) => "left both",
-        }
-    }
-
-    /// Fewer than others: each takes as long as it waits.
-    fn sample(&self) -> usize {
-        40
-    }
-
-    fn files(&self, _: u32) -> Vec<PathBuf> {
-        self.parent.scene.segment.path().into_iter().collect()
-    }
-}
-
-fn wait_with(name: &str, kind: Kind) -> Tally {
-    let mut subject = Waiting::new(name, kind, PATIENCE);
-    drive::changes_and_sleep(&mut subject)
-}
-
-/// A waiter killed, before it waits, asleep, and when its time is over.
-pub(crate) fn wait(name: &str) -> Tally {
-    wait_with(name, Kind::Plain)
-}
-
-pub(crate) fn wait_reentrant(name: &str) -> Tally {
-    wait_with(name, Kind::Reentrant)
+pub(crate) fn notify_one_unlocked_with_waiter(name: &str) -> KillCounts {
+    notify(name, Kind::Reentrant, Operation::AddAndNotify, 1)
 }

@@ -1,99 +1,99 @@
-//! `Event`: it is set or it is not, and whoever waits when it is set comes through.
+//! `Event`: it is set or it is not, and every process that waits when it is set comes through.
 
 use std::time::Duration;
 
 use breezeway::sync::Event;
 
-use super::sleeper::asleep;
-use super::state_word::{self, StateWord, without_spinning};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use super::state_word::{self, StateWord, pin_without_spinning};
+use crate::child::{Child, Stop};
+use crate::kill::{self, Death, KillPoint, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::process::Process;
+use crate::process::fork_until_blocked;
+use crate::progress;
+use crate::trace::Trace;
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum Operation {
     Set,
     Clear,
-    /// Sets it, and clears it at once.
-    Pulse,
-    /// Waits in vain, or until it is set.
+    /// Sets the event, and clears it immediately.
+    SetAndClear,
+    /// Waits until its timeout expires, or until the event is set.
     Wait,
 }
 
-/// The word of an event that is not set, and of one that is, then and in the next generation.
+/// The word of an unset event and of a set one, in the first generation and in the next.
 const UNSET: u64 = 6;
 const SET: u64 = 7;
 const SET_NEXT: u64 = 9;
 const UNSET_NEXT: u64 = 8;
 
-/// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Longer than one recheck interval.
+const WAIT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Long enough to come to the second sleep on a very busy machine, too.
-const LONG_PATIENCE: Duration = Duration::from_secs(1);
+/// Long enough to be stepped to the second futex wait on a busy machine.
+const LONG_TIMEOUT: Duration = Duration::from_secs(1);
 
-struct AtTheEvent {
+struct EventOperation {
     name: String,
     event: Event,
     word: StateWord,
-    deed: Deed,
-    /// How long the child waits, if it does.
-    patience: Duration,
-    /// The word when the child was seen last.
+    operation: Operation,
+    /// The child's timeout, if it waits.
+    timeout: Duration,
+    /// The word when the child was last observed.
     seen: u64,
-    /// How many others sleep.
+    /// How many other processes wait.
     others: usize,
-    sleepers: Vec<Process>,
+    waiters: Vec<Process>,
 }
 
-impl AtTheEvent {
-    fn new(name: &str, deed: Deed, others: usize) -> Self {
+impl EventOperation {
+    fn new(name: &str, operation: Operation, others: usize) -> Self {
         let event: Event = state_word::create(name, ());
         let word = StateWord::of(event.segment(), 0);
         Self {
             name: name.to_owned(),
             event,
             word,
-            deed,
+            operation,
             seen: 0,
             others,
-            patience: PATIENCE,
-            sleepers: Vec::new(),
+            timeout: WAIT_TIMEOUT,
+            waiters: Vec::new(),
         }
     }
 
-    /// A process that sleeps until the event is set.
-    fn sleeper(&self) -> Process {
-        asleep(|| {
+    /// Forks a process that waits until the event is set.
+    fn waiter(&self) -> Process {
+        fork_until_blocked(|| {
             state_word::open::<Event>(&self.name).wait().unwrap();
             0
         })
     }
 
-    fn all_come_through(&mut self) {
-        self.sleepers.drain(..).for_each(|sleeper| assert_eq!(sleeper.exit_code(), Some(0)));
+    fn join_waiters(&mut self) {
+        self.waiters.drain(..).for_each(|waiter| assert_eq!(waiter.exit_code(), Some(0)));
     }
 
-    /// All the states that it goes through.
+    /// The words that the operation goes through.
     fn states(&self) -> &'static [u64] {
-        match self.deed {
-            Deed::Set => &[UNSET, SET_NEXT],
-            Deed::Clear => &[SET, UNSET],
-            Deed::Pulse => &[UNSET, SET_NEXT, UNSET_NEXT],
-            Deed::Wait => &[UNSET],
+        match self.operation {
+            Operation::Set => &[UNSET, SET_NEXT],
+            Operation::Clear => &[SET, UNSET],
+            Operation::SetAndClear => &[UNSET, SET_NEXT, UNSET_NEXT],
+            Operation::Wait => &[UNSET],
         }
     }
 }
 
-impl Subject for AtTheEvent {
+impl Scenario for EventOperation {
     type Handle = Event;
 
     fn reset(&mut self) {
-        // A waiter would do it instead, which is a long way.
+        // Otherwise a waiter would reap, which is a long path.
         self.event.segment().reap().unwrap();
         self.word.set(self.states()[0]);
     }
@@ -103,123 +103,124 @@ impl Subject for AtTheEvent {
     }
 
     fn operate(&self, event: &Event) {
-        match self.deed {
-            Deed::Set => assert!(event.set()),
-            Deed::Clear => assert!(event.clear()),
-            Deed::Pulse => assert!(event.set() && event.clear()),
-            Deed::Wait => {
-                let _ = event.wait_timeout(drive::patiently(self.patience));
+        match self.operation {
+            Operation::Set => assert!(event.set()),
+            Operation::Clear => assert!(event.clear()),
+            Operation::SetAndClear => assert!(event.set() && event.clear()),
+            Operation::Wait => {
+                let _ = event.wait_timeout(kill::scaled_timeout(self.timeout));
             }
         }
     }
 
-    fn begin(&mut self, _: &Child) {
-        self.sleepers = (0..self.others).map(|_| self.sleeper()).collect();
+    fn before_operation(&mut self, _: &Child) {
+        self.waiters = (0..self.others).map(|_| self.waiter()).collect();
     }
 
     fn observe(&mut self, _: &Child) {
         self.seen = self.word.get();
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         assert_eq!(self.word.get(), self.seen, "a death changes nothing");
         let states = self.states();
         let state = states.iter().position(|state| *state == self.seen).expect("a state it goes through");
-        assert!(!death.completed || state == states.len() - 1, "what has returned has happened");
+        assert!(!death.completed || state == states.len() - 1, "a completed operation has taken effect");
         if state == 0 && self.others > 0 {
-            // The next one does it instead.
+            // The next process does the operation instead.
             assert!(self.event.set() && self.event.clear());
         }
-        self.all_come_through();
+        self.join_waiters();
         assert!(self.event.set() || self.event.clear());
         ["as before", "changed", "changed back"][state]
     }
 
-    /// Fewer than others: each takes as long as it waits.
-    fn sample(&self) -> usize {
+    /// Fewer than by default: each run takes as long as the wait.
+    fn sample_size(&self) -> usize {
         40
     }
 }
 
-pub(crate) fn set(name: &str) -> Tally {
-    drive::every(&mut AtTheEvent::new(name, Deed::Set, 0))
+pub(crate) fn set(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::Set, 0))
 }
 
-pub(crate) fn clear(name: &str) -> Tally {
-    drive::every(&mut AtTheEvent::new(name, Deed::Clear, 0))
+pub(crate) fn clear(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::Clear, 0))
 }
 
-pub(crate) fn set_with_sleepers(name: &str) -> Tally {
-    drive::every(&mut AtTheEvent::new(name, Deed::Set, 2))
+pub(crate) fn set_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::Set, 2))
 }
 
-pub(crate) fn pulse_with_sleepers(name: &str) -> Tally {
-    drive::every(&mut AtTheEvent::new(name, Deed::Pulse, 2))
+pub(crate) fn set_clear_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut EventOperation::new(name, Operation::SetAndClear, 2))
 }
 
-/// A waiter killed, while another sleeps on.
-pub(crate) fn wait(name: &str) -> Tally {
-    let mut subject = AtTheEvent::new(name, Deed::Wait, 1);
-    without_spinning();
-    assert!(subject.event.wait_timeout(Duration::from_millis(1)).is_err());
-    drive::changes_and_sleep(&mut subject)
+/// Kills a waiter, while another one goes on waiting.
+pub(crate) fn wait_timeout_unset(name: &str) -> KillCounts {
+    let mut scenario = EventOperation::new(name, Operation::Wait, 1);
+    pin_without_spinning();
+    assert!(scenario.event.wait_timeout(Duration::from_millis(1)).is_err());
+    kill::at_changes_and_blocked(&mut scenario)
 }
 
-/// What became of one attempt to strand D.
+/// The result of one attempt.
 enum Attempt {
-    /// B's sleep was over before it was woken.
-    TooSlow,
+    /// The victim was not blocked when it was woken.
+    NotBlocked,
     Killed,
-    /// B was done.
+    /// The victim has returned.
     Done,
 }
 
-/// B and D sleep; the event is set and cleared, which wakes them; B is killed after so many steps.
-fn strand(subject: &mut AtTheEvent, trace: &Trace, steps: usize) -> Attempt {
-    let mut b = drive::start(subject);
-    b.travel(trace.route(trace.sleeps()[1]));
-    if b.step() != Stop::Asleep {
-        return Attempt::TooSlow;
+/// The victim and another process wait; the event is set and cleared, which wakes them; the victim
+/// is killed after this many steps.
+fn kill_woken(scenario: &mut EventOperation, trace: &Trace, steps: usize) -> Attempt {
+    let mut victim = kill::start_child(scenario);
+    victim.run_route(trace.route(trace.blocking_points()[1]));
+    if victim.step() != Stop::Blocked {
+        return Attempt::NotBlocked;
     }
-    subject.sleepers.push(subject.sleeper());
-    let too_slow = b.poll().is_some();
-    assert!(subject.event.set() && subject.event.clear());
-    if !too_slow {
-        b.wait();
+    scenario.waiters.push(scenario.waiter());
+    let has_timed_out = victim.poll().is_some();
+    assert!(scenario.event.set() && scenario.event.clear());
+    if !has_timed_out {
+        victim.wait();
     }
-    let mut step = || match b.step() {
+    let mut step = || match victim.step() {
         // It only had no CPU.
-        Stop::Asleep => b.wait(),
+        Stop::Blocked => victim.wait(),
         stop => stop,
     };
-    let is_done = (0..steps).any(|_| step() == Stop::Done);
-    b.kill();
-    subject.all_come_through();
-    assert_eq!(subject.word.get(), UNSET_NEXT, "who is through has changed nothing");
-    match (too_slow, is_done) {
-        (true, _) => Attempt::TooSlow,
+    let is_done = (0..steps).any(|_| step() == Stop::Finished);
+    victim.kill();
+    scenario.join_waiters();
+    assert_eq!(scenario.word.get(), UNSET_NEXT, "a waiter changes nothing");
+    match (has_timed_out, is_done) {
+        (true, _) => Attempt::NotBlocked,
         (false, false) => Attempt::Killed,
         (false, true) => Attempt::Done,
     }
 }
 
-/// B killed at every instruction between its waking and its return.
-pub(crate) fn woken_waiter(name: &str) -> Tally {
-    let mut subject = AtTheEvent::new(name, Deed::Wait, 0);
-    without_spinning();
-    subject.patience = LONG_PATIENCE;
-    // A nap and a sleep.
-    let trace = drive::trace_sleeping(&mut subject, 2);
-    let mut tally = Tally::default();
+/// Kills the victim at every instruction between its wake-up and its return.
+pub(crate) fn wait_timeout_woken(name: &str) -> KillCounts {
+    let mut scenario = EventOperation::new(name, Operation::Wait, 0);
+    pin_without_spinning();
+    scenario.timeout = LONG_TIMEOUT;
+    // The first park, and a full one.
+    let trace = kill::trace_blocking(&mut scenario, 2);
+    let mut kills = KillCounts::default();
     let mut steps = 0;
     loop {
-        progress::at(format_args!("a waiter killed {steps} instructions after it was woken"));
-        match strand(&mut subject, &trace, steps) {
-            Attempt::TooSlow => continue,
-            Attempt::Killed => tally.count("killed awake"),
+        progress::set_stage(format_args!("a waiter killed {steps} instructions after it was woken"));
+        match kill_woken(&mut scenario, &trace, steps) {
+            Attempt::NotBlocked => continue,
+            Attempt::Killed => kills.count("killed running"),
             Attempt::Done => {
-                tally.count("done");
-                return tally;
+                kills.count("done");
+                return kills;
             }
         }
         progress::count_kill();
@@ -227,19 +228,20 @@ pub(crate) fn woken_waiter(name: &str) -> Tally {
     }
 }
 
-/// One that sets the event after the first was killed between setting it and waking anybody.
+/// A child sets the event after another process was killed between setting it and waking the
+/// waiters.
 struct SetAgain {
-    first: AtTheEvent,
+    first: EventOperation,
     trace: Trace,
     point: usize,
 }
 
-impl Subject for SetAgain {
+impl Scenario for SetAgain {
     type Handle = Event;
 
     fn reset(&mut self) {
-        drive::die(&mut self.first, &self.trace, Point::after(self.point));
-        assert_eq!(self.first.word.get(), SET_NEXT, "the first one has set it");
+        kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
+        assert_eq!(self.first.word.get(), SET_NEXT, "the first process has set it");
     }
 
     fn open(&self) -> Event {
@@ -250,22 +252,22 @@ impl Subject for SetAgain {
         assert!(!event.set());
     }
 
-    fn survive(&mut self, _: &Death) -> &'static str {
-        self.first.all_come_through();
+    fn check_survivors(&mut self, _: &Death) -> &'static str {
+        self.first.join_waiters();
         assert_eq!(self.first.word.get(), SET_NEXT, "it was set once");
         "through"
     }
 }
 
-/// The second one killed everywhere.
-pub(crate) fn set_after_death(name: &str) -> Tally {
-    let mut first = AtTheEvent::new(name, Deed::Set, 2);
+/// Kills the second process at every instruction.
+pub(crate) fn set_after_death(name: &str) -> KillCounts {
+    let mut first = EventOperation::new(name, Operation::Set, 2);
     let mut point = None;
-    let trace = drive::trace(&mut first, |first, _, trace| {
+    let trace = kill::trace_operation(&mut first, |first, _, trace| {
         if first.seen == SET_NEXT {
             point.get_or_insert(trace.last());
         }
     });
     let point = point.expect("it is set");
-    drive::every(&mut SetAgain { first, trace, point })
+    kill::at_every_instruction(&mut SetAgain { first, trace, point })
 }

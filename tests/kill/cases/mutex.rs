@@ -1,39 +1,40 @@
-//! `Mutex`: the next locker gets it at once, and is told of a death in it.
+//! `Mutex`: the next locker gets it, and is told of a death.
 
 use breezeway::sync::Mutex;
 
-use super::locked::{SOON, Watched};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, RobustHead, RobustList};
+use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
+use crate::child::Child;
+use crate::kill::{self, Death, KillPoint, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::observe::{LockHolder, RobustHead, RobustList};
+use crate::trace::Trace;
 
 /// A child locks and unlocks.
 pub(super) struct LockUnlock {
     pub(super) name: String,
     pub(super) mutex: Mutex,
-    pub(super) watched: Watched,
+    pub(super) watch: LockWatch,
 }
 
 impl LockUnlock {
     pub(super) fn new(name: &str) -> Self {
         let mutex = Mutex::create(name).unwrap();
-        let watched = Watched::of(mutex.segment());
-        Self { name: name.to_owned(), mutex, watched }
+        let watch = LockWatch::of(mutex.segment());
+        Self { name: name.to_owned(), mutex, watch }
     }
 
-    /// The next locker gets the lock and is told the truth, the one after it has nothing to be told.
-    pub(super) fn check(&self, died_in_it: bool) {
-        let guard = self.mutex.lock_timeout(SOON).expect("the lock passes on");
-        assert_eq!(guard.recovered(), died_in_it, "whether the holder died");
+    /// The next locker gets the lock and is told whether the holder died; the locker after it is
+    /// told of no death.
+    pub(super) fn check(&self, holder_died: bool) {
+        let guard = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock is available");
+        assert_eq!(guard.recovered(), holder_died, "whether the holder died");
         drop(guard);
-        let guard = self.mutex.lock_timeout(SOON).expect("the lock works on");
-        assert!(!guard.recovered(), "that is told once");
+        let guard = self.mutex.lock_timeout(SURVIVOR_TIMEOUT).expect("the lock still works");
+        assert!(!guard.recovered(), "a death is reported once");
     }
 }
 
-impl Subject for LockUnlock {
+impl Scenario for LockUnlock {
     type Handle = Mutex;
 
     fn open(&self) -> Mutex {
@@ -45,35 +46,39 @@ impl Subject for LockUnlock {
     }
 
     fn observe(&mut self, child: &Child) {
-        self.watched.observe(child);
+        self.watch.observe(child);
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
-        let held = self.watched.was_held_by(death);
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        let held = self.watch.was_held_by(death);
         self.check(held);
         if held { "recovered" } else { "free" }
     }
 }
 
-/// Killed at every instruction of lock and unlock.
-pub(crate) fn lock_unlock(name: &str) -> Tally {
-    drive::every(&mut LockUnlock::new(name))
+/// Kills the child at every instruction of lock and unlock.
+pub(crate) fn lock_unlock(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut LockUnlock::new(name))
 }
 
-/// The recoverer of a mutex whose holder was killed.
+/// A child takes over a mutex whose holder was killed.
 struct Recoverer {
     first: LockUnlock,
     trace: Trace,
-    /// Where the first one dies.
+    /// Where the first process dies.
     point: usize,
 }
 
-impl Subject for Recoverer {
+impl Scenario for Recoverer {
     type Handle = Mutex;
 
     fn reset(&mut self) {
-        drive::die(&mut self.first, &self.trace, Point::after(self.point));
-        assert_eq!(self.first.watched.lock.holder(), Holder::Dead, "the first one died holding the lock");
+        kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
+        assert_eq!(
+            self.first.watch.lock.holder(),
+            LockHolder::Dead,
+            "the first process died holding the lock"
+        );
     }
 
     fn open(&self) -> Mutex {
@@ -89,31 +94,32 @@ impl Subject for Recoverer {
         self.first.observe(child);
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
-        let left_behind = self.first.watched.was_left_behind(death);
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        let left_behind = self.first.watch.was_left_behind(death);
         self.first.check(left_behind);
         if left_behind { "recovered" } else { "free" }
     }
 }
 
-/// The second one killed at every instruction, after the first was killed holding the lock: once in each state that the
-/// kernel finds it in (the lock in the making, in the thread's list, on its way out of it).
-pub(crate) fn recoverer(name: &str) -> Tally {
+/// Kills the first process while it holds the lock, once in each state in which the kernel finds
+/// the lock (pending, in the robust list, leaving the list), and then the second process at every
+/// instruction.
+pub(crate) fn lock_after_death(name: &str) -> KillCounts {
     let mut first = LockUnlock::new(name);
     let mut points: Vec<(RobustHead, usize)> = Vec::new();
-    let trace = drive::trace(&mut first, |first, child, trace| {
+    let trace = kill::trace_operation(&mut first, |first, child, trace| {
         let robust = RobustList::of(child.pid()).head();
-        let held = first.watched.lock.holder() == Holder::Thread(child.pid());
+        let held = first.watch.lock.holder() == LockHolder::Thread(child.pid());
         if held && points.last().is_none_or(|(last, _)| *last != robust) {
             points.push((robust, trace.last()));
         }
     });
-    assert!(points.len() >= 3, "in the making, held, on its way out: {points:?}");
-    let mut tally = Tally::default();
+    assert!(points.len() >= 3, "pending, held, leaving the list: {points:?}");
+    let mut kills = KillCounts::default();
     let mut second = Recoverer { first, trace, point: 0 };
     for (_, point) in points {
         second.point = point;
-        tally.merge(&drive::every(&mut second));
+        kills.merge(&kill::at_every_instruction(&mut second));
     }
-    tally
+    kills
 }

@@ -1,4 +1,5 @@
-//! `Once`: it is done, or the next one does it and knows if somebody had begun.
+//! `Once`: it is completed, or the next caller runs the function and is told if an earlier run had
+//! begun.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -8,45 +9,46 @@ use std::time::Duration;
 use breezeway::sync::Once;
 use breezeway::{Atomic, LockError, Segment};
 
-use super::locked::SOON;
-use super::sleeper::asleep;
-use super::state_word::{StateWord, without_spinning};
-use crate::kill::child::{self, Child, Stop};
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, LockView};
+use super::lock_watch::SURVIVOR_TIMEOUT;
+use super::state_word::{StateWord, pin_without_spinning};
+use crate::child::{self, Child, Stop};
+use crate::kill::{self, Death, KillPoint, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::observe::{LockHolder, LockView};
+use crate::process::Process;
+use crate::process::fork_until_blocked;
+use crate::progress;
+use crate::trace::Trace;
 
-/// The word beside its lock, and what stands there.
+/// The word beside the lock, and its values.
 const BESIDE: u64 = 56;
 const NEW: u64 = 0;
 const DONE: u64 = 1;
 const BEGUN: u64 = 2;
 
-/// How it went for who waited, as its exit code.
+/// A waiter's result, as its exit code.
 const WAS_DONE: libc::c_int = 0;
 const DID_IT: libc::c_int = 1;
 const DID_IT_AGAIN: libc::c_int = 2;
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    /// What is to be done once: it fills two fields.
+enum Operation {
+    /// Runs the function, which fills two fields.
     Fill,
-    /// The same, and stops before it is through with it.
+    /// Runs the function, and stops before it returns.
     FillAndStop,
-    /// It begins, and panics.
+    /// The function panics.
     Panic,
-    /// It finds somebody at it.
-    Refused,
-    /// It waits in vain for who is at it.
+    /// Tries while another process runs the function.
+    TryRunning,
+    /// Waits until its timeout expires while another process runs the function.
     Wait,
 }
 
-/// Long enough to step to the sleep before it is over, and longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(120);
+/// Long enough to be stepped to the futex wait before the timeout expires, and longer than one
+/// recheck interval.
+const WAIT_TIMEOUT: Duration = Duration::from_millis(120);
 
 /// A child calls.
 struct Call {
@@ -55,10 +57,10 @@ struct Call {
     lock: LockView,
     word: StateWord,
     fields: [Atomic<u64>; 2],
-    /// The word when the child was seen last.
+    /// The word when the child was last observed.
     seen: u64,
-    deed: Deed,
-    /// Whether another waits for it.
+    operation: Operation,
+    /// Whether another process waits for the child.
     waits: bool,
     waiter: Option<Process>,
 }
@@ -68,25 +70,25 @@ fn open(name: &str) -> (Once, [Atomic<u64>; 2]) {
     (segment.get("once").unwrap(), ["a", "b"].map(|field| segment.get(field).unwrap()))
 }
 
-/// Fills the fields, whatever is there.
+/// Fills the fields, whatever they contain.
 fn fill([a, b]: &[Atomic<u64>; 2]) {
     a.store(7, Relaxed);
     b.store(8, Relaxed);
 }
 
 impl Call {
-    fn new(name: &str, deed: Deed, waits: bool) -> Self {
+    fn new(name: &str, operation: Operation, waits: bool) -> Self {
         let segment = Segment::builder().participants(8).create(name, 1 << 16).unwrap();
         segment.add::<Once>("once", ()).unwrap();
         let fields = ["a", "b"].map(|field| segment.add(field, 0).unwrap());
         let (lock, word) = (LockView::of(&segment), StateWord::of(&segment, BESIDE));
         let name = name.to_owned();
-        Self { name, segment, lock, word, fields, seen: NEW, deed, waits, waiter: None }
+        Self { name, segment, lock, word, fields, seen: NEW, operation, waits, waiter: None }
     }
 
-    /// Another, which sleeps until it is done.
+    /// Forks another process, which waits until the function has run.
     fn wait(&mut self) {
-        self.waiter = Some(asleep(|| {
+        self.waiter = Some(fork_until_blocked(|| {
             let (once, fields) = open(&self.name);
             let mut code = WAS_DONE;
             once.call_once(|state| {
@@ -102,17 +104,18 @@ impl Call {
         self.fields.each_ref().map(|field| field.load(Relaxed)) == [7, 8]
     }
 
-    /// The next one does it, if it is not done, and is told the truth.
+    /// The next caller runs the function, if it has not completed, and is told whether a run had
+    /// begun.
     fn check(&self) {
         let once = self.segment.get::<Once>("once").unwrap();
         assert_eq!(once.is_completed(), self.seen == DONE);
         let mut told = None;
-        once.call_once_timeout(SOON, |state| {
+        once.call_once_timeout(SURVIVOR_TIMEOUT, |state| {
             told = Some(state.recovered());
             fill(&self.fields);
         })
-        .expect("nobody is at it");
-        assert_eq!(told, (self.seen != DONE).then_some(self.seen == BEGUN), "whether anybody had begun");
+        .expect("no process runs it");
+        assert_eq!(told, (self.seen != DONE).then_some(self.seen == BEGUN), "whether a run had begun");
         assert!(self.is_filled() && once.is_completed());
         once.call_once(|_| panic!("it is done")).unwrap();
     }
@@ -127,13 +130,13 @@ impl Call {
     }
 }
 
-impl Subject for Call {
+impl Scenario for Call {
     type Handle = (Once, [Atomic<u64>; 2]);
 
     fn reset(&mut self) {
-        // A waiter would do it instead, which is a long way.
+        // Otherwise a waiter would run the function, which is a long path.
         self.segment.reap().unwrap();
-        if matches!(self.deed, Deed::Refused | Deed::Wait) {
+        if matches!(self.operation, Operation::TryRunning | Operation::Wait) {
             return;
         }
         self.word.set(NEW);
@@ -145,23 +148,23 @@ impl Subject for Call {
     }
 
     fn operate(&self, (once, fields): &Self::Handle) {
-        match self.deed {
-            Deed::Fill => once.call_once(|_| fill(fields)).unwrap(),
-            Deed::FillAndStop => once
+        match self.operation {
+            Operation::Fill => once.call_once(|_| fill(fields)).unwrap(),
+            Operation::FillAndStop => once
                 .call_once(|_| {
                     fill(fields);
                     child::stop();
                 })
                 .unwrap(),
-            Deed::Panic => {
+            Operation::Panic => {
                 let call = || once.call_once(|_| resume_unwind(Box::new(())));
                 assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
             }
-            Deed::Refused => {
+            Operation::TryRunning => {
                 assert_eq!(once.try_call_once(|_| unreachable!()), Err(LockError::WouldBlock));
             }
-            Deed::Wait => {
-                let waited = once.call_once_timeout(drive::patiently(PATIENCE), |_| unreachable!());
+            Operation::Wait => {
+                let waited = once.call_once_timeout(kill::scaled_timeout(WAIT_TIMEOUT), |_| unreachable!());
                 assert_eq!(waited, Err(LockError::Timeout));
             }
         }
@@ -169,27 +172,27 @@ impl Subject for Call {
 
     fn observe(&mut self, child: &Child) {
         self.seen = self.word.get();
-        assert!(self.seen != DONE || self.is_filled(), "what is done is there");
-        let is_at_it = self.seen == BEGUN && self.lock.holder() == Holder::Thread(child.pid());
-        if self.waits && self.waiter.is_none() && is_at_it {
+        assert!(self.seen != DONE || self.is_filled(), "a completed function has filled the fields");
+        let is_running = self.seen == BEGUN && self.lock.holder() == LockHolder::Thread(child.pid());
+        if self.waits && self.waiter.is_none() && is_running {
             self.wait();
         }
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
-        let after = match self.deed {
-            Deed::Fill | Deed::FillAndStop => DONE,
-            // In the first run, the waiter may have done it by now.
-            Deed::Panic if self.waiter.is_some() => self.seen,
-            Deed::Panic => BEGUN,
-            Deed::Refused | Deed::Wait => {
-                assert_eq!(self.seen, BEGUN, "who is at it is at it");
-                return "still at it";
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        let after = match self.operation {
+            Operation::Fill | Operation::FillAndStop => DONE,
+            // In the first run, the waiter may have run the function by now.
+            Operation::Panic if self.waiter.is_some() => self.seen,
+            Operation::Panic => BEGUN,
+            Operation::TryRunning | Operation::Wait => {
+                assert_eq!(self.seen, BEGUN, "the function still runs");
+                return "still running";
             }
         };
-        assert!(!death.completed || self.seen == after, "what has returned has happened");
+        assert!(!death.completed || self.seen == after, "a completed operation has taken effect");
         if let Some(waiter) = self.waiter.take() {
-            let was_done = self.deed != Deed::Panic && self.seen == DONE;
+            let was_done = self.operation != Operation::Panic && self.seen == DONE;
             let expected = if was_done { WAS_DONE } else { DID_IT_AGAIN };
             assert_eq!(waiter.exit_code(), Some(expected));
             let outcome = self.outcome();
@@ -201,94 +204,95 @@ impl Subject for Call {
         self.outcome()
     }
 
-    fn files(&self, _: u32) -> Vec<PathBuf> {
+    fn watched_files(&self, _: u32) -> Vec<PathBuf> {
         self.segment.path().into_iter().collect()
     }
 
-    /// Fewer than others: some take as long as they wait.
-    fn sample(&self) -> usize {
+    /// Fewer than by default: some runs take as long as the wait.
+    fn sample_size(&self) -> usize {
         40
     }
 }
 
-pub(crate) fn call(name: &str) -> Tally {
-    drive::every(&mut Call::new(name, Deed::Fill, false))
+pub(crate) fn call_once(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut Call::new(name, Operation::Fill, false))
 }
 
-/// Panicking is a long way.
-pub(crate) fn panic(name: &str) -> Tally {
-    drive::changes(&mut Call::new(name, Deed::Panic, false))
+/// Panicking is a long path.
+pub(crate) fn call_once_panic(name: &str) -> KillCounts {
+    kill::at_changes(&mut Call::new(name, Operation::Panic, false))
 }
 
-/// The next one does it when the one that is at it panics.
-pub(crate) fn panic_with_waiter(name: &str) -> Tally {
-    drive::changes(&mut Call::new(name, Deed::Panic, true))
+/// The waiter runs the function after the child has panicked.
+pub(crate) fn call_once_panic_with_waiter(name: &str) -> KillCounts {
+    kill::at_changes(&mut Call::new(name, Operation::Panic, true))
 }
 
-/// This process is at it meanwhile, and comes to its end.
-fn at_it(name: &str, deed: Deed, kill: impl FnOnce(&mut Call) -> Tally) -> Tally {
-    let mut subject = Call::new(name, deed, false);
+/// This process runs the function meanwhile, and completes it.
+fn while_running(name: &str, operation: Operation, kill: impl FnOnce(&mut Call) -> KillCounts) -> KillCounts {
+    let mut scenario = Call::new(name, operation, false);
     let (once, _) = open(name);
-    let mut tally = None;
+    let mut kills = None;
     once.call_once(|_| {
-        fill(&subject.fields);
-        tally = Some(kill(&mut subject));
+        fill(&scenario.fields);
+        kills = Some(kill(&mut scenario));
     })
     .unwrap();
-    subject.seen = DONE;
-    subject.check();
-    tally.expect("it was done")
+    scenario.seen = DONE;
+    scenario.check();
+    kills.expect("it was done")
 }
 
-pub(crate) fn refused(name: &str) -> Tally {
-    at_it(name, Deed::Refused, drive::every)
+pub(crate) fn try_call_once_running(name: &str) -> KillCounts {
+    while_running(name, Operation::TryRunning, kill::at_every_instruction)
 }
 
-pub(crate) fn wait(name: &str) -> Tally {
-    without_spinning();
-    at_it(name, Deed::Wait, drive::changes_and_sleep)
+pub(crate) fn call_once_timeout_running(name: &str) -> KillCounts {
+    pin_without_spinning();
+    while_running(name, Operation::Wait, kill::at_changes_and_blocked)
 }
 
-/// One sleeps until the child is through with it, and the child is killed at every instruction of that.
-pub(crate) fn complete_with_waiter(name: &str) -> Tally {
-    let mut subject = Call::new(name, Deed::FillAndStop, false);
-    let mut tally = Tally::default();
+/// A process waits for the child, which is killed at every instruction after its function has
+/// returned.
+pub(crate) fn call_once_return_with_waiter(name: &str) -> KillCounts {
+    let mut scenario = Call::new(name, Operation::FillAndStop, false);
+    let mut kills = KillCounts::default();
     for point in 0.. {
-        progress::at(format_args!("on the way to a death {point} instructions behind the function"));
-        let mut child = drive::start(&mut subject);
+        progress::set_stage(format_args!("on the way to a death {point} instructions after the function"));
+        let mut child = kill::start_child(&mut scenario);
         child.finish();
-        subject.wait();
-        let completed = (0..point).any(|_| child.step() == Stop::Done);
-        subject.observe(&child);
-        let death = Death { pid: child.pid(), point, completed, asleep: false };
+        scenario.wait();
+        let completed = (0..point).any(|_| child.step() == Stop::Finished);
+        scenario.observe(&child);
+        let death = Death { pid: child.pid(), point, completed, blocked: false };
         child.kill();
-        tally.count(subject.survive(&death));
+        kills.count(scenario.check_survivors(&death));
         progress::count_kill();
         if completed {
             break;
         }
     }
-    tally
+    kills
 }
 
-/// Somebody waits for the one that is killed at it.
-pub(crate) fn call_with_waiter(name: &str) -> Tally {
-    drive::every(&mut Call::new(name, Deed::Fill, true))
+/// Kills the child while a process waits for it.
+pub(crate) fn call_once_with_waiter(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut Call::new(name, Operation::Fill, true))
 }
 
-/// One that does it after the first has been killed at it.
+/// A child runs the function after another process was killed while it ran it.
 struct Recoverer {
     first: Call,
     trace: Trace,
     point: usize,
 }
 
-impl Subject for Recoverer {
+impl Scenario for Recoverer {
     type Handle = (Once, [Atomic<u64>; 2]);
 
     fn reset(&mut self) {
-        drive::die(&mut self.first, &self.trace, Point::after(self.point));
-        assert_eq!(self.first.word.get(), BEGUN, "the first one died at it");
+        kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
+        assert_eq!(self.first.word.get(), BEGUN, "the first process died at it");
     }
 
     fn open(&self) -> Self::Handle {
@@ -307,19 +311,19 @@ impl Subject for Recoverer {
         self.first.observe(child);
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
-        self.first.survive(death)
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        self.first.check_survivors(death)
     }
 }
 
-pub(crate) fn recoverer(name: &str) -> Tally {
-    let mut first = Call::new(name, Deed::Fill, false);
+pub(crate) fn call_once_after_death(name: &str) -> KillCounts {
+    let mut first = Call::new(name, Operation::Fill, false);
     let mut point = None;
-    let trace = drive::trace(&mut first, |first, _, trace| {
+    let trace = kill::trace_operation(&mut first, |first, _, trace| {
         if first.seen == BEGUN {
             point.get_or_insert(trace.last());
         }
     });
     let point = point.expect("it begins");
-    drive::every(&mut Recoverer { first, trace, point })
+    kill::at_every_instruction(&mut Recoverer { first, trace, point })
 }

@@ -1,5 +1,5 @@
-//! Pipes: every message that was sent is received, whole, and of one that was cut short nothing is. Who waits at the other end hears
-//! of the death.
+//! Pipes: every sent message is received whole, and a truncated one not at all. A waiter at the
+//! other endpoint is told of the death.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use breezeway::pipe::{Receiver, Sender};
 use breezeway::queue::bytes::{self, BytesConsumer, BytesProducer};
 use breezeway::{PopError, PushError, Segment};
 
-use super::sleeper::asleep;
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::Process;
-use crate::kill::tally::Tally;
-use crate::kill::window::Window;
+use crate::child::Child;
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::observe::FileMapping;
+use crate::process::Process;
+use crate::process::fork_until_blocked;
 
-/// How it went for the sleeper, as its exit code.
+/// The waiter's result, as its exit code.
 const AS_MEANT: libc::c_int = 0;
 const CUT_SHORT: libc::c_int = 1;
 const DISCONNECTED: libc::c_int = 2;
@@ -28,11 +28,11 @@ fn message(len: usize, seed: u8) -> Message {
     (0..len).map(|at| (at as u8).wrapping_mul(7).wrapping_add(seed)).collect()
 }
 
-/// A ring that lies in a segment by itself, nobody's.
+/// A ring in a segment of its own, with unclaimed endpoints.
 struct Parent {
     segment: Segment,
     capacity: u64,
-    window: Window,
+    mapping: FileMapping,
     at: usize,
 }
 
@@ -40,17 +40,17 @@ impl Parent {
     fn new(name: &str, capacity: u64) -> Self {
         let segment = Segment::create(name, 1 << 16).unwrap();
         drop(bytes::add(&segment, RING, capacity as usize).unwrap());
-        let window = Window::open(&segment.path().unwrap()).unwrap();
+        let mapping = FileMapping::open(&segment.path().unwrap()).unwrap();
         let at = segment.objects().unwrap()[0].offset as usize;
-        Self { segment, capacity, window, at }
+        Self { segment, capacity, mapping, at }
     }
 
     fn tail(&self) -> u64 {
-        self.window.word64(self.at)
+        self.mapping.word64(self.at)
     }
 
     fn head(&self) -> u64 {
-        self.window.word64(self.at + 128)
+        self.mapping.word64(self.at + 128)
     }
 
     fn ends(&self) -> (BytesProducer, BytesConsumer) {
@@ -58,7 +58,7 @@ impl Parent {
         (tx.expect("the sender's end"), rx.expect("the receiver's end"))
     }
 
-    /// Puts these messages in, the first one at `start`, and lets go of the ends.
+    /// Puts these messages in, the first one at `start`, and releases the endpoints.
     fn set(&self, start: u64, messages: &[Message]) {
         self.segment.reap().unwrap();
         let (mut tx, mut rx) = self.ends();
@@ -69,29 +69,29 @@ impl Parent {
         }
         let mut tx = Sender::<()>::from(tx);
         for message in messages {
-            // Those that are too long for one frame go in several: there is room.
+            // Messages that are too long for one frame go in several frames; there is room.
             tx.send_bytes_timeout(message, Duration::ZERO).expect("room for the messages");
         }
         drop(tx);
         rx.release();
-        // Whoever comes for messages waits for a sender.
+        // A receiver waits until there is a sender.
         let tx: BytesProducer = self.segment.get(RING).unwrap();
         tx.release();
     }
 
-    /// For a child, or a sleeper: one that stays open.
+    /// A handle for a child or a waiter that stays open.
     fn open_segment(&self) -> &'static Segment {
         Box::leak(Box::new(Segment::open(self.segment.name().unwrap()).unwrap()))
     }
 
-    /// A pipe that works as if it were new: short messages pass, and long ones.
+    /// The pipe works like a new one: short messages pass, and long ones.
     fn exercise(&self) {
         let (tx, rx) = self.ends();
         let (mut tx, mut rx) = (Sender::<u32>::from(tx), Receiver::<u32>::from(rx));
         for number in [7, 1 << 30] {
             tx.try_send(number).unwrap();
             assert_eq!(rx.try_recv().unwrap(), number);
-            // Longer than the ring: a part of it comes, and then something else.
+            // Longer than the ring: a part of it arrives, and then another message.
             let long = message(2 * self.capacity as usize, 9);
             assert!(matches!(tx.send_bytes_timeout(&long, Duration::ZERO), Err(PushError::Timeout(()))));
             assert!(!rx.poll());
@@ -103,19 +103,19 @@ impl Parent {
     }
 }
 
-/// A child sends; its parent receives, or a sleeper does.
+/// A child sends, and its parent or a waiter receives.
 struct Sending {
     parent: Parent,
     start: u64,
     before: Vec<Message>,
     send: fn(&mut Sender<(u32, u8)>),
-    /// As it arrives.
+    /// The message as it arrives.
     message: Message,
     has_sleeper: bool,
-    sleeper: Option<Process>,
+    waiter: Option<Process>,
 }
 
-/// What a receiver finds: messages, and then the end, perhaps in the middle of one.
+/// What a receiver finds: messages, and whether the last one is truncated.
 fn drain(rx: &mut Receiver<()>) -> (Vec<Message>, bool) {
     let mut found = Vec::new();
     loop {
@@ -138,7 +138,7 @@ impl Sending {
         if death.point % 3 != 1 {
             return drain(&mut rx);
         }
-        // Somebody sends something else before anybody looks: what was cut short is forgotten.
+        // Another sender sends before the receiver looks: the truncated message is discarded.
         let tx: BytesProducer = self.parent.segment.get(RING).unwrap();
         let mut tx = Sender::<()>::from(tx);
         tx.try_send_bytes(&[1, 2, 3]).expect("room for a short message");
@@ -150,7 +150,7 @@ impl Sending {
     }
 }
 
-impl Subject for Sending {
+impl Scenario for Sending {
     type Handle = RefCell<Sender<(u32, u8)>>;
 
     fn reset(&mut self) {
@@ -166,31 +166,31 @@ impl Subject for Sending {
         (self.send)(&mut tx.borrow_mut());
     }
 
-    fn begin(&mut self, _: &Child) {
+    fn before_operation(&mut self, _: &Child) {
         if self.has_sleeper {
-            self.sleeper = Some(asleep(|| {
+            self.waiter = Some(fork_until_blocked(|| {
                 let rx: BytesConsumer = self.parent.open_segment().get(RING).unwrap();
                 match drain(&mut rx.into()) {
                     (found, false) if found.is_empty() => DISCONNECTED,
                     (found, false) if found[..] == [self.message.clone()] => AS_MEANT,
                     (found, true) if found.is_empty() => CUT_SHORT,
-                    (found, _) => panic!("{found:?} was sent by nobody"),
+                    (found, _) => panic!("{found:?} was never sent"),
                 }
             }));
         }
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
-        // Mostly, somebody reaps, and nobody has to find out by itself.
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        // Mostly the parent reaps, and the waiter need not detect the death itself.
         if !death.point.is_multiple_of(8) {
             self.parent.segment.reap().unwrap();
         }
-        let outcome = match self.sleeper.take() {
-            Some(sleeper) => match sleeper.exit_code() {
+        let outcome = match self.waiter.take() {
+            Some(waiter) => match waiter.exit_code() {
                 Some(AS_MEANT) => "sent",
                 Some(CUT_SHORT) => "cut short",
                 Some(DISCONNECTED) => "nothing",
-                code => panic!("the sleeper ended with {code:?}"),
+                code => panic!("the waiter ended with {code:?}"),
             },
             None => {
                 let (found, is_cut) = self.survivors(death);
@@ -199,11 +199,11 @@ impl Subject for Sending {
                     [] if is_cut => "cut short",
                     [] => "nothing",
                     [one] if *one == self.message && !is_cut => "sent",
-                    other => panic!("{other:?} was sent by nobody"),
+                    other => panic!("{other:?} was never sent"),
                 }
             }
         };
-        assert!(!death.completed || outcome == "sent", "what has returned has happened");
+        assert!(!death.completed || outcome == "sent", "a completed operation has taken effect");
         self.parent.segment.reap().unwrap();
         self.parent.exercise();
         outcome
@@ -217,13 +217,21 @@ fn sending(
     message: Message,
     send: fn(&mut Sender<(u32, u8)>),
     has_sleeper: bool,
-) -> Tally {
+) -> KillCounts {
     let parent = Parent::new(name, 256);
     let before = before.to_vec();
-    drive::every(&mut Sending { parent, start, before, send, message, has_sleeper, sleeper: None })
+    kill::at_every_instruction(&mut Sending {
+        parent,
+        start,
+        before,
+        send,
+        message,
+        has_sleeper,
+        waiter: None,
+    })
 }
 
-/// Encoded where it lies.
+/// Encoded in place.
 fn send_short(tx: &mut Sender<(u32, u8)>) {
     tx.send((300, 5)).unwrap();
 }
@@ -237,36 +245,36 @@ fn send_long(tx: &mut Sender<(u32, u8)>) {
     tx.send_bytes(&message(LONG, 3)).unwrap();
 }
 
-pub(crate) fn send(name: &str) -> Tally {
-    let mut tally = sending(name, 0, &[], SHORT.to_vec(), send_short, false);
-    // Over the ring's end, behind another.
-    tally.merge(&sending(&format!("{name}-2"), 200, &[message(2, 1)], SHORT.to_vec(), send_short, false));
-    tally
+pub(crate) fn send(name: &str) -> KillCounts {
+    let mut kills = sending(name, 0, &[], SHORT.to_vec(), send_short, false);
+    // Across the ring's end, after another message.
+    kills.merge(&sending(&format!("{name}-2"), 200, &[message(2, 1)], SHORT.to_vec(), send_short, false));
+    kills
 }
 
-pub(crate) fn send_long_message(name: &str) -> Tally {
-    let mut tally = sending(name, 0, &[], message(LONG, 3), send_long, false);
-    tally.merge(&sending(&format!("{name}-2"), 224, &[message(9, 1)], message(LONG, 3), send_long, false));
-    tally
+pub(crate) fn send_long_message(name: &str) -> KillCounts {
+    let mut kills = sending(name, 0, &[], message(LONG, 3), send_long, false);
+    kills.merge(&sending(&format!("{name}-2"), 224, &[message(9, 1)], message(LONG, 3), send_long, false));
+    kills
 }
 
-pub(crate) fn send_with_sleeper(name: &str) -> Tally {
+pub(crate) fn send_with_waiter(name: &str) -> KillCounts {
     sending(name, 0, &[], SHORT.to_vec(), send_short, true)
 }
 
-pub(crate) fn send_long_message_with_sleeper(name: &str) -> Tally {
+pub(crate) fn send_long_message_with_waiter(name: &str) -> KillCounts {
     sending(name, 224, &[], message(LONG, 3), send_long, true)
 }
 
-/// A child receives the first of two messages; another one does when it is dead.
+/// A child receives the first of two messages; its parent receives after its death.
 struct Receiving {
     parent: Parent,
     messages: [Message; 2],
-    /// Where the child had come to when it was last seen.
+    /// The child's head index when it was last observed.
     head: u64,
 }
 
-impl Subject for Receiving {
+impl Scenario for Receiving {
     type Handle = RefCell<Receiver<()>>;
 
     fn reset(&mut self) {
@@ -283,45 +291,45 @@ impl Subject for Receiving {
         assert!(rx.borrow_mut().recv_bytes().unwrap() == self.messages[0]);
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         let has_begun = self.parent.head() != self.head;
         self.parent.segment.reap().unwrap();
         let (tx, rx) = self.parent.ends();
         drop(tx);
         let (found, is_cut) = drain(&mut rx.into());
         assert!(!is_cut);
-        // Whatever the dead one has begun to take out was its.
+        // The dead receiver owns any message that it has begun to remove.
         let left = usize::from(has_begun);
         assert_eq!(found, self.messages[left..], "the messages from there on");
-        assert!(!death.completed || has_begun, "what has returned has happened");
+        assert!(!death.completed || has_begun, "a completed operation has taken effect");
         self.parent.exercise();
         if has_begun { "received" } else { "left" }
     }
 }
 
-fn receiving(name: &str, first: Message) -> Tally {
+fn receiving(name: &str, first: Message) -> KillCounts {
     let parent = Parent::new(name, 256);
-    drive::every(&mut Receiving { parent, messages: [first, message(5, 2)], head: 0 })
+    kill::at_every_instruction(&mut Receiving { parent, messages: [first, message(5, 2)], head: 0 })
 }
 
-pub(crate) fn recv(name: &str) -> Tally {
+pub(crate) fn recv(name: &str) -> KillCounts {
     receiving(name, message(20, 1))
 }
 
-pub(crate) fn recv_long_message(name: &str) -> Tally {
+pub(crate) fn recv_long_message(name: &str) -> KillCounts {
     receiving(name, message(LONG, 1))
 }
 
-/// A child receives what somebody is about to send who sleeps because there is no room for all of it.
+/// A child receives a message whose sender waits for room for the rest of it.
 struct Draining {
     parent: Parent,
-    sleeper: Option<Process>,
+    waiter: Option<Process>,
 }
 
 /// In four frames of 24 bytes, of which two fit into the ring.
 const LONGER: usize = 40;
 
-impl Subject for Draining {
+impl Scenario for Draining {
     type Handle = RefCell<Receiver<()>>;
 
     fn reset(&mut self) {
@@ -337,8 +345,8 @@ impl Subject for Draining {
         assert!(rx.borrow_mut().recv_bytes().unwrap() == message(LONGER, 4));
     }
 
-    fn begin(&mut self, _: &Child) {
-        self.sleeper = Some(asleep(|| {
+    fn before_operation(&mut self, _: &Child) {
+        self.waiter = Some(fork_until_blocked(|| {
             let tx: BytesProducer = self.parent.open_segment().get(RING).unwrap();
             match Sender::<()>::from(tx).send_bytes(&message(LONGER, 4)) {
                 Ok(()) => AS_MEANT,
@@ -348,12 +356,12 @@ impl Subject for Draining {
         }));
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         if !death.point.is_multiple_of(8) {
             self.parent.segment.reap().unwrap();
         }
-        let code = self.sleeper.take().expect("a sleeper").exit_code();
-        assert!(matches!(code, Some(AS_MEANT | DISCONNECTED)), "how it woke: {code:?}");
+        let code = self.waiter.take().expect("a waiter").exit_code();
+        assert!(matches!(code, Some(AS_MEANT | DISCONNECTED)), "the result of the waiter: {code:?}");
         let is_sent = code == Some(AS_MEANT);
         assert!(!death.completed || is_sent, "what was received has been sent");
         self.parent.segment.reap().unwrap();
@@ -365,6 +373,6 @@ impl Subject for Draining {
     }
 }
 
-pub(crate) fn recv_long_message_with_sleeper(name: &str) -> Tally {
-    drive::every(&mut Draining { parent: Parent::new(name, 64), sleeper: None })
+pub(crate) fn recv_long_message_with_waiter(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut Draining { parent: Parent::new(name, 64), waiter: None })
 }

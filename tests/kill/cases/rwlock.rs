@@ -1,41 +1,41 @@
-//! `RwLock`: dead readers and writers are evicted, and a death in a section is told to all until a writer knows.
+//! `RwLock`: dead readers and writers are evicted, and a writer's death is reported to every locker
+//! up to the next writer.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 
 use breezeway::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::locked::SOON;
-use super::sleeper::asleep;
+use super::lock_watch::SURVIVOR_TIMEOUT;
+use super::mutex_blocked::{AFTER_DEATH, CLEANLY};
 use super::state_word::{StateWord, create, open};
-use super::waiter::{AFTER_DEATH, CLEANLY};
-use crate::kill::child::Child;
-use crate::kill::drive::{self, Death, Point, Subject};
-use crate::kill::process::{self, Process};
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
-use crate::kill::window::{Holder, LockView};
+use crate::child::Child;
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::observe::{LockHolder, LockView};
+use crate::process::{Process, fork_until_blocked};
 
-/// Where the writer's word lies, in one with the word for untold deaths; and each participant's count.
+/// The offset of the writer's word, which is followed by the word for unreported deaths; and that
+/// of the participants' counts.
 const WRITER: u64 = 128;
 const COUNTS: u64 = 384;
 const LINE: u64 = 64;
 const WAITING: u64 = 1 << 30;
 const WRITING: u64 = 1 << 31;
 
-/// As many as there are at a time.
+/// As many as attach at a time.
 const PLACES: u64 = 5;
 
-/// The lock, and what the parent can see of it.
+/// The lock, observed by the surviving process.
 pub(super) struct Parent {
     pub(super) name: String,
     pub(super) lock: RwLock,
-    view: LockView,
+    pub(super) view: LockView,
     word: StateWord,
     counts: Vec<StateWord>,
 }
 
-/// What the writer does that the word names.
+/// What the word says about a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writer {
     Nobody,
@@ -46,19 +46,19 @@ pub(super) enum Writer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) writer: Writer,
-    /// Whether a death is to be told.
+    /// Whether a death is to be reported.
     pub(super) untold: bool,
-    /// By participant, from the first on.
+    /// By participant, from the first one.
     pub(super) counts: [u64; PLACES as usize],
 }
 
 impl Seen {
-    /// Whether whoever comes next is to be told of a death, if the writer is dead.
+    /// Whether the next locker is to be told of a death, if the writer is dead.
     pub(super) fn tells(&self) -> bool {
         self.untold || matches!(self.writer, Writer::Writes(_))
     }
 
-    /// Whether it is as if this participant had never come.
+    /// Whether the participant holds nothing and waits for nothing.
     fn is_free_of(&self, id: u64) -> bool {
         let is_writer = matches!(self.writer, Writer::Waits(writer) | Writer::Writes(writer) if writer == id);
         !is_writer && self.counts[id as usize - 1] == 0
@@ -92,14 +92,14 @@ impl Parent {
         Seen { writer, untold, counts }
     }
 
-    /// Nobody is in it or in the way.
+    /// No process holds the lock or waits for it.
     pub(super) fn is_idle(&self) -> bool {
         let seen = self.look();
         (seen.writer, seen.counts, self.view.holder())
-            == (Writer::Nobody, [0; PLACES as usize], Holder::Nobody)
+            == (Writer::Nobody, [0; PLACES as usize], LockHolder::Nobody)
     }
 
-    /// As which participant a process has come.
+    /// The participant id of a process.
     pub(super) fn id_of(&self, child: &Child) -> u64 {
         let all = self.lock.segment().participants().unwrap();
         all.iter().find(|participant| participant.pid == child.pid()).expect("it has attached").id.into()
@@ -109,33 +109,43 @@ impl Parent {
         self.lock.segment().reap().unwrap();
     }
 
-    /// The survivors, who take turns in who comes first and how, get the lock and are told the truth, once.
+    /// The survivors get the lock and are told of the death, once. `turn` chooses which of them
+    /// comes first, and how.
     pub(super) fn check(&self, tells: bool, turn: usize) {
-        // Mostly, somebody reaps, and the survivors need not find out by themselves.
+        // Mostly the parent reaps, and the survivors need not detect the death themselves.
         let reaped = !turn.is_multiple_of(8);
         if reaped {
             self.reap();
         }
         match turn % 4 {
-            0 => assert_eq!(self.lock.read_timeout(SOON).expect("readers come in").recovered(), tells),
-            1 => assert_eq!(self.lock.try_read().expect("readers come in at once").recovered(), tells),
+            0 => assert_eq!(
+                self.lock.read_timeout(SURVIVOR_TIMEOUT).expect("readers get the lock").recovered(),
+                tells
+            ),
+            1 => {
+                assert_eq!(self.lock.try_read().expect("readers get the lock immediately").recovered(), tells)
+            }
             _ => {}
         }
-        let guard = if reaped { self.lock.try_write() } else { self.lock.write_timeout(SOON) };
-        let guard = guard.expect("a writer comes in");
+        let guard = if reaped { self.lock.try_write() } else { self.lock.write_timeout(SURVIVOR_TIMEOUT) };
+        let guard = guard.expect("a writer gets the lock");
         assert_eq!(guard.recovered(), tells, "whether a writer died");
         drop(guard);
-        assert!(!self.lock.try_read().expect("it works on").recovered(), "a writer knows");
-        assert!(!self.lock.try_write().expect("it works on").recovered(), "that is told once");
+        assert!(!self.lock.try_read().expect("the lock still works").recovered(), "a writer knows");
+        assert!(
+            !self.lock.try_write().expect("the lock still works").recovered(),
+            "a death is reported once"
+        );
         assert!(self.is_idle(), "nothing is left: {:?}", self.look());
     }
 
-    /// A process that sleeps until it has had the lock, and says by its exit code whether it was told of a death.
-    pub(super) fn sleeper(&self, side: Side) -> Process {
-        asleep(|| self.go_through(side))
+    /// Forks a process that waits until it has had the lock, and reports by its exit code whether
+    /// it was told of a death.
+    pub(super) fn waiter(&self, side: Side) -> Process {
+        fork_until_blocked(|| self.lock_and_exit(side))
     }
 
-    fn go_through(&self, side: Side) -> libc::c_int {
+    pub(super) fn lock_and_exit(&self, side: Side) -> libc::c_int {
         let lock = open::<RwLock>(&self.name);
         let told = match side {
             Side::Read => lock.read().unwrap().recovered(),
@@ -147,7 +157,7 @@ impl Parent {
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Operation {
     /// Locks and unlocks.
     Read,
     TryRead,
@@ -158,10 +168,10 @@ pub(super) enum Deed {
     /// Unlocks.
     DropRead,
     DropWrite,
-    /// Is refused by its parent, which has the other side.
+    /// Tries while its parent holds the other side.
     RefusedRead,
     RefusedWrite,
-    /// Repairs after the dead.
+    /// Reaps.
     Reap,
 }
 
@@ -170,32 +180,33 @@ pub(super) enum Guard {
     Write(RwLockWriteGuard<'static>),
 }
 
-/// A child at the lock.
-pub(super) struct AtTheLock {
+/// A child that operates on the lock.
+pub(super) struct LockOperation {
     pub(super) parent: Parent,
-    pub(super) deed: Deed,
-    /// Who sleeps there meanwhile.
-    others: &'static [Side],
-    sleepers: Vec<(Side, Process)>,
-    id: u64,
-    /// When it was seen last.
+    pub(super) operation: Operation,
+    /// The processes that wait meanwhile.
+    pub(super) others: &'static [Side],
+    pub(super) waiters: Vec<(Side, Process)>,
+    pub(super) id: u64,
+    /// When the child was last observed.
     pub(super) seen: Seen,
 }
 
-impl AtTheLock {
-    pub(super) fn new(parent: Parent, deed: Deed, others: &'static [Side]) -> Self {
+impl LockOperation {
+    pub(super) fn new(parent: Parent, operation: Operation, others: &'static [Side]) -> Self {
         let seen = parent.look();
-        Self { parent, deed, others, sleepers: Vec::new(), id: 0, seen }
+        Self { parent, operation, others, waiters: Vec::new(), id: 0, seen }
     }
 
-    /// All of them come through, and a death in the section is told to all up to the writer, of whom there is one at most.
-    fn all_come_through(&mut self, tells: bool) {
+    /// All waiters get the lock. A death in the section is reported to all up to the writer, of
+    /// which there is at most one.
+    pub(super) fn join_waiters(&mut self, tells: bool) {
         let has_writer = self.others.contains(&Side::Write);
-        for (side, sleeper) in self.sleepers.drain(..) {
-            let told = match sleeper.exit_code() {
+        for (side, waiter) in self.waiters.drain(..) {
+            let told = match waiter.exit_code() {
                 Some(CLEANLY) => false,
                 Some(AFTER_DEATH) => true,
-                other => panic!("a sleeper ended by {other:?}"),
+                other => panic!("a waiter ended by {other:?}"),
             };
             let may_not_know = side == Side::Read && has_writer;
             assert!(told == tells || tells && may_not_know, "{side:?} was told: {told}, to tell: {tells}");
@@ -203,7 +214,7 @@ impl AtTheLock {
     }
 }
 
-impl Subject for AtTheLock {
+impl Scenario for LockOperation {
     type Handle = (&'static RwLock, RefCell<Option<Guard>>);
 
     fn reset(&mut self) {
@@ -212,61 +223,62 @@ impl Subject for AtTheLock {
 
     fn open(&self) -> Self::Handle {
         let lock: &'static RwLock = Box::leak(Box::new(open::<RwLock>(&self.parent.name)));
-        let guard = match self.deed {
-            Deed::DropRead => Some(Guard::Read(lock.read().unwrap())),
-            Deed::DropWrite => Some(Guard::Write(lock.write().unwrap())),
+        let guard = match self.operation {
+            Operation::DropRead => Some(Guard::Read(lock.read().unwrap())),
+            Operation::DropWrite => Some(Guard::Write(lock.write().unwrap())),
             _ => None,
         };
         (lock, RefCell::new(guard))
     }
 
     fn operate(&self, (lock, guard): &Self::Handle) {
-        match self.deed {
-            Deed::Read => drop(lock.read().unwrap()),
-            Deed::TryRead => drop(lock.try_read().unwrap()),
-            Deed::ReadTimeout => drop(lock.read_timeout(SOON).unwrap()),
-            Deed::Write => drop(lock.write().unwrap()),
-            Deed::TryWrite => drop(lock.try_write().unwrap()),
-            Deed::WriteTimeout => drop(lock.write_timeout(SOON).unwrap()),
-            Deed::DropRead | Deed::DropWrite => match guard.take() {
+        match self.operation {
+            Operation::Read => drop(lock.read().unwrap()),
+            Operation::TryRead => drop(lock.try_read().unwrap()),
+            Operation::ReadTimeout => drop(lock.read_timeout(SURVIVOR_TIMEOUT).unwrap()),
+            Operation::Write => drop(lock.write().unwrap()),
+            Operation::TryWrite => drop(lock.try_write().unwrap()),
+            Operation::WriteTimeout => drop(lock.write_timeout(SURVIVOR_TIMEOUT).unwrap()),
+            Operation::DropRead | Operation::DropWrite => match guard.take() {
                 Some(Guard::Read(guard)) => drop(guard),
                 Some(Guard::Write(guard)) => drop(guard),
                 None => unreachable!("it has locked"),
             },
-            Deed::RefusedRead => assert!(lock.try_read().is_err()),
-            Deed::RefusedWrite => assert!(lock.try_write().is_err()),
-            Deed::Reap => drop(lock.segment().reap().unwrap()),
+            Operation::RefusedRead => assert!(lock.try_read().is_err()),
+            Operation::RefusedWrite => assert!(lock.try_write().is_err()),
+            Operation::Reap => drop(lock.segment().reap().unwrap()),
         }
     }
 
-    fn begin(&mut self, child: &Child) {
+    fn before_operation(&mut self, child: &Child) {
         self.id = self.parent.id_of(child);
-        self.sleepers = self.others.iter().map(|&side| (side, self.parent.sleeper(side))).collect();
+        self.waiters = self.others.iter().map(|&side| (side, self.parent.waiter(side))).collect();
     }
 
     fn observe(&mut self, _: &Child) {
         self.seen = self.parent.look();
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (seen, id) = (self.seen, self.id);
-        assert!(!death.completed || seen.is_free_of(id), "what has returned has happened: {seen:?}");
+        assert!(!death.completed || seen.is_free_of(id), "a completed operation has taken effect: {seen:?}");
         let tells = seen.writer == Writer::Writes(id);
         if self.others.is_empty() {
             assert_eq!(self.parent.look(), seen, "a death changes nothing");
         } else if !death.point.is_multiple_of(8) {
             self.parent.reap();
         }
-        match self.deed {
-            Deed::RefusedRead | Deed::RefusedWrite => {
+        match self.operation {
+            Operation::RefusedRead | Operation::RefusedWrite => {
                 self.parent.reap();
                 assert!(self.parent.look().is_free_of(id));
-                // Its parent has it, and readers are not kept out by one who would not wait for them.
-                assert!(self.deed == Deed::RefusedRead || self.parent.lock.try_read().is_ok());
+                // The parent holds the lock, and a writer that would not wait does not keep readers
+                // out.
+                assert!(self.operation == Operation::RefusedRead || self.parent.lock.try_read().is_ok());
             }
             _ => {
                 let known = !self.others.is_empty() && self.others.contains(&Side::Write);
-                self.all_come_through(tells);
+                self.join_waiters(tells);
                 self.parent.check(tells && !known, death.point);
             }
         }
@@ -278,186 +290,59 @@ impl Subject for AtTheLock {
         }
     }
 
-    fn files(&self, _: u32) -> Vec<PathBuf> {
+    fn watched_files(&self, _: u32) -> Vec<PathBuf> {
         self.parent.lock.segment().path().into_iter().collect()
     }
 }
 
-fn each(name: &str, deeds: &[Deed]) -> Tally {
-    let mut tally = Tally::default();
-    for &deed in deeds {
-        tally.merge(&drive::every(&mut AtTheLock::new(Parent::new(name), deed, &[])));
+fn each(name: &str, operations: &[Operation]) -> KillCounts {
+    let mut kills = KillCounts::default();
+    for &operation in operations {
+        kills.merge(&kill::at_every_instruction(&mut LockOperation::new(Parent::new(name), operation, &[])));
     }
-    tally
+    kills
 }
 
-pub(crate) fn read(name: &str) -> Tally {
-    each(name, &[Deed::Read, Deed::TryRead, Deed::ReadTimeout])
+pub(crate) fn read(name: &str) -> KillCounts {
+    each(name, &[Operation::Read, Operation::TryRead, Operation::ReadTimeout])
 }
 
-pub(crate) fn write(name: &str) -> Tally {
-    each(name, &[Deed::Write, Deed::TryWrite, Deed::WriteTimeout])
+pub(crate) fn write(name: &str) -> KillCounts {
+    each(name, &[Operation::Write, Operation::TryWrite, Operation::WriteTimeout])
 }
 
-/// A reader unlocks. A writer sleeps for it, and another reader behind that one.
-pub(crate) fn read_unlock_with_sleepers(name: &str) -> Tally {
-    drive::every(&mut AtTheLock::new(Parent::new(name), Deed::DropRead, &[Side::Write, Side::Read]))
+/// A reader unlocks. A writer waits for it, and after the writer another reader.
+pub(crate) fn read_unlock_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut LockOperation::new(
+        Parent::new(name),
+        Operation::DropRead,
+        &[Side::Write, Side::Read],
+    ))
 }
 
-/// A writer unlocks. Readers sleep for it; then a reader and another writer.
-pub(crate) fn write_unlock_with_sleepers(name: &str) -> Tally {
-    let mut tally = Tally::default();
+/// A writer unlocks. Two readers wait for it; then a reader and a writer.
+pub(crate) fn write_unlock_with_waiters(name: &str) -> KillCounts {
+    let mut kills = KillCounts::default();
     for others in [&[Side::Read, Side::Read], &[Side::Read, Side::Write]] {
-        let mut subject = AtTheLock::new(Parent::new(name), Deed::DropWrite, others);
-        tally.merge(&drive::every(&mut subject));
+        let mut scenario = LockOperation::new(Parent::new(name), Operation::DropWrite, others);
+        kills.merge(&kill::at_every_instruction(&mut scenario));
     }
-    tally
+    kills
 }
 
-/// One that will not wait, and is refused by its parent.
-pub(crate) fn refused(name: &str) -> Tally {
-    let mut tally = Tally::default();
-    for deed in [Deed::RefusedRead, Deed::RefusedWrite] {
-        let mut subject = AtTheLock::new(Parent::new(name), deed, &[]);
-        let lock = subject.parent.lock.clone();
-        let guards = match deed {
-            Deed::RefusedRead => (None, Some(lock.write().unwrap())),
+/// Tries that fail because the parent holds the lock.
+pub(crate) fn try_read_try_write_held(name: &str) -> KillCounts {
+    let mut kills = KillCounts::default();
+    for operation in [Operation::RefusedRead, Operation::RefusedWrite] {
+        let mut scenario = LockOperation::new(Parent::new(name), operation, &[]);
+        let lock = scenario.parent.lock.clone();
+        let guards = match operation {
+            Operation::RefusedRead => (None, Some(lock.write().unwrap())),
             _ => (Some(lock.read().unwrap()), None),
         };
-        tally.merge(&drive::changes_unless_short(&mut subject, 1000));
+        kills.merge(&kill::at_changes_unless_short(&mut scenario, 1000));
         drop(guards);
-        subject.parent.check(false, 1);
+        scenario.parent.check(false, 1);
     }
-    tally
-}
-
-/// A second one, after a first that died at a point of its own.
-struct Second {
-    first: AtTheLock,
-    trace: Trace,
-    point: usize,
-    /// Whether the first died in its section.
-    tells: bool,
-    second: Deed,
-    others: &'static [Side],
-}
-
-impl Subject for Second {
-    type Handle = <AtTheLock as Subject>::Handle;
-
-    fn reset(&mut self) {
-        self.first.others = &[];
-        drive::die(&mut self.first, &self.trace, Point::after(self.point));
-        assert_eq!(self.first.parent.look().tells(), self.tells, "where the first one died");
-    }
-
-    fn open(&self) -> Self::Handle {
-        (Box::leak(Box::new(open::<RwLock>(&self.first.parent.name))), RefCell::default())
-    }
-
-    fn operate(&self, (lock, _): &Self::Handle) {
-        match self.second {
-            Deed::Write => assert_eq!(lock.write().unwrap().recovered(), self.tells),
-            Deed::TryWrite => assert_eq!(lock.try_write().unwrap().recovered(), self.tells),
-            Deed::Read => assert_eq!(lock.read().unwrap().recovered(), self.tells),
-            Deed::TryRead => assert_eq!(lock.try_read().unwrap().recovered(), self.tells),
-            Deed::Reap => drop(lock.segment().reap().unwrap()),
-            other => unreachable!("{other:?}"),
-        }
-    }
-
-    fn begin(&mut self, child: &Child) {
-        self.first.others = self.others;
-        self.first.id = self.first.parent.id_of(child);
-        // They come upon the dead by themselves, and need not sleep for long.
-        let parent = &self.first.parent;
-        let come = |&side| (side, process::fork(|| parent.go_through(side)));
-        self.first.sleepers = self.others.iter().map(come).collect();
-    }
-
-    fn observe(&mut self, child: &Child) {
-        self.first.observe(child);
-    }
-
-    fn survive(&mut self, death: &Death) -> &'static str {
-        let seen = self.first.seen;
-        let tells = seen.tells();
-        if self.others.is_empty() {
-            assert_eq!(self.first.parent.look(), seen, "a death changes nothing");
-            let writes = matches!(self.second, Deed::Write | Deed::TryWrite);
-            assert!(tells == self.tells || writes, "nobody else makes it known");
-            let is_through = self.tells && !tells;
-            assert!(!is_through || seen.writer == Writer::Nobody, "it was told, and came to its end");
-            assert!(!death.completed || !writes || !tells, "it was told");
-            self.first.parent.check(tells, death.point);
-            return if tells { "told to the survivors" } else { "nothing to tell" };
-        }
-        if !death.point.is_multiple_of(8) {
-            self.first.parent.reap();
-        }
-        self.first.all_come_through(self.tells);
-        let known = self.others.contains(&Side::Write);
-        self.first.parent.check(self.tells && !known, death.point);
-        "all came through"
-    }
-
-    fn files(&self, child: u32) -> Vec<PathBuf> {
-        self.first.files(child)
-    }
-}
-
-/// The first one dies in each of the states that it goes through, once for each point of the second.
-fn after_each(
-    name: &str,
-    [first, second]: [Deed; 2],
-    others: &'static [Side],
-    run: fn(&mut Second) -> Tally,
-) -> Tally {
-    let mut first = AtTheLock::new(Parent::new(name), first, &[]);
-    let mut states: Vec<(Seen, Holder)> = Vec::new();
-    let mut points = Vec::new();
-    let trace = drive::trace(&mut first, |first, _, trace| {
-        let state = (first.seen, first.parent.view.holder());
-        if states.last() != Some(&state) {
-            states.push(state);
-            points.push(trace.last());
-        }
-    });
-    let mut both = Second { first, trace, point: 0, tells: false, second, others };
-    let mut tally = Tally::default();
-    // Before the first state and from the last on, nothing is left to be seen.
-    for n in 1..states.len() - 1 {
-        (both.point, both.tells) = (points[n], states[n].0.tells());
-        tally.merge(&run(&mut both));
-    }
-    tally
-}
-
-pub(crate) fn write_after_writer(name: &str) -> Tally {
-    let mut tally = after_each(name, [Deed::Write, Deed::Write], &[], drive::every);
-    tally.merge(&after_each(name, [Deed::Write, Deed::TryWrite], &[], drive::every));
-    tally
-}
-
-pub(crate) fn read_after_writer(name: &str) -> Tally {
-    after_each(name, [Deed::Write, Deed::TryRead], &[], drive::every)
-}
-
-/// The second one finds out by itself that the first is dead.
-pub(crate) fn write_after_reader(name: &str) -> Tally {
-    after_each(name, [Deed::Read, Deed::TryWrite], &[], drive::changes)
-}
-
-/// The repair, killed.
-pub(crate) fn reap(name: &str) -> Tally {
-    let mut tally = after_each(name, [Deed::Write, Deed::Reap], &[], drive::changes);
-    tally.merge(&after_each(name, [Deed::Read, Deed::Reap], &[], drive::changes));
-    tally
-}
-
-/// The same while others come upon the dead.
-pub(crate) fn reap_with_others(name: &str) -> Tally {
-    let mut tally = after_each(name, [Deed::Read, Deed::Reap], &[Side::Write, Side::Read], drive::changes);
-    tally.merge(&after_each(name, [Deed::Write, Deed::Reap], &[Side::Read, Side::Read], drive::changes));
-    tally
+    kills
 }

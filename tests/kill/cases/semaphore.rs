@@ -1,4 +1,4 @@
-//! `Semaphore`: the count is right, and nobody who waits is stranded.
+//! `Semaphore`: the count is right, and no waiter is stranded.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,56 +6,57 @@ use std::time::Duration;
 use breezeway::SemaphoreError;
 use breezeway::sync::{Semaphore, SemaphorePermit};
 
-use super::sleeper::asleep;
-use super::state_word::{self, StateWord, without_spinning};
-use crate::kill::child::{Child, Stop};
-use crate::kill::drive::{self, Death, Subject};
-use crate::kill::process::Process;
-use crate::kill::progress;
-use crate::kill::tally::Tally;
-use crate::kill::trace::Trace;
+use super::state_word::{self, StateWord, pin_without_spinning};
+use crate::child::{Child, Stop};
+use crate::kill::{self, Death, Scenario};
+use crate::kill_counts::KillCounts;
+use crate::process::Process;
+use crate::process::fork_until_blocked;
+use crate::progress;
+use crate::trace::Trace;
 
 /// What the child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum Operation {
     Acquire,
     Release,
     /// Acquires, and releases by dropping the permit.
-    Both,
+    AcquireAndDrop,
     /// Drops a permit.
     Drop,
-    /// Wants what it does not get.
-    Refused,
-    /// Waits in vain, or for what it is given then.
+    /// Tries and fails.
+    TryAcquireEmpty,
+    /// Waits until its timeout expires, or until it gets a permit.
     Wait,
 }
 
-/// How many it releases at once. One more than there are sleepers: what is left over shows that it was done.
-const MANY: usize = 3;
+/// How many permits it releases at once. One more than there are waiters: the one that is left
+/// shows that the release was done.
+const RELEASED: usize = 3;
 
-/// Longer than one sleep may be.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Longer than one recheck interval.
+const WAIT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Long enough to come to the second sleep on a very busy machine, too.
-const LONG_PATIENCE: Duration = Duration::from_secs(1);
+/// Long enough to be stepped to the second futex wait on a busy machine.
+const LONG_TIMEOUT: Duration = Duration::from_secs(1);
 
-struct AtTheSemaphore {
+struct SemaphoreOperation {
     name: String,
     semaphore: Semaphore,
     count: StateWord,
-    deed: Deed,
-    /// How long the child waits, if it does.
-    patience: Duration,
+    operation: Operation,
+    /// The child's timeout, if it waits.
+    timeout: Duration,
     before: u64,
-    /// The count when the child was seen last.
+    /// The count when the child was last observed.
     seen: u64,
-    /// How many others sleep.
+    /// How many other processes wait.
     others: usize,
-    sleepers: Vec<Process>,
+    waiters: Vec<Process>,
 }
 
-impl AtTheSemaphore {
-    fn new(name: &str, deed: Deed, before: u64, others: usize) -> Self {
+impl SemaphoreOperation {
+    fn new(name: &str, operation: Operation, before: u64, others: usize) -> Self {
         let semaphore: Semaphore = state_word::create(name, 0);
         let count = StateWord::of(semaphore.segment(), 0);
         let name = name.to_owned();
@@ -63,41 +64,41 @@ impl AtTheSemaphore {
             name,
             semaphore,
             count,
-            deed,
+            operation,
             before,
             seen: 0,
             others,
-            patience: PATIENCE,
-            sleepers: Vec::new(),
+            timeout: WAIT_TIMEOUT,
+            waiters: Vec::new(),
         }
     }
 
-    /// A process that sleeps until it has a permit, and keeps it.
-    fn sleeper(&self) -> Process {
-        asleep(|| {
+    /// Forks a process that waits until it has a permit, and keeps it.
+    fn waiter(&self) -> Process {
+        fork_until_blocked(|| {
             state_word::open::<Semaphore>(&self.name).acquire().unwrap().forget();
             0
         })
     }
 
-    fn all_come_through(&mut self) {
-        self.sleepers.drain(..).for_each(|sleeper| assert_eq!(sleeper.exit_code(), Some(0)));
+    fn join_waiters(&mut self) {
+        self.waiters.drain(..).for_each(|waiter| assert_eq!(waiter.exit_code(), Some(0)));
     }
 
-    /// Nobody sleeps.
-    fn survive_alone(&self, death: &Death) -> &'static str {
-        let (after, between) = match self.deed {
-            Deed::Acquire => (self.before - 1, None),
-            Deed::Release => (self.before + MANY as u64, None),
-            Deed::Both => (self.before, Some(self.before - 1)),
-            Deed::Wait | Deed::Refused => (self.before, None),
-            Deed::Drop => unreachable!("somebody sleeps"),
+    /// No other process waits.
+    fn check_alone(&self, death: &Death) -> &'static str {
+        let (after, between) = match self.operation {
+            Operation::Acquire => (self.before - 1, None),
+            Operation::Release => (self.before + RELEASED as u64, None),
+            Operation::AcquireAndDrop => (self.before, Some(self.before - 1)),
+            Operation::Wait | Operation::TryAcquireEmpty => (self.before, None),
+            Operation::Drop => unreachable!("a process waits"),
         };
         assert_eq!(self.count.get(), self.seen, "a death changes nothing");
-        assert!(!death.completed || self.seen == after, "what has returned has happened");
+        assert!(!death.completed || self.seen == after, "a completed operation has taken effect");
         let is_known = self.seen == after || self.seen == self.before || Some(self.seen) == between;
         assert!(is_known, "{}", self.seen);
-        // The survivors can do with it what it says, and no more.
+        // The survivors can acquire as many permits as the count says, and no more.
         let rest = core::iter::from_fn(|| self.semaphore.try_acquire().ok().map(|permit| permit.forget()));
         assert_eq!(rest.count() as u64, self.seen);
         self.semaphore.release(1).unwrap();
@@ -105,23 +106,23 @@ impl AtTheSemaphore {
         if self.seen == self.before { "as before" } else { "changed" }
     }
 
-    /// The sleepers may take theirs by now; or the next one does it instead.
+    /// The waiters may have taken their permits by now; or the next process releases them instead.
     fn survive_with_sleepers(&mut self, death: &Death) -> &'static str {
-        let released = if self.deed == Deed::Drop { 1 } else { MANY };
+        let released = if self.operation == Operation::Drop { 1 } else { RELEASED };
         let was_seen = self.seen != 0;
         let by_others = if was_seen { 0 } else { released };
         self.semaphore.release(by_others).unwrap();
-        let sleepers = self.sleepers.len();
-        self.all_come_through();
-        // A sleeper that was quick may have been the only one to see it.
-        let has_committed = match self.count.get() as usize + sleepers - by_others {
+        let waiters = self.waiters.len();
+        self.join_waiters();
+        // A fast waiter may have been the only one to see it.
+        let has_committed = match self.count.get() as usize + waiters - by_others {
             0 => false,
             by_child => {
                 assert_eq!(by_child, released);
                 true
             }
         };
-        assert!(has_committed || !was_seen && !death.completed, "what has returned has happened");
+        assert!(has_committed || !was_seen && !death.completed, "a completed operation has taken effect");
         if has_committed { "served" } else { "served by the next" }
     }
 }
@@ -129,161 +130,162 @@ impl AtTheSemaphore {
 /// What the child has: a semaphore, and perhaps a permit.
 type Handle = (&'static Semaphore, RefCell<Option<SemaphorePermit<'static>>>);
 
-impl Subject for AtTheSemaphore {
+impl Scenario for SemaphoreOperation {
     type Handle = Handle;
 
     fn reset(&mut self) {
-        // A waiter would do it instead, which is a long way.
+        // Otherwise a waiter would reap, which is a long path.
         self.semaphore.segment().reap().unwrap();
         self.count.set(self.before);
     }
 
     fn open(&self) -> Handle {
         let semaphore: &'static Semaphore = Box::leak(Box::new(state_word::open(&self.name)));
-        let permit = (self.deed == Deed::Drop).then(|| semaphore.acquire().unwrap());
+        let permit = (self.operation == Operation::Drop).then(|| semaphore.acquire().unwrap());
         (semaphore, RefCell::new(permit))
     }
 
     fn operate(&self, (semaphore, permit): &Handle) {
-        match self.deed {
-            Deed::Acquire => semaphore.acquire().unwrap().forget(),
-            Deed::Release => semaphore.release(MANY).unwrap(),
-            Deed::Both => drop(semaphore.acquire().unwrap()),
-            Deed::Drop => drop(permit.take()),
-            Deed::Refused => {
+        match self.operation {
+            Operation::Acquire => semaphore.acquire().unwrap().forget(),
+            Operation::Release => semaphore.release(RELEASED).unwrap(),
+            Operation::AcquireAndDrop => drop(semaphore.acquire().unwrap()),
+            Operation::Drop => drop(permit.take()),
+            Operation::TryAcquireEmpty => {
                 assert_eq!(semaphore.try_acquire().err(), Some(SemaphoreError::WouldBlock));
                 let too_many = Err(SemaphoreError::TooMany { limit: Semaphore::MAX_PERMITS });
                 assert_eq!(semaphore.release(Semaphore::MAX_PERMITS + 1), too_many);
             }
-            Deed::Wait => {
-                if let Ok(permit) = semaphore.acquire_timeout(drive::patiently(self.patience)) {
+            Operation::Wait => {
+                if let Ok(permit) = semaphore.acquire_timeout(kill::scaled_timeout(self.timeout)) {
                     permit.forget();
                 }
             }
         }
     }
 
-    fn begin(&mut self, _: &Child) {
-        self.sleepers = (0..self.others).map(|_| self.sleeper()).collect();
+    fn before_operation(&mut self, _: &Child) {
+        self.waiters = (0..self.others).map(|_| self.waiter()).collect();
     }
 
     fn observe(&mut self, _: &Child) {
         self.seen = self.count.get();
     }
 
-    fn survive(&mut self, death: &Death) -> &'static str {
-        if self.others == 0 { self.survive_alone(death) } else { self.survive_with_sleepers(death) }
+    fn check_survivors(&mut self, death: &Death) -> &'static str {
+        if self.others == 0 { self.check_alone(death) } else { self.survive_with_sleepers(death) }
     }
 
-    /// Fewer than others: each takes as long as it waits.
-    fn sample(&self) -> usize {
+    /// Fewer than by default: each run takes as long as the wait.
+    fn sample_size(&self) -> usize {
         40
     }
 }
 
-pub(crate) fn acquire(name: &str) -> Tally {
-    drive::every(&mut AtTheSemaphore::new(name, Deed::Acquire, 3, 0))
+pub(crate) fn acquire(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Acquire, 3, 0))
 }
 
-pub(crate) fn release(name: &str) -> Tally {
-    drive::every(&mut AtTheSemaphore::new(name, Deed::Release, 3, 0))
+pub(crate) fn release(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Release, 3, 0))
 }
 
-pub(crate) fn both(name: &str) -> Tally {
-    drive::every(&mut AtTheSemaphore::new(name, Deed::Both, 1, 0))
+pub(crate) fn acquire_and_drop(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::AcquireAndDrop, 1, 0))
 }
 
-pub(crate) fn refused(name: &str) -> Tally {
-    drive::every(&mut AtTheSemaphore::new(name, Deed::Refused, 0, 0))
+pub(crate) fn try_acquire_empty(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::TryAcquireEmpty, 0, 0))
 }
 
-/// One sleeps for the permit that a child has.
-pub(crate) fn drop_with_sleeper(name: &str) -> Tally {
-    drive::every(&mut AtTheSemaphore::new(name, Deed::Drop, 1, 1))
+/// One process waits for the child's permit.
+pub(crate) fn drop_permit_with_waiter(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Drop, 1, 1))
 }
 
-/// Two sleep for what a child releases.
-pub(crate) fn release_with_sleepers(name: &str) -> Tally {
-    drive::every(&mut AtTheSemaphore::new(name, Deed::Release, 0, MANY - 1))
+/// Two processes wait for what the child releases.
+pub(crate) fn release_with_waiters(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut SemaphoreOperation::new(name, Operation::Release, 0, RELEASED - 1))
 }
 
-/// A waiter killed: nobody notices, and what is released is another's.
-pub(crate) fn wait(name: &str) -> Tally {
-    let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
-    without_spinning();
-    drive::changes_and_sleep(&mut subject)
+/// Kills a waiter: the others notice nothing, and a released permit goes to another one.
+pub(crate) fn acquire_timeout_empty(name: &str) -> KillCounts {
+    let mut scenario = SemaphoreOperation::new(name, Operation::Wait, 0, 0);
+    pin_without_spinning();
+    kill::at_changes_and_blocked(&mut scenario)
 }
 
-/// What became of one attempt to strand D.
+/// The result of one attempt.
 enum Attempt {
-    /// B's sleep was over before it was woken, or D was faster.
-    TooSlow,
-    /// B was killed awake, and the permit was left.
+    /// The victim was not blocked when it was woken, or the other waiter was faster.
+    NotBlocked,
+    /// The victim was killed running, and the permit was left.
     Left,
-    /// B was killed awake, and had the permit.
+    /// The victim was killed running, and had the permit.
     Had,
-    /// B was done.
+    /// The victim has returned.
     Done,
 }
 
-/// Longer than the first sleep of a waiter, which is a short one.
-const NAP: Duration = Duration::from_millis(15);
+/// Longer than a waiter's first park, which is short.
+const FIRST_PARK: Duration = Duration::from_millis(15);
 
-/// B and D sleep; a permit is released, which wakes B; it is killed after so many steps.
-fn strand(subject: &mut AtTheSemaphore, trace: &Trace, steps: usize) -> Attempt {
-    let mut b = drive::start(subject);
-    b.travel(trace.route(trace.sleeps()[1]));
-    if b.step() != Stop::Asleep {
-        return Attempt::TooSlow;
+/// The victim and another process wait; a permit is released, which wakes the victim; it is killed
+/// after this many steps.
+fn kill_woken(scenario: &mut SemaphoreOperation, trace: &Trace, steps: usize) -> Attempt {
+    let mut victim = kill::start_child(scenario);
+    victim.run_route(trace.route(trace.blocking_points()[1]));
+    if victim.step() != Stop::Blocked {
+        return Attempt::NotBlocked;
     }
-    let d = subject.sleeper();
-    std::thread::sleep(NAP);
-    while !d.is_on_a_futex() {
+    let other = scenario.waiter();
+    std::thread::sleep(FIRST_PARK);
+    while !other.is_in_futex_wait() {
         std::thread::sleep(Duration::from_micros(50));
     }
-    let too_slow = b.poll().is_some();
-    subject.semaphore.release(1).unwrap();
-    if !too_slow {
-        b.wait();
+    let has_timed_out = victim.poll().is_some();
+    scenario.semaphore.release(1).unwrap();
+    if !has_timed_out {
+        victim.wait();
     }
-    // Asleep again it is where D was faster.
-    let end = (0..steps).map(|_| b.step()).find(|stop| *stop != Stop::Underway);
-    b.kill();
-    let is_left = subject.count.get() > 0;
+    // If the other waiter was faster, the victim has blocked again.
+    let end = (0..steps).map(|_| victim.step()).find(|stop| *stop != Stop::InOperation);
+    victim.kill();
+    let is_left = scenario.count.get() > 0;
     if !is_left {
-        subject.semaphore.release(1).unwrap();
+        scenario.semaphore.release(1).unwrap();
     }
-    assert_eq!(d.exit_code(), Some(0), "D is not stranded");
-    let rest = subject.count.get();
-    // Where D had it, which was faster, there is the one that was released instead.
-    assert!(rest == 0 || rest == 1 && !is_left && end != Some(Stop::Done), "{rest} left");
+    assert_eq!(other.exit_code(), Some(0), "the other waiter is not stranded");
+    let rest = scenario.count.get();
+    // If the other waiter was faster and took it, the permit released instead is left.
+    assert!(rest == 0 || rest == 1 && !is_left && end != Some(Stop::Finished), "{rest} left");
     match (end, is_left) {
-        _ if too_slow || rest == 1 => Attempt::TooSlow,
-        (Some(Stop::Done), _) => Attempt::Done,
-        (Some(_), _) => Attempt::TooSlow,
+        _ if has_timed_out || rest == 1 => Attempt::NotBlocked,
+        (Some(Stop::Finished), _) => Attempt::Done,
+        (Some(_), _) => Attempt::NotBlocked,
         (None, true) => Attempt::Left,
         (None, false) => Attempt::Had,
     }
 }
 
-/// B killed at every instruction between its waking and its return.
-pub(crate) fn woken_waiter(name: &str) -> Tally {
-    let mut subject = AtTheSemaphore::new(name, Deed::Wait, 0, 0);
-    without_spinning();
-    subject.patience = LONG_PATIENCE;
-    // A nap and a sleep.
-    let trace = drive::trace_sleeping(&mut subject, 2);
-    let mut tally = Tally::default();
+/// Kills the victim at every instruction between its wake-up and its return.
+pub(crate) fn acquire_timeout_woken(name: &str) -> KillCounts {
+    let mut scenario = SemaphoreOperation::new(name, Operation::Wait, 0, 0);
+    pin_without_spinning();
+    scenario.timeout = LONG_TIMEOUT;
+    // The first park, and a full one.
+    let trace = kill::trace_blocking(&mut scenario, 2);
+    let mut kills = KillCounts::default();
     let mut steps = 0;
     loop {
-        progress::at(format_args!("a waiter killed {steps} instructions after it was woken"));
-        match strand(&mut subject, &trace, steps) {
-            Attempt::TooSlow => continue,
-            Attempt::Left => tally.count("the other had it"),
-            Attempt::Had => tally.count("had it"),
+        progress::set_stage(format_args!("a waiter killed {steps} instructions after it was woken"));
+        match kill_woken(&mut scenario, &trace, steps) {
+            Attempt::NotBlocked => continue,
+            Attempt::Left => kills.count("left to the other"),
+            Attempt::Had => kills.count("taken by the victim"),
             Attempt::Done => {
-                tally.count("done");
-                return tally;
+                kills.count("done");
+                return kills;
             }
         }
         progress::count_kill();

@@ -3,12 +3,11 @@
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex, RwLock};
 use breezeway::{Segment, Value};
-
-use crate::support::{Role, listen, role, say};
+use support::{Role, listen, role, say};
 
 /// A process that does `what` with the segment, and has begun.
 pub fn child(what: &str, segment: &str) -> Role {
-    let mut child = Role::spawn("cli::child::a_process", &[what, segment]);
+    let mut child = Role::spawn(a_process, &[what, segment]);
     assert_eq!(child.hear(), "ready");
     child
 }

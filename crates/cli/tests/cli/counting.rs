@@ -6,11 +6,11 @@ use breezeway::queue::{JoinableQueue, MessageQueue, Queue, spsc};
 use breezeway::sync::{Barrier, Condvar, Event, Mutex, RwLock, Semaphore};
 use breezeway::{LockError, PopError, PushError, Segment};
 use serde_json::{Value as Json, json};
+use support::Watchdog;
+use support::scratch::Name;
 
 use super::child::{child, furnish};
 use super::object;
-use crate::support::Watchdog;
-use crate::support::scratch::Name;
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -94,7 +94,7 @@ fn a_sleeper_that_was_woken_is_counted() {
     let name = Name::new("cli-wakes");
     let made = Segment::create(&name, 1 << 20).unwrap();
     let queue = made.add::<Queue<u64>>("queue", 1).unwrap();
-    let popper = crate::support::waiting::asleep({
+    let popper = support::waiting::asleep({
         let queue = queue.clone();
         move || queue.pop()
     });

@@ -7,10 +7,10 @@ use breezeway::inspect;
 use breezeway::queue::{JoinableQueue, MessageQueue, Queue, spsc};
 use breezeway::sync::{Barrier, BoundedSemaphore, Condvar, Event, Mutex, Once, RwLock, Semaphore};
 use breezeway::{Array, Segment, SegmentError, Value};
+use support::Watchdog;
+use support::scratch::{Name, patch};
 
 use super::{breezeway, segment, text};
-use crate::support::Watchdog;
-use crate::support::scratch::{Name, patch};
 
 const LENGTH: u64 = 1 << 18;
 

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use breezeway::queue::Queue;
 use breezeway::{Segment, inspect};
+use support::Watchdog;
+use support::process::until;
+use support::scratch::{Name, patch, peek};
 
 use super::{facts, text};
-use crate::support::Watchdog;
-use crate::support::process::until;
-use crate::support::scratch::{Name, patch, peek};
 
 /// Bytes of a queue's state, and of a slot of eight bytes.
 const STATE: u64 = 384;

@@ -8,13 +8,13 @@ use breezeway::sync::{
 };
 use breezeway::{Array, Atomic, Segment, Value};
 use serde_json::{Value as Json, json};
+use support::Watchdog;
+use support::process::until;
+use support::scratch::Name;
+use support::waiting::asleep;
 
 use super::child::{child, furnish};
 use super::{facts, object, segment, text};
-use crate::support::Watchdog;
-use crate::support::process::until;
-use crate::support::scratch::Name;
-use crate::support::waiting::asleep;
 
 #[test]
 fn the_header_and_who_is_there() {

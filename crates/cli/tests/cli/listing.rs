@@ -2,11 +2,11 @@
 
 use breezeway::{Segment, Value};
 use serde_json::Value as Json;
+use support::Watchdog;
+use support::scratch::Name;
 
 use super::child::child;
 use super::{json, text};
-use crate::support::Watchdog;
-use crate::support::scratch::Name;
 
 /// The line of the table that tells of a segment, in words.
 fn line(table: &str, name: &str) -> Vec<String> {

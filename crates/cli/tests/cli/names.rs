@@ -4,12 +4,12 @@ use std::fs;
 
 use breezeway::sync::Mutex;
 use breezeway::{Segment, Value};
+use support::scratch::{Name, Scratch};
+use support::{Watchdog, unique};
 
 use super::child::child;
 use super::terminal::at_a_terminal;
 use super::{breezeway, json, segment, text};
-use crate::support::scratch::{Name, Scratch};
-use crate::support::{Watchdog, unique};
 
 const LENGTH: u64 = 1 << 16;
 

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use breezeway::Segment;
 use breezeway::sync::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
+use support::Watchdog;
+use support::process::until;
+use support::scratch::Name;
 
 use super::child::child;
-use crate::support::Watchdog;
-use crate::support::process::until;
-use crate::support::scratch::Name;
 
 /// The command under `script`, with this typed in, and what it printed.
 pub fn at_a_terminal(arguments: &[&str], typed: &str) -> (String, Option<i32>) {

@@ -2,11 +2,11 @@
 
 use breezeway::Segment;
 use serde_json::json;
+use support::Watchdog;
+use support::scratch::{Name, patch};
 
 use super::child::child;
 use super::{breezeway, json, text};
-use crate::support::Watchdog;
-use crate::support::scratch::{Name, patch};
 
 /// A stale segment, one in use, one that is to stay, and a damaged one.
 fn four(what: &str) -> ([Name; 4], Segment) {

@@ -3,9 +3,9 @@
 use std::fs;
 
 use predicates::prelude::*;
+use support::scratch::{Name, Scratch};
 
 use super::{breezeway, text};
-use crate::support::scratch::{Name, Scratch};
 
 #[test]
 fn what_is_not_understood_is_2() {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use breezeway::Segment;
 use breezeway::queue::Queue;
 use serde_json::Value as Json;
+use support::Watchdog;
+use support::scratch::Name;
 
 use super::{breezeway, text};
-use crate::support::Watchdog;
-use crate::support::scratch::Name;
 
 /// Runs `body` while a thread pushes and pops.
 fn while_busy<R>(queue: &Queue<u64>, body: impl FnOnce() -> R) -> R {

@@ -1,0 +1,3 @@
+//! Values and arrays under operations at random.
+
+mod properties;

@@ -1,0 +1,8 @@
+//! Tests that choose at random: storms of processes that are killed, and sequences of operations against a model.
+//!
+//! `tests/README.md` says where the tests of a module are.
+
+mod cell;
+mod queue;
+mod segment;
+mod sync;

@@ -1,0 +1,4 @@
+//! Queues under operations at random, and in storms.
+
+mod properties;
+mod storm;

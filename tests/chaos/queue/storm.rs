@@ -1,0 +1,307 @@
+//! Processes that push and take on and on, one of them killed every few milliseconds and replaced: nothing lost, nothing doubled,
+//! nobody stuck, each producer's order kept.
+//!
+//! `BREEZEWAY_STORM_SECONDS` is how long each storm rages.
+
+mod ledger;
+mod lines;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use breezeway::Segment;
+use ledger::{Deliveries, LONGEST, Ledger};
+use lines::{Kind, Taken};
+use support::cpu_share::CpuShare;
+use support::process::{kill_running, resume, stop, until};
+use support::scratch::Scratch;
+use support::{Role, Watchdog, role, unique};
+
+/// Pairs of producers and consumers, where there may be more than one.
+const PAIRS: usize = 4;
+
+/// Processes a second, at most: the pause between two kills is 4 ms on average.
+const STARTS: usize = 300;
+
+/// A message: who pushed it, and its number there.
+const NUMBER_BITS: u32 = 32;
+
+fn seconds() -> u64 {
+    std::env::var("BREEZEWAY_STORM_SECONDS").map_or(3, |text| text.parse().unwrap())
+}
+
+/// The processes of a storm, all generations.
+fn processes() -> usize {
+    seconds() as usize * STARTS + 2 * PAIRS
+}
+
+#[test]
+fn in_a_child() {
+    let Some(arguments) = role() else { return };
+    let [side, kind, name, books, process] = &arguments[..] else { unreachable!("{arguments:?}") };
+    let ledger = Ledger::open(Path::new(books), processes());
+    let (kind, segment) = (Kind::of(kind), Segment::open(name).unwrap());
+    let process = process.parse().unwrap();
+    match &**side {
+        "producer" => produce(kind, &segment, &ledger, process),
+        "consumer" => consume(kind, &segment, &ledger, process),
+        _ => unreachable!("{side}"),
+    }
+}
+
+/// So that the queue is full now and empty then, and sleepers are woken: each side dozes now and then.
+fn doze(n: u64) {
+    if n.is_multiple_of(256) {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn produce(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64) {
+    let mut push = kind.push(segment);
+    for n in 0..LONGEST {
+        if ledger.is_over() {
+            return;
+        }
+        ledger.about_to_push(process, n);
+        push(process << NUMBER_BITS | n);
+        ledger.has_pushed(process, n);
+        doze(n);
+    }
+}
+
+fn consume(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64) {
+    let mut take = kind.take(segment);
+    let mut order = Order::new(kind);
+    let mut taken = 128;
+    loop {
+        ledger.put_at_stake(process, kind.at_stake());
+        let outcome = take(&mut |message, again| {
+            let (producer, n) = (message >> NUMBER_BITS, message & ((1 << NUMBER_BITS) - 1));
+            order.check(producer, n);
+            ledger.deliver(producer, n, again);
+            taken += 1;
+        });
+        ledger.put_at_stake(process, 0);
+        match outcome {
+            Taken::Some => doze(taken),
+            Taken::Nothing => std::thread::yield_now(),
+            Taken::Over => return,
+        }
+    }
+}
+
+/// The order in which one consumer sees messages.
+struct Order {
+    kind: Kind,
+    /// By producer, its next message at the earliest.
+    next: Vec<u64>,
+    /// Whose the last one was.
+    last: Option<u64>,
+}
+
+impl Order {
+    fn new(kind: Kind) -> Self {
+        Self { kind, next: vec![0; processes()], last: None }
+    }
+
+    fn check(&mut self, producer: u64, n: u64) {
+        let next = &mut self.next[producer as usize];
+        if self.kind.is_ordered() {
+            assert!(n >= *next, "message {n} of producer {producer} behind {next}");
+        }
+        if self.kind.is_single() {
+            // Nobody else takes any: there is no gap, and whoever comes after the dead begins anew.
+            assert!(
+                self.last.is_none() || n == *next,
+                "message {n} of producer {producer} instead of {next}"
+            );
+            assert!(self.last.is_none_or(|last| last <= producer));
+        }
+        *next = n + 1;
+        self.last = Some(producer);
+    }
+}
+
+/// The processes that are out in the storm.
+struct Crew {
+    kind: Kind,
+    name: String,
+    books: String,
+    members: Vec<Member>,
+    started: u64,
+}
+
+struct Member {
+    role: Role,
+    process: u64,
+    is_producer: bool,
+}
+
+impl Crew {
+    fn start(&mut self, is_producer: bool) -> Member {
+        let process = self.started;
+        self.started += 1;
+        let side = if is_producer { "producer" } else { "consumer" };
+        let kind = format!("{:?}", self.kind);
+        let arguments = [side, &kind, &self.name, &self.books, &process.to_string()];
+        Member { role: Role::spawn(in_a_child, &arguments), process, is_producer }
+    }
+
+    /// Kills one, starts another in its place, and says who died.
+    fn replace(&mut self, index: usize) -> (u64, bool) {
+        let Member { role, process, is_producer } = self.members.swap_remove(index);
+        kill_running(role);
+        let successor = self.start(is_producer);
+        self.members.push(successor);
+        (process, is_producer)
+    }
+
+    /// Waits for the end of one side, which must be the good one.
+    fn join(&mut self, producers: bool) {
+        let (ending, staying) =
+            std::mem::take(&mut self.members).into_iter().partition(|member| member.is_producer == producers);
+        self.members = staying;
+        let ending: Vec<Member> = ending;
+        ending.into_iter().for_each(|member| assert!(member.role.join().success()));
+    }
+}
+
+/// What a storm has come to.
+#[derive(Debug, Default)]
+struct Account {
+    kills: u64,
+    pushed: u64,
+    /// Pushed and never delivered.
+    lost: u64,
+    /// What killed consumers may have taken with them.
+    at_stake: u64,
+    again: u64,
+}
+
+fn storm(kind: Kind) {
+    let seconds = seconds();
+    let _share = CpuShare::wait();
+    let _watchdog = Watchdog::start(2 * seconds + 120);
+    let (scratch, name) = (Scratch::new("storm"), unique("storm"));
+    let ledger = Ledger::create(&scratch.file("ledger"), processes());
+    let segment = Segment::builder().participants(24).create(&name, 1 << 20).unwrap();
+    kind.add_to(&segment);
+
+    let books = scratch.file("ledger").to_str().unwrap().to_owned();
+    let mut crew = Crew { kind, name, books, members: Vec::new(), started: 0 };
+    let pairs = if kind.is_single() { 1 } else { PAIRS };
+    for is_producer in (0..pairs).flat_map(|_| [true, false]) {
+        let member = crew.start(is_producer);
+        crew.members.push(member);
+    }
+    let mut account = Account::default();
+    let mut random = Random::new();
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end && (crew.started as usize) < processes() {
+        // Two alone need time to get going, between two deaths.
+        std::thread::sleep(Duration::from_micros(random.below(if kind.is_single() {
+            20_000
+        } else {
+            6_000
+        })));
+        let [victim, bystander] = [(); 2].map(|()| random.below(2 * pairs as u64) as usize);
+        // Another is stopped wherever it is, now and then, and goes on when all is over.
+        let stopped =
+            (victim != bystander && random.below(4) == 0).then(|| crew.members[bystander].role.pid());
+        stopped.inspect(|pid| stop(*pid));
+        let (process, is_producer) = crew.replace(victim);
+        stopped.inspect(|pid| resume(*pid));
+        account.kills += 1;
+        account.at_stake += if is_producer { 0 } else { ledger.at_stake(process) };
+        // Somebody goes on.
+        let before = ledger.delivered();
+        until(|| ledger.delivered() > before);
+    }
+    ledger.stop();
+    crew.join(true);
+    kind.close(&segment);
+    crew.join(false);
+    settle(kind, &ledger, crew.started, &mut account);
+    println!("{kind:?}: {account:?}");
+}
+
+/// Balances the books.
+fn settle(kind: Kind, ledger: &Ledger, processes: u64, account: &mut Account) {
+    for process in 0..processes {
+        let (pushed, about) = ledger.pushes(process);
+        for n in 0..pushed {
+            let deliveries = ledger.deliveries(process, n);
+            let Deliveries { first, again } = deliveries;
+            assert!(first <= 1, "message {n} of {process} doubled: {deliveries:?}");
+            assert!(kind.is_leased() || again == 0);
+            account.lost += u64::from(deliveries == Deliveries { first: 0, again: 0 });
+            account.again += u64::from(again);
+        }
+        // One that was being pushed at the producer's death is there or not, but not twice.
+        for n in pushed..about {
+            assert!(ledger.deliveries(process, n).first <= 1);
+        }
+        if about < LONGEST {
+            assert_eq!(ledger.deliveries(process, about), Deliveries { first: 0, again: 0 }, "never pushed");
+        }
+        account.pushed += pushed;
+    }
+    assert!(account.lost <= account.at_stake, "more are lost than the dead had in their hands: {account:?}");
+    assert!(account.kills > 0 && account.pushed > 0);
+}
+
+/// A generator that will do.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        Self(u64::from(std::process::id()) << 20 | 1)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+#[test]
+fn values() {
+    storm(Kind::Values);
+}
+
+#[test]
+fn batches() {
+    storm(Kind::Batches);
+}
+
+#[test]
+fn large_values() {
+    storm(Kind::Pages);
+}
+
+#[test]
+fn leases() {
+    storm(Kind::Leases);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn messages() {
+    storm(Kind::Messages);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn jobs() {
+    storm(Kind::Jobs);
+}
+
+#[test]
+fn one_producer_and_one_consumer() {
+    storm(Kind::Spsc);
+}
+
+#[test]
+fn bytes() {
+    storm(Kind::Bytes);
+}

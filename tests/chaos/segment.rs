@@ -1,0 +1,3 @@
+//! Segments that processes race to make and to open.
+
+mod open_race;

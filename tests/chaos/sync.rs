@@ -1,0 +1,3 @@
+//! The primitives of [`breezeway::sync`] in storms.
+
+mod storm;

@@ -1,0 +1,9 @@
+//! [`breezeway::queue::spsc`] between processes.
+
+mod child;
+mod ends;
+mod forked;
+mod peers;
+#[cfg(feature = "serde")]
+mod sent;
+mod waiting;

@@ -1,0 +1,9 @@
+//! Segments between processes: participants, forks, permissions, references that travel.
+
+mod guests;
+mod life;
+mod objects;
+mod options;
+mod participants;
+#[cfg(feature = "serde")]
+mod serde;

@@ -1,0 +1,112 @@
+//! What is left of segments in the making when their makers die: private names, which tell whose they are.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use breezeway::{Segment, Value};
+use support::scratch::{Name, Scratch};
+use support::{Role, Watchdog, listen, role, say};
+
+use super::SIZE;
+
+/// Child: is there.
+#[test]
+fn bystander() {
+    if role().is_some() {
+        say("here");
+        listen();
+    }
+}
+
+/// The pid namespace that this and every child process is in.
+fn pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").unwrap().ino()
+}
+
+/// When a process was started: the 22nd field of its status, behind its name in brackets.
+fn start_of(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().parse().unwrap()
+}
+
+/// The private name of a process's first segment in the making.
+fn private_name(pidns: u64, pid: u32, start: u64) -> String {
+    format!(".breezeway-{pidns:x}-{pid}-{start:x}-0")
+}
+
+/// Puts what processes would leave in a folder, lets `make` make a segment there, and looks what has stayed.
+fn sweep(folder: &Path, make: impl Fn()) {
+    let _watchdog = Watchdog::start(60);
+    let mut bystander = Role::spawn(self::bystander, &[]);
+    assert_eq!(bystander.hear(), "here");
+    let (here, alive) = (pid_namespace(), bystander.pid());
+    let mut doomed = Role::spawn(self::bystander, &[]);
+    assert_eq!(doomed.hear(), "here");
+    let (dead, died) = (doomed.pid(), start_of(doomed.pid()));
+    doomed.kill();
+
+    let goes = [
+        private_name(here, dead, died),
+        private_name(here, dead, died).replace("-0", "-1f"),
+        // The pid is in use again, by a later process.
+        private_name(here, alive, start_of(alive) - 1),
+    ];
+    let stays = [
+        private_name(here, alive, start_of(alive)),
+        private_name(here, std::process::id(), start_of(std::process::id())).replace("-0", "-fffffff"),
+        // Whose pids those are nobody here can know.
+        private_name(here + 1, dead, died),
+        // Somebody else's business.
+        format!(".breezeway-{here:x}-{dead}"),
+        format!(".breezeway-{here:x}-nobody-{died:x}-0"),
+        format!("breezeway-{here:x}-{dead}-{died:x}-0"),
+        // Another test run must not make these.
+        format!(".breezeway-of-nobody-{}", std::process::id()),
+    ];
+    let leavings = Leavings(goes.iter().chain(&stays).map(|name| folder.join(name)).collect());
+    leavings.0.iter().for_each(|path| fs::write(path, "unfinished").unwrap());
+    make();
+    for (name, is_there) in goes.iter().map(|name| (name, false)).chain(stays.iter().map(|name| (name, true)))
+    {
+        assert_eq!(folder.join(name).exists(), is_there, "{name}");
+    }
+}
+
+/// Files to be gone at the end.
+struct Leavings(Vec<std::path::PathBuf>);
+
+impl Drop for Leavings {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|path| drop(fs::remove_file(path)));
+    }
+}
+
+#[test]
+fn who_makes_a_named_segment_sweeps_behind_the_dead() {
+    let name = Name::new("sweep");
+    sweep(Path::new("/dev/shm"), || drop(Segment::create(&name, SIZE).unwrap()));
+}
+
+#[test]
+fn who_makes_an_object_sweeps_too() {
+    let name = Name::new("sweep");
+    sweep(Path::new("/dev/shm"), || drop(Value::<u64>::open_or_create(&name, 1).unwrap()));
+}
+
+#[test]
+fn who_makes_a_file_sweeps_its_folder() {
+    let scratch = Scratch::new("sweep");
+    sweep(&scratch.file(""), || drop(Segment::create_file(scratch.file("segment"), SIZE).unwrap()));
+}
+
+#[test]
+fn nothing_is_left_of_making_a_segment() {
+    let scratch = Scratch::new("tidy");
+    Segment::create_file(scratch.file("segment"), SIZE).unwrap();
+    assert!(Segment::create_file(scratch.file("segment"), SIZE).is_err());
+    assert!(Segment::create_file(scratch.file("too long for there is no such space"), 1 << 62).is_err());
+    let left: Vec<_> =
+        fs::read_dir(scratch.file("")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["segment"]);
+}

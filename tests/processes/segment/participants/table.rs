@@ -1,0 +1,143 @@
+//! The table: who is in it, who comes next, and what it says of the dead and of those who only look so.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use breezeway::{Segment, SegmentError, Value};
+use support::Watchdog;
+use support::process::{resume, stop};
+use support::scratch::Name;
+
+use super::{SIZE, ask, for_three, seen, spawn_member};
+
+#[test]
+fn the_table_has_everybody_in_it() {
+    let _watchdog = Watchdog::start(60);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let (name, before) = (Name::new("everybody"), now());
+    let segment = for_three().create(&name, SIZE).unwrap();
+    assert_eq!(segment.participant_id().unwrap(), 1);
+    let (mut second, second_id) = spawn_member("open", &name);
+    let (third, third_id) = spawn_member("open", &name);
+    assert_eq!((second_id, third_id), (2, 3));
+    let me = std::process::id();
+    assert_eq!(seen(&segment), [(1, me, true), (2, second.pid(), true), (3, third.pid(), true)]);
+
+    let all = segment.participants().unwrap();
+    let name_of = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim_end().to_owned();
+    assert!(all.iter().all(|one| one.name == name_of(one.pid) && !one.name.is_empty()), "{all:?}");
+    assert!(all.windows(2).all(|pair| pair[0].attached_at <= pair[1].attached_at));
+    assert!(before <= all[0].attached_at && all[2].attached_at <= now());
+
+    assert_eq!(ask(&mut second, "leave"), "left");
+    assert_eq!(seen(&segment), [(1, me, true), (3, third.pid(), true)]);
+    let again = Segment::open(&name).unwrap();
+    assert_eq!(again.participant_id().unwrap(), 2);
+    assert_eq!(seen(&again), [(1, me, true), (2, me, true), (3, third.pid(), true)]);
+    assert_eq!(segment.reap().unwrap(), 0);
+}
+
+#[test]
+fn the_killed_are_dead_until_they_are_repaired_after() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("killed");
+    let segment = for_three().create(&name, SIZE).unwrap();
+    let value = segment.add::<Value<u64>>("value", 1).unwrap();
+    let (mut second, _) = spawn_member("open", &name);
+    let (third, _) = spawn_member("open", &name);
+    let (me, dead, living) = (std::process::id(), second.pid(), third.pid());
+    assert_eq!(ask(&mut second, "hold"), "holds");
+    second.kill();
+    assert_eq!(seen(&segment), [(1, me, true), (2, dead, false), (3, living, true)]);
+    assert_eq!(segment.reap().unwrap(), 1);
+    assert_eq!(seen(&segment), [(1, me, true), (3, living, true)]);
+    assert_eq!(segment.reap().unwrap(), 0);
+    // That it was repaired after is no reason for the next locker not to be told.
+    assert!(value.lock().unwrap().recovered());
+
+    let (next, id) = spawn_member("open", &name);
+    assert_eq!(id, 2);
+    assert_eq!(seen(&segment), [(1, me, true), (2, next.pid(), true), (3, living, true)]);
+}
+
+#[test]
+fn the_places_of_the_dead_are_taken_last() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("places");
+    let segment = for_three().create(&name, SIZE).unwrap();
+    let (second, id) = spawn_member("open", &name);
+    let dead = second.pid();
+    assert_eq!(id, 2);
+    second.kill();
+    let (third, id) = spawn_member("open", &name);
+    assert_eq!(id, 3);
+    let me = std::process::id();
+    assert_eq!(seen(&segment), [(1, me, true), (2, dead, false), (3, third.pid(), true)]);
+    // There is no other place, so its owner is repaired after at once.
+    let (fourth, id) = spawn_member("open", &name);
+    assert_eq!(id, 2);
+    assert_eq!(seen(&segment), [(1, me, true), (2, fourth.pid(), true), (3, third.pid(), true)]);
+}
+
+#[test]
+fn a_stopped_process_is_alive() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("stopped");
+    let segment = Segment::builder().participants(2).create(&name, SIZE).unwrap();
+    let (mut member, id) = spawn_member("open", &name);
+    assert_eq!(id, 2);
+    stop(member.pid());
+    let everybody = [(1, std::process::id(), true), (2, member.pid(), true)];
+    assert_eq!(seen(&segment), everybody);
+    assert_eq!(segment.reap().unwrap(), 0);
+    assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 2 })));
+    assert_eq!(seen(&segment), everybody);
+    resume(member.pid());
+    assert_eq!(ask(&mut member, "add"), "done");
+    assert_eq!(segment.get::<Value<u64>>("value").unwrap().get(), 2);
+    assert_eq!(seen(&segment), everybody);
+}
+
+#[test]
+fn there_is_no_room_for_one_more() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("full");
+    let segment = for_three().create(&name, SIZE).unwrap();
+    let (mut second, _) = spawn_member("open", &name);
+    let (third, _) = spawn_member("open", &name);
+    for _ in 0..3 {
+        let error = Segment::open(&name).unwrap_err();
+        assert!(matches!(error, SegmentError::TooManyParticipants { max: 3 }), "{error:?}");
+        assert!(matches!(
+            Segment::open_or_create(&name, SIZE),
+            Err(SegmentError::TooManyParticipants { .. })
+        ));
+    }
+    assert_eq!(segment.participants().unwrap().len(), 3);
+    ask(&mut second, "leave");
+    assert_eq!(Segment::open(&name).unwrap().participant_id().unwrap(), 2);
+    third.kill();
+    let (two, three) = (Segment::open(&name).unwrap(), Segment::open(&name).unwrap());
+    assert_eq!((two.participant_id().unwrap(), three.participant_id().unwrap()), (2, 3));
+    assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 3 })));
+}
+
+/// Threads share their process's locks, so they take turns among themselves.
+#[test]
+fn threads_that_reap_at_once_count_each_death_once() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("threads");
+    let segment = Segment::builder().participants(8).create(&name, SIZE).unwrap();
+    for _ in 0..20 {
+        let (doomed, _) = spawn_member("open", &name);
+        let (living, id) = spawn_member("open", &name);
+        doomed.kill();
+        let reaped: u32 = std::thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(|| segment.reap().unwrap()));
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(reaped, 1);
+        assert_eq!(seen(&segment), [(1, std::process::id(), true), (id, living.pid(), true)]);
+        living.kill();
+        assert_eq!(segment.reap().unwrap(), 1);
+    }
+}

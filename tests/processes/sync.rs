@@ -1,0 +1,14 @@
+//! The primitives of [`breezeway::sync`] between processes, and what a death leaves of them.
+
+mod barrier;
+mod bounded_semaphore;
+mod condvar;
+mod event;
+mod mutex;
+mod mutex_death;
+mod once;
+#[cfg(feature = "raw_sync")]
+mod raw_sync;
+mod reentrant_mutex;
+mod rwlock;
+mod semaphore;

@@ -1,0 +1,289 @@
+//! Objects whose own bytes cannot be: locks, values of no type, journals.
+
+use std::time::Duration;
+
+use breezeway::sync::Mutex;
+use breezeway::{Array, ArrayError, Journaled, LockError, Segment, SegmentError, Value};
+use bytemuck::{CheckedBitPattern, NoUninit};
+use support::Watchdog;
+
+use super::victim::Victim;
+use super::{assert_refused, refused_lock};
+
+/// Where a lock has its kind, and the word beside it.
+const LOCK_KIND: u64 = 16;
+const BESIDE: u64 = 56;
+/// Where what the lock protects begins.
+const BODY: u64 = 64;
+
+const SOON: Duration = Duration::from_millis(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
+#[repr(u8)]
+enum Light {
+    Red = 1,
+    Green = 2,
+}
+
+/// Longer than a word: bytes 16 to 20 are its last letter.
+#[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
+#[repr(C)]
+struct Letters {
+    first: char,
+    middle: [u32; 3],
+    last: char,
+}
+
+impl Letters {
+    const fn all(letter: char) -> Self {
+        Self { first: letter, middle: [0; 3], last: letter }
+    }
+}
+
+/// So long that it has four slots.
+#[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
+#[repr(C)]
+struct Page {
+    text: [u8; 99],
+    is_last: bool,
+}
+
+/// A victim with one more object, its bytes at `at` replaced, opened.
+fn damaged(fill: impl Fn(&Segment), at: u64, bytes: &[u8]) -> [(Victim, Segment); 2] {
+    Victim::both(fill).map(|victim| {
+        victim.patch(victim.offset_of("it") + at, bytes);
+        let segment = victim.open().unwrap();
+        (victim, segment)
+    })
+}
+
+fn assert_corrupt<T, E: Into<ArrayError>>(result: Result<T, E>) {
+    match refused_lock(result) {
+        ArrayError::Lock(LockError::Corrupt { what }) => assert!(!what.is_empty()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_lock_of_zeros_or_of_another_kind() {
+    let _watchdog = Watchdog::start(60);
+    let (zeros, ordinary, recursive) = ([0; 40], 128_u32.to_ne_bytes(), 0x91_u32.to_ne_bytes());
+    for (at, bytes) in
+        [(0, &zeros[..]), (LOCK_KIND, &ordinary), (LOCK_KIND, &recursive), (LOCK_KIND, &[0xff; 4])]
+    {
+        for (victim, segment) in damaged(|s| drop(s.add::<Mutex>("it", ())), at, bytes) {
+            assert_refused!(
+                segment.get::<Mutex>("it"),
+                SegmentError::Corrupt { offset, .. } if offset == victim.offset_of("it")
+            );
+            assert_refused!(segment.get_or_add::<Mutex>("it", ()), SegmentError::Corrupt { .. });
+        }
+        for (_victim, segment) in damaged(|s| drop(s.add::<Value<[u64; 3]>>("it", [1; 3])), at, bytes) {
+            assert_refused!(segment.get::<Value<[u64; 3]>>("it"), SegmentError::Corrupt { .. });
+        }
+        for (_victim, segment) in damaged(|s| drop(s.add::<Array<u8>>("it", 3)), at, bytes) {
+            assert_refused!(segment.get::<Array<u8>>("it"), SegmentError::Corrupt { .. });
+        }
+    }
+}
+
+/// No kernel and no living process knows of the holders that such a lock names.
+#[test]
+fn a_lock_held_by_nobody_is_recovered_by_who_comes_first() {
+    let _watchdog = Watchdog::start(60);
+    for word in [1, 0x3fff_ffff, 0x8000_0001, u32::MAX] {
+        for (_victim, segment) in damaged(|s| drop(s.add::<Mutex>("it", ())), 0, &u32::to_ne_bytes(word)) {
+            let mutex = segment.get::<Mutex>("it").unwrap();
+            assert!(mutex.lock().unwrap().recovered());
+            assert!(!mutex.lock().unwrap().recovered());
+        }
+    }
+}
+
+#[test]
+fn a_lock_spoilt_under_its_users_hangs_nobody_who_will_not_wait() {
+    let _watchdog = Watchdog::start(60);
+    for victim in Victim::both(|s| drop(s.add::<Mutex>("it", ()))) {
+        let mutex = victim.open().unwrap().get::<Mutex>("it").unwrap();
+        let lock_at = victim.offset_of("it");
+        // Held, to all appearances, by a process that lives.
+        victim.patch(lock_at, &std::os::unix::process::parent_id().to_ne_bytes());
+        assert!(matches!(refused_lock(mutex.try_lock()), ArrayError::Lock(LockError::WouldBlock)));
+        assert!(matches!(refused_lock(mutex.lock_timeout(SOON)), ArrayError::Lock(LockError::Timeout)));
+        victim.patch(lock_at, &0_u32.to_ne_bytes());
+        drop(mutex.lock().unwrap());
+        // Held by a thread that does not exist: who waits finds that out.
+        victim.patch(lock_at, &0x3fff_fff0_u32.to_ne_bytes());
+        assert!(matches!(refused_lock(mutex.try_lock()), ArrayError::Lock(LockError::WouldBlock)));
+        assert!(mutex.lock().unwrap().recovered());
+    }
+    let locks = |s: &Segment| drop(s.add::<Mutex>("it", ()));
+    // Given up for lost, in the C library's terms: its "owner" is a number that no recovery leaves. (The library then keeps the
+    // lock for this thread, so that only the first answer is about that.)
+    for (_victim, segment) in damaged(locks, 8, &(i32::MAX - 1).to_ne_bytes()) {
+        let mutex = segment.get::<Mutex>("it").unwrap();
+        assert_corrupt(mutex.lock());
+        refused_lock(mutex.lock());
+        refused_lock(mutex.lock_timeout(SOON));
+    }
+    for victim in Victim::both(locks) {
+        let mutex = victim.open().unwrap().get::<Mutex>("it").unwrap();
+        victim.patch(victim.offset_of("it") + LOCK_KIND, &[0xff; 4]);
+        assert_corrupt(mutex.lock());
+        assert_corrupt(mutex.try_lock());
+        assert_corrupt(mutex.lock_timeout(SOON));
+    }
+}
+
+#[test]
+fn a_value_that_is_none_of_its_type() {
+    let _watchdog = Watchdog::start(60);
+    for (_victim, segment) in damaged(|s| drop(s.add::<Value<bool>>("it", true)), BESIDE, &[2]) {
+        none_of_its_type(&segment, false);
+    }
+    for (_victim, segment) in
+        damaged(|s| drop(s.add::<Value<char>>("it", 'a')), BESIDE, &0xd800_u32.to_ne_bytes())
+    {
+        none_of_its_type(&segment, 'b');
+    }
+    for (_victim, segment) in damaged(|s| drop(s.add::<Value<Light>>("it", Light::Red)), BESIDE, &[0]) {
+        none_of_its_type(&segment, Light::Green);
+    }
+    // Longer ones lie in slots, of which the first counts.
+    let letters = |s: &Segment| drop(s.add::<Value<Letters>>("it", Letters::all('a')));
+    for (_victim, segment) in damaged(letters, BODY + 16, &[0xff; 4]) {
+        none_of_its_type(&segment, Letters::all('b'));
+    }
+    let page = |s: &Segment| drop(s.add::<Value<Page>>("it", Page { text: [1; 99], is_last: true }));
+    for (_victim, segment) in damaged(page, BODY + 99, &[0x80]) {
+        none_of_its_type(&segment, Page { text: [2; 99], is_last: false });
+    }
+}
+
+fn none_of_its_type<T>(segment: &Segment, other: T)
+where
+    T: breezeway::Shareable + PartialEq + std::fmt::Debug,
+{
+    let value = segment.get::<Value<T>>("it").unwrap();
+    assert_corrupt(value.get_checked());
+    assert_corrupt(value.lock());
+    assert_corrupt(value.try_lock());
+    assert_corrupt(value.lock_timeout(SOON));
+    assert_corrupt(value.update(|_| ()));
+    assert_corrupt(value.replace(other));
+    assert_corrupt(value.compare_exchange(other, other));
+    // No refusal has left the lock taken, and a new value mends it.
+    value.set(other).unwrap();
+    assert_eq!(value.get_checked().unwrap(), other);
+    assert_eq!(*value.lock().unwrap(), other);
+}
+
+#[test]
+fn an_element_that_is_none_of_its_type() {
+    let _watchdog = Watchdog::start(60);
+    for (_victim, segment) in damaged(|s| drop(s.add::<Array<bool>>("it", [true; 20])), BODY + 19, &[7]) {
+        element_is_none_of_its_type(&segment, 19, false);
+    }
+    let lights = |s: &Segment| drop(s.add::<Array<Light>>("it", Journaled([Light::Red; 3])));
+    // Three records of two words, in whole lines.
+    for (_victim, segment) in damaged(lights, BODY + 64 + 1, &[0]) {
+        element_is_none_of_its_type(&segment, 1, Light::Green);
+    }
+    // One record of four words and, again, whole lines.
+    let letters = |s: &Segment| drop(s.add::<Array<Letters>>("it", [Letters::all('a'); 3]));
+    for (_victim, segment) in damaged(letters, BODY + 64 + 20 + 16, &[0xff; 4]) {
+        element_is_none_of_its_type(&segment, 1, Letters::all('b'));
+    }
+}
+
+fn element_is_none_of_its_type<T>(segment: &Segment, index: usize, other: T)
+where
+    T: breezeway::Shareable + PartialEq + std::fmt::Debug,
+{
+    let array = segment.get::<Array<T>>("it").unwrap();
+    assert_corrupt(array.get_checked(index));
+    assert_corrupt(array.to_vec_checked());
+    assert_corrupt(array.lock());
+    assert_corrupt(array.try_lock());
+    assert_corrupt(array.lock_timeout(SOON));
+    assert_corrupt(array.lock_range(index..));
+    assert_corrupt(array.update(index, |_| ()));
+    // The others are as good as ever, and a new one mends it.
+    array.get_checked(0).unwrap();
+    array.lock_range(..index).unwrap().discard();
+    array.set(index, other).unwrap();
+    assert_eq!(array.get_checked(index).unwrap(), other);
+    array.to_vec_checked().unwrap();
+}
+
+#[test]
+fn any_version_of_a_value_can_be_read_and_followed() {
+    for version in [1, 3, u64::MAX - 1, u64::MAX] {
+        for (_victim, segment) in
+            damaged(|s| drop(s.add::<Value<[u64; 2]>>("it", [1; 2])), BESIDE, &u64::to_ne_bytes(version))
+        {
+            let value = segment.get::<Value<[u64; 2]>>("it").unwrap();
+            let _ = value.get();
+            for n in 2..6 {
+                value.set([n; 2]).unwrap();
+                assert_eq!((value.get(), *value.lock().unwrap()), ([n; 2], [n; 2]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_more_records_than_there_are() {
+    let _watchdog = Watchdog::start(60);
+    for pending in [5, 1 << 32, u64::MAX / 2, u64::MAX] {
+        let journaled = |s: &Segment| drop(s.add::<Array<u16>>("it", Journaled([1, 2, 3, 4])));
+        let large = |s: &Segment| drop(s.add::<Array<[u64; 3]>>("it", [[1; 3], [2; 3]]));
+        for (_victim, segment) in damaged(journaled, BESIDE, &u64::to_ne_bytes(pending)) {
+            let array = segment.get::<Array<u16>>("it").unwrap();
+            journal_is_corrupt(&array, 9);
+            assert_eq!((array.get(1), array.to_vec().len()), (Some(2), 4));
+        }
+        for (_victim, segment) in damaged(large, BESIDE, &u64::to_ne_bytes(pending)) {
+            let array = segment.get::<Array<[u64; 3]>>("it").unwrap();
+            journal_is_corrupt(&array, [9; 3]);
+            assert_eq!((array.get(1), array.to_vec().len()), (Some([2; 3]), 2));
+        }
+    }
+}
+
+#[test]
+fn a_record_of_an_element_that_does_not_exist() {
+    let _watchdog = Watchdog::start(60);
+    for index in [100, 1 << 32, u64::MAX / 2, u64::MAX] {
+        let journaled = |s: &Segment| drop(s.add::<Array<u16>>("it", Journaled([1, 2, 3, 4])));
+        let large = |s: &Segment| drop(s.add::<Array<[u64; 3]>>("it", [[1; 3], [2; 3]]));
+        for victim in Victim::both(journaled) {
+            victim.patch(victim.offset_of("it") + BESIDE, &1_u64.to_ne_bytes());
+            victim.patch(victim.offset_of("it") + BODY, &u64::to_ne_bytes(index));
+            journal_is_corrupt(&victim.open().unwrap().get::<Array<u16>>("it").unwrap(), 9);
+        }
+        for victim in Victim::both(large) {
+            victim.patch(victim.offset_of("it") + BESIDE, &1_u64.to_ne_bytes());
+            victim.patch(victim.offset_of("it") + BODY, &u64::to_ne_bytes(index));
+            journal_is_corrupt(&victim.open().unwrap().get::<Array<[u64; 3]>>("it").unwrap(), [9; 3]);
+        }
+    }
+}
+
+fn journal_is_corrupt<T>(array: &Array<T>, other: T)
+where
+    T: breezeway::Shareable + bytemuck::AnyBitPattern + PartialEq + std::fmt::Debug,
+{
+    // Twice: no refusal leaves the lock taken.
+    for _ in 0..2 {
+        assert_corrupt(array.lock());
+        assert_corrupt(array.try_lock());
+        assert_corrupt(array.lock_range(0..1));
+        assert_corrupt(array.set(0, other));
+        assert_corrupt(array.update(0, |_| ()));
+        assert_corrupt(array.write(0..1, &[other]));
+    }
+    // Reading goes on: whatever the bytes say is what they say.
+    assert_ne!(array.get(0), Some(other));
+    array.to_vec_checked().unwrap();
+}

@@ -1,0 +1,195 @@
+//! News that may go astray: who is told of it leaves, or is served already; or another takes it for what was there before.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use breezeway::queue::Queue;
+use breezeway::sync::{Event, Mutex};
+use support::Watchdog;
+use support::executors::block_on;
+use support::locking::poll_when_called;
+use support::polled::Polled;
+use support::process::until;
+use support::waiting::{Asleep, asleep};
+
+use super::prompt::{is_news, settle, settled};
+
+/// A thread that waits for a value and says when it came.
+fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
+    let queue = queue.clone();
+    let thread = asleep(move || {
+        queue.pop().unwrap();
+        Instant::now()
+    });
+    // By then it has looked once more, and sleeps for long.
+    sleep(Duration::from_millis(15));
+    thread
+}
+
+/// One push wakes one sleeper, here the one that watches for tasks. Before it can look its task is gone.
+#[test]
+fn a_task_that_leaves_takes_no_news_along() {
+    let queue = Queue::<u64>::new(4).unwrap();
+    is_news(|| {
+        // It watches first, so it is woken first.
+        let task = settled(queue.pop_async());
+        let thread = sleeper(&queue);
+        let start = Instant::now();
+        queue.push(1).unwrap();
+        drop(task);
+        thread.wake() - start
+    });
+}
+
+/// What has left is not slept for any more.
+#[test]
+fn a_task_that_has_left_takes_no_news_along() {
+    let queue = Queue::<u64>::new(4).unwrap();
+    is_news(|| {
+        let task = settled(queue.pop_async());
+        let thread = sleeper(&queue);
+        drop(task);
+        sleep(Duration::from_millis(1));
+        let start = Instant::now();
+        queue.push(1).unwrap();
+        thread.wake() - start
+    });
+}
+
+/// Two tasks that wait for a lock that has been given back: one that was called, and one that was not.
+fn called_and_not<T>(mut tasks: [Polled<'_, T>; 2]) -> [Polled<'_, T>; 2] {
+    until(|| tasks.iter().any(Polled::is_called));
+    if !tasks[0].is_called() {
+        tasks.reverse();
+    }
+    tasks
+}
+
+/// The lock is as free as it was when the other one was called: its word does not say that there is news.
+#[test]
+fn a_task_that_is_called_and_leaves_leaves_the_lock_to_another() {
+    let mutex = Mutex::new().unwrap();
+    is_news(|| {
+        let guard = mutex.lock().unwrap();
+        let mut tasks = [(); 2].map(|()| Polled::waiting(mutex.lock_async()));
+        settle(&mut tasks);
+        drop(guard);
+        let [called, other] = called_and_not(tasks);
+        sleep(Duration::from_millis(1));
+        let start = Instant::now();
+        drop(called);
+        drop(other.finish().unwrap());
+        start.elapsed()
+    });
+}
+
+/// And where it has been locked in between, it is as free again.
+#[test]
+fn a_task_that_locks_and_unlocks_leaves_the_lock_to_another() {
+    let mutex = Mutex::new().unwrap();
+    is_news(|| {
+        let guard = mutex.lock().unwrap();
+        let mut tasks = [(); 2].map(|()| Polled::waiting(mutex.lock_async()));
+        settle(&mut tasks);
+        drop(guard);
+        let [mut called, mut other] = called_and_not(tasks);
+        let guard = called.poll().expect("the lock is free").unwrap();
+        sleep(Duration::from_millis(1));
+        if other.is_called() {
+            assert!(other.poll().is_none(), "the lock is held");
+        }
+        let start = Instant::now();
+        drop(guard);
+        drop(other.finish().unwrap());
+        start.elapsed()
+    });
+}
+
+/// The same for tasks that each have a thread, which the lock goes through one by one.
+#[test]
+fn a_lock_goes_from_task_to_task() {
+    const TASKS: usize = 3;
+    let mutex = Mutex::new().unwrap();
+    is_news(|| {
+        let guard = mutex.lock().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..TASKS {
+                scope.spawn(|| {
+                    let guard = block_on(mutex.lock_async()).unwrap();
+                    sleep(Duration::from_micros(300));
+                    drop(guard);
+                });
+            }
+            sleep(Duration::from_millis(25));
+            let start = Instant::now();
+            drop(guard);
+            start
+        })
+        .elapsed()
+    });
+}
+
+/// Sets the event when it is dropped, and does nothing else.
+struct Sets(Event);
+
+impl Wake for Sets {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Sets {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+/// Keeps the thread that calls it, for less than a nap.
+#[derive(Default)]
+struct Slow(AtomicBool);
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+        sleep(Duration::from_millis(3));
+    }
+}
+
+/// What comes between a task's look and its mark, the task finds when it looks once more. But the word is marked as it is now: that
+/// there was news for others the watcher, who is busy meanwhile, has to know from elsewhere.
+#[test]
+fn a_task_that_begins_to_wait_takes_no_news_from_others() {
+    let (event, queue) = (Event::new().unwrap(), Queue::<u64>::new(1).unwrap());
+    is_news(|| {
+        event.clear();
+        let task = settled(event.wait_async());
+        let (mut other, mut busy) = (pin!(event.wait_async()), pin!(queue.pop_async()));
+        let slow = Arc::new(Slow::default());
+        assert!(busy.as_mut().poll(&mut Context::from_waker(&Arc::clone(&slow).into())).is_pending());
+        let old = Waker::from(Arc::new(Sets(event.clone())));
+        assert!(other.as_mut().poll(&mut Context::from_waker(&old)).is_pending());
+        drop(old);
+        queue.push(1).unwrap();
+        while !slow.0.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let start = Instant::now();
+        // It has looked when it is given another waker for the old one, and marks the word behind that.
+        assert!(other.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        task.finish().unwrap();
+        let took = start.elapsed();
+        assert!(busy.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        took
+    });
+}
+
+/// An executor may have the task locked while it polls it, and its waker may want that lock: neither waits for the other.
+#[test]
+fn a_task_that_is_served_does_not_wait_for_its_waker() {
+    let _watchdog = Watchdog::start(60);
+    let queue = Queue::<u64>::new(1).unwrap();
+    let pop = pin!(queue.pop_async());
+    assert_eq!(poll_when_called(pop, || queue.push(7).unwrap()).unwrap(), 7);
+}

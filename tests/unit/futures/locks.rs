@@ -1,0 +1,167 @@
+//! Locks for tasks of one thread and of several, beside threads that lock and wait.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use breezeway::sync::Mutex;
+use breezeway::{Array, Value};
+use support::Watchdog;
+use support::executors::{Executor, LocalTask, Task, block_on, pause};
+use support::polled::Polled;
+use support::process::until;
+
+/// Counts both numbers up, and lets others run in between.
+async fn count(value: Value<[u64; 2]>, rounds: u64) {
+    for n in 0..rounds {
+        let mut section = value.lock_async().await.unwrap();
+        assert!(!section.recovered());
+        let [a, b] = *section;
+        assert_eq!(a, b, "nobody else is in it");
+        section[0] = a + 1;
+        if n % 3 == 0 {
+            pause().await;
+        }
+        section[1] = b + 1;
+    }
+}
+
+#[test]
+fn a_task_waits_for_another_of_its_thread() {
+    let _watchdog = Watchdog::start(60);
+    let mutex = Mutex::new().unwrap();
+    let guard = mutex.lock().unwrap();
+    let waiter = Polled::waiting(mutex.lock_async());
+    drop(guard);
+    drop(waiter.finish().unwrap());
+    assert!(mutex.try_lock().is_ok());
+}
+
+#[test]
+fn tasks_of_one_thread_have_sections_over_awaits() {
+    const ROUNDS: u64 = 200;
+    let _watchdog = Watchdog::start(120);
+    for executor in Executor::ALL {
+        let value = Value::<[u64; 2]>::new([0; 2]).unwrap();
+        let tasks = (0..5).map(|_| -> LocalTask { Box::pin(count(value.clone(), ROUNDS)) });
+        executor.run_here(tasks.collect());
+        assert_eq!(value.get(), [5 * ROUNDS; 2], "{executor:?}");
+    }
+}
+
+#[test]
+fn tasks_of_many_threads_exclude_each_other() {
+    const ROUNDS: u64 = 500;
+    let _watchdog = Watchdog::start(120);
+    for executor in Executor::ALL {
+        let array = Array::<u64>::new(2).unwrap();
+        let mutex = Mutex::new().unwrap();
+        let inside = Arc::new(AtomicU64::new(0));
+        let task = |n: u64| -> Task {
+            let (array, mutex, inside) = (array.clone(), mutex.clone(), Arc::clone(&inside));
+            Box::pin(async move {
+                for _ in 0..ROUNDS {
+                    {
+                        let mut section = array.lock_async().await.unwrap();
+                        assert_eq!(section[0], section[1]);
+                        section[0] += n;
+                        section[1] += n;
+                    }
+                    let _guard = mutex.lock_async().await.unwrap();
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                }
+            })
+        };
+        executor.run((1..=4).map(task).collect());
+        assert_eq!(array.lock().unwrap()[..], [10 * ROUNDS; 2], "{executor:?}");
+    }
+}
+
+/// Threads that hold the lock nearly all the time do not keep tasks from it.
+#[test]
+fn tasks_and_threads_both_get_it() {
+    const EACH: u64 = 5;
+    let _watchdog = Watchdog::start(120);
+    let mutex = Mutex::new().unwrap();
+    let [by_threads, by_tasks] = [const { AtomicU64::new(0) }; 2];
+    let are_done = || [&by_threads, &by_tasks].iter().all(|count| count.load(Ordering::Relaxed) >= EACH);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !are_done() {
+                    let guard = mutex.lock().unwrap();
+                    std::thread::sleep(Duration::from_millis(1));
+                    drop(guard);
+                    by_threads.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                block_on(async {
+                    while !are_done() {
+                        let guard = mutex.lock_async().await.unwrap();
+                        std::thread::sleep(Duration::from_millis(1));
+                        drop(guard);
+                        by_tasks.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            });
+        }
+    });
+}
+
+/// A lock that is free while tasks wait for it does not stay so.
+#[test]
+fn a_task_that_was_called_and_is_dropped_passes_it_on() {
+    let _watchdog = Watchdog::start(60);
+    let mutex = Mutex::new().unwrap();
+    for round in 0..30 {
+        let guard = mutex.lock().unwrap();
+        let first = Polled::waiting(mutex.lock_async());
+        let second = Polled::waiting(mutex.lock_async());
+        drop(guard);
+        until(|| first.counter.calls() + second.counter.calls() > 0);
+        let (called, other) = if first.counter.calls() > 0 { (first, second) } else { (second, first) };
+        drop(called);
+        drop(other.finish().unwrap_or_else(|error| panic!("{error} in round {round}")));
+    }
+}
+
+/// The same where the other one is a thread that blocks.
+#[test]
+fn a_task_that_was_called_and_is_dropped_passes_it_on_to_threads() {
+    let _watchdog = Watchdog::start(60);
+    let mutex = Mutex::new().unwrap();
+    for _ in 0..10 {
+        let guard = mutex.lock().unwrap();
+        let task = Polled::waiting(mutex.lock_async());
+        let clone = mutex.clone();
+        let thread = support::waiting::asleep(move || drop(clone.lock().unwrap()));
+        drop(guard);
+        // One of them is woken.
+        until(|| task.counter.calls() > 0 || thread.is_done());
+        drop(task);
+        thread.wake();
+    }
+}
+
+#[test]
+fn a_section_is_not_held_by_a_task_that_gave_up() {
+    let _watchdog = Watchdog::start(60);
+    let array = Array::<u32>::new(3).unwrap();
+    let value = Value::<u32>::new(1).unwrap();
+    let held = Rc::new(Cell::new(0));
+    for _ in 0..50 {
+        let (one, other) = (array.lock().unwrap(), value.lock().unwrap());
+        let waiters = (Polled::waiting(array.lock_async()), Polled::waiting(value.lock_async()));
+        drop((one, other));
+        drop(waiters);
+        assert!(array.try_lock().is_ok() && value.try_lock().is_ok());
+        held.set(held.get() + 1);
+    }
+    assert_eq!(held.get(), 50);
+}

@@ -1,0 +1,186 @@
+//! Tasks are called because there is news, and not because it is time to look in any case, which is 10 or 100 ms later.
+
+use std::time::{Duration, Instant};
+
+use breezeway::queue::Queue;
+use breezeway::sync::{Event, Mutex, Semaphore};
+use support::Watchdog;
+use support::polled::Polled;
+use support::process::until;
+
+/// How soon tasks look in any case, at the earliest.
+const NAP: Duration = Duration::from_millis(9);
+const ROUNDS: usize = 30;
+
+/// However busy the machine is: not nearly each round takes as long as it would without the news. Each round says how long it took.
+pub fn is_news(mut round: impl FnMut() -> Duration) {
+    let _watchdog = Watchdog::start(120);
+    let took: Vec<Duration> = (0..ROUNDS).map(|_| round()).collect();
+    let prompt = took.iter().filter(|took| **took < NAP).count();
+    assert!(prompt > ROUNDS / 3, "the news is late: {took:?}");
+}
+
+/// Polls tasks in vain until whoever watches for them sleeps, and has made sure that everybody knows it.
+pub fn settle<T>(tasks: &mut [Polled<'_, T>]) {
+    for _ in 0..25 {
+        std::thread::sleep(Duration::from_millis(1));
+        for task in tasks.iter_mut().filter(|task| task.is_called()) {
+            assert!(task.poll().is_none(), "there is no news yet");
+        }
+    }
+}
+
+/// The same for a new task.
+pub fn settled<'a, T>(future: impl Future<Output = T> + 'a) -> Polled<'a, T> {
+    let mut task = Polled::waiting(future);
+    settle(std::slice::from_mut(&mut task));
+    task
+}
+
+#[test]
+fn a_push_calls_who_pops() {
+    let queue = Queue::<u64>::new(4).unwrap();
+    is_news(|| {
+        let task = settled(queue.pop_async());
+        let start = Instant::now();
+        queue.push(1).unwrap();
+        task.finish().unwrap();
+        start.elapsed()
+    });
+}
+
+#[test]
+fn a_pop_calls_who_pushes() {
+    let queue = Queue::<u64>::new(1).unwrap();
+    queue.push(0).unwrap();
+    is_news(|| {
+        let task = settled(queue.push_async(1));
+        let start = Instant::now();
+        queue.pop().unwrap();
+        task.finish().unwrap();
+        start.elapsed()
+    });
+}
+
+#[test]
+fn an_unlock_calls_who_locks() {
+    let mutex = Mutex::new().unwrap();
+    is_news(|| {
+        let guard = mutex.lock().unwrap();
+        let task = settled(mutex.lock_async());
+        let start = Instant::now();
+        drop(guard);
+        drop(task.finish().unwrap());
+        start.elapsed()
+    });
+}
+
+#[test]
+fn a_permit_calls_who_acquires() {
+    let semaphore = Semaphore::new(1).unwrap();
+    is_news(|| {
+        let permit = semaphore.acquire().unwrap();
+        let task = settled(semaphore.acquire_async());
+        let start = Instant::now();
+        drop(permit);
+        drop(task.finish().unwrap());
+        start.elapsed()
+    });
+}
+
+#[test]
+fn an_event_calls_everybody() {
+    let event = Event::new().unwrap();
+    is_news(|| {
+        let mut tasks: Vec<_> = (0..20).map(|_| Polled::waiting(event.wait_async())).collect();
+        settle(&mut tasks);
+        let start = Instant::now();
+        event.set();
+        tasks.into_iter().for_each(|task| task.finish().unwrap());
+        let took = start.elapsed();
+        event.clear();
+        took
+    });
+}
+
+/// The watcher sleeps on one word already when another comes.
+#[test]
+fn a_new_word_wakes_who_watches() {
+    let (old, new) = (Queue::<u64>::new(1).unwrap(), Queue::<u64>::new(1).unwrap());
+    let mut waiting = settled(old.pop_async());
+    is_news(|| {
+        settle(std::slice::from_mut(&mut waiting));
+        let task = Polled::waiting(new.pop_async());
+        let start = Instant::now();
+        new.push(1).unwrap();
+        task.finish().unwrap();
+        start.elapsed()
+    });
+}
+
+/// A task that looked in vain is as good a sleeper as a new one.
+#[test]
+fn a_task_that_was_called_for_nothing_is_called_again() {
+    let queue = Queue::<u64>::new(1).unwrap();
+    is_news(|| {
+        let mut task = settled(queue.pop_async());
+        // Somebody else is faster.
+        queue.push(1).unwrap();
+        task.until_called();
+        queue.pop().unwrap();
+        settle(std::slice::from_mut(&mut task));
+        let start = Instant::now();
+        queue.push(2).unwrap();
+        task.finish().unwrap();
+        start.elapsed()
+    });
+}
+
+/// One push is for one task; it is the next one's where that one is dropped.
+#[test]
+fn who_is_called_and_dropped_passes_it_on() {
+    let queue = Queue::<u64>::new(4).unwrap();
+    is_news(|| {
+        let mut tasks = vec![Polled::waiting(queue.pop_async()), Polled::waiting(queue.pop_async())];
+        settle(&mut tasks);
+        let start = Instant::now();
+        queue.push(1).unwrap();
+        until(|| tasks.iter().any(Polled::is_called));
+        let called = usize::from(tasks[1].is_called());
+        drop(tasks.swap_remove(called));
+        tasks.remove(0).finish().unwrap();
+        start.elapsed()
+    });
+}
+
+/// Several messages, of which the watcher is told once: who has got one passes the news on.
+#[test]
+fn a_batch_calls_as_many_as_it_is_for() {
+    const MANY: u64 = 20;
+    let queue = Queue::<u64>::new(MANY as usize).unwrap();
+    is_news(|| {
+        let mut tasks: Vec<_> = (0..MANY).map(|_| Polled::waiting(queue.pop_async())).collect();
+        settle(&mut tasks);
+        let start = Instant::now();
+        (0..MANY).for_each(|n| queue.push(n).unwrap());
+        while !tasks.is_empty() {
+            tasks.retain_mut(|task| !task.is_called() || task.poll().is_none());
+        }
+        start.elapsed()
+    });
+}
+
+/// Of many tasks at a queue, a push calls one, or a few: not all, to find nothing.
+#[test]
+fn a_push_does_not_call_everybody() {
+    const MANY: usize = 60;
+    let _watchdog = Watchdog::start(60);
+    let queue = Queue::<u64>::new(4).unwrap();
+    let mut tasks: Vec<_> = (0..MANY).map(|_| Polled::waiting(queue.pop_async())).collect();
+    settle(&mut tasks);
+    queue.push(1).unwrap();
+    let called = || tasks.iter().filter(|task| task.is_called()).count();
+    until(|| called() > 0);
+    std::thread::sleep(Duration::from_millis(5));
+    assert!(called() < MANY / 2, "{} were called for one", called());
+}

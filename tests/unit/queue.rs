@@ -1,0 +1,9 @@
+//! Queues of each form in one process.
+
+mod bytes;
+#[cfg(feature = "serde")]
+mod joinable;
+#[cfg(feature = "serde")]
+mod message;
+mod mpmc;
+mod spsc;

@@ -1,0 +1,184 @@
+//! [`breezeway::queue::JoinableQueue`] in one process: jobs, what becomes of them, and what cannot be decoded.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use breezeway::queue::{Job, JobId, JoinableQueue};
+use breezeway::{DoneError, PopError, PushError, Segment, SegmentError};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use support::waiting::A_WHILE;
+
+fn queue_of(jobs: &[u64]) -> JoinableQueue<u64> {
+    let queue = JoinableQueue::new(8).unwrap();
+    for job in jobs {
+        queue.push(*job).unwrap();
+    }
+    queue
+}
+
+#[test]
+fn jobs_come_in_order_and_are_done() {
+    let queue = queue_of(&[1, 2, 3]);
+    for expected in 1..=3 {
+        assert_eq!((queue.len(), queue.unfinished()), (4 - expected as usize, 4 - expected as usize));
+        let job = queue.get().unwrap();
+        assert_eq!((*job, job.redelivered()), (expected, false));
+        assert_eq!((queue.len(), queue.unfinished()), (3 - expected as usize, 4 - expected as usize));
+        job.done().unwrap();
+    }
+    assert!(queue.is_empty());
+    queue.join().unwrap();
+    assert!(matches!(queue.try_get(), Err(PopError::Empty)));
+    assert!(matches!(queue.get_timeout(A_WHILE), Err(PopError::Timeout)));
+}
+
+#[test]
+fn a_dropped_job_is_the_next_again() {
+    let queue = queue_of(&[1, 2]);
+    drop(queue.get().unwrap());
+    for round in 0..600 {
+        let job = queue.get().unwrap();
+        assert_eq!((*job, job.redelivered()), (1, true), "{round}");
+    }
+    assert_eq!((queue.len(), queue.unfinished()), (2, 2));
+    queue.get().unwrap().done().unwrap();
+    let job = queue.get().unwrap();
+    assert_eq!((*job, job.redelivered()), (2, false));
+    job.done().unwrap();
+    // The slot's next job is a new one.
+    queue.push(3).unwrap();
+    assert!(!queue.get().unwrap().redelivered());
+}
+
+#[test]
+fn a_job_whose_worker_panics_is_the_next_again() {
+    let queue = queue_of(&[1]);
+    let worker = AssertUnwindSafe(|| {
+        let _job = queue.get().unwrap();
+        std::panic::resume_unwind(Box::new("the worker's"));
+    });
+    assert!(catch_unwind(worker).is_err());
+    assert!(queue.get().unwrap().redelivered());
+}
+
+#[test]
+fn jobs_go_back_to_the_front() {
+    let queue = queue_of(&[1, 2, 3, 4]);
+    let (first, second) = (queue.get().unwrap(), queue.get().unwrap());
+    drop(second);
+    drop(first);
+    let order: Vec<u64> = (0..4).map(|_| queue.get().unwrap().into_parts().0).collect();
+    assert_eq!(order, [1, 2, 3, 4]);
+    assert!(matches!(queue.try_get(), Err(PopError::Empty)));
+}
+
+/// Gets a job and keeps it open.
+fn keep(queue: &JoinableQueue<u64>) -> JobId {
+    queue.get().unwrap().into_parts().1
+}
+
+#[test]
+fn a_job_kept_is_done_once() {
+    let queue = queue_of(&[1, 2]);
+    let id = keep(&queue);
+    assert_eq!(queue.unfinished(), 2);
+    queue.task_done(id).unwrap();
+    assert_eq!(queue.task_done(id), Err(DoneError::NotHeld));
+    let job = queue.get().unwrap();
+    let id = job.id();
+    job.done().unwrap();
+    assert_eq!(queue.task_done(id), Err(DoneError::NotHeld));
+    assert_eq!(queue.unfinished(), 0);
+}
+
+#[test]
+fn done_by_its_id_a_job_is_not_done_again_by_itself() {
+    let queue = queue_of(&[1]);
+    let job = queue.get().unwrap();
+    queue.task_done(job.id()).unwrap();
+    assert_eq!(job.done(), Err(DoneError::NotHeld));
+    let queue = queue_of(&[1]);
+    let job = queue.get().unwrap();
+    queue.task_done(job.id()).unwrap();
+    drop(job);
+    assert_eq!((queue.len(), queue.unfinished()), (0, 0));
+}
+
+#[test]
+fn the_id_of_an_earlier_delivery_is_of_no_use() {
+    let queue = queue_of(&[1]);
+    let before = {
+        let job = queue.get().unwrap();
+        job.id()
+    };
+    assert_eq!(queue.task_done(before), Err(DoneError::NotHeld));
+    let again = queue.get().unwrap();
+    assert_ne!(again.id(), before);
+    assert_eq!(queue.task_done(before), Err(DoneError::NotHeld));
+    again.done().unwrap();
+}
+
+#[test]
+fn unfinished_jobs_count_as_full() {
+    let queue = JoinableQueue::<u64>::new(1).unwrap();
+    queue.push(1).unwrap();
+    let job = queue.get().unwrap();
+    assert!(matches!(queue.try_push(2), Err(PushError::Full(2))));
+    assert!(matches!(queue.push_timeout(2, A_WHILE), Err(PushError::Timeout(2))));
+    job.done().unwrap();
+    queue.try_push(2).unwrap();
+    assert_eq!(queue.capacity(), 1);
+}
+
+/// Decodes from any number but 13, and panics at 14.
+#[derive(Serialize)]
+struct Moody(u8);
+
+impl<'de> Deserialize<'de> for Moody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            13 => Err(D::Error::custom("not that")),
+            14 => std::panic::resume_unwind(Box::new("the type's")),
+            mood => Ok(Self(mood)),
+        }
+    }
+}
+
+#[test]
+fn a_job_that_does_not_decode_is_over() {
+    let queue = JoinableQueue::<Moody>::new(3).unwrap();
+    queue.push(Moody(13)).unwrap();
+    queue.push(Moody(1)).unwrap();
+    assert!(matches!(queue.get(), Err(PopError::Decode { .. })));
+    assert_eq!(queue.unfinished(), 1);
+    assert_eq!(queue.get().unwrap().0, 1);
+}
+
+#[test]
+fn a_job_whose_decoding_panics_goes_back() {
+    let queue = JoinableQueue::<Moody>::new(3).unwrap();
+    queue.push(Moody(14)).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue.get()))).is_err());
+    assert_eq!((queue.len(), queue.unfinished()), (1, 1));
+}
+
+#[test]
+fn jobs_may_be_done_in_any_order_by_any_thread() {
+    let queue = queue_of(&[1, 2, 3]);
+    let mut jobs: Vec<Job<u64>> = (0..3).map(|_| queue.get().unwrap()).collect();
+    jobs.swap(0, 2);
+    std::thread::scope(|scope| {
+        for job in jobs {
+            scope.spawn(move || job.done().unwrap());
+        }
+    });
+    queue.join().unwrap();
+}
+
+#[test]
+fn a_message_queue_is_another_kind() {
+    let segment = Segment::new(1 << 18).unwrap();
+    let _queue = segment.add::<JoinableQueue<u8>>("queue", 4).unwrap();
+    let other = segment.get::<breezeway::queue::MessageQueue<u8>>("queue");
+    assert!(matches!(other, Err(SegmentError::TypeMismatch { .. })));
+}

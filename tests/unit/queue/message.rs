@@ -1,0 +1,93 @@
+//! [`breezeway::queue::MessageQueue`] in one process: order, sizes, limits, damage.
+
+mod damage;
+mod limits;
+mod waiting;
+
+use breezeway::queue::MessageQueue;
+use breezeway::{PopError, PushError, Segment, SegmentError};
+use support::scratch::Name;
+use support::waiting::LONG;
+
+/// A message of many possible sizes that tells whether it is whole.
+fn numbered(number: u64) -> Vec<u64> {
+    vec![number; (number * 7 % 150) as usize + 1]
+}
+
+fn number_of(message: &[u64]) -> u64 {
+    assert_eq!(message, numbered(message[0]), "a message arrives whole");
+    message[0]
+}
+
+#[test]
+fn first_in_first_out() {
+    let queue = MessageQueue::<String>::new(8).unwrap();
+    for round in 0..20 {
+        for n in 0..5 {
+            queue.push(format!("{round} {n}")).unwrap();
+        }
+        assert_eq!((queue.len(), queue.is_empty()), (5, false));
+        for n in 0..5 {
+            assert_eq!(queue.pop().unwrap(), format!("{round} {n}"));
+        }
+        assert!(queue.is_empty());
+    }
+}
+
+#[test]
+fn messages_of_all_sizes_use_the_blocks_again_and_again() {
+    let queue = MessageQueue::<Vec<u64>>::new(limits::small()).unwrap();
+    let (mut pushed, mut popped) = (0, 0);
+    while popped < 5000 {
+        while queue.try_push(numbered(pushed)).is_ok() {
+            pushed += 1;
+        }
+        // Not always as many as there are: the free blocks end up in disorder.
+        for _ in 0..=pushed % 3 {
+            match queue.try_pop() {
+                Ok(message) => {
+                    assert_eq!(number_of(&message), popped);
+                    popped += 1;
+                }
+                Err(error) => assert!(matches!(error, PopError::Empty)),
+            }
+        }
+    }
+}
+
+#[test]
+fn closed_it_is_drained_and_takes_nothing() {
+    let queue = MessageQueue::<u8>::new(4).unwrap();
+    queue.push(1).unwrap();
+    queue.push(2).unwrap();
+    assert!(!queue.is_closed());
+    queue.close();
+    queue.close();
+    assert!(queue.is_closed());
+    assert!(matches!(queue.push(3), Err(PushError::Closed(3))));
+    assert!(matches!(queue.try_push(3), Err(PushError::Closed(3))));
+    assert_eq!(queue.iter().map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
+    assert!(matches!(queue.pop(), Err(PopError::Closed)));
+    assert!(matches!(queue.try_pop(), Err(PopError::Closed)));
+    assert!(matches!(queue.pop_timeout(LONG), Err(PopError::Closed)));
+}
+
+#[test]
+fn a_queue_in_a_queue() {
+    let name = Name::new("message-nested");
+    let segment = Segment::create(&name, 1 << 20).unwrap();
+    let inner = segment.add::<MessageQueue<u8>>("inner", 4).unwrap();
+    let outer = segment.add::<MessageQueue<MessageQueue<u8>>>("outer", 4).unwrap();
+    outer.push(inner.clone()).unwrap();
+    outer.pop().unwrap().push(7).unwrap();
+    assert_eq!(inner.pop().unwrap(), 7);
+}
+
+#[test]
+fn another_type_or_size_is_told() {
+    let name = Name::new("message-type");
+    let _queue = MessageQueue::<u8>::create(&name, 4).unwrap();
+    assert!(matches!(MessageQueue::<u16>::open(&name), Err(SegmentError::TypeMismatch { .. })));
+    assert!(matches!(MessageQueue::<u8>::open_or_create(&name, 5), Err(SegmentError::TypeMismatch { .. })));
+    assert_eq!(MessageQueue::<u8>::open_or_create(&name, 4).unwrap().capacity(), 4);
+}

@@ -1,0 +1,109 @@
+//! A closed queue takes nothing more and gives what it has.
+
+use std::time::Duration;
+
+use breezeway::queue::Queue;
+use breezeway::{PopError, PushError};
+use support::Watchdog;
+use support::waiting::asleep;
+
+#[test]
+fn pushes_are_refused_and_pops_go_on_to_the_end() {
+    let _watchdog = Watchdog::start(60);
+    let queue = Queue::<u64>::new(4).unwrap();
+    queue.push_slice(&[1, 2, 3]).unwrap();
+    assert!(!queue.is_closed());
+    assert!(queue.close());
+    assert!(!queue.close(), "closed once");
+    assert!(queue.is_closed());
+    assert!(matches!(queue.push(4), Err(PushError::Closed(4))));
+    assert!(matches!(queue.try_push(4), Err(PushError::Closed(4))));
+    assert!(matches!(queue.push_timeout(4, Duration::MAX), Err(PushError::Closed(4))));
+    assert!(matches!(queue.push_slice(&[4, 5]), Err(PushError::Closed(0))));
+    assert!(matches!(queue.try_push_slice(&[4, 5]), Err(PushError::Closed(0))));
+    assert_eq!((queue.len(), queue.pop().unwrap(), queue.try_pop().unwrap()), (3, 1, 2));
+    queue.lease().unwrap().ack();
+    assert!(matches!(queue.pop(), Err(PopError::Closed)));
+    assert!(matches!(queue.try_pop(), Err(PopError::Closed)));
+    assert!(matches!(queue.pop_timeout(Duration::MAX), Err(PopError::Closed)));
+    assert!(matches!(queue.lease().err(), Some(PopError::Closed)));
+    assert!(matches!(queue.pop_slice(&mut [0; 2]), Err(PopError::Closed)));
+    assert_eq!(queue.iter().next(), None);
+}
+
+#[test]
+fn large_values_end_likewise() {
+    let queue = Queue::<[u64; 128]>::new(4).unwrap();
+    queue.push([1; 128]).unwrap();
+    queue.close();
+    assert!(matches!(queue.push([2; 128]), Err(PushError::Closed(_))));
+    assert_eq!(queue.pop().unwrap(), [1; 128]);
+    assert!(matches!(queue.pop(), Err(PopError::Closed)));
+}
+
+#[test]
+fn a_full_queue_that_is_closed_says_so() {
+    let queue = Queue::<u64>::new(1).unwrap();
+    queue.push(1).unwrap();
+    queue.close();
+    assert!(matches!(queue.try_push(2), Err(PushError::Closed(2))));
+}
+
+#[test]
+fn a_close_wakes_all_who_sleep() {
+    let _watchdog = Watchdog::start(60);
+    let (empty, full) = (Queue::<u64>::new(1).unwrap(), Queue::<u64>::new(1).unwrap());
+    full.push(1).unwrap();
+    let poppers: Vec<_> = (0..3)
+        .map(|_| {
+            let queue = empty.clone();
+            asleep(move || queue.pop().err())
+        })
+        .collect();
+    let pushers: Vec<_> = (0..3)
+        .map(|n| {
+            let queue = full.clone();
+            asleep(move || queue.push(n).err())
+        })
+        .collect();
+    empty.close();
+    full.close();
+    for popper in poppers {
+        assert!(matches!(popper.wake(), Some(PopError::Closed)));
+    }
+    for pusher in pushers {
+        assert!(matches!(pusher.wake(), Some(PushError::Closed(_))));
+    }
+    assert_eq!(full.pop().unwrap(), 1);
+}
+
+/// What was let fall behind the close comes to who asks next.
+#[test]
+fn a_lease_given_back_after_the_close_is_delivered() {
+    let queue = Queue::<u64>::new(2).unwrap();
+    queue.push(1).unwrap();
+    let lease = queue.lease().unwrap();
+    queue.close();
+    drop(lease);
+    let lease = queue.lease().unwrap();
+    assert!(*lease == 1 && lease.redelivered());
+    drop(lease);
+    assert_eq!(queue.iter().collect::<Vec<_>>(), [1]);
+}
+
+/// Each push that returned comes out, whenever the close comes.
+#[test]
+fn a_push_that_races_with_the_close_is_delivered_or_refused() {
+    let _watchdog = Watchdog::start(60);
+    for round in 0..300 {
+        let queue = Queue::<u64>::new(4).unwrap();
+        let (pushed, popped) = std::thread::scope(|scope| {
+            let pusher = scope.spawn(|| (0..).take_while(|n| queue.push(*n).is_ok()).count());
+            let popper = scope.spawn(|| queue.iter().count());
+            (0..round * 20).for_each(|_| std::hint::spin_loop());
+            queue.close();
+            (pusher.join().unwrap(), popper.join().unwrap())
+        });
+        assert_eq!(pushed, popped);
+    }
+}

@@ -1,0 +1,118 @@
+//! What can be asked of a segment when it is made or opened.
+
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+
+use breezeway::{Segment, SegmentError, Value};
+use support::scratch::{Name, Scratch};
+
+const SIZE: u64 = 1 << 16;
+
+/// A user that is not this one.
+const NOBODY: u32 = 65_534;
+
+/// Only root can become somebody else; other users pass the tests about that by.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn lengths_are_rounded_up_to_pages() {
+    let (name, scratch) = (Name::new("length"), Scratch::new("length"));
+    for (asked, given) in [(20_736, 24_576), (24_575, 24_576), (24_576, 24_576), (24_577, 28_672)] {
+        let named = Segment::create(&name, asked).unwrap();
+        assert_eq!((named.len(), fs::metadata(name.path()).unwrap().len()), (given, given));
+        assert_eq!(Segment::open(&name).unwrap().len(), given);
+        let path = scratch.file(&asked.to_string());
+        assert_eq!(Segment::create_file(&path, asked).unwrap().len(), given);
+        assert_eq!(fs::metadata(path).unwrap().len(), given);
+        assert_eq!(Segment::new(asked).unwrap().len(), given);
+    }
+}
+
+#[test]
+fn the_memory_is_really_there() {
+    let name = Name::new("allocated");
+    let _segment = Segment::create(&name, 1 << 20).unwrap();
+    assert!(fs::metadata(name.path()).unwrap().blocks() * 512 >= 1 << 20);
+}
+
+#[test]
+fn participants_and_objects_are_as_many_as_asked_for() {
+    let name = Name::new("counts");
+    let segment = Segment::builder().participants(2).objects(1).create(&name, 4096).unwrap();
+    let second = Segment::open(&name).unwrap();
+    assert_eq!((segment.participant_id().unwrap(), second.participant_id().unwrap()), (1, 2));
+    assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 2 })));
+    drop(second);
+    assert_eq!(Segment::open(&name).unwrap().participant_id().unwrap(), 2);
+
+    let most = Segment::builder().participants(65_535).objects(65_535).create_anonymous(1 << 25).unwrap();
+    most.add::<Value<u64>>("value", 1).unwrap();
+    assert_eq!(most.participants().unwrap().len(), 1);
+}
+
+#[test]
+fn what_others_may_write_opens_only_where_that_is_meant() {
+    for (mode, group, other) in [
+        (0o660, true, false),
+        (0o620, true, false),
+        (0o606, false, true),
+        (0o602, false, true),
+        (0o666, true, true),
+    ] {
+        let name = Name::new("open");
+        let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
+        for (allow_group, allow_other) in [(false, false), (true, false), (false, true), (true, true)] {
+            let options = Segment::builder().group_access(allow_group).other_access(allow_other);
+            match options.open(&name) {
+                Ok(_) => assert!((allow_group || !group) && (allow_other || !other), "{mode:o}"),
+                Err(SegmentError::TooOpen { mode: found }) => {
+                    assert_eq!(found, mode);
+                    assert!((group && !allow_group) || (other && !allow_other), "{mode:o}");
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+            assert_eq!(options.open_or_create(&name, SIZE).is_ok(), options.open(&name).is_ok());
+        }
+        assert!(matches!(Value::<u64>::open(&name), Err(SegmentError::TooOpen { .. })));
+    }
+    for mode in [0o600, 0o640, 0o644, 0o700, 0o755] {
+        let name = Name::new("closed");
+        let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
+        Segment::open(&name).unwrap();
+    }
+}
+
+#[test]
+fn an_owner_that_changes_is_noticed_in_files_too() {
+    if !is_root() {
+        return;
+    }
+    let scratch = Scratch::new("owner");
+    let path = scratch.file("segment");
+    Segment::create_file(&path, SIZE).unwrap();
+    chown(&path, Some(NOBODY), None).unwrap();
+    assert!(matches!(Segment::open_file(&path), Err(SegmentError::ForeignOwner { uid: NOBODY })));
+    Segment::builder().foreign_owner(true).open_file(&path).unwrap();
+}
+
+#[test]
+fn huge_pages_are_a_hint() {
+    let (name, scratch) = (Name::new("huge"), Scratch::new("huge"));
+    let options = Segment::builder().huge_pages(true);
+    let length = 4 << 20;
+    let segments = [
+        options.create(&name, length).unwrap(),
+        options.open(&name).unwrap(),
+        options.create_file(scratch.file("segment"), length).unwrap(),
+        options.open_file(scratch.file("segment")).unwrap(),
+        options.create_anonymous(length).unwrap(),
+    ];
+    for segment in segments {
+        assert_eq!(segment.len(), length);
+        segment.get_or_add::<Value<[u64; 4]>>("value", [1; 4]).unwrap().set([2; 4]).unwrap();
+    }
+}
