@@ -11,12 +11,11 @@
 //! - [`directory`]: names of objects, append-only
 //! - [`repair`], [`participants`]: who is attached, who is alive, and repair after the dead
 //! - [`mapping`]: one process's membership in a mapped segment
-//! - [`handle`]: [`Segment`]
+//! - [`handle`][]: the public handle, [`Segment`]
 //! - [`open`], [`staging`], [`create`], [`builder`]: how segments are found, and come to be
 //! - [`region`], [`object`], [`typed`], [`single`], [`object_macros`]: typed objects
-//! - [`lock`]: the lock of an object
+//! - [`shared_ref`], [`lock`]: an object's state, and its lock, in a mapping that they keep
 //! - `reference`: handles as serde values
-//! - [`shared_ref`]: an object's state in the mapping, and what keeps it mapped
 
 mod access;
 mod admin_lock;

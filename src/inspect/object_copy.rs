@@ -21,7 +21,8 @@ pub(super) struct ObjectCopy {
 }
 
 impl ObjectCopy {
-    /// A copy of at most `length` bytes. `read` fills the buffer, and returns how many bytes it had.
+    /// A copy of at most `length` bytes. `read` fills the buffer, and returns how many bytes it
+    /// had.
     pub(super) fn new(length: usize, read: impl FnOnce(&mut [u8]) -> usize) -> Self {
         let mut lines = vec![AlignedLine::zeroed(); length.div_ceil(size_of::<AlignedLine>())];
         let length = read(&mut bytemuck::cast_slice_mut(&mut lines)[..length]).min(length);

@@ -19,8 +19,9 @@ pub(crate) struct KindOps {
     pub(crate) describe: fn(&TypeDescription<'_>) -> String,
     /// Whether the object begins with a robust mutex.
     pub(crate) begins_with_lock: bool,
-    /// Repairs what a participant of this id held, which has died or is about to detach. Idempotent,
-    /// and made of single steps: the process that repairs may be killed too, and another begins anew.
+    /// Repairs what a participant of this id held, which has died or is about to detach.
+    /// Idempotent, and made of single steps: the process that repairs may be killed too, and
+    /// another begins anew.
     ///
     /// It does nothing where the geometry contradicts itself: opening such an object reports that.
     pub(crate) repair: fn(&ObjectWords<'_>, u32, Departure),
@@ -121,7 +122,8 @@ pub(crate) trait FactSink {
 }
 
 impl dyn FactSink + '_ {
-    /// How many waits there were, by what they did not find, and the parks and wakes of all of them.
+    /// How many waits there were, by what they did not find, and the parks and wakes of all of
+    /// them.
     pub(crate) fn wait_stats(&mut self, wait_stats: &[(&'static str, &WaitStats)]) {
         for (name, stats) in wait_stats {
             self.counter(name, stats.waits.get());

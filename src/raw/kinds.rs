@@ -1,7 +1,7 @@
 //! The registry of kinds: one static [`KindOps`] for each, found by its number in the format.
 //!
-//! A new kind is a variant of [`Kind`](crate::layout::fingerprint::Kind), a file here, and a line in
-//! [`TABLE`].
+//! A new kind is a variant of [`Kind`](crate::layout::fingerprint::Kind), a file here, and a line
+//! in [`TABLE`].
 
 mod array;
 mod atomic;

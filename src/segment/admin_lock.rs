@@ -16,8 +16,8 @@ use crate::sys::{fork, liveness};
 
 const ADMIN_LOCK_BYTE: u32 = 0;
 
-/// How long to wait for the admin lock. It is held for a few system calls, so only a stopped process
-/// holds it this long.
+/// How long to wait for the admin lock. It is held for a few system calls, so only a stopped
+/// process holds it this long.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fork generation of the process of which a thread holds the admin lock through this mapping,
@@ -33,7 +33,8 @@ impl ThreadLock {
     fn try_acquire(&self) -> bool {
         let own_generation = fork::generation();
         let found = self.0.load(Ordering::Relaxed);
-        // ORDER: Acquire pairs with the Release in `release`: the thread before has unlocked the file.
+        // ORDER: Acquire pairs with the Release in `release`: the thread before has unlocked the
+        // file.
         found != own_generation
             && self.0.compare_exchange(found, own_generation, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
@@ -76,8 +77,8 @@ impl<'a> AdminLock<'a> {
         acquired
     }
 
-    /// Takes the admin lock of a file whose description the threads of this process share; `None` if
-    /// another thread or process holds it.
+    /// Takes the admin lock of a file whose description the threads of this process share; `None`
+    /// if another thread or process holds it.
     pub(super) fn try_acquire_exclusive(file: BorrowedFd<'a>, thread_lock: &'a ThreadLock) -> Option<Self> {
         if !thread_lock.try_acquire() {
             return None;

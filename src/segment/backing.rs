@@ -7,8 +7,8 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use super::named::NamedMap;
 
-/// A mapping of a whole file, unmapped on drop. Only [`SegmentMemory`](super::memory::SegmentMemory)
-/// borrows from it.
+/// A mapping of a whole file, unmapped on drop. Only
+/// [`SegmentMemory`](super::memory::SegmentMemory) borrows from it.
 pub(super) enum Backing {
     Named(NamedMap),
     Mapped(MmapRaw),

@@ -24,7 +24,8 @@ pub struct SegmentBuilder {
 }
 
 impl SegmentBuilder {
-    /// Sets how many processes may have the segment attached at a time: 1 to 65,535, by default 128.
+    /// Sets how many processes may have the segment attached at a time: 1 to 65,535, by default
+    /// 128.
     pub fn participants(mut self, count: u32) -> Self {
         self.options.participants = count;
         self
@@ -45,10 +46,10 @@ impl SegmentBuilder {
         self
     }
 
-    /// Sets whether to ask the kernel for huge pages behind the mapping.
+    /// Sets whether to ask the kernel for huge pages for the mapping.
     ///
-    /// It is a hint, which `/sys/kernel/mm/transparent_hugepage/shmem_enabled` must allow. A file on
-    /// hugetlbfs has huge pages anyway.
+    /// It is a hint, which `/sys/kernel/mm/transparent_hugepage/shmem_enabled` must allow. A file
+    /// on hugetlbfs has huge pages anyway.
     pub fn huge_pages(mut self, wanted: bool) -> Self {
         self.options.huge_pages = wanted;
         self
@@ -110,10 +111,11 @@ impl SegmentBuilder {
     /// - [`SegmentError::ForeignOwner`] if it belongs to another user, and
     ///   [`foreign_owner`](Self::foreign_owner) is not allowed
     /// - [`SegmentError::TooOpen`] if its group or every user may write it, and
-    ///   [`group_access`](Self::group_access) or [`other_access`](Self::other_access) is not allowed
+    ///   [`group_access`](Self::group_access) or [`other_access`](Self::other_access) is not
+    ///   allowed
     /// - [`SegmentError::NotASegment`], [`SegmentError::ForeignMachine`],
-    ///   [`SegmentError::WrongVersion`], [`SegmentError::Truncated`] or [`SegmentError::Corrupt`] if
-    ///   the file is not a sound segment of this version
+    ///   [`SegmentError::WrongVersion`], [`SegmentError::Truncated`] or [`SegmentError::Corrupt`]
+    ///   if the file is not a sound segment of this version
     /// - [`SegmentError::Busy`] if another process has been opening, replacing or removing it for
     ///   ten seconds
     /// - [`SegmentError::Os`] if a system call fails otherwise
@@ -145,8 +147,8 @@ impl SegmentBuilder {
     /// Opens a segment in a file.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), where [`SegmentError::InvalidName`] means that `path` names no
-    /// file or contains a NUL.
+    /// Those of [`open`](Self::open), where [`SegmentError::InvalidName`] means that `path` names
+    /// no file or contains a NUL.
     pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Segment, SegmentError> {
         open::open_existing(&self.options, &Location::file(path.as_ref())?)
     }
@@ -236,8 +238,8 @@ impl Segment {
         Self::builder().create_anonymous(length)
     }
 
-    /// Removes a segment's name. Processes that have the segment attached keep it; later ones do not
-    /// find it.
+    /// Removes a segment's name. Processes that have the segment attached keep it; later ones do
+    /// not find it.
     ///
     /// # Errors
     /// - [`SegmentError::InvalidName`] if `name` cannot be a segment's

@@ -56,7 +56,8 @@ pub(super) fn open_or_create(
     Ok(segment)
 }
 
-/// Opens, or makes what does not exist. If other processes make or remove it meanwhile, it tries again.
+/// Opens, or makes what does not exist. If other processes make or remove it meanwhile, it tries
+/// again.
 pub(super) fn open_or_make<R>(
     location: &Location,
     open: impl Fn() -> Result<R, SegmentError>,

@@ -21,10 +21,11 @@ const LONGEST_NAME: usize = 63;
 
 const ENTRY_WORDS: usize = size_of::<DirectoryEntry>() / atomic_copy::WORD;
 
-/// The entries that count, each copied and checked: it has a name, and its object lies in the arena,
-/// after that of the entry before.
+/// The entries that count, each copied and checked: it has a name, and its object lies in the
+/// arena, after that of the entry before.
 pub(crate) fn entries(memory: &SegmentMemory) -> impl Iterator<Item = Result<DirectoryEntry, SegmentError>> {
-    // ORDER: Acquire pairs with the Release in `append`: the entries and their objects are complete.
+    // ORDER: Acquire pairs with the Release in `append`: the entries and their objects are
+    // complete.
     let used = memory.directory_used().load(Ordering::Acquire);
     let capacity = u64::from(memory.geometry.tables.directory_capacity);
     let overfull = (used > capacity)

@@ -58,8 +58,8 @@ impl Geometry {
     }
 }
 
-/// Checks the fields that have one right value each: where the tables lie follows from their sizes, so
-/// they can neither overlap nor lie outside.
+/// Checks the fields that have one right value each: where the tables lie follows from their sizes,
+/// so they can neither overlap nor lie outside.
 fn check_fields(header: &Header, file_len: u64) -> Result<(), SegmentError> {
     let tables = Tables::new(header.participants, header.directory_capacity);
     let wrong = |what, offset: usize| Err(SegmentError::Corrupt { what, offset: offset as u64 });

@@ -25,7 +25,8 @@ use crate::sys::file;
 /// complete or not at all; while it adds an object, the object exists complete or not at all; while
 /// it attaches, no other process notices. A segment whose every process is dead, and that does not
 /// persist, is *stale*: `create` and `open_or_create` replace it, and `open` returns
-/// [`SegmentError::Stale`]. The [crate's table](crate#what-it-guarantees) has this row of every type.
+/// [`SegmentError::Stale`]. The [crate's table](crate#what-it-guarantees) has this row of every
+/// type.
 ///
 /// ```
 /// use breezeway::{Array, Segment, Value};
@@ -112,8 +113,8 @@ impl Segment {
     /// reaped yet.
     ///
     /// # Errors
-    /// [`SegmentError::Os`] if the kernel cannot be asked which of them are alive. In a forked child
-    /// that cannot register as a participant, the errors of
+    /// [`SegmentError::Os`] if the kernel cannot be asked which of them are alive. In a forked
+    /// child that cannot register as a participant, the errors of
     /// [`participant_id`](Self::participant_id).
     pub fn participants(&self) -> Result<Vec<Participant>, SegmentError> {
         participants::list(&self.mapping, self.mapping.participant()?)

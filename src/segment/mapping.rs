@@ -14,8 +14,8 @@ use crate::sys::clock;
 use crate::sys::file::FileId;
 use crate::sys::fork;
 
-/// A mapped segment, attached as a participant. Handles share one through an `Arc`; the last of them
-/// unmaps it.
+/// A mapped segment, attached as a participant. Handles share one through an `Arc`; the last of
+/// them unmaps it.
 pub(crate) struct Mapping {
     pub(super) location: Location,
     /// What references to the segment carry on.
@@ -24,8 +24,8 @@ pub(crate) struct Mapping {
     pub(super) file_id: FileId,
     /// Whether this mapping created the segment.
     pub(super) was_created: bool,
-    /// The fork generation of the process that made this mapping: only that process unlinks the name
-    /// with it, forked children do not.
+    /// The fork generation of the process that made this mapping: only that process unlinks the
+    /// name with it, forked children do not.
     generation: u32,
     /// `{fork generation:32 | participant id:32}`: in which process, and as which participant, this
     /// mapping is attached; 0 until it is.
@@ -46,8 +46,8 @@ pub(super) struct MappingParts {
     pub(super) memory: SegmentMemory,
 }
 
-/// How often a process looks for dead participants at most, in nanoseconds: a little more often than
-/// a waiter's recheck interval.
+/// How often a process looks for dead participants at most, in nanoseconds: a little more often
+/// than a waiter's recheck interval.
 const REAP_INTERVAL: u64 = 50_000_000;
 
 impl Deref for Mapping {

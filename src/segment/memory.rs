@@ -15,7 +15,7 @@ use crate::raw::{Cells, atomic_copy, mutex};
 use crate::shareable;
 use crate::sys::fork::UnsharedFile;
 
-/// A mapped segment, and the open file behind it.
+/// A mapped segment, and its open file.
 pub(crate) struct SegmentMemory {
     pub(super) geometry: Geometry,
     /// The description whose locks prove this process alive.

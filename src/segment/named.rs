@@ -1,7 +1,7 @@
 //! The one user of the `shared_memory` crate: mappings of POSIX shared memory by name.
 //!
-//! That crate maps a name, and nothing more. It never owns the name: it would unlink the name whatever
-//! file has it by then, and in a forked child too.
+//! That crate maps a name, and nothing more. It never owns the name: it would unlink the name
+//! whatever file has it by then, and in a forked child too.
 
 #![allow(unsafe_code)]
 

@@ -10,8 +10,8 @@ pub(crate) const ROOT: &str = "root";
 /// [`queue`](mod@crate::queue).
 ///
 /// Only this crate implements it. [`Segment::add`](crate::Segment::add),
-/// [`get`](crate::Segment::get) and [`get_or_add`](crate::Segment::get_or_add) take it as their type
-/// parameter.
+/// [`get`](crate::Segment::get) and [`get_or_add`](crate::Segment::get_or_add) take it as their
+/// type parameter.
 pub trait Object: sealed::ObjectImpl {}
 
 /// A value that an object of type `O` can be created from.
@@ -58,8 +58,8 @@ pub(crate) mod sealed {
         /// be no such object.
         fn length(shape: Shape) -> Option<u64>;
 
-        /// Writes a new object into bytes that are zero and that no other thread or process knows of
-        /// yet.
+        /// Writes a new object into bytes that are zero and that no other thread or process knows
+        /// of yet.
         fn build(plan: &Self::Plan, region: &Region);
 
         /// A handle to the object in a region, which is as long as its shape asks for.

@@ -11,10 +11,10 @@ macro_rules! single_object {
             /// A stale segment of this name is replaced.
             ///
             /// # Errors
-            /// - [`SegmentError::InvalidName`](crate::SegmentError::InvalidName) if a segment cannot
-            ///   have this name
-            /// - [`SegmentError::InvalidOption`](crate::SegmentError::InvalidOption) if `initial` asks
-            ///   for a number that this type does not allow
+            /// - [`SegmentError::InvalidName`](crate::SegmentError::InvalidName) if a segment
+            ///   cannot have this name
+            /// - [`SegmentError::InvalidOption`](crate::SegmentError::InvalidOption) if `initial`
+            ///   asks for a number that this type does not allow
             /// - [`SegmentError::AlreadyExists`](crate::SegmentError::AlreadyExists) if the name
             ///   belongs to a segment that is in use or persists, to another user's segment, or to
             ///   another file
@@ -32,18 +32,18 @@ macro_rules! single_object {
             ///
             /// # Errors
             /// - the errors of [`SegmentBuilder::open`](crate::SegmentBuilder::open)
-            /// - [`SegmentError::NoSuchObject`](crate::SegmentError::NoSuchObject) if the segment was
-            ///   not created for a single object
-            /// - [`SegmentError::TypeMismatch`](crate::SegmentError::TypeMismatch) if the object is of
-            ///   another kind or element type
-            /// - [`SegmentError::EndpointTaken`](crate::SegmentError::EndpointTaken) if this type is an
-            ///   endpoint of a queue, and a living process has it
+            /// - [`SegmentError::NoSuchObject`](crate::SegmentError::NoSuchObject) if the segment
+            ///   was not created for a single object
+            /// - [`SegmentError::TypeMismatch`](crate::SegmentError::TypeMismatch) if the object is
+            ///   of another kind or element type
+            /// - [`SegmentError::EndpointTaken`](crate::SegmentError::EndpointTaken) if this type
+            ///   is an endpoint of a queue, and a living process has it
             pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
                 $crate::segment::single::open(&$crate::segment::location::Location::named(name)?)
             }
 
-            /// Opens the object in the segment of this name, or creates both if there is no segment or
-            /// a stale one.
+            /// Opens the object in the segment of this name, or creates both if there is no segment
+            /// or a stale one.
             ///
             /// An existing object keeps what it holds.
             /// [`Segment::was_created`](crate::Segment::was_created) of its
@@ -51,8 +51,8 @@ macro_rules! single_object {
             ///
             /// # Errors
             /// Those of [`create`](Self::create) and [`open`](Self::open), except `AlreadyExists`,
-            /// and `NotFound` of the segment; `TypeMismatch` also if an existing object is of another
-            /// length.
+            /// and `NotFound` of the segment; `TypeMismatch` also if an existing object is of
+            /// another length.
             pub fn open_or_create(
                 name: &str,
                 initial: impl $crate::Initial<Self>,
@@ -61,14 +61,14 @@ macro_rules! single_object {
                 $crate::segment::single::open_or_create(&location, &initial.plan())
             }
 
-            /// Creates an object in memory without a name, for this process and those that it sends a
-            /// handle to.
+            /// Creates an object in memory without a name, for this process and those that it sends
+            /// a handle to.
             ///
             /// # Errors
-            /// - [`SegmentError::InvalidOption`](crate::SegmentError::InvalidOption) if `initial` asks
-            ///   for a number that this type does not allow
-            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not enough
-            ///   bytes left
+            /// - [`SegmentError::InvalidOption`](crate::SegmentError::InvalidOption) if `initial`
+            ///   asks for a number that this type does not allow
+            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not
+            ///   enough bytes left
             /// - [`SegmentError::Os`](crate::SegmentError::Os) if a system call fails otherwise
             pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
                 let location = $crate::segment::location::Location::Anonymous;
@@ -89,8 +89,8 @@ macro_rules! plain_object {
             /// A stale segment of this name is replaced.
             ///
             /// # Errors
-            /// - [`SegmentError::InvalidName`](crate::SegmentError::InvalidName) if a segment cannot
-            ///   have this name
+            /// - [`SegmentError::InvalidName`](crate::SegmentError::InvalidName) if a segment
+            ///   cannot have this name
             /// - [`SegmentError::AlreadyExists`](crate::SegmentError::AlreadyExists) if the name
             ///   belongs to a segment that is in use or persists, to another user's segment, or to
             ///   another file
@@ -108,16 +108,16 @@ macro_rules! plain_object {
             ///
             /// # Errors
             /// - the errors of [`SegmentBuilder::open`](crate::SegmentBuilder::open)
-            /// - [`SegmentError::NoSuchObject`](crate::SegmentError::NoSuchObject) if the segment was
-            ///   not created for a single object
-            /// - [`SegmentError::TypeMismatch`](crate::SegmentError::TypeMismatch) if the object is of
-            ///   another kind
+            /// - [`SegmentError::NoSuchObject`](crate::SegmentError::NoSuchObject) if the segment
+            ///   was not created for a single object
+            /// - [`SegmentError::TypeMismatch`](crate::SegmentError::TypeMismatch) if the object is
+            ///   of another kind
             pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
                 $crate::segment::single::open(&$crate::segment::location::Location::named(name)?)
             }
 
-            /// Opens the object in the segment of this name, or creates both if there is no segment or
-            /// a stale one.
+            /// Opens the object in the segment of this name, or creates both if there is no segment
+            /// or a stale one.
             ///
             /// [`Segment::was_created`](crate::Segment::was_created) of its
             /// [`segment`](Self::segment) tells which.
@@ -130,12 +130,12 @@ macro_rules! plain_object {
                 $crate::segment::single::open_or_create(&location, &())
             }
 
-            /// Creates an object in memory without a name, for this process and those that it sends a
-            /// handle to.
+            /// Creates an object in memory without a name, for this process and those that it sends
+            /// a handle to.
             ///
             /// # Errors
-            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not enough
-            ///   bytes left
+            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not
+            ///   enough bytes left
             /// - [`SegmentError::Os`](crate::SegmentError::Os) if a system call fails otherwise
             #[allow(clippy::new_ret_no_self)]
             pub fn new() -> Result<Self, $crate::SegmentError> {

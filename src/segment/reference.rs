@@ -53,8 +53,8 @@ impl SegmentReference {
 
     /// Opens the segment, which this process attaches once for all references to it.
     fn open(self) -> Result<Segment, SegmentError> {
-        // If another thread held the lock when this process was forked, it stays held: the list is of
-        // no use then.
+        // If another thread held the lock when this process was forked, it stays held: the list is
+        // of no use then.
         let Ok(mut opened) = OPEN_MAPPINGS.try_lock() else { return self.open_uncached() };
         opened.retain(|mapping| mapping.strong_count() > 0);
         let known = opened.iter().filter_map(Weak::upgrade).map(Segment::of_mapping);

@@ -98,8 +98,8 @@ impl Region {
     /// Sets all bytes to zero, before the object is built.
     pub(super) fn zero(&self) {
         let start = self.segment.mapping().at(self.entry.offset, self.entry.length);
-        // SAFETY: `at` found that many bytes in the mapping, and no entry that counts names them, so
-        // no other thread or process knows of them.
+        // SAFETY: `at` found that many bytes in the mapping, and no entry that counts names them,
+        // so no other thread or process knows of them.
         unsafe { start.write_bytes(0, self.entry.length as usize) };
     }
 }

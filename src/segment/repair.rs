@@ -15,7 +15,8 @@ use crate::raw::mutex::MutexState;
 /// Repairs what participant `id` held, which has died or is about to leave. Idempotent: a repair
 /// that is cut short is begun anew.
 pub(super) fn repair_objects(departure: Departure, memory: &SegmentMemory, id: u32) {
-    // From a corrupt entry on there is nothing to repair: opening an object there reports the damage.
+    // From a corrupt entry on there is nothing to repair: opening an object there reports the
+    // damage.
     for entry in directory::entries(memory).map_while(Result::ok) {
         if let Some(ops) = kinds::by_number(entry.kind) {
             (ops.repair)(&object_words(memory, &entry), id, departure);

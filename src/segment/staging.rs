@@ -11,8 +11,8 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::file;
 use crate::sys::process::Identity;
 
-/// A file under a private name, which dropping this removes. A process that dies leaves the name for
-/// [`remove_orphans`].
+/// A file under a private name, which dropping this removes. A process that dies leaves the name
+/// for [`remove_orphans`].
 pub(super) struct StagedFile {
     path: Option<PathBuf>,
 }
@@ -90,8 +90,8 @@ fn allocate(file: &OwnedFd, length: u64, mode: u32) -> Result<(), SegmentError> 
     file::set_mode(file, mode).map_err(SegmentError::os("set the mode of the segment's file"))
 }
 
-/// The error for bytes that could not be allocated: too many for the file system, for a file, or for
-/// the address space, or another.
+/// The error for bytes that could not be allocated: too many for the file system, for a file, or
+/// for the address space, or another.
 fn allocation_error(error: std::io::Error, length: u64) -> SegmentError {
     use std::io::ErrorKind::{FileTooLarge, InvalidInput, OutOfMemory, QuotaExceeded, StorageFull};
     match error.kind() {

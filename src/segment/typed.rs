@@ -39,7 +39,8 @@ impl Segment {
     /// - [`SegmentError::InvalidName`] if `name` is empty, longer than 63 bytes, or contains a NUL
     /// - [`SegmentError::NoSuchObject`] if the segment has no object of this name
     /// - [`SegmentError::TypeMismatch`] if the object is of another kind or element type
-    /// - [`SegmentError::EndpointTaken`] if `O` is an endpoint of a queue, and a living process has it
+    /// - [`SegmentError::EndpointTaken`] if `O` is an endpoint of a queue, and a living process has
+    ///   it
     /// - [`SegmentError::Corrupt`] if the directory or the object contradicts itself
     pub fn get<O: Object>(&self, name: &str) -> Result<O, SegmentError> {
         get(self, name, O::fingerprint())
@@ -51,9 +52,9 @@ impl Segment {
     /// what it holds stays.
     ///
     /// # Errors
-    /// Those of [`add`](Self::add) and [`get`](Self::get), except [`SegmentError::ObjectExists`] and
-    /// [`SegmentError::NoSuchObject`]; and [`SegmentError::TypeMismatch`] if an existing object is of
-    /// another length.
+    /// Those of [`add`](Self::add) and [`get`](Self::get), except [`SegmentError::ObjectExists`]
+    /// and [`SegmentError::NoSuchObject`]; and [`SegmentError::TypeMismatch`] if an existing object
+    /// is of another length.
     pub fn get_or_add<O: Object>(&self, name: &str, initial: impl Initial<O>) -> Result<O, SegmentError> {
         get_or_add(self, name, &initial.plan(), O::fingerprint())
     }
@@ -61,9 +62,9 @@ impl Segment {
     /// Returns a view of this segment in which a number stands for the element type's name in type
     /// checks.
     ///
-    /// Types are checked by kind, size, alignment and name, without the module path. If two programs
-    /// have different names for one type, or a change of its meaning is to be noticed, they agree on
-    /// a tag.
+    /// Types are checked by kind, size, alignment and name, without the module path. If two
+    /// programs have different names for one type, or a change of its meaning is to be noticed,
+    /// they agree on a tag.
     ///
     /// ```
     /// # use breezeway::{Segment, Value};
@@ -112,8 +113,8 @@ impl Tagged<'_> {
     /// Returns a handle to the object of this name, which is added under the tag if there is none.
     ///
     /// # Errors
-    /// Those of [`Segment::get_or_add`]; [`SegmentError::TypeMismatch`] also if the object was added
-    /// under another tag, or none.
+    /// Those of [`Segment::get_or_add`]; [`SegmentError::TypeMismatch`] also if the object was
+    /// added under another tag, or none.
     pub fn get_or_add<O: Object>(&self, name: &str, initial: impl Initial<O>) -> Result<O, SegmentError> {
         get_or_add(self.segment, name, &initial.plan(), self.fingerprint::<O>())
     }
@@ -236,7 +237,8 @@ fn check_found<O: Object>(
     Ok(region)
 }
 
-/// The region of an entry's object, if the object is what the caller expects and of its plan's shape.
+/// The region of an entry's object, if the object is what the caller expects and of its plan's
+/// shape.
 pub(super) fn check_planned<O: Object>(
     segment: &Segment,
     entry: DirectoryEntry,

@@ -1,6 +1,5 @@
 //! The floors of the building: imports go strictly downward, files stay short, and each tool has its one room.
 
-#[path = "architecture/circles.rs"]
 mod circles;
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! `MessageQueue`: a lock, and a slab of messages, whose index the next locker rebuilds after a death.
+//! `MessageQueue`: a lock, and a slab of messages, whose index the next locker rebuilds after a
+//! death.
 
 use super::super::kind_ops::{FactSink, KindOps, ObjectWords, nothing_to_repair};
 use super::{mutex, slab};

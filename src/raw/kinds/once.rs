@@ -8,7 +8,8 @@ use crate::layout::fingerprint::Kind;
 pub(crate) const NEW: u64 = 0;
 /// The function has run to its end.
 pub(crate) const DONE: u64 = 1;
-/// A caller has begun the function. A locker that finds this knows that the last one did not end it.
+/// A caller has begun the function. A locker that finds this knows that the last one did not end
+/// it.
 pub(crate) const RUNNING: u64 = 2;
 
 pub(super) static KIND: KindOps = KindOps {

@@ -30,7 +30,8 @@ fn parts<'a>(object: &ObjectWords<'a>) -> Option<(&'a RwLockState, RawRwLock<'a>
 fn repair(object: &ObjectWords<'_>, id: u32, departure: Departure) {
     let (Some((_, raw_lock)), Some(lock)) = (parts(object), object.state::<MutexState>()) else { return };
     raw_lock.repair(id);
-    // A writer that detaches has leaked its guard, and with it its mapping: it still holds the lock.
+    // A writer that detaches has leaked its guard, and with it its mapping: it still holds the
+    // lock.
     if departure == Departure::Died && raw_lock.has_writer() && lock.is_valid() {
         // If the lock is held, its holder clears a dead writer, or has done so.
         if lock.lock(Wait::Timeout(Duration::ZERO)).is_ok() {
