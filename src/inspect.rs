@@ -1,29 +1,32 @@
-//! Segments seen from outside: what is there, who has it, and what it holds.
+//! Segments seen from outside: what they hold, and which processes use it.
 //!
-//! Nothing here maps a segment, takes a lock or writes a byte. A segment's file is read as any other, so what is reported is what lay
-//! there at one moment or the next: numbers that belong together may differ by what happened in between. A damaged
-//! segment is reported as far as it makes sense.
+//! Nothing here maps a segment, takes a lock or writes a byte. A segment's file is read as any
+//! other file, so a report shows the bytes of one moment or the next: numbers that belong together
+//! may differ by what happened in between. A damaged segment is reported as far as it makes sense.
 //!
-//! With the feature `serde`, a [`Report`] is what `breezeway inspect --json` prints (as `segment`, and `ls` an array of them as
-//! `segments`, beside `"schema": 1`): each field by its name, [`ObjectReport::facts`] and [`ObjectReport::counters`] as objects. A fact is
-//! a number, `true` or `false`, a word, or an array of [`Holder`]s.
+//! With the feature `serde`, a [`Report`] is what `breezeway inspect --json` prints (as `segment`;
+//! `ls` prints an array of them as `segments`, beside `"schema": 1`): each field by its name,
+//! [`ObjectReport::facts`] and [`ObjectReport::counters`] as objects. A fact is a number, `true` or
+//! `false`, a word, or an array of [`Holder`]s.
 //!
 //! | counter | counts |
 //! |---|---|
-//! | `pushes`, `pops` | messages that went in and out, about; bytes with their frames, of a queue of bytes |
-//! | `full`, `empty`, `joins`, `waits`, `reads_delayed`, `writes_delayed` | calls that went to sleep, for want of room, of a message or a permit, of an end to all jobs, … Calls that do not wait are not counted |
-//! | `parks` | sleeps; a long wait has one for each 100 ms |
-//! | `wakes` | sleeps behind which there was what was waited for |
-//! | `recoveries` | holders of the lock that died, each counted when the next one has it |
-//! | `repairs` | what was taken back from the dead, or from those who left it behind: slots, ends, permits, readers |
-//! | `sets`, `generations` | how often an event was set after it was not, and a barrier passed or reset |
+//! | `pushes`, `pops` | messages that went in and out, approximately; of a byte queue, bytes with their frames |
+//! | `full`, `empty`, `joins`, `waits`, `reads_delayed`, `writes_delayed` | calls that parked, because there was no room, no message or permit, an unfinished job, … Calls that do not wait are not counted |
+//! | `parks` | parks; a long wait has one for each 100 ms |
+//! | `wakes` | parks after which the operation succeeded |
+//! | `recoveries` | holders of the lock that died, each counted when the next thread has the lock |
+//! | `repairs` | what was reclaimed from participants that died, or that detached without releasing it: slots, endpoints, permits, readers |
+//! | `sets`, `generations` | how often an event changed from unset to set; how often a barrier was passed or reset |
 //!
-//! - `report`: what there is to be told
-//! - `snapshot`: reading a segment's tables and objects
-//! - `facts`: what the state of an object says, by kind
-//! - `participants`: who is meant
+//! - `report`: the public model
+//! - `snapshot`: a segment's tables and objects, read from its file
+//! - `object_copy`: an object's bytes in private memory
+//! - `facts`: what an object's kind reports of its state
+//! - `participants`: participants and threads as processes
 
 mod facts;
+mod object_copy;
 mod participants;
 mod report;
 mod snapshot;
@@ -37,10 +40,14 @@ use crate::error::SegmentError;
 use crate::segment::location::{Location, STAGING_PREFIX};
 use crate::sys::{file, process};
 
-/// Looks at the segment of this name.
+/// Reports the named segment, its participants and the state of its objects.
 ///
 /// # Errors
-/// `InvalidName`, `NotFound`, `NotASegment`, `Os`. Damage behind a segment's first bytes is no error, but in the report.
+/// - [`SegmentError::InvalidName`] if `name` cannot be a segment's
+/// - [`SegmentError::NotFound`] if there is no segment of this name
+/// - [`SegmentError::NotASegment`] if the file does not begin as a segment does; other damage is no
+///   error, but in [`Report::damage`]
+/// - [`SegmentError::Os`] if the file cannot be opened or read
 ///
 /// ```
 /// # let name = format!("breezeway-doc-inspect-{}", std::process::id());
@@ -57,7 +64,9 @@ pub fn inspect(name: &str) -> Result<Report, SegmentError> {
     open(name)?.snapshot().map(Snapshot::report)
 }
 
-/// The same without a look into the objects: their facts, counters and waiters are left out, and it takes no longer for large ones.
+/// Reports the named segment without the state of its objects.
+///
+/// Facts, counters and waiters are left out, and it takes no longer if the objects are large.
 ///
 /// # Errors
 /// Those of [`inspect`].
@@ -65,15 +74,18 @@ pub fn outline(name: &str) -> Result<Report, SegmentError> {
     open(name)?.snapshot().map(Snapshot::outline)
 }
 
-/// Looks at all named segments of this user, by name. Of those of others, nothing is read.
+/// Reports all named segments of this user, in the order of their names. Nothing of other users'
+/// files is read.
+///
+/// A file that cannot be read, or that vanishes meanwhile, is left out.
 ///
 /// # Errors
-/// `Os` where the names cannot be listed. What cannot be read is left out, as is what vanishes meanwhile.
+/// [`SegmentError::Os`] if the names cannot be listed.
 pub fn list() -> Result<Vec<Report>, SegmentError> {
     all(Snapshot::report)
 }
 
-/// The same without a look into the objects, as [`outline`].
+/// Reports all named segments of this user as [`outline`] does: without the state of their objects.
 ///
 /// # Errors
 /// Those of [`list`].
@@ -97,10 +109,14 @@ fn open(name: &str) -> Result<OpenedSegment, SegmentError> {
     OpenedSegment::open(location, file::named_path(name))
 }
 
-/// Removes the segment of this name if it is stale: nobody alive has it, and it was not made to outlive them. Says whether it did.
+/// Removes the named segment if it is stale: no living process has it attached, and it does not
+/// persist. Returns whether it was removed.
 ///
 /// # Errors
-/// Those of [`inspect`], but `NotFound`.
+/// - [`SegmentError::InvalidName`] if `name` cannot be a segment's
+/// - [`SegmentError::Busy`] if another process has been opening or replacing the segment for ten
+///   seconds
+/// - [`SegmentError::Os`] if a system call fails otherwise
 pub fn remove_stale(name: &str) -> Result<bool, SegmentError> {
     crate::segment::open::remove_stale(&Location::named(name)?)
 }

@@ -1,4 +1,4 @@
-//! The bytes of a segment, the same for every process that maps it.
+//! The bytes of a segment, which are the same for every process that maps it.
 //!
 //! ```text
 //!  byte 0          ┌────────────────────────────────────────────────────────────┐
@@ -9,15 +9,16 @@
 //!                  │ DirectoryEntry    192 bytes × objects (append-only)        │
 //!  arena_at        ├────────────────────────────────────────────────────────────┤  128-aligned
 //!                  │ object │ object │ …        each 128-aligned, in the order  │
-//!                  │ of the directory; what lies behind the last is free        │
+//!                  │ of the directory; the bytes after the last are free        │
 //!  total_len       └────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Everything is fixed-width and in the machine's own byte order (a foreign one is refused at opening). A change of any
-//! offset is a new [`ABI_VERSION`]; `tests/layout.rs` holds the bytes of this one.
+//! Everything is fixed-width and in the machine's own byte order; a segment of another byte order
+//! is refused at opening. A change of any offset is a new [`ABI_VERSION`]; `tests/unit/layout.rs`
+//! holds the bytes of this one.
 //!
-//! - [`header`]: the fixed tables' structs and their derived offsets
-//! - [`fingerprint`]: what kind of object, of which type
+//! - [`header`]: the structs of the fixed tables, and where these lie
+//! - [`fingerprint`]: an object's kind and element type
 
 pub(crate) mod fingerprint;
 pub(crate) mod header;
@@ -25,10 +26,11 @@ pub(crate) mod header;
 /// The version of everything in this module and of the states in `raw`.
 pub(crate) const ABI_VERSION: u32 = 1;
 
-/// Alignment of tables and objects: two cache lines, because processors fetch them in pairs.
+/// The alignment of the arena and of objects: two cache lines, because processors fetch them in
+/// pairs.
 pub(crate) const OBJECT_ALIGN: u64 = 128;
 
-/// `value` rounded up to a multiple of `align` (a power of two), or `None` past the end of the numbers.
+/// `value` rounded up to a multiple of `align`, a power of two; `None` if that exceeds a `u64`.
 pub(crate) const fn align_up(value: u64, align: u64) -> Option<u64> {
     match value.checked_add(align - 1) {
         Some(sum) => Some(sum & !(align - 1)),

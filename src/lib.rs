@@ -145,7 +145,7 @@ pub use crate::{
     shareable::Shareable,
 };
 
-/// The crate whose derives make a type [`Shareable`]; see there.
+/// The crate whose derives make a type [`Shareable`].
 #[cfg(not(loom))]
 pub use bytemuck;
 

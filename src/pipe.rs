@@ -54,6 +54,7 @@ mod frame;
 #[cfg(feature = "async")]
 mod futures;
 mod in_place_encoder;
+mod messages;
 mod reader;
 mod receiver;
 mod sender;
@@ -63,7 +64,8 @@ mod writer;
 
 pub use builder::PipeBuilder;
 pub use connection::Connection;
-pub use receiver::{Messages, Receiver};
+pub use messages::Messages;
+pub use receiver::Receiver;
 pub use sender::Sender;
 pub use wait::{Waitable, wait};
 

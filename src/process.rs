@@ -88,8 +88,6 @@ use self::control::{ChildState, ControlFile};
 use crate::error::{SpawnError, TaskError};
 use crate::sys::pidfd::ProcessExit;
 
-const WAIT_OPERATION: &str = "wait for a process";
-
 /// A process that runs a function of this program, and the function's result.
 ///
 /// Dropping it neither ends the process nor waits for it.

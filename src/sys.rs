@@ -1,19 +1,20 @@
-//! The operating system, and the only users of `libc` and `rustix`. Every function is one small contract.
+//! The operating system: the only users of `libc` and `rustix`. Every function is one small
+//! contract.
 //!
-//! - [`barrier`]: a pair of memory barriers, one of which costs nothing
-//! - `child`: what a process does to itself when it begins as a child, and when it ends
-//! - `eventfd`: a descriptor that one thread rings for another
+//! - [`barrier`]: a pair of memory barriers, one of which is a compiler fence
+//! - `child`: what a child process sets up for itself, and how it ends
+//! - `eventfd`: a descriptor by which one thread wakes another
 //! - [`clock`]: monotonic deadlines, the time of day
 //! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
-//! - [`fork`]: noticing a fork without exec, and giving the child open files of its own
-//! - [`futex`]: sleeping on a shared word
+//! - [`fork`]: noticing a fork without exec, and open files that the child does not share
+//! - [`futex`]: sleeping on shared words, and waking
 //! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
-//! - `pidfd`: processes that cannot be mistaken for others
-//! - `poll`: files that have something to read
-//! - [`process`]: who this process is, and whether another still is
+//! - `pidfd`: processes by descriptor, which is never reused for another process
+//! - `poll`: waiting for files that can be read
+//! - [`process`]: this process's identity, and whether another process still runs
 //! - [`robust`]: the process-shared robust pthread mutex
-//! - [`procfs`]: what other processes are, and where they sleep
+//! - [`procfs`]: other processes' commands, and the words that they sleep on
 
 pub(crate) mod barrier;
 #[cfg(feature = "process")]

@@ -2,12 +2,14 @@
 //!
 //! - [`guard`]: a locked section
 //! - [`initial`]: what an array can be made from
+//! - [`plan`]: what a new array is built from
 //! - [`store`]: the lock, the journal and the elements
 
 #![allow(unsafe_code)]
 
 mod guard;
 mod initial;
+mod plan;
 mod store;
 
 use core::fmt;
@@ -17,8 +19,8 @@ use std::time::Duration;
 use bytemuck::AnyBitPattern;
 
 pub use guard::ArrayGuard;
-use initial::ArrayPlan;
 pub use initial::Journaled;
+use plan::ArrayPlan;
 use store::{ArrayLayout, ArrayStore};
 
 use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
@@ -252,9 +254,9 @@ fn check_lengths(range: &Range<usize>, slice: usize) -> Result<(), BoundsError> 
     if range.len() == slice { Ok(()) } else { Err(BoundsError::LengthMismatch { range: range.len(), slice }) }
 }
 
-impl<T: Shareable> sealed::Sealed for Array<T> {}
+impl<T: Shareable> Object for Array<T> {}
 
-impl<T: Shareable> Object for Array<T> {
+impl<T: Shareable> sealed::ObjectImpl for Array<T> {
     type Plan = ArrayPlan<T>;
 
     fn fingerprint() -> Fingerprint {

@@ -178,9 +178,9 @@ impl<T: AtomicInteger> Atomic<T> {
     }
 }
 
-impl<T: AtomicPrimitive> sealed::Sealed for Atomic<T> {}
+impl<T: AtomicPrimitive> Object for Atomic<T> {}
 
-impl<T: AtomicPrimitive> Object for Atomic<T> {
+impl<T: AtomicPrimitive> sealed::ObjectImpl for Atomic<T> {
     type Plan = T;
 
     fn fingerprint() -> Fingerprint {
@@ -211,7 +211,9 @@ impl<T: AtomicPrimitive> Object for Atomic<T> {
     }
 }
 
-impl<T: AtomicPrimitive> Initial<Atomic<T>> for T {
+impl<T: AtomicPrimitive> Initial<Atomic<T>> for T {}
+
+impl<T: AtomicPrimitive> sealed::IntoPlan<Atomic<T>> for T {
     fn plan(self) -> T {
         self
     }

@@ -300,9 +300,9 @@ impl<T: Shareable> Drop for ValueGuard<'_, T> {
     }
 }
 
-impl<T: Shareable> sealed::Sealed for Value<T> {}
+impl<T: Shareable> Object for Value<T> {}
 
-impl<T: Shareable> Object for Value<T> {
+impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     type Plan = T;
 
     fn fingerprint() -> Fingerprint {
@@ -338,7 +338,9 @@ impl<T: Shareable> Object for Value<T> {
     }
 }
 
-impl<T: Shareable> Initial<Value<T>> for T {
+impl<T: Shareable> Initial<Value<T>> for T {}
+
+impl<T: Shareable> sealed::IntoPlan<Value<T>> for T {
     fn plan(self) -> T {
         self
     }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::NotAttached;
-use super::fault::Corrupt;
+use super::fault::{Corrupt, from_not_attached};
 
 /// The error of a party that did not pass a [`Barrier`](crate::sync::Barrier).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -32,3 +32,5 @@ pub enum BarrierError {
         what: &'static str,
     },
 }
+
+from_not_attached!(BarrierError);

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::fault::Corrupt;
+use super::fault::{Corrupt, from_not_attached};
 use super::{LockError, NotAttached};
 
 /// The error of a wait on a [`Condvar`](crate::sync::Condvar). The waiter's guard was dropped. That a timeout elapsed is no
@@ -33,3 +33,5 @@ pub enum CondvarError {
     #[error(transparent)]
     Lock(#[from] LockError),
 }
+
+from_not_attached!(CondvarError);

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::NotAttached;
+use super::fault::from_not_attached;
 
 /// The error of a wait for an [`Event`](crate::sync::Event) that ended before the event was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -19,3 +20,5 @@ pub enum EventError {
     #[error("{}", NotAttached)]
     NotAttached,
 }
+
+from_not_attached!(EventError);

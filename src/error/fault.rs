@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use super::{BarrierError, CondvarError, EventError, LockError, SemaphoreError, Stop};
-
 /// This forked child could not register as a participant of the segment. Each family's `NotAttached` is made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotAttached;
@@ -16,20 +14,18 @@ impl fmt::Display for NotAttached {
     }
 }
 
+/// Makes a family's `NotAttached` of this fault.
 macro_rules! from_not_attached {
-    ($($error:ty),*) => {
-        $(
-            impl From<NotAttached> for $error {
-                #[inline]
-                fn from(_: NotAttached) -> Self {
-                    Self::NotAttached
-                }
+    ($error:ty) => {
+        impl From<$crate::error::fault::NotAttached> for $error {
+            #[inline]
+            fn from(_: $crate::error::fault::NotAttached) -> Self {
+                Self::NotAttached
             }
-        )*
+        }
     };
 }
-
-from_not_attached!(BarrierError, CondvarError, EventError, LockError, SemaphoreError, Stop);
+pub(super) use from_not_attached;
 
 /// The message of each family's `Corrupt`.
 pub(super) struct Corrupt<'a>(pub(super) &'a str);

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::NotAttached;
-use super::fault::Corrupt;
+use super::fault::{Corrupt, from_not_attached};
 
 /// The error of a lock that was not taken: of a mutex, a read-write lock, a [`Value`](crate::Value), an
 /// [`Array`](crate::Array) or a [`Once`](crate::sync::Once). What the lock protects was not changed.
@@ -36,3 +36,5 @@ pub enum LockError {
         what: &'static str,
     },
 }
+
+from_not_attached!(LockError);

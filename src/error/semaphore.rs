@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::NotAttached;
-use super::fault::Corrupt;
+use super::fault::{Corrupt, from_not_attached};
 
 /// The error of a [`Semaphore`](crate::sync::Semaphore) or a [`BoundedSemaphore`](crate::sync::BoundedSemaphore) whose
 /// permits were not acquired or released. The number of permits is unchanged.
@@ -39,3 +39,5 @@ pub enum SemaphoreError {
         what: &'static str,
     },
 }
+
+from_not_attached!(SemaphoreError);

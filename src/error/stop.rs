@@ -1,5 +1,6 @@
 //! [`Stop`]: why an attempt on a queue failed, before it is one of the public errors.
 
+use super::fault::from_not_attached;
 use super::{DoneError, PopError, PushError};
 
 /// Why an operation on a queue failed, whichever it was. Pushes, pops and jobs have errors of their own, made from this.
@@ -15,6 +16,8 @@ pub(crate) enum Stop {
     NotAttached,
     Corrupt(&'static str),
 }
+
+from_not_attached!(Stop);
 
 impl Stop {
     #[cold]

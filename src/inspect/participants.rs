@@ -1,4 +1,4 @@
-//! Who is meant: participants by their ids, threads by theirs, and who of them sleeps where.
+//! [`ParticipantIndex`]: participants by id, threads by thread id, and the words they sleep on.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,19 @@ use crate::sys::file::FileId;
 use crate::sys::process::Identity;
 use crate::sys::procfs;
 
-/// The participants of a segment, to be asked for as often as there are slots and objects.
+/// The participants of a segment, indexed, because each slot of each object may name one.
 pub(super) struct ParticipantIndex {
     /// By id.
     all: Vec<ParticipantReport>,
-    /// Where in `all` the first one of a pid is.
+    /// The index in `all` of the first participant of a pid.
     by_pid: BTreeMap<u32, usize>,
-    /// The futex words that their threads sleep on, each time with a place in the segment and a pid; by place.
+    /// For each thread that sleeps on a futex word of the segment, the word's offset and the
+    /// thread's pid; by offset.
     asleep: Vec<(u64, u32)>,
 }
 
 impl ParticipantIndex {
-    /// Those of a table, each asked whether it `lives`, in a segment that is this file.
+    /// The participants of a table. `lives` says whether one is alive; `file` is the segment's.
     pub(super) fn new(table: &[ParticipantEntry], file: FileId, lives: impl Fn(u32) -> bool) -> Self {
         let (mut all, mut asleep) = (Vec::new(), BTreeMap::new());
         for (entry, id) in table.iter().zip(1..).filter(|(entry, _)| entry.state != PARTICIPANT_FREE) {
@@ -54,12 +55,12 @@ impl ParticipantIndex {
         self.all
     }
 
-    /// The participants of these ids, each once.
+    /// The participants of these ids, each once, with how often its id came.
     pub(super) fn holders(&self, ids: impl IntoIterator<Item = u32>) -> Vec<Holder> {
         self.holders_of(ids.into_iter().map(|id| (id, 1)))
     }
 
-    /// The same, of whom each has so many.
+    /// The participants of these ids, each once, with how many it holds in all.
     pub(super) fn holders_of(&self, ids: impl IntoIterator<Item = (u32, u64)>) -> Vec<Holder> {
         let mut times = BTreeMap::new();
         for (id, more) in ids {
@@ -80,7 +81,7 @@ impl ParticipantIndex {
         self.participant(id).is_some_and(|participant| !participant.alive)
     }
 
-    /// The process of a thread.
+    /// The process of a thread, as a holder.
     pub(super) fn of_thread(&self, thread: u32) -> Holder {
         let pid = procfs::process_of(thread);
         self.of_process(pid.unwrap_or(thread), pid.is_some(), 1)
@@ -95,7 +96,7 @@ impl ParticipantIndex {
         Holder { participant: found.map(|found| found.id), process: Some(process), alive, times }
     }
 
-    /// Who sleeps on a word of these bytes of the segment.
+    /// The processes that sleep on a word in these bytes of the segment.
     pub(super) fn asleep(&self, offset: u64, length: u64) -> Vec<Holder> {
         let mut times = BTreeMap::new();
         let before = |end: u64| self.asleep.partition_point(|(offset, _)| *offset < end);
@@ -106,7 +107,7 @@ impl ParticipantIndex {
     }
 }
 
-/// A process, with its command if it is still that one.
+/// A process, with its command if it still runs.
 pub(super) fn process(identity: Identity) -> ProcessReport {
     let command = if procfs::is_running(identity) { procfs::command(identity.pid) } else { String::new() };
     ProcessReport { pid: identity.pid, command }

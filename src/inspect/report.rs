@@ -1,16 +1,16 @@
-//! What there is to be told of a segment.
+//! [`Report`]: the public model of a segment seen from outside.
 
 use core::fmt;
 use std::path::PathBuf;
 
-/// A process, as far as it is known.
+/// A process: its id and its command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ProcessReport {
-    /// Its id, in the pid namespace that it counts itself in.
+    /// Its process id, in its own pid namespace.
     pub pid: u32,
-    /// Its command line; empty where it is no more, or hidden.
+    /// Its command line; empty if the process has ended, or is hidden from this one.
     pub command: String,
 }
 
@@ -19,32 +19,32 @@ pub struct ProcessReport {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ParticipantReport {
-    /// From 1 on.
+    /// Its id in the segment, from 1 on.
     pub id: u32,
     /// Which process it is, or was.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub process: ProcessReport,
     /// The process's name when it attached.
     pub name: String,
-    /// Nanoseconds since 1970.
+    /// When it attached, in nanoseconds since the Unix epoch.
     pub attached_at: u64,
-    /// Whether it is alive; the kernel vouches for it.
+    /// Whether it is alive, as the kernel knows.
     pub alive: bool,
 }
 
-/// A process that has something of an object, or waits for it.
+/// A process that holds something of an object, or waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Holder {
-    /// Which participant it is, where that is known.
+    /// Which participant it is, if that is known.
     pub participant: Option<u32>,
-    /// Which process; `None` where the object names a participant that there is not.
+    /// Which process it is; `None` if the object names a participant that does not exist.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub process: Option<ProcessReport>,
     /// Whether it is alive.
     pub alive: bool,
-    /// How many it has of what it has: permits, slots, sleeping threads.
+    /// How many it holds: permits, slots, sleeping threads.
     pub times: u64,
 }
 
@@ -53,17 +53,17 @@ pub struct Holder {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum Fact {
-    /// So many.
+    /// A number.
     Count(u64),
     /// Yes or no.
     Is(bool),
-    /// In a word.
+    /// One of a few words.
     Text(&'static str),
-    /// These, or nobody.
+    /// The holders; there may be none.
     Holders(Vec<Holder>),
 }
 
-/// Facts, each with its name: a word, or more of them with underscores between.
+/// Values by name. A name is one word, or several with underscores between them.
 pub type NamedValues<T> = Vec<(&'static str, T)>;
 
 /// An object of a segment.
@@ -75,59 +75,62 @@ pub struct ObjectReport {
     pub name: String,
     /// `Value`, `Queue`, …
     pub kind: String,
-    /// With the type of its elements, in words.
+    /// The kind and the type of its elements in words, as in error messages.
     pub description: String,
-    /// Where it lies in the segment, in bytes.
+    /// Where it lies, in bytes from the start of the segment.
     pub offset: u64,
-    /// Bytes.
+    /// How long it is, in bytes.
     pub length: u64,
     /// What its state says.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
     pub facts: NamedValues<Fact>,
-    /// Who sleeps on one of its words. Those whom this process may not look at are left out, and so are those who still spin.
+    /// The processes that sleep on one of its words. Processes that this one may not look at are
+    /// left out, and so are waiters that still spin.
     pub waiters: Vec<Holder>,
-    /// What has happened at it since it was made. These numbers only grow.
+    /// What has happened to it since it was created. These numbers only grow.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
     pub counters: NamedValues<u64>,
 }
 
-/// A segment.
+/// What is known of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Report {
     /// The name that processes open it by.
     pub name: String,
-    /// Where that is.
+    /// The path of its file.
     pub path: PathBuf,
-    /// Bytes.
+    /// How long the file is, in bytes.
     pub length: u64,
-    /// Permission bits.
+    /// The file's permission bits.
     pub mode: u32,
-    /// The user whose it is.
+    /// The user id of the file's owner.
     pub owner: u32,
-    /// Nanoseconds since 1970.
+    /// When it was created, in nanoseconds since the Unix epoch.
     pub created_at: u64,
-    /// Who made it.
+    /// The process that created it.
     pub creator: ProcessReport,
-    /// Whether it outlives its last process.
+    /// Whether it outlives its users.
     pub persistent: bool,
-    /// Nobody alive has it, and it is not persistent: whoever makes one of this name replaces it.
+    /// Whether no living process has it attached and it is not persistent: then creating a segment
+    /// of this name replaces it.
     pub stale: bool,
-    /// Participants that there can be at a time.
+    /// How many participants it can have at a time.
     pub participants_max: u32,
-    /// Objects that there can be.
+    /// How many objects it can hold.
     pub objects_max: u32,
-    /// Who has it attached, or died attached, by id.
+    /// The processes that have it attached, or died attached, in the order of their ids.
     pub participants: Vec<ParticipantReport>,
-    /// What is in it, in the order in which it was added; up to the first that makes no sense.
+    /// Its objects, in the order in which they were added, up to the first whose directory entry
+    /// makes no sense.
     pub objects: Vec<ObjectReport>,
-    /// What is wrong with it, where something is.
+    /// What is wrong with it, if something is.
     pub damage: Option<String>,
 }
 
 impl Report {
-    /// How many participants are alive, and how many died attached.
+    /// Returns how many participants are alive, and how many died attached.
     pub fn alive_and_dead(&self) -> (usize, usize) {
         let living = self.participants.iter().filter(|participant| participant.alive).count();
         (living, self.participants.len() - living)

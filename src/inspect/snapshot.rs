@@ -1,21 +1,19 @@
-//! Reading a segment's tables and objects, as they lie in its file at one moment or the next.
-
-#![allow(unsafe_code)]
+//! [`Snapshot`]: a segment's tables and objects, read from its file at one moment or the next.
 
 use core::mem::size_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Pod;
 
 use super::facts::{self, ObjectDetails};
+use super::object_copy::ObjectCopy;
 use super::participants::{self, ParticipantIndex};
 use super::report::{ObjectReport, Report};
 use crate::error::SegmentError;
-use crate::layout::fingerprint::{Kind, entry_words};
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry, Tables, field_text};
-use crate::primitive::{AtomicU32, AtomicU64};
-use crate::raw::Cells;
+use crate::raw::kind_ops::{KindOps, ObjectGeometry};
+use crate::raw::kinds;
 use crate::segment::directory;
 use crate::segment::geometry::Geometry;
 use crate::segment::location::Location;
@@ -24,10 +22,10 @@ use crate::sys::file::{self, Status};
 use crate::sys::liveness;
 use crate::sys::process::Identity;
 
-/// Of a longer object than this, only the beginning is looked at.
+/// How many bytes of an object are read at most.
 const MAX_COPY: u64 = 64 << 20;
 
-/// A file that may be a segment's, open for reading. Nothing of it has been read.
+/// A file that may be a segment's, open for reading, of which nothing has been read yet.
 pub(super) struct OpenedSegment {
     location: Location,
     path: PathBuf,
@@ -35,11 +33,11 @@ pub(super) struct OpenedSegment {
     pub(super) status: Status,
 }
 
-/// A segment's file, and its header.
+/// A segment's open file, and its header.
 pub(super) struct Snapshot {
     opened: OpenedSegment,
     header: Header,
-    /// What is wrong with the header.
+    /// What is wrong with the header, if something is.
     damage: Option<SegmentError>,
 }
 
@@ -62,12 +60,12 @@ impl OpenedSegment {
 }
 
 impl Snapshot {
-    /// All there is to be told.
+    /// Reports the segment and the state of its objects.
     pub(super) fn report(self) -> Report {
         self.build_report(Self::details)
     }
 
-    /// All but what the objects' states say.
+    /// Reports the segment without the state of its objects.
     pub(super) fn outline(self) -> Report {
         self.build_report(|_, _, _| ObjectDetails::default())
     }
@@ -110,24 +108,24 @@ impl Snapshot {
         Tables::new(self.header.participants, self.header.directory_capacity)
     }
 
-    /// Whom nobody can deny counts as alive.
+    /// Whether a participant is alive; if the kernel cannot be asked, one counts as alive.
     fn is_any_participant_alive(&self) -> bool {
         liveness::is_any_participant_alive(self.opened.file.as_fd()).unwrap_or(true)
     }
 
-    /// The participants, if the table can be found.
+    /// The participants, or none if the header does not say where their table lies.
     fn participants(&self, is_readable: bool) -> ParticipantIndex {
         let tables = self.tables();
         let count = if is_readable { tables.participants } else { 0 };
         let all: Vec<ParticipantEntry> = self.table(tables.participants_at, count);
         let file = self.opened.file.as_fd();
-        // Whom nobody can deny counts as alive, here as well.
+        // A participant that cannot be asked about counts as alive, here as well.
         ParticipantIndex::new(&all, self.opened.status.id, |id| {
             liveness::is_locked_elsewhere(file, id, 1).unwrap_or(true)
         })
     }
 
-    /// The objects up to the first that makes no sense.
+    /// Reports the objects, up to the first whose directory entry makes no sense.
     fn objects(
         &self,
         object: impl Fn(&DirectoryEntry) -> ObjectReport,
@@ -145,17 +143,18 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What the state of an object says, and who sleeps on it.
+    /// What the state of an object says, and the processes that sleep on its words.
     fn details(&self, entry: &DirectoryEntry, participants: &ParticipantIndex) -> ObjectDetails {
-        let kind = Kind::from_number(entry.kind);
-        let details = kind.map(|kind| facts::of(kind, entry, &self.copy(kind, entry), participants));
+        let geometry = ObjectGeometry::from(entry);
+        let details = kinds::by_number(entry.kind)
+            .map(|ops| facts::of(ops, geometry, &self.copy(ops, entry.offset, &geometry), participants));
         ObjectDetails {
             waiters: participants.asleep(entry.offset, entry.length),
             ..details.unwrap_or_default()
         }
     }
 
-    /// As many entries of a table as there are; a file that was cut short meanwhile has fewer.
+    /// A table's entries; fewer than `count` if the file was cut short meanwhile.
     fn table<E: Pod>(&self, at: u64, count: u32) -> Vec<E> {
         let mut entries = vec![E::zeroed(); count as usize];
         let read = file::read_at(&self.opened.file, at, bytemuck::cast_slice_mut(&mut entries)).unwrap_or(0);
@@ -163,69 +162,23 @@ impl Snapshot {
         entries
     }
 
-    /// As much of an object as says something.
-    fn copy(&self, kind: Kind, entry: &DirectoryEntry) -> ObjectCopy {
-        let length = facts::bytes(kind, entry).min(entry.length).min(MAX_COPY) as usize;
-        let mut lines = vec![AlignedLine::zeroed(); length.div_ceil(size_of::<AlignedLine>())];
-        let bytes = &mut bytemuck::cast_slice_mut(&mut lines)[..length];
-        let read = file::read_at(&self.opened.file, entry.offset, bytes).unwrap_or(0);
-        ObjectCopy { lines, length: read, is_whole: read as u64 == entry.length }
+    /// As many of an object's bytes as say something.
+    fn copy(&self, ops: &KindOps, offset: u64, geometry: &ObjectGeometry) -> ObjectCopy {
+        let length = (ops.inspected_bytes)(geometry).min(geometry.length).min(MAX_COPY) as usize;
+        ObjectCopy::new(length, |bytes| file::read_at(&self.opened.file, offset, bytes).unwrap_or(0))
     }
 }
 
-/// An object of which so much is known.
+/// The report of an object with these details.
 fn object(entry: &DirectoryEntry, details: ObjectDetails) -> ObjectReport {
     ObjectReport {
         name: field_text(&entry.name).unwrap_or("?").to_owned(),
-        kind: Kind::from_number(entry.kind).map_or_else(|| "?".to_owned(), |kind| kind.to_string()),
-        description: entry_words(entry),
+        kind: kinds::by_number(entry.kind).map_or_else(|| "?".to_owned(), |ops| ops.kind.to_string()),
+        description: kinds::describe_entry(entry),
         offset: entry.offset,
         length: entry.length,
         facts: details.facts,
         waiters: details.waiters,
         counters: details.counters,
-    }
-}
-
-/// Two cache lines, aligned as objects are.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(128))]
-struct AlignedLine([u64; 16]);
-
-/// The bytes of an object, in private memory.
-pub(super) struct ObjectCopy {
-    lines: Vec<AlignedLine>,
-    length: usize,
-    pub(super) is_whole: bool,
-}
-
-impl ObjectCopy {
-    pub(super) fn words(&self) -> &[AtomicU64] {
-        let words: &[u64] = bytemuck::cast_slice(&self.lines);
-        let words = &words[..self.length / 8];
-        // SAFETY: an `AtomicU64` has the size and alignment of a `u64`, which these are, aligned; they are private, and borrowed for as
-        // long; nobody writes them through the atomics, as no `&mut` or plain reader is around meanwhile.
-        unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
-    }
-
-    pub(super) fn words32(&self) -> &[AtomicU32] {
-        let words: &[u32] = bytemuck::cast_slice(&self.lines);
-        let words = &words[..self.length / 4];
-        // SAFETY: as in `words`.
-        unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
-    }
-
-    /// The state at the object's start, if all of it is there.
-    pub(super) fn state<C: Cells>(&self) -> Option<&C> {
-        self.state_at(0)
-    }
-
-    /// The state at this word, if all of it is there.
-    pub(super) fn state_at<C: Cells>(&self, word: usize) -> Option<&C> {
-        let state = self.words().get(word..).filter(|words| size_of_val(*words) >= size_of::<C>())?;
-        let state = state.as_ptr().cast::<C>();
-        // SAFETY: as many bytes are there, aligned as was just checked, and a `Cells` is atomics, of which any bytes are one. That they
-        // are private and written by nobody is as in `words`.
-        state.is_aligned().then(|| unsafe { &*state })
     }
 }

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-use super::header::{DirectoryEntry, field_text, text_field};
+use super::header::{DirectoryEntry, text_field};
 
-/// The kinds of objects a directory can name. The numbers are part of the format.
+/// The kinds of objects that a segment can hold.
+///
+/// The numbers are part of the format, and are never used again for another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 #[non_exhaustive]
@@ -45,40 +47,13 @@ pub enum Kind {
     Once = 17,
 }
 
-const KINDS: [Kind; 17] = [
-    Kind::Value,
-    Kind::Array,
-    Kind::Atomic,
-    Kind::Mutex,
-    Kind::Spsc,
-    Kind::Queue,
-    Kind::Bytes,
-    Kind::MessageQueue,
-    Kind::JoinableQueue,
-    Kind::ReentrantMutex,
-    Kind::RwLock,
-    Kind::Condvar,
-    Kind::Semaphore,
-    Kind::BoundedSemaphore,
-    Kind::Event,
-    Kind::Barrier,
-    Kind::Once,
-];
-
-impl Kind {
-    /// The kind of this number in the format, if it is one.
-    pub(crate) fn from_number(number: u32) -> Option<Self> {
-        KINDS.into_iter().find(|kind| *kind as u32 == number)
-    }
-}
-
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
 }
 
-/// What must agree between who made an object and who opens it.
+/// The kind and element type of an object, which must agree between its creator and its openers.
 #[derive(Clone, Copy, Debug)]
 pub struct Fingerprint {
     kind: Kind,
@@ -86,6 +61,18 @@ pub struct Fingerprint {
     align: u32,
     hash: u64,
     name: &'static str,
+}
+
+/// An object's element type and its number of elements, as far as messages tell of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TypeDescription<'a> {
+    /// The element type's name.
+    pub(crate) name: &'a str,
+    /// Bytes of one element.
+    pub(crate) size: u64,
+    pub(crate) align: u32,
+    /// How many elements; `None` if any number is meant.
+    pub(crate) count: Option<u64>,
 }
 
 impl Fingerprint {
@@ -101,18 +88,19 @@ impl Fingerprint {
         }
     }
 
-    /// The same with the type's name replaced by a number both sides agreed on.
+    /// This fingerprint with a number that both sides agreed on in place of the type's name.
     pub(crate) fn tagged(self, tag: u64) -> Self {
         Self { hash: tag, ..self }
     }
 
-    /// The tag that stands for the type's name in an entry that was made under one.
+    /// The tag that an entry was made under, if it was: the number that stands in it for the type's
+    /// name.
     #[cfg(feature = "serde")]
     pub(crate) fn tag_of(&self, entry: &DirectoryEntry) -> Option<u64> {
         (entry.type_hash != self.hash).then_some(entry.type_hash)
     }
 
-    /// Fills the type's part of a directory entry.
+    /// Writes the kind and the type into a directory entry.
     pub(crate) fn describe(&self, entry: &mut DirectoryEntry) {
         entry.kind = self.kind as u32;
         entry.element_size = self.size;
@@ -129,54 +117,18 @@ impl Fingerprint {
             && entry.type_hash == self.hash
     }
 
-    /// In words, for messages.
-    pub(crate) fn words(&self, count: Option<u64>) -> String {
-        words(self.kind, self.name, self.size, self.align, count)
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The type as messages tell it, with this number of elements.
+    pub(crate) fn description(&self, count: Option<u64>) -> TypeDescription<'static> {
+        TypeDescription { name: self.name, size: self.size, align: self.align, count }
     }
 }
 
-/// An entry in words, for messages.
-pub(crate) fn entry_words(entry: &DirectoryEntry) -> String {
-    let name = field_text(&entry.type_name).unwrap_or("?");
-    match Kind::from_number(entry.kind) {
-        Some(kind) => words(kind, name, entry.element_size, entry.element_align, Some(entry.element_count)),
-        None => format!("an object of the unknown kind {}", entry.kind),
-    }
-}
-
-fn words(kind: Kind, name: &str, size: u64, align: u32, count: Option<u64>) -> String {
-    match (kind, count) {
-        (Kind::Barrier, Some(count)) => format!("a {kind} for {count} parties"),
-        (Kind::BoundedSemaphore, Some(count)) => format!("a {kind} of {count} permits"),
-        (Kind::RwLock | Kind::Event, _) => format!("an {kind}"),
-        (
-            Kind::Mutex
-            | Kind::ReentrantMutex
-            | Kind::Condvar
-            | Kind::Semaphore
-            | Kind::BoundedSemaphore
-            | Kind::Barrier
-            | Kind::Once,
-            _,
-        ) => format!("a {kind}"),
-        (Kind::Array, Some(count)) => {
-            format!("an {kind}<{name}> of {count} elements ({size} bytes, align {align})")
-        }
-        (Kind::Array | Kind::Atomic, _) => format!("an {kind}<{name}> ({size} bytes, align {align})"),
-        (Kind::Bytes, Some(count)) => format!("a byte queue of {count} bytes"),
-        (Kind::Bytes, None) => "a byte queue".to_owned(),
-        (Kind::MessageQueue | Kind::JoinableQueue, _) => format!("a {kind}<{name}>"),
-        (Kind::Spsc | Kind::Queue, Some(count)) => {
-            format!("a {kind}<{name}> of capacity {count} ({size} bytes, align {align})")
-        }
-        (Kind::Value | Kind::Spsc | Kind::Queue, _) => {
-            format!("a {kind}<{name}> ({size} bytes, align {align})")
-        }
-    }
-}
-
-/// FNV-1a over a type's name without its module paths, so that two programs that declare the same type each in a module
-/// of its own agree.
+/// FNV-1a over a type's name without its module paths: two programs that each declare the type in a
+/// module of their own agree on the hash.
 fn hash_unqualified(name: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut rest = name;
@@ -204,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_path_does_not_count() {
+    fn hash_unqualified_ignores_module_paths() {
         assert_eq!(hash_unqualified("alpha::model::Point"), hash_unqualified("beta::Point"));
         assert_eq!(hash_unqualified("[a::Point; 3]"), hash_unqualified("[b::c::Point; 3]"));
         assert_ne!(hash_unqualified("a::Point"), hash_unqualified("a::Pint"));

@@ -9,13 +9,14 @@ use super::{ABI_VERSION, OBJECT_ALIGN, align_up};
 /// The first eight bytes of every segment.
 pub(crate) const MAGIC: [u8; 8] = *b"BREEZEWY";
 
-/// Reads as another number where the byte order differs.
+/// A number that reads differently on a machine of another byte order.
 pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 
 /// Set in [`Header::flags`]: the segment outlives its participants.
 pub(crate) const FLAG_PERSIST: u64 = 1;
 
-/// The header at byte 0. Geometry (all but the last three fields) is written once, before the segment has its name.
+/// The header at byte 0. All but `flags`, `directory_used` and `directory_lock` is written once,
+/// before the segment has its name.
 ///
 /// ```text
 ///   0 magic              32 id                     80 arena_at          112 flags            (atomic)
@@ -42,22 +43,23 @@ pub(crate) struct Header {
     pub(crate) participants_at: u64,
     pub(crate) directory_at: u64,
     pub(crate) arena_at: u64,
-    /// Nanoseconds since the Unix epoch.
+    /// When the segment was created, in nanoseconds since the Unix epoch.
     pub(crate) created_at: u64,
-    /// Clock ticks since boot, as /proc counts them.
+    /// When the creator was started, in clock ticks since boot, as /proc counts them.
     pub(crate) creator_start: u64,
     pub(crate) creator_pidns: u64,
     pub(crate) flags: u64,
-    /// How many directory entries count. Storing it is the commit of `add`.
+    /// How many directory entries count. Storing it is the commit point of adding an object.
     pub(crate) directory_used: u64,
     pub(crate) directory_lock: [u64; 8],
     pub(crate) reserved2: [u64; 8],
 }
 
-/// One participant: a process (more exactly, one mapping of it) that has the segment attached.
+/// One participant: a process, more exactly one mapping of a process, that has the segment
+/// attached.
 ///
-/// An entry counts as alive exactly while the OFD lock on byte `id` of the file is held; `state` only says whether
-/// there is something to repair once it is not.
+/// A participant counts as alive exactly while the OFD lock on byte `id` of the file is held;
+/// `state` only says whether there is something to repair once it is not.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct ParticipantEntry {
@@ -66,15 +68,15 @@ pub(crate) struct ParticipantEntry {
     pub(crate) pid: u32,
     pub(crate) start: u64,
     pub(crate) pidns: u64,
-    /// Nanoseconds since the Unix epoch.
+    /// When it attached, in nanoseconds since the Unix epoch.
     pub(crate) attached_at: u64,
     /// The process's name, as `ps` shows it, NUL-padded.
     pub(crate) name: [u8; 32],
 }
 
-/// Nobody has the slot, and nothing of an earlier owner is left to repair.
+/// The entry is vacant, and nothing of an earlier participant is left to repair.
 pub(crate) const PARTICIPANT_FREE: u32 = 0;
-/// Somebody has the slot, or had it and died.
+/// A participant has the entry, or died with it.
 pub(crate) const PARTICIPANT_TAKEN: u32 = 1;
 
 /// One named object.
@@ -90,13 +92,13 @@ pub(crate) struct DirectoryEntry {
     /// How long it is, in bytes.
     pub(crate) length: u64,
     pub(crate) element_size: u64,
-    /// How many elements it was made for: 1 for a cell.
+    /// How many elements it was created with; 1 for a cell.
     pub(crate) element_count: u64,
     pub(crate) type_hash: u64,
-    /// What the object's kind makes of them.
+    /// A second size, whose meaning is the kind's.
     pub(crate) aux: u64,
     pub(crate) reserved: u64,
-    /// The element type's name for messages, NUL-padded, cut where it is longer.
+    /// The element type's name for messages, NUL-padded, cut if it is too long.
     pub(crate) type_name: [u8; 64],
 }
 
@@ -114,7 +116,8 @@ const _: () = {
     assert!(offset_of!(DirectoryEntry, type_name) == 128);
 };
 
-/// Where the tables of a segment lie, computed from how many entries they have. The one place that knows the order.
+/// Where the tables of a segment lie, computed from how many entries they have. Only this knows
+/// their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tables {
     pub(crate) participants: u32,
@@ -125,7 +128,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// The layout for this many entries. Cannot overflow: both counts have 32 bits.
+    /// The tables for this many entries. It cannot overflow: both counts have 32 bits.
     pub(crate) const fn new(participants: u32, directory_capacity: u32) -> Self {
         let participants_at = size_of::<Header>() as u64;
         let directory_at = participants_at + participants as u64 * size_of::<ParticipantEntry>() as u64;
@@ -135,7 +138,7 @@ impl Tables {
     }
 }
 
-/// Who made a segment, and when: the part of the header that differs from run to run.
+/// Which process created a segment, and when: the part of the header that differs from run to run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Creation {
     pub(crate) id: [u8; 16],
@@ -146,7 +149,7 @@ pub(crate) struct Creation {
 }
 
 impl Header {
-    /// The header of a new, empty segment. The directory's lock is still to be initialised.
+    /// The header of a new, empty segment. The caller initialises the directory's lock.
     pub(crate) fn new(tables: Tables, total_len: u64, persist: bool, creation: Creation) -> Self {
         Self {
             magic: MAGIC,
@@ -170,7 +173,7 @@ impl Header {
     }
 }
 
-/// `text` as a NUL-padded field, cut at a character's end where it does not fit with one NUL.
+/// `text` as a NUL-padded field, cut at a character's end if it does not fit with one NUL.
 pub(crate) fn text_field<const N: usize>(text: &str) -> [u8; N] {
     let mut field = [0; N];
     let cut = (0..=text.len().min(N - 1)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
@@ -178,7 +181,7 @@ pub(crate) fn text_field<const N: usize>(text: &str) -> [u8; N] {
     field
 }
 
-/// The text of a NUL-padded field, or `None` where it is none (not terminated, or not UTF-8).
+/// The text of a NUL-padded field; `None` if the field is not terminated, or not UTF-8.
 pub(crate) fn field_text(field: &[u8]) -> Option<&str> {
     core::ffi::CStr::from_bytes_until_nul(field).ok()?.to_str().ok()
 }
@@ -187,9 +190,10 @@ pub(crate) fn field_text(field: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// The header of ABI version 1, byte for byte. If this fails, the format has changed: give it a new version.
+    /// The header of ABI version 1, byte for byte. If this fails, the format has changed and needs
+    /// a new version.
     #[test]
-    fn golden_header() {
+    fn header_new_has_the_golden_bytes() {
         let creation =
             Creation { id: *b"0123456789abcdef", pid: 0x1111, start: 0x2222, pidns: 0x3333, at: 0x4444 };
         let header = Header::new(Tables::new(128, 64), 1 << 20, true, creation);
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn text_fields_are_cut_at_characters() {
+    fn text_field_is_cut_at_a_character() {
         assert_eq!(field_text(&text_field::<8>("plant")), Some("plant"));
         assert_eq!(field_text(&text_field::<8>("1234567é")), Some("1234567"));
         assert_eq!(field_text(&text_field::<8>("123456é")), Some("123456"));

@@ -6,9 +6,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint_macros::{impl_receiver_methods, impl_sender_methods};
+use super::messages::Messages;
 use super::reader::FrameReader;
+use super::receiver::Receiver;
+use super::sender::Sender;
 use super::writer::FrameWriter;
-use super::{Messages, Receiver, Sender};
 use crate::error::PopError;
 use crate::queue::bytes::BytesConsumer;
 

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint_macros::impl_receiver_methods;
+use super::messages::Messages;
 use super::reader::FrameReader;
 use crate::error::PopError;
 use crate::queue::bytes::BytesConsumer;
-use crate::raw::wait::Wait;
 
 /// The receiving end of a [pipe](super): one process's at a time.
 ///
@@ -58,52 +58,12 @@ impl<T> From<BytesConsumer> for Receiver<T> {
     }
 }
 
-/// The messages of a pipe, received one by one until the end of file, which is the end.
-///
-/// A message that does not decode, or that is cut short, is an error, after which it goes on; any other error is the last item.
-#[derive(Debug)]
-#[must_use = "messages are received as they are asked for"]
-pub struct Messages<'a, T> {
-    source: MessageSource<'a>,
-    of: PhantomData<fn() -> T>,
-}
-
-/// The receiving end that an iterator has.
-#[derive(Debug)]
-enum MessageSource<'a> {
-    Borrowed(&'a mut FrameReader),
-    Owned(Box<FrameReader>),
-    Done,
-}
-
-impl<'a, T> Messages<'a, T> {
-    pub(super) fn new(reader: &'a mut FrameReader) -> Self {
-        Self { source: MessageSource::Borrowed(reader), of: PhantomData }
-    }
-}
-
-impl<T: DeserializeOwned> Iterator for Messages<'_, T> {
-    type Item = Result<T, PopError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let received = match &mut self.source {
-            MessageSource::Borrowed(reader) => reader.recv(Wait::Forever),
-            MessageSource::Owned(reader) => reader.recv(Wait::Forever),
-            MessageSource::Done => return None,
-        };
-        if received.as_ref().is_err_and(PopError::is_final) {
-            self.source = MessageSource::Done;
-        }
-        (!received.as_ref().is_err_and(PopError::is_end)).then_some(received)
-    }
-}
-
 impl<T: DeserializeOwned> IntoIterator for Receiver<T> {
     type Item = Result<T, PopError>;
     type IntoIter = Messages<'static, T>;
 
     fn into_iter(self) -> Messages<'static, T> {
-        Messages { source: MessageSource::Owned(Box::new(self.reader)), of: PhantomData }
+        Messages::owned(self.reader)
     }
 }
 

@@ -10,6 +10,9 @@ use crate::error::TaskError;
 use crate::sys::clock::Deadline;
 use crate::sys::pidfd::{self, ProcessExit};
 
+/// What waiting for a process is called in errors.
+pub(super) const WAIT_OPERATION: &str = "wait for a process";
+
 /// A process that this one has started: everything about it but its result. [`Process::child`](super::Process::child) gives one,
 /// [`active_children`](super::active_children) gives them all.
 ///
@@ -83,8 +86,7 @@ impl Child {
             if let Some(exit) = self.try_wait()? {
                 return Ok(Some(exit));
             }
-            let [ended] =
-                pidfd::wait([self.sentinel()], until).map_err(TaskError::os(super::WAIT_OPERATION))?;
+            let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(WAIT_OPERATION))?;
             if !ended {
                 return Ok(None);
             }
@@ -96,7 +98,7 @@ impl Child {
         self.check_owner()?;
         let mut exit = lock_unpoisoned(&self.inner.exit);
         if exit.is_none() {
-            *exit = pidfd::collect(&self.inner.pidfd).map_err(TaskError::os(super::WAIT_OPERATION))?;
+            *exit = pidfd::collect(&self.inner.pidfd).map_err(TaskError::os(WAIT_OPERATION))?;
         }
         Ok(*exit)
     }

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::child::WAIT_OPERATION;
 use crate::error::TaskError;
 use crate::sys::clock::Deadline;
 use crate::sys::pidfd;
@@ -99,7 +100,7 @@ impl Parent {
     }
 
     fn wait(&self, until: Option<Deadline>) -> Result<(), TaskError> {
-        let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(super::WAIT_OPERATION))?;
+        let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(WAIT_OPERATION))?;
         if ended { Ok(()) } else { Err(TaskError::Timeout) }
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::child::WAIT_OPERATION;
 use super::child::exit_code_of;
-use super::{Child, Process, WAIT_OPERATION};
+use super::{Child, Process};
 use crate::error::TaskError;
 use crate::reactor::readable;
 use crate::sys::pidfd::ProcessExit;

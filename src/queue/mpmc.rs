@@ -319,9 +319,9 @@ fn notify_count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(WAKE_ALL)
 }
 
-impl<T: Shareable> sealed::Sealed for Queue<T> {}
+impl<T: Shareable> Object for Queue<T> {}
 
-impl<T: Shareable> Object for Queue<T> {
+impl<T: Shareable> sealed::ObjectImpl for Queue<T> {
     type Plan = usize;
 
     fn fingerprint() -> Fingerprint {
@@ -363,7 +363,9 @@ impl<T: Shareable> Object for Queue<T> {
     }
 }
 
-impl<T: Shareable> Initial<Queue<T>> for usize {
+impl<T: Shareable> Initial<Queue<T>> for usize {}
+
+impl<T: Shareable> sealed::IntoPlan<Queue<T>> for usize {
     fn plan(self) -> usize {
         self
     }

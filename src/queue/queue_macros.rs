@@ -84,9 +84,9 @@ pub(super) use endpoint_handle;
 /// What makes an end of such a queue an object: an endpoint, and where the messages lie.
 macro_rules! endpoint_object {
     ([$($generics:tt)*] $object:ty, $messages:ident, $fingerprint:path, $shape:path, $length:path) => {
-        impl<$($generics)*> $crate::segment::object::sealed::Sealed for $object {}
+        impl<$($generics)*> $crate::Object for $object {}
 
-        impl<$($generics)*> $crate::segment::object::Object for $object {
+        impl<$($generics)*> $crate::segment::object::sealed::ObjectImpl for $object {
             type Plan = usize;
 
             fn fingerprint() -> $crate::layout::fingerprint::Fingerprint {
@@ -122,7 +122,9 @@ macro_rules! endpoint_object {
             }
         }
 
-        impl<$($generics)*> $crate::Initial<$object> for usize {
+        impl<$($generics)*> $crate::Initial<$object> for usize {}
+
+        impl<$($generics)*> $crate::segment::object::sealed::IntoPlan<$object> for usize {
             fn plan(self) -> usize {
                 self
             }
@@ -135,9 +137,9 @@ pub(super) use endpoint_object;
 #[cfg(feature = "serde")]
 macro_rules! message_queue_object {
     ($object:ident) => {
-        impl<T> $crate::segment::object::sealed::Sealed for $object<T> {}
+        impl<T: Serialize + DeserializeOwned> $crate::Object for $object<T> {}
 
-        impl<T: Serialize + DeserializeOwned> $crate::segment::object::Object for $object<T> {
+        impl<T: Serialize + DeserializeOwned> $crate::segment::object::sealed::ObjectImpl for $object<T> {
             type Plan = Limits;
 
             fn fingerprint() -> $crate::layout::fingerprint::Fingerprint {
@@ -170,13 +172,17 @@ macro_rules! message_queue_object {
         }
 
         /// A number of messages; see [`Limits::messages`].
-        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for usize {
+        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for usize {}
+
+        impl<T: Serialize + DeserializeOwned> $crate::segment::object::sealed::IntoPlan<$object<T>> for usize {
             fn plan(self) -> Limits {
                 Limits::messages(self)
             }
         }
 
-        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for Limits {
+        impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for Limits {}
+
+        impl<T: Serialize + DeserializeOwned> $crate::segment::object::sealed::IntoPlan<$object<T>> for Limits {
             fn plan(self) -> Limits {
                 self
             }

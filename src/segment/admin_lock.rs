@@ -1,7 +1,7 @@
-//! The gate of a segment: attaching, replacing and removing exclude each other.
+//! The admin lock of a segment: attaching, replacing and removing exclude each other.
 //!
-//! An OFD lock on byte 0 of the segment's file. Whoever holds it and finds the name to be this file knows that it stays
-//! so. A process that dies in the gate opens it by dying.
+//! It is an OFD lock on byte 0 of the segment's file. While a process holds it, a name that it has
+//! found to be this file's stays this file's. The kernel releases the lock of a process that dies.
 
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -16,12 +16,16 @@ use crate::sys::{fork, liveness};
 
 const ADMIN_LOCK_BYTE: u32 = 0;
 
-/// How long a segment's gate may stay closed. Behind it are a few system calls, so only a stopped process takes this long.
+/// How long to wait for the admin lock. It is held for a few system calls, so only a stopped
+/// process holds it this long.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Which process (by fork generation) has one of its threads in the gate, or 0. The file's lock belongs to the whole process
-/// (to its description of the file), so threads that share one take turns by this word; a child forked meanwhile finds
-/// another generation than its own, and its turn free.
+/// The fork generation of the process of which a thread holds the admin lock through this mapping,
+/// or 0.
+///
+/// The file's lock belongs to the open file description, which the threads of a process share, so
+/// they exclude each other by this word. A child that is forked meanwhile finds another generation
+/// than its own, and takes the word.
 #[derive(Debug, Default)]
 pub(super) struct ThreadLock(AtomicU32);
 
@@ -29,7 +33,8 @@ impl ThreadLock {
     fn try_acquire(&self) -> bool {
         let own_generation = fork::generation();
         let found = self.0.load(Ordering::Relaxed);
-        // ORDER: Acquire pairs with the Release in `release`: the thread before us has opened the gate.
+        // ORDER: Acquire pairs with the Release in `release`: the thread before has unlocked the
+        // file.
         found != own_generation
             && self.0.compare_exchange(found, own_generation, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
@@ -40,14 +45,14 @@ impl ThreadLock {
     }
 }
 
-/// The gate is closed behind us; dropping this opens it.
+/// The admin lock, held; dropping this releases it.
 pub(super) struct AdminLock<'a> {
     file: BorrowedFd<'a>,
     thread_lock: Option<&'a ThreadLock>,
 }
 
 impl<'a> AdminLock<'a> {
-    /// Waits until nobody else is in the gate of a file that only this thread has open like this.
+    /// Waits for the admin lock of a file whose description only this thread uses.
     pub(super) fn acquire(file: BorrowedFd<'a>, location: &Location) -> Result<Self, SegmentError> {
         let lock =
             || liveness::try_lock(file, ADMIN_LOCK_BYTE).map_err(SegmentError::os("lock the segment's file"));
@@ -55,7 +60,7 @@ impl<'a> AdminLock<'a> {
         Ok(Self { file, thread_lock: None })
     }
 
-    /// The same for a file that this process's threads share.
+    /// Waits for the admin lock of a file whose description the threads of this process share.
     pub(super) fn acquire_exclusive(
         file: BorrowedFd<'a>,
         location: &Location,
@@ -72,7 +77,8 @@ impl<'a> AdminLock<'a> {
         acquired
     }
 
-    /// The same without waiting: `None` where somebody is in the gate.
+    /// Takes the admin lock of a file whose description the threads of this process share; `None`
+    /// if another thread or process holds it.
     pub(super) fn try_acquire_exclusive(file: BorrowedFd<'a>, thread_lock: &'a ThreadLock) -> Option<Self> {
         if !thread_lock.try_acquire() {
             return None;
@@ -84,12 +90,12 @@ impl<'a> AdminLock<'a> {
         Some(Self { file, thread_lock: Some(thread_lock) })
     }
 
-    /// Whether the path names this file; inside the gate it stays so.
+    /// Whether the path names this file, which it then does for as long as the lock is held.
     pub(super) fn is_named(&self, id: FileId, path: &Path) -> Result<bool, SegmentError> {
         Ok(file::id_of_path(path).map_err(SegmentError::os("look up the segment's name"))? == Some(id))
     }
 
-    /// Removes the name, if it is this file's.
+    /// Removes the name if it is this file's. Returns whether it was.
     pub(super) fn unlink(&self, id: FileId, path: &Path) -> Result<bool, SegmentError> {
         if !self.is_named(id, path)? {
             return Ok(false);
@@ -101,7 +107,7 @@ impl<'a> AdminLock<'a> {
 
 impl Drop for AdminLock<'_> {
     fn drop(&mut self) {
-        // Fails only for a descriptor that is none, and `file` is borrowed from one that is.
+        // Fails only for a bad descriptor, and `file` is borrowed from an open one.
         let _ = liveness::unlock(self.file, ADMIN_LOCK_BYTE);
         if let Some(thread_lock) = self.thread_lock {
             thread_lock.release();

@@ -1,4 +1,4 @@
-//! The memory itself: a mapped name, or `memmap2`'s mapping of a file.
+//! [`Backing`]: mapped memory, of a name or of a file.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -7,7 +7,8 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use super::named::NamedMap;
 
-/// A mapping of a whole file, unmapped on drop. Nobody borrows from it but through [`Mapping`](super::mapping::Mapping).
+/// A mapping of a whole file, unmapped on drop. Only
+/// [`SegmentMemory`](super::memory::SegmentMemory) borrows from it.
 pub(super) enum Backing {
     Named(NamedMap),
     Mapped(MmapRaw),
@@ -20,12 +21,12 @@ impl Backing {
         Ok(Self::Mapped(MmapOptions::new().len(len).map_raw(file.as_raw_fd())?))
     }
 
-    /// Makes a name of this length and maps it.
+    /// Creates a name of this length and maps it.
     pub(super) fn create_named(name: &str, len: usize) -> io::Result<Self> {
         NamedMap::create(name, len).map(Self::Named)
     }
 
-    /// Maps the named segment that is there now; the caller checks that it is the one it means.
+    /// Maps the file that has this name now; the caller checks that it is the one it means.
     pub(super) fn map_named(name: &str) -> io::Result<Self> {
         NamedMap::open(name).map(Self::Named)
     }

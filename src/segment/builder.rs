@@ -1,13 +1,14 @@
-//! How to make or open a segment, beyond its name and length.
+//! [`SegmentBuilder`]: how to create or open a segment, and the short forms with its defaults.
 
 use std::path::Path;
 
-use super::geometry::{MAX_OBJECTS, MAX_PARTICIPANTS};
+use super::handle::Segment;
 use super::location::Location;
-use super::{Segment, create, open};
+use super::options::SegmentOptions;
+use super::{create, open};
 use crate::error::SegmentError;
 
-/// How to make or open a segment; see [`Segment::builder`].
+/// The options of creating or opening a segment; see [`Segment::builder`].
 ///
 /// ```
 /// use breezeway::Segment;
@@ -16,169 +17,246 @@ use crate::error::SegmentError;
 /// let plant = Segment::builder().participants(256).mode(0o600).create(&name, 1 << 20)?;
 /// # Ok::<(), breezeway::SegmentError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct SegmentBuilder {
-    pub(super) participants: u32,
-    pub(super) objects: u32,
-    pub(super) mode: u32,
-    pub(super) huge_pages: bool,
-    /// As the user said, or by the kind of place.
-    pub(super) persist: Option<bool>,
-    pub(super) access: Access,
-}
-
-/// Whom a segment may be shared with, beyond its owner.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Access {
-    pub(super) group: bool,
-    pub(super) other: bool,
-    pub(super) foreign_owner: bool,
-}
-
-impl Access {
-    /// With what the maker of a segment has opened by its mode: references to it carry that on.
-    pub(super) fn with_mode(self, mode: u32) -> Self {
-        Self { group: self.group || mode & 0o020 != 0, other: self.other || mode & 0o002 != 0, ..self }
-    }
-}
-
-impl Default for SegmentBuilder {
-    fn default() -> Self {
-        Self {
-            participants: 128,
-            objects: 64,
-            mode: 0o600,
-            huge_pages: false,
-            persist: None,
-            access: Access::default(),
-        }
-    }
+    options: SegmentOptions,
 }
 
 impl SegmentBuilder {
-    /// How many processes may have the segment attached at a time, 1 to 65,535; 128 unless said otherwise.
+    /// Sets how many processes may have the segment attached at a time: 1 to 65,535, by default
+    /// 128.
     pub fn participants(mut self, count: u32) -> Self {
-        self.participants = count;
+        self.options.participants = count;
         self
     }
 
-    /// How many objects the segment can name, 1 to 65,535; 64 unless said otherwise.
+    /// Sets how many objects the segment can hold: 1 to 65,535, by default 64.
     pub fn objects(mut self, count: u32) -> Self {
-        self.objects = count;
+        self.options.objects = count;
         self
     }
 
-    /// The file's permission bits, 0600 to 0777, whatever the umask; 0600 unless said otherwise. Processes of other users also need
-    /// [`group_access`](Self::group_access) or [`other_access`](Self::other_access) and
-    /// [`foreign_owner`](Self::foreign_owner) to open it.
+    /// Sets the file's permission bits, whatever the umask: 0600 to 0777, by default 0600.
+    ///
+    /// To open the segment, processes of other users also need [`group_access`](Self::group_access)
+    /// or [`other_access`](Self::other_access), and [`foreign_owner`](Self::foreign_owner).
     pub fn mode(mut self, mode: u32) -> Self {
-        self.mode = mode;
+        self.options.mode = mode;
         self
     }
 
-    /// Asks the kernel to back the mapping with huge pages (a hint, which `/sys/kernel/mm/transparent_hugepage/shmem_enabled`
-    /// must allow). A file on hugetlbfs has them anyway.
+    /// Sets whether to ask the kernel for huge pages for the mapping.
+    ///
+    /// It is a hint, which `/sys/kernel/mm/transparent_hugepage/shmem_enabled` must allow. A file
+    /// on hugetlbfs has huge pages anyway.
     pub fn huge_pages(mut self, wanted: bool) -> Self {
-        self.huge_pages = wanted;
+        self.options.huge_pages = wanted;
         self
     }
 
-    /// Whether the segment outlives its users: it is neither unlinked with its creator's last handle nor ever stale. Files
-    /// persist unless said otherwise, named segments do not.
+    /// Sets whether the segment outlives its users. If it does, it is not unlinked with its
+    /// creator's last handle, and is never stale. By default, files persist and named segments do
+    /// not.
     pub fn persist(mut self, persist: bool) -> Self {
-        self.persist = Some(persist);
+        self.options.persist = Some(persist);
         self
     }
 
-    /// Opens also what the file's group may write.
+    /// Sets whether to open a file that its group may write.
     pub fn group_access(mut self, allowed: bool) -> Self {
-        self.access.group = allowed;
+        self.options.access.group = allowed;
         self
     }
 
-    /// Opens also what everybody may write.
+    /// Sets whether to open a file that every user may write.
     pub fn other_access(mut self, allowed: bool) -> Self {
-        self.access.other = allowed;
+        self.options.access.other = allowed;
         self
     }
 
-    /// Opens also what belongs to another user.
+    /// Sets whether to open a file that belongs to another user.
     pub fn foreign_owner(mut self, allowed: bool) -> Self {
-        self.access.foreign_owner = allowed;
+        self.options.access.foreign_owner = allowed;
         self
     }
 
-    /// Makes a named segment of `length` bytes (rounded up to whole pages), header and tables included.
+    /// Creates a named segment of `length` bytes, rounded up to whole pages.
+    ///
+    /// The header and the tables are part of the length. A stale segment of this name is replaced.
     ///
     /// # Errors
-    /// `InvalidName`, `InvalidOption`, `TooSmall`, `AlreadyExists`, `NoSpace`, `Busy`, `Os`.
+    /// - [`SegmentError::InvalidName`] if `name` is empty, `.` or `..`, longer than 255 bytes,
+    ///   contains a slash or a NUL, or begins with `.breezeway-`
+    /// - [`SegmentError::InvalidOption`] if an option is out of its range
+    /// - [`SegmentError::TooSmall`] if `length` does not suffice for the header and the tables
+    /// - [`SegmentError::AlreadyExists`] if the name belongs to a segment that is in use or
+    ///   persists, to another user's segment, or to another file
+    /// - [`SegmentError::NoSpace`] if the file system or the memory has not that many bytes left
+    /// - [`SegmentError::Busy`] if another process has been opening or removing the segment of this
+    ///   name for ten seconds
+    /// - [`SegmentError::Os`] if a system call fails otherwise
     pub fn create(&self, name: &str, length: u64) -> Result<Segment, SegmentError> {
-        create::create_empty(self.checked()?, &Location::named(name)?, length)
+        create::create_empty(self.options.checked()?, &Location::named(name)?, length)
     }
 
     /// Opens a named segment.
     ///
     /// # Errors
-    /// `InvalidName`, `NotFound`, `Stale`, `TooManyParticipants`, `ForeignNamespace`, `Busy`, `Os`, and whatever is wrong with
-    /// the file: `NotASegment`, `WrongVersion`, `ForeignMachine`, `Truncated`, `TooOpen`, `ForeignOwner`, `Corrupt`.
+    /// - [`SegmentError::InvalidName`] if `name` cannot be a segment's
+    /// - [`SegmentError::NotFound`] if there is no segment of this name
+    /// - [`SegmentError::Stale`] if all its users are dead and it does not persist
+    /// - [`SegmentError::TooManyParticipants`] if living processes have all participant slots
+    /// - [`SegmentError::ForeignNamespace`] if a process of another pid namespace has it attached
+    /// - [`SegmentError::ForeignOwner`] if it belongs to another user, and
+    ///   [`foreign_owner`](Self::foreign_owner) is not allowed
+    /// - [`SegmentError::TooOpen`] if its group or every user may write it, and
+    ///   [`group_access`](Self::group_access) or [`other_access`](Self::other_access) is not
+    ///   allowed
+    /// - [`SegmentError::NotASegment`], [`SegmentError::ForeignMachine`],
+    ///   [`SegmentError::WrongVersion`], [`SegmentError::Truncated`] or [`SegmentError::Corrupt`]
+    ///   if the file is not a sound segment of this version
+    /// - [`SegmentError::Busy`] if another process has been opening, replacing or removing it for
+    ///   ten seconds
+    /// - [`SegmentError::Os`] if a system call fails otherwise
     pub fn open(&self, name: &str) -> Result<Segment, SegmentError> {
-        open::open_existing(self, &Location::named(name)?)
+        open::open_existing(&self.options, &Location::named(name)?)
     }
 
-    /// Opens a named segment, or makes it where there is none or a stale one; [`Segment::was_created`] tells which.
+    /// Opens a named segment, or creates it if there is none or a stale one.
+    ///
+    /// [`Segment::was_created`] tells which.
     ///
     /// # Errors
-    /// Those of [`create`](Self::create) and [`open`](Self::open), and `WrongLength` where an existing one is shorter
-    /// than `length`.
+    /// Those of [`create`](Self::create) and [`open`](Self::open), except
+    /// [`SegmentError::NotFound`] and [`SegmentError::AlreadyExists`]; and
+    /// [`SegmentError::WrongLength`] if an existing segment is shorter than `length`.
     pub fn open_or_create(&self, name: &str, length: u64) -> Result<Segment, SegmentError> {
-        create::open_or_create(self.checked()?, &Location::named(name)?, length)
+        create::open_or_create(self.options.checked()?, &Location::named(name)?, length)
     }
 
-    /// Makes a segment in a file, which persists unless said otherwise.
+    /// Creates a segment of `length` bytes in a file, which persists by default.
     ///
     /// # Errors
-    /// Those of [`create`](Self::create).
+    /// Those of [`create`](Self::create), where [`SegmentError::InvalidName`] means that `path`
+    /// names no file or contains a NUL.
     pub fn create_file(&self, path: impl AsRef<Path>, length: u64) -> Result<Segment, SegmentError> {
-        create::create_empty(self.checked()?, &Location::file(path.as_ref())?, length)
+        create::create_empty(self.options.checked()?, &Location::file(path.as_ref())?, length)
     }
 
     /// Opens a segment in a file.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// Those of [`open`](Self::open), where [`SegmentError::InvalidName`] means that `path` names
+    /// no file or contains a NUL.
     pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Segment, SegmentError> {
-        open::open_existing(self, &Location::file(path.as_ref())?)
+        open::open_existing(&self.options, &Location::file(path.as_ref())?)
     }
 
-    /// Opens a segment in a file, or makes it; [`Segment::was_created`] tells which.
+    /// Opens a segment in a file, or creates it if there is none or a stale one.
+    ///
+    /// [`Segment::was_created`] tells which.
     ///
     /// # Errors
-    /// Those of [`open_or_create`](Self::open_or_create).
+    /// Those of [`open_or_create`](Self::open_or_create), where [`SegmentError::InvalidName`] means
+    /// that `path` names no file or contains a NUL.
     pub fn open_or_create_file(&self, path: impl AsRef<Path>, length: u64) -> Result<Segment, SegmentError> {
-        create::open_or_create(self.checked()?, &Location::file(path.as_ref())?, length)
+        create::open_or_create(self.options.checked()?, &Location::file(path.as_ref())?, length)
     }
 
-    /// Makes a segment without a name, for this process and those it hands a handle to.
+    /// Creates a segment without a name (a sealed memfd), for this process and those that it sends
+    /// a handle to.
     ///
     /// # Errors
-    /// `InvalidOption`, `TooSmall`, `NoSpace`, `Os`.
+    /// - [`SegmentError::InvalidOption`] if an option is out of its range
+    /// - [`SegmentError::TooSmall`] if `length` does not suffice for the header and the tables
+    /// - [`SegmentError::NoSpace`] if the memory has not that many bytes left
+    /// - [`SegmentError::Os`] if a system call fails otherwise
     pub fn create_anonymous(&self, length: u64) -> Result<Segment, SegmentError> {
-        create::create_empty(self.checked()?, &Location::Anonymous, length)
+        create::create_empty(self.options.checked()?, &Location::Anonymous, length)
+    }
+}
+
+/// Creating, opening and removing segments.
+impl Segment {
+    /// The options of creating or opening a segment, all at their defaults.
+    pub fn builder() -> SegmentBuilder {
+        SegmentBuilder::default()
     }
 
-    fn checked(&self) -> Result<&Self, SegmentError> {
-        if !(1..=MAX_PARTICIPANTS).contains(&self.participants) {
-            return Err(SegmentError::InvalidOption { option: "participants", allowed: "1 to 65535" });
-        }
-        if !(1..=MAX_OBJECTS).contains(&self.objects) {
-            return Err(SegmentError::InvalidOption { option: "objects", allowed: "1 to 65535" });
-        }
-        if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
-            let allowed = "0600 to 0777, its owner able to read and write it";
-            return Err(SegmentError::InvalidOption { option: "mode", allowed });
-        }
-        Ok(self)
+    /// Creates a named segment of `length` bytes, rounded up to whole pages.
+    ///
+    /// The header and the tables are part of the length: they take about 21 KB with the default
+    /// options of the [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// Those of [`SegmentBuilder::create`].
+    pub fn create(name: &str, length: u64) -> Result<Self, SegmentError> {
+        Self::builder().create(name, length)
+    }
+
+    /// Opens a named segment.
+    ///
+    /// # Errors
+    /// Those of [`SegmentBuilder::open`].
+    pub fn open(name: &str) -> Result<Self, SegmentError> {
+        Self::builder().open(name)
+    }
+
+    /// Opens a named segment, or creates it if there is none or a stale one.
+    ///
+    /// [`was_created`](Self::was_created) tells which.
+    ///
+    /// # Errors
+    /// Those of [`SegmentBuilder::open_or_create`].
+    pub fn open_or_create(name: &str, length: u64) -> Result<Self, SegmentError> {
+        Self::builder().open_or_create(name, length)
+    }
+
+    /// Creates a segment in a file, which persists. With a path on hugetlbfs, it has huge pages.
+    ///
+    /// # Errors
+    /// Those of [`SegmentBuilder::create_file`].
+    pub fn create_file(path: impl AsRef<Path>, length: u64) -> Result<Self, SegmentError> {
+        Self::builder().create_file(path, length)
+    }
+
+    /// Opens a segment in a file.
+    ///
+    /// # Errors
+    /// Those of [`SegmentBuilder::open_file`].
+    pub fn open_file(path: impl AsRef<Path>) -> Result<Self, SegmentError> {
+        Self::builder().open_file(path)
+    }
+
+    /// Creates a segment without a name (a sealed memfd), for this process and those that it sends
+    /// a handle to.
+    ///
+    /// # Errors
+    /// Those of [`SegmentBuilder::create_anonymous`].
+    pub fn new(length: u64) -> Result<Self, SegmentError> {
+        Self::builder().create_anonymous(length)
+    }
+
+    /// Removes a segment's name. Processes that have the segment attached keep it; later ones do
+    /// not find it.
+    ///
+    /// # Errors
+    /// - [`SegmentError::InvalidName`] if `name` cannot be a segment's
+    /// - [`SegmentError::NotFound`] if there is no segment of this name
+    /// - [`SegmentError::NotASegment`] if the name belongs to another file
+    /// - [`SegmentError::Busy`] if another process has been opening or replacing it for ten seconds
+    /// - [`SegmentError::Os`] if a system call fails otherwise
+    pub fn remove(name: &str) -> Result<(), SegmentError> {
+        open::remove(&Location::named(name)?)
+    }
+
+    /// Removes a segment's file. Processes that have the segment attached keep it.
+    ///
+    /// # Errors
+    /// Those of [`remove`](Self::remove), where [`SegmentError::InvalidName`] means that `path`
+    /// names no file or contains a NUL.
+    pub fn remove_file(path: impl AsRef<Path>) -> Result<(), SegmentError> {
+        open::remove(&Location::file(path.as_ref())?)
     }
 }

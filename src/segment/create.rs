@@ -1,13 +1,15 @@
-//! Making segments: stage, fill, publish. An opener finds a complete segment or none.
+//! Creating segments: stage, fill, publish. An opener finds a complete segment or none.
 
 #![allow(unsafe_code)]
 
-use super::builder::SegmentBuilder;
 use super::geometry::Geometry;
+use super::handle::Segment;
 use super::location::Location;
 use super::mapping::{Mapping, MappingParts};
+use super::memory::SegmentMemory;
+use super::open;
+use super::options::SegmentOptions;
 use super::staging::StagedFile;
-use super::{Segment, open};
 use crate::error::SegmentError;
 use crate::layout::align_up;
 use crate::layout::header::{Creation, Header, Tables};
@@ -18,35 +20,35 @@ use crate::sys::{clock, file, process};
 
 const PAGE: u64 = 4096;
 
-/// How often to be overtaken by others who make and remove the same name.
+/// How often to retry when other processes create and remove segments of the same name meanwhile.
 const MAX_ROUNDS: u32 = 1000;
 
-/// How often to find it stale in spite of trying to replace it.
+/// How often to retry when the segment is stale, and replacing it fails.
 const MAX_STALE_ROUNDS: u32 = 10;
 
-/// Makes a segment of `length` bytes without objects.
+/// Creates a segment of `length` bytes without objects.
 pub(super) fn create_empty(
-    builder: &SegmentBuilder,
+    options: &SegmentOptions,
     location: &Location,
     length: u64,
 ) -> Result<Segment, SegmentError> {
-    let needed = Tables::new(builder.participants, builder.objects).arena_at;
+    let needed = Tables::new(options.participants, options.objects).arena_at;
     if length < needed {
         return Err(SegmentError::TooSmall { length, needed });
     }
-    create_filled(builder, location, length, |segment| Ok(segment.clone()))
+    create_filled(options, location, length, |segment| Ok(segment.clone()))
 }
 
-/// Opens the segment, or makes it where there is none or a stale one.
+/// Opens the segment, or creates it if there is none or a stale one.
 pub(super) fn open_or_create(
-    builder: &SegmentBuilder,
+    options: &SegmentOptions,
     location: &Location,
     length: u64,
 ) -> Result<Segment, SegmentError> {
     let segment = open_or_make(
         location,
-        || open::open_existing(builder, location),
-        || create_empty(builder, location, length),
+        || open::open_existing(options, location),
+        || create_empty(options, location, length),
     )?;
     if segment.len() < length {
         return Err(SegmentError::WrongLength { expected: length, found: segment.len() });
@@ -54,7 +56,8 @@ pub(super) fn open_or_create(
     Ok(segment)
 }
 
-/// Opens, or makes what is not there; whoever else makes or removes it meanwhile, the answer is one or the other.
+/// Opens, or makes what does not exist. If other processes make or remove it meanwhile, it tries
+/// again.
 pub(super) fn open_or_make<R>(
     location: &Location,
     open: impl Fn() -> Result<R, SegmentError>,
@@ -64,13 +67,14 @@ pub(super) fn open_or_make<R>(
     for _ in 0..MAX_ROUNDS {
         match open() {
             Err(SegmentError::NotFound { .. }) => {}
-            // Stale, but not ours to replace.
+            // Stale, but this process may not replace it.
             Err(error @ SegmentError::Stale { .. }) if stale == MAX_STALE_ROUNDS => return Err(error),
             Err(SegmentError::Stale { .. }) => stale += 1,
             other => return other,
         }
         match make() {
-            // Made by somebody else in between, or not ours to replace: opening tells which.
+            // Another process made it meanwhile, or this process may not replace it: opening tells
+            // which.
             Err(SegmentError::AlreadyExists { .. }) => {}
             other => return other,
         }
@@ -78,9 +82,9 @@ pub(super) fn open_or_make<R>(
     Err(SegmentError::Busy { name: location.to_string() })
 }
 
-/// Makes a segment, lets `fill` put objects into it, and only then gives it its name.
+/// Creates a segment, lets `fill` put objects into it, and only then gives it its name.
 pub(super) fn create_filled<R>(
-    builder: &SegmentBuilder,
+    options: &SegmentOptions,
     location: &Location,
     length: u64,
     fill: impl FnOnce(&Segment) -> Result<R, SegmentError>,
@@ -89,22 +93,24 @@ pub(super) fn create_filled<R>(
     if let Some(path) = &path {
         open::vacate(location, path)?;
     }
-    let tables = Tables::new(builder.participants, builder.objects);
+    let tables = Tables::new(options.participants, options.objects);
     let total_len = page_rounded(location, length)?;
-    let (mut staged, file, backing) = StagedFile::new(location, total_len, builder.mode)?;
+    let (mut staged, file, backing) = StagedFile::new(location, total_len, options.mode)?;
     let file_id = file::status(&file).map_err(SegmentError::os("look at the segment's file"))?.id;
-    let persist = builder.persist.unwrap_or(matches!(location, Location::File(_)));
+    let persist = options.persist.unwrap_or(matches!(location, Location::File(_)));
     let creation = creation();
     let mapping = Mapping::new(MappingParts {
-        geometry: Geometry { tables, total_len, id: creation.id },
         location: location.clone(),
-        access: builder.access.with_mode(builder.mode),
+        access: options.access.with_mode(options.mode),
         file_id,
         was_created: true,
-        file: UnsharedFile::new(file),
-        backing,
+        memory: SegmentMemory::new(
+            Geometry { tables, total_len, id: creation.id },
+            UnsharedFile::new(file),
+            backing,
+        ),
     });
-    if builder.huge_pages {
+    if options.huge_pages {
         mapping.advise_huge_pages();
     }
     let header = Header::new(tables, total_len, persist, creation);
@@ -112,7 +118,7 @@ pub(super) fn create_filled<R>(
         mapping.words(0, size_of::<Header>() / atomic_copy::WORD),
         bytemuck::bytes_of(&header),
     );
-    // SAFETY: nobody else knows the file.
+    // SAFETY: no other thread or process knows the file.
     unsafe { mapping.directory_lock().init() };
     mapping.attach(&mapping.lock_admin()?)?;
     let segment = Segment::new_attached(mapping);
@@ -136,7 +142,7 @@ fn creation() -> Creation {
     }
 }
 
-/// Whole pages; on hugetlbfs, whole huge ones.
+/// The length in whole pages; on hugetlbfs, in whole huge pages.
 fn page_rounded(location: &Location, length: u64) -> Result<u64, SegmentError> {
     let page = match location {
         Location::File(path) => path.parent().and_then(file::huge_page_size).unwrap_or(PAGE),

@@ -1,4 +1,4 @@
-//! What a header says, checked once and from then on kept in private memory.
+//! [`Geometry`]: a segment's header, checked once and kept in private memory.
 
 use core::mem::{offset_of, size_of};
 
@@ -25,8 +25,11 @@ impl Geometry {
     /// Checks the first bytes of a file of `file_len` bytes: as many as there are, up to a header.
     ///
     /// # Errors
-    /// Everything that can be wrong with a segment from outside: [`SegmentError::NotASegment`], `ForeignMachine`,
-    /// `WrongVersion`, `Truncated`, `Corrupt`.
+    /// - [`SegmentError::NotASegment`] if they do not begin with the magic bytes
+    /// - [`SegmentError::ForeignMachine`] if the byte order or pointer width is another
+    /// - [`SegmentError::WrongVersion`] if the format's version is another
+    /// - [`SegmentError::Truncated`] if the file is shorter than a header, or than the header says
+    /// - [`SegmentError::Corrupt`] if the header contradicts itself or the file's length
     pub(crate) fn check(start: &[u8], file_len: u64) -> Result<Self, SegmentError> {
         if start.is_empty() {
             return Err(SegmentError::NotASegment { what: "an empty file" });
@@ -55,8 +58,8 @@ impl Geometry {
     }
 }
 
-/// The fields that have one right value each: the tables' places follow from their sizes, so they can neither overlap nor
-/// lie outside.
+/// Checks the fields that have one right value each: where the tables lie follows from their sizes,
+/// so they can neither overlap nor lie outside.
 fn check_fields(header: &Header, file_len: u64) -> Result<(), SegmentError> {
     let tables = Tables::new(header.participants, header.directory_capacity);
     let wrong = |what, offset: usize| Err(SegmentError::Corrupt { what, offset: offset as u64 });
@@ -96,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_header_passes() {
+    fn geometry_check_accepts_a_sound_header() {
         let geometry = check(&header()).unwrap();
         assert_eq!((geometry.total_len, geometry.id), (4096, [7; 16]));
         assert_eq!(geometry.tables, Tables::new(4, 4));
     }
 
     #[test]
-    fn every_field_is_checked() {
+    fn geometry_check_rejects_each_wrong_field() {
         let corrupt = |change: fn(&mut Header)| {
             let mut header = header();
             change(&mut header);
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_says_so() {
+    fn geometry_check_rejects_foreign_files() {
         let check_bytes = |bytes: &[u8]| Geometry::check(bytes, bytes.len() as u64).unwrap_err();
         assert!(matches!(check_bytes(b""), SegmentError::NotASegment { .. }));
         assert!(matches!(check_bytes(b"hello"), SegmentError::NotASegment { .. }));

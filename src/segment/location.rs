@@ -1,4 +1,4 @@
-//! Where a segment's file is, if it has a name.
+//! [`Location`]: where a segment's file is, if it has a name.
 
 use core::fmt;
 use std::path::{Path, PathBuf};
@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 use crate::error::SegmentError;
 use crate::sys::file;
 
-/// Names of this beginning belong to segments in the making.
+/// Names of this beginning belong to files in staging.
 pub(crate) const STAGING_PREFIX: &str = ".breezeway-";
 
 const LONGEST_NAME: usize = 255;
 
-/// A segment's name, or none.
+/// Where a segment's file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
     /// POSIX shared memory: a name in `/dev/shm`.
     Named(String),
-    /// A file of the user's, by its absolute path.
+    /// A file, by its absolute path.
     File(PathBuf),
-    /// Memory without a name, handed to children.
+    /// A memfd, which has no name.
     Anonymous,
 }
 
 impl Location {
-    /// A named segment's place, once its name is found to be one.
+    /// The location of a named segment, if a segment can have this name.
     pub(crate) fn named(name: &str) -> Result<Self, SegmentError> {
         let reason = if name.is_empty() {
             "it is empty"
@@ -43,14 +43,14 @@ impl Location {
         Err(SegmentError::InvalidName { name: name.to_owned(), reason })
     }
 
-    /// A file's place, once its path is found to be one.
+    /// The location of a file, if its path names one.
     pub(crate) fn file(path: &Path) -> Result<Self, SegmentError> {
         let reason = if path.file_name().is_none() {
             "the path names no file"
         } else if path.as_os_str().as_encoded_bytes().contains(&0) {
             "it contains a NUL"
         } else {
-            // This process may change its folder while the segment is open.
+            // Absolute, because this process may change its folder while the segment is open.
             return std::path::absolute(path)
                 .map(Self::File)
                 .map_err(SegmentError::os("make the path absolute"));
@@ -58,7 +58,7 @@ impl Location {
         Err(SegmentError::InvalidName { name: path.display().to_string(), reason })
     }
 
-    /// The path, where there is one.
+    /// The path, if the file has one.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         match self {
             Self::Named(name) => Some(file::named_path(name)),

@@ -7,7 +7,7 @@ mod held_mappings;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use super::object::Region;
+use super::region::Region;
 use crate::error::{LockError, SegmentError};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::mutex::{self, Locked};

@@ -1,7 +1,7 @@
 //! The one user of the `shared_memory` crate: mappings of POSIX shared memory by name.
 //!
-//! Only what that crate does well is asked of it, mapping a name. It never owns: it would unlink by name whatever has the
-//! name by then, and in a forked child too.
+//! That crate maps a name, and nothing more. It never owns the name: it would unlink the name
+//! whatever file has it by then, and in a forked child too.
 
 #![allow(unsafe_code)]
 
@@ -9,17 +9,17 @@ use std::io;
 
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
-/// A mapped name. Dropped, it is unmapped; the name stays.
+/// A mapped name. Dropping this unmaps the memory; the name stays.
 pub(super) struct NamedMap(Shmem);
 
-// SAFETY: `Shmem` is not `Send` only for the raw pointer it holds. It is never written after construction, and dropping it
-// calls munmap and close, which any thread may.
+// SAFETY: `Shmem` is not `Send` only because of the raw pointer that it holds. It is never written
+// after construction, and dropping it calls munmap and close, which any thread may.
 unsafe impl Send for NamedMap {}
 // SAFETY: as above; `&NamedMap` only gives out the pointer and the length.
 unsafe impl Sync for NamedMap {}
 
 impl NamedMap {
-    /// Makes a new name of this length and maps it. Nothing is allocated yet.
+    /// Creates a name of this length and maps it. No page is allocated yet.
     pub(super) fn create(name: &str, len: usize) -> io::Result<Self> {
         let mut shmem = ShmemConf::new().os_id(name).size(len).create().map_err(answer)?;
         shmem.set_owner(false);
@@ -40,7 +40,7 @@ impl NamedMap {
     }
 }
 
-/// The system's error number, where the crate passes it on.
+/// The system's error, if the crate passes its number on.
 fn answer(error: ShmemError) -> io::Error {
     match error {
         ShmemError::MapCreateFailed(code)

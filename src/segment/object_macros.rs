@@ -1,107 +1,164 @@
-//! What handles of all kinds have in common on their surface.
+//! The public methods that handles of all kinds have in common.
 
-/// The short forms: an object with a segment of its own.
+/// The short forms of a type that is created from an [`Initial`](super::object::Initial): an object
+/// with a segment of its own.
 macro_rules! single_object {
     ([$($generics:tt)*] $object:ty) => {
+        /// The short forms: an object with a segment of its own.
         impl<$($generics)*> $object {
-            /// Makes a segment of this name with one such object in it.
+            /// Creates a named segment that holds one such object, made from `initial`.
+            ///
+            /// A stale segment of this name is replaced.
             ///
             /// # Errors
-            /// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
+            /// - [`SegmentError::InvalidName`](crate::SegmentError::InvalidName) if a segment
+            ///   cannot have this name
+            /// - [`SegmentError::InvalidOption`](crate::SegmentError::InvalidOption) if `initial`
+            ///   asks for a number that this type does not allow
+            /// - [`SegmentError::AlreadyExists`](crate::SegmentError::AlreadyExists) if the name
+            ///   belongs to a segment that is in use or persists, to another user's segment, or to
+            ///   another file
+            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the file system or the
+            ///   memory has not enough bytes left
+            /// - [`SegmentError::Busy`](crate::SegmentError::Busy) or
+            ///   [`SegmentError::Os`](crate::SegmentError::Os) as for
+            ///   [`Segment::create`](crate::Segment::create)
             pub fn create(name: &str, initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
                 let location = $crate::segment::location::Location::named(name)?;
-                $crate::segment::object::create_single(&location, &initial.plan())
+                $crate::segment::single::create(&location, &initial.plan())
             }
 
-            /// Opens the one in the segment of this name.
+            /// Opens the object in the named segment that was created for it.
             ///
             /// # Errors
-            /// See [`SegmentBuilder::open`](crate::segment::builder::SegmentBuilder::open), and `TypeMismatch`.
+            /// - the errors of [`SegmentBuilder::open`](crate::SegmentBuilder::open)
+            /// - [`SegmentError::NoSuchObject`](crate::SegmentError::NoSuchObject) if the segment
+            ///   was not created for a single object
+            /// - [`SegmentError::TypeMismatch`](crate::SegmentError::TypeMismatch) if the object is
+            ///   of another kind or element type
+            /// - [`SegmentError::EndpointTaken`](crate::SegmentError::EndpointTaken) if this type
+            ///   is an endpoint of a queue, and a living process has it
             pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
-                $crate::segment::object::open_single(&$crate::segment::location::Location::named(name)?)
+                $crate::segment::single::open(&$crate::segment::location::Location::named(name)?)
             }
 
-            /// Opens the one in the segment of this name, or makes it where there is none or a stale one;
-            /// [`Segment::was_created`](crate::Segment::was_created) tells which. What an existing one holds stays.
+            /// Opens the object in the segment of this name, or creates both if there is no segment
+            /// or a stale one.
+            ///
+            /// An existing object keeps what it holds.
+            /// [`Segment::was_created`](crate::Segment::was_created) of its
+            /// [`segment`](Self::segment) tells which.
             ///
             /// # Errors
-            /// Those of [`create`](Self::create) and [`open`](Self::open); `TypeMismatch` also for another length.
+            /// Those of [`create`](Self::create) and [`open`](Self::open), except `AlreadyExists`,
+            /// and `NotFound` of the segment; `TypeMismatch` also if an existing object is of
+            /// another length.
             pub fn open_or_create(
                 name: &str,
                 initial: impl $crate::Initial<Self>,
             ) -> Result<Self, $crate::SegmentError> {
                 let location = $crate::segment::location::Location::named(name)?;
-                $crate::segment::object::open_or_create_single(&location, &initial.plan())
+                $crate::segment::single::open_or_create(&location, &initial.plan())
             }
 
-            /// Makes one in memory without a name, for this process and those it hands the handle to.
+            /// Creates an object in memory without a name, for this process and those that it sends
+            /// a handle to.
             ///
             /// # Errors
-            /// `NoSpace`, `Os`.
+            /// - [`SegmentError::InvalidOption`](crate::SegmentError::InvalidOption) if `initial`
+            ///   asks for a number that this type does not allow
+            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not
+            ///   enough bytes left
+            /// - [`SegmentError::Os`](crate::SegmentError::Os) if a system call fails otherwise
             pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
                 let location = $crate::segment::location::Location::Anonymous;
-                $crate::segment::object::create_single(&location, &initial.plan())
+                $crate::segment::single::create(&location, &initial.plan())
             }
         }
     };
 }
 pub(crate) use single_object;
 
-/// The short forms of an object that is made from nothing.
+/// The short forms of a type that is created from nothing.
 macro_rules! plain_object {
     ($object:ty) => {
+        /// The short forms: an object with a segment of its own.
         impl $object {
-            /// Makes a segment of this name with one such object in it.
+            /// Creates a named segment that holds one such object.
+            ///
+            /// A stale segment of this name is replaced.
             ///
             /// # Errors
-            /// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
+            /// - [`SegmentError::InvalidName`](crate::SegmentError::InvalidName) if a segment
+            ///   cannot have this name
+            /// - [`SegmentError::AlreadyExists`](crate::SegmentError::AlreadyExists) if the name
+            ///   belongs to a segment that is in use or persists, to another user's segment, or to
+            ///   another file
+            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the file system or the
+            ///   memory has not enough bytes left
+            /// - [`SegmentError::Busy`](crate::SegmentError::Busy) or
+            ///   [`SegmentError::Os`](crate::SegmentError::Os) as for
+            ///   [`Segment::create`](crate::Segment::create)
             pub fn create(name: &str) -> Result<Self, $crate::SegmentError> {
                 let location = $crate::segment::location::Location::named(name)?;
-                $crate::segment::object::create_single(&location, &())
+                $crate::segment::single::create(&location, &())
             }
 
-            /// Opens the one in the segment of this name.
+            /// Opens the object in the named segment that was created for it.
             ///
             /// # Errors
-            /// See [`SegmentBuilder::open`](crate::segment::builder::SegmentBuilder::open), and `TypeMismatch`.
+            /// - the errors of [`SegmentBuilder::open`](crate::SegmentBuilder::open)
+            /// - [`SegmentError::NoSuchObject`](crate::SegmentError::NoSuchObject) if the segment
+            ///   was not created for a single object
+            /// - [`SegmentError::TypeMismatch`](crate::SegmentError::TypeMismatch) if the object is
+            ///   of another kind
             pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
-                $crate::segment::object::open_single(&$crate::segment::location::Location::named(name)?)
+                $crate::segment::single::open(&$crate::segment::location::Location::named(name)?)
             }
 
-            /// Opens the one in the segment of this name, or makes it where there is none or a stale one;
-            /// [`Segment::was_created`](crate::Segment::was_created) tells which.
+            /// Opens the object in the segment of this name, or creates both if there is no segment
+            /// or a stale one.
+            ///
+            /// [`Segment::was_created`](crate::Segment::was_created) of its
+            /// [`segment`](Self::segment) tells which.
             ///
             /// # Errors
-            /// Those of [`create`](Self::create) and [`open`](Self::open).
+            /// Those of [`create`](Self::create) and [`open`](Self::open), except `AlreadyExists`,
+            /// and `NotFound` of the segment.
             pub fn open_or_create(name: &str) -> Result<Self, $crate::SegmentError> {
                 let location = $crate::segment::location::Location::named(name)?;
-                $crate::segment::object::open_or_create_single(&location, &())
+                $crate::segment::single::open_or_create(&location, &())
             }
 
-            /// Makes one in memory without a name, for this process and those it hands the handle to.
+            /// Creates an object in memory without a name, for this process and those that it sends
+            /// a handle to.
             ///
             /// # Errors
-            /// `NoSpace`, `Os`.
+            /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not
+            ///   enough bytes left
+            /// - [`SegmentError::Os`](crate::SegmentError::Os) if a system call fails otherwise
             #[allow(clippy::new_ret_no_self)]
             pub fn new() -> Result<Self, $crate::SegmentError> {
-                $crate::segment::object::create_single(&$crate::segment::location::Location::Anonymous, &())
+                $crate::segment::single::create(&$crate::segment::location::Location::Anonymous, &())
             }
         }
 
-        impl $crate::Initial<$object> for () {
+        impl $crate::Initial<$object> for () {}
+
+        impl $crate::segment::object::sealed::IntoPlan<$object> for () {
             fn plan(self) {}
         }
     };
 }
 pub(crate) use plain_object;
 
-/// What every handle can: tell its segment, and travel.
+/// The methods and traits of every handle: its segment, and serde.
 macro_rules! object_handle {
     ([$($generics:tt)*] $object:ty) => {
         impl<$($generics)*> $object {
-            /// The segment it lies in.
+            /// Returns the segment that the object lies in.
             pub fn segment(&self) -> &$crate::Segment {
-                $crate::segment::object::Object::region(self).segment()
+                $crate::segment::object::sealed::ObjectImpl::region(self).segment()
             }
         }
 

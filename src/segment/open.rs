@@ -1,17 +1,19 @@
-//! Opening what is there, and clearing away what is stale.
+//! Opening existing segments, and removing stale ones.
 
 use core::mem::{offset_of, size_of};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use super::Segment;
+use super::access::Access;
 use super::admin_lock::AdminLock;
 use super::backing::Backing;
-use super::builder::{Access, SegmentBuilder};
 use super::geometry::Geometry;
+use super::handle::Segment;
 use super::location::Location;
 use super::mapping::{Mapping, MappingParts};
+use super::memory::SegmentMemory;
+use super::options::SegmentOptions;
 use super::participants;
 use super::repair;
 use crate::error::SegmentError;
@@ -20,34 +22,35 @@ use crate::sys::file::{self, NotOpened, Status};
 use crate::sys::fork::UnsharedFile;
 use crate::sys::process;
 
-/// Opens the segment that has this name.
-pub(super) fn open_existing(builder: &SegmentBuilder, location: &Location) -> Result<Segment, SegmentError> {
+/// Opens the segment of this name or path.
+pub(super) fn open_existing(options: &SegmentOptions, location: &Location) -> Result<Segment, SegmentError> {
     let path = location.path().ok_or_else(|| not_found(location))?;
     loop {
         let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
-        if let Some(segment) = attach(builder, location, Some(&path), file, status)? {
+        if let Some(segment) = attach(options, location, Some(&path), file, status)? {
             return Ok(segment);
         }
     }
 }
 
-/// Opens the very file behind a descriptor of this or another process, named or not.
+/// Opens the file that a descriptor of this or another process is open on, whether it has a name or
+/// not.
 #[cfg(feature = "serde")]
-pub(super) fn open_descriptor(builder: &SegmentBuilder, pid: u32, fd: i32) -> Result<Segment, SegmentError> {
+pub(super) fn open_descriptor(options: &SegmentOptions, pid: u32, fd: i32) -> Result<Segment, SegmentError> {
     let location = Location::Anonymous;
     let (file, status) = file::open_descriptor(pid, fd).map_err(|error| open_error(error, &location))?;
-    attach(builder, &location, None, file, status)?.ok_or_else(|| not_found(&location))
+    attach(options, &location, None, file, status)?.ok_or_else(|| not_found(&location))
 }
 
-/// Attaches to an open file; `None` where the name has gone to another meanwhile.
+/// Attaches to an open file; `None` if the name has gone to another file meanwhile.
 fn attach(
-    builder: &SegmentBuilder,
+    options: &SegmentOptions,
     location: &Location,
     path: Option<&Path>,
     file: OwnedFd,
     status: Status,
 ) -> Result<Option<Segment>, SegmentError> {
-    check_access(&status, builder.access)?;
+    check_access(&status, options.access)?;
     let geometry = Geometry::check(&read_header(&file)?, status.len)?;
     let backing = match location {
         Location::Named(name) => Backing::map_named(name),
@@ -60,16 +63,14 @@ fn attach(
         Err(error) => return Err(SegmentError::Os { operation: "map the segment", source: error }),
     };
     let mapping = Mapping::new(MappingParts {
-        geometry,
         location: location.clone(),
-        access: builder.access,
+        access: options.access,
         file_id: status.id,
         was_created: false,
-        file: UnsharedFile::new(file),
-        backing,
+        memory: SegmentMemory::new(geometry, UnsharedFile::new(file), backing),
     });
     let admin_lock = mapping.lock_admin()?;
-    // A named mapping was made by name: the id tells whether it is of the file that was checked.
+    // A named segment is mapped by name: the id tells whether that is the file that was checked.
     let still_named = path.map_or(Ok(true), |path| admin_lock.is_named(status.id, path))?;
     if !still_named || !mapping.has_id(geometry.id) {
         return Ok(None);
@@ -78,19 +79,19 @@ fn attach(
     if is_first && !mapping.is_persistent() {
         return Err(SegmentError::Stale { name: location.to_string() });
     }
-    participants::check_namespace(&mapping, &admin_lock)?;
+    participants::check_namespace(&mapping, location, &admin_lock)?;
     mapping.attach(&admin_lock)?;
     if is_first {
         repair::reclaim_locks(&mapping, &admin_lock)?;
     }
     drop(admin_lock);
-    if builder.huge_pages {
+    if options.huge_pages {
         mapping.advise_huge_pages();
     }
     Ok(Some(Segment::new_attached(mapping)))
 }
 
-/// Removes the segment of this name if it is stale. `false` where it is not, or there is none.
+/// Removes the segment of this name if it is stale. Returns whether it was.
 pub(crate) fn remove_stale(location: &Location) -> Result<bool, SegmentError> {
     let Some(path) = location.path() else { return Ok(false) };
     if file::id_of_path(&path).map_err(SegmentError::os("look for the segment"))?.is_none() {
@@ -103,10 +104,12 @@ pub(crate) fn remove_stale(location: &Location) -> Result<bool, SegmentError> {
     }
 }
 
-/// Makes sure that nothing has this name: removes a stale segment of it.
+/// Makes sure that this name is free: removes a stale segment that has it.
 ///
 /// # Errors
-/// `AlreadyExists` where something else has it: a segment in use, one that persists, somebody else's, or no segment.
+/// [`SegmentError::AlreadyExists`] if the name belongs to a segment that is in use or persists, to
+/// another user's segment, or to another file; [`SegmentError::Busy`] if another process holds the
+/// admin lock for too long; [`SegmentError::Os`] if a system call fails otherwise.
 pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentError> {
     let taken = || SegmentError::AlreadyExists { name: location.to_string() };
     loop {
@@ -137,13 +140,13 @@ pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentErro
     }
 }
 
-/// Removes a segment's name, whoever uses it.
+/// Removes a segment's name, whether the segment is in use or not.
 pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
     let path = location.path().ok_or_else(|| not_found(location))?;
     loop {
         let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
         let file = UnsharedFile::new(file);
-        // Damaged or foreign may go too, as long as it is a segment.
+        // A damaged or foreign segment is removed as well.
         if let Err(error @ SegmentError::NotASegment { .. }) =
             Geometry::check(&read_header(&file)?, status.len)
         {
@@ -155,7 +158,7 @@ pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
     }
 }
 
-/// As much of a header as the file has.
+/// The header's bytes, as many as the file has.
 fn read_header(file: impl AsFd) -> Result<Vec<u8>, SegmentError> {
     let mut start = vec![0; size_of::<Header>()];
     let length = file::read_at(file, 0, &mut start).map_err(SegmentError::os("read the segment's header"))?;
@@ -179,7 +182,7 @@ fn not_found(location: &Location) -> SegmentError {
     SegmentError::NotFound { name: location.to_string() }
 }
 
-/// What it means for a segment that its file could not be opened.
+/// The error of a segment whose file could not be opened.
 pub(crate) fn open_error(error: NotOpened, location: &Location) -> SegmentError {
     match error {
         NotOpened::Missing => not_found(location),

@@ -1,29 +1,31 @@
-//! Handles as serde values: a handle travels as a reference to its segment and the object's name.
+//! Handles as serde values: a handle travels as a reference to its segment, and the object's name.
 //!
-//! What arrives is attached anew by whoever reads it. A named segment or a file is found by name, an anonymous one through
-//! its sender's open descriptor, so the sender must live until the reference is read. The segment's id is part of the
-//! reference: whatever else has the name by then is not mistaken for it. However many references a process reads, it
-//! attaches to their segment once.
+//! The receiver attaches to the segment anew. It finds a named segment or a file by name, and an
+//! anonymous one through its sender's open descriptor, so the sender must live until the reference
+//! is read. The segment's id is part of the reference: another segment that has the name by then is
+//! not mistaken for it. A process attaches once to the segment of all references that it reads.
 
 use std::sync::{Arc, Mutex, Weak};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::builder::{Access, SegmentBuilder};
+use super::access::Access;
+use super::handle::Segment;
 use super::location::Location;
 use super::mapping::Mapping;
 use super::object::Object;
-use super::{Segment, object, open};
+use super::options::SegmentOptions;
+use super::{open, typed};
 use crate::error::SegmentError;
 
-/// The mappings that references have led to.
+/// The mappings that this process has opened by references.
 static OPEN_MAPPINGS: Mutex<Vec<Weak<Mapping>>> = Mutex::new(Vec::new());
 
-/// What a segment's reference consists of.
+/// A reference to a segment.
 #[derive(Serialize, Deserialize)]
 struct SegmentReference {
-    /// In two halves: not every format has numbers of 128 bits.
+    /// The segment's id in two halves: not every format has numbers of 128 bits.
     id: [u64; 2],
     access: Access,
     location: LocationReference,
@@ -49,29 +51,30 @@ impl SegmentReference {
         Self { id: id_halves(segment), access: mapping.access, location }
     }
 
-    /// The segment, attached once in this process for all references to it that are in use.
+    /// Opens the segment, which this process attaches once for all references to it.
     fn open(self) -> Result<Segment, SegmentError> {
-        // Another thread may have held the lock when this process was forked: then the register is of no use.
+        // If another thread held the lock when this process was forked, it stays held: the list is
+        // of no use then.
         let Ok(mut opened) = OPEN_MAPPINGS.try_lock() else { return self.open_uncached() };
         opened.retain(|mapping| mapping.strong_count() > 0);
-        let known = opened.iter().filter_map(Weak::upgrade).map(|mapping| Segment { mapping });
+        let known = opened.iter().filter_map(Weak::upgrade).map(Segment::of_mapping);
         if let Some(segment) = known.into_iter().find(|segment| id_halves(segment) == self.id) {
             return Ok(segment);
         }
         let segment = self.open_uncached()?;
-        opened.push(Arc::downgrade(&segment.mapping));
+        opened.push(Arc::downgrade(segment.shared_mapping()));
         Ok(segment)
     }
 
     fn open_uncached(self) -> Result<Segment, SegmentError> {
-        let builder = SegmentBuilder { access: self.access, ..SegmentBuilder::default() };
+        let options = SegmentOptions { access: self.access, ..SegmentOptions::default() };
         let segment = match self.location {
-            LocationReference::Named(name) => open::open_existing(&builder, &Location::named(&name)?),
-            LocationReference::File(path) => open::open_existing(&builder, &Location::file(&path)?),
-            LocationReference::Descriptor { pid, fd } => open::open_descriptor(&builder, pid, fd),
+            LocationReference::Named(name) => open::open_existing(&options, &Location::named(&name)?),
+            LocationReference::File(path) => open::open_existing(&options, &Location::file(&path)?),
+            LocationReference::Descriptor { pid, fd } => open::open_descriptor(&options, pid, fd),
         }?;
         if id_halves(&segment) != self.id {
-            // Its name has gone to another.
+            // The name belongs to another segment by now.
             let [high, low] = self.id;
             return Err(SegmentError::NotFound { name: format!("segment {high:016x}{low:016x}") });
         }
@@ -96,12 +99,12 @@ impl<'de> Deserialize<'de> for Segment {
     }
 }
 
-/// What an object's reference consists of.
+/// A reference to an object.
 #[derive(Serialize, Deserialize)]
 struct ObjectReference {
     segment: SegmentReference,
     object: String,
-    /// The tag that stands for the type's name, where one does.
+    /// The tag that stands for the type's name, if one does.
     type_tag: Option<u64>,
 }
 
@@ -116,14 +119,14 @@ pub(crate) fn serialize<O: Object, S: Serializer>(handle: &O, serializer: S) -> 
     .serialize(serializer)
 }
 
-/// Attaches to what a handle was serialised for.
+/// Attaches to the object that a handle was serialised for.
 pub(crate) fn deserialize<'de, O: Object, D: Deserializer<'de>>(deserializer: D) -> Result<O, D::Error> {
     let reference = ObjectReference::deserialize(deserializer)?;
     let open = || {
         let segment = reference.segment.open()?;
         let fingerprint = O::fingerprint();
         let fingerprint = reference.type_tag.map_or(fingerprint, |tag| fingerprint.tagged(tag));
-        object::adopt(&segment, &reference.object, fingerprint)
+        typed::adopt(&segment, &reference.object, fingerprint)
     };
     open().map_err(D::Error::custom)
 }

@@ -6,7 +6,7 @@ use core::fmt;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use super::object::Region;
+use super::region::Region;
 use crate::error::NotAttached;
 use crate::primitive::{AtomicU32, AtomicU64};
 use crate::raw::Cells;

@@ -1,4 +1,4 @@
-//! Segments in the making: a file under a private name, until it gets its public one.
+//! Staging: a segment's file has a private name until it is complete and gets its public one.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::file;
 use crate::sys::process::Identity;
 
-/// A private name. Dropped, it is gone; a process that dies leaves it for [`remove_orphans`].
+/// A file under a private name, which dropping this removes. A process that dies leaves the name
+/// for [`remove_orphans`].
 pub(super) struct StagedFile {
     path: Option<PathBuf>,
 }
 
 impl StagedFile {
-    /// Makes a mapped file of `length` allocated bytes, which only this process knows of.
+    /// Creates a mapped file of `length` allocated bytes, which only this process knows of.
     pub(super) fn new(
         location: &Location,
         length: u64,
@@ -33,7 +34,7 @@ impl StagedFile {
                     Backing::create_named(&name, size).map_err(|error| allocation_error(error, length))?;
                 let path = file::named_path(&name);
                 let staged = Self { path: Some(path.clone()) };
-                // The umask may have left not even its owner a right to it.
+                // The umask may deny access even to the owner.
                 file::set_mode_of_path(&path, 0o600)
                     .map_err(SegmentError::os("set the mode of the segment's file"))?;
                 let (file, _) =
@@ -61,7 +62,7 @@ impl StagedFile {
         }
     }
 
-    /// Gives the file its public name. `false` where that is taken.
+    /// Gives the file its public name. Returns whether that was free.
     pub(super) fn publish(&mut self, public: &Path) -> Result<bool, SegmentError> {
         let Some(path) = &self.path else { return Ok(true) };
         match file::publish(path, public) {
@@ -78,7 +79,7 @@ impl StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // Gone already only if somebody else removed it.
+            // Fails only if another process has removed the name.
             let _ = file::unlink(path);
         }
     }
@@ -89,7 +90,8 @@ fn allocate(file: &OwnedFd, length: u64, mode: u32) -> Result<(), SegmentError> 
     file::set_mode(file, mode).map_err(SegmentError::os("set the mode of the segment's file"))
 }
 
-/// What a refusal of this many bytes means: too many for the file system, for a file, or for the address space.
+/// The error for bytes that could not be allocated: too many for the file system, for a file, or
+/// for the address space, or another.
 fn allocation_error(error: std::io::Error, length: u64) -> SegmentError {
     use std::io::ErrorKind::{FileTooLarge, InvalidInput, OutOfMemory, QuotaExceeded, StorageFull};
     match error.kind() {
@@ -100,7 +102,7 @@ fn allocation_error(error: std::io::Error, length: u64) -> SegmentError {
     }
 }
 
-/// A name nobody else uses, which tells who does.
+/// A name that no other process uses, and that identifies this one.
 fn private_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let me = Identity::current();
@@ -108,7 +110,7 @@ fn private_name() -> String {
     format!("{STAGING_PREFIX}{:x}-{}-{:x}-{count:x}", me.pidns, me.pid, me.start)
 }
 
-/// Whose private name this is, if it is one.
+/// The process that a private name identifies, if it is one.
 fn creator_of(name: &str) -> Option<Identity> {
     let mut fields = name.strip_prefix(STAGING_PREFIX)?.split('-');
     let pidns = u64::from_str_radix(fields.next()?, 16).ok()?;
@@ -117,12 +119,12 @@ fn creator_of(name: &str) -> Option<Identity> {
     Some(Identity { pid, start, pidns })
 }
 
-/// Removes what processes left that died while they made a segment in this folder.
+/// Removes the files of processes that died while they created a segment in this folder.
 fn remove_orphans(folder: &Path) {
     let Ok(files) = std::fs::read_dir(folder) else { return };
     for name in files.flatten().map(|file| file.file_name()) {
         if name.to_str().and_then(creator_of).is_some_and(|creator| creator.is_gone()) {
-            // Another sweeper may be faster, and another user's is not ours to remove.
+            // Fails if another process was faster, or if the file is another user's.
             let _ = file::unlink(&folder.join(name));
         }
     }
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_private_name_tells_its_maker() {
+    fn private_name_identifies_its_creator() {
         assert_eq!(creator_of(&private_name()), Some(Identity::current()));
         assert_ne!(private_name(), private_name());
         assert_eq!(creator_of("plant"), None);

@@ -291,9 +291,9 @@ impl Drop for UnfinishedAction<'_> {
     }
 }
 
-impl sealed::Sealed for Barrier {}
+impl Object for Barrier {}
 
-impl Object for Barrier {
+impl sealed::ObjectImpl for Barrier {
     type Plan = usize;
 
     fn fingerprint() -> Fingerprint {
@@ -332,7 +332,9 @@ impl Object for Barrier {
 const PARTIES: &str = "1 to 1024";
 const _: () = assert!(MAX_PARTIES == 1024, "as `PARTIES` says");
 
-impl Initial<Barrier> for usize {
+impl Initial<Barrier> for usize {}
+
+impl sealed::IntoPlan<Barrier> for usize {
     fn plan(self) -> usize {
         self
     }

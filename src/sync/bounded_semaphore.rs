@@ -232,9 +232,9 @@ impl Drop for BoundedSemaphorePermit<'_> {
     }
 }
 
-impl sealed::Sealed for BoundedSemaphore {}
+impl Object for BoundedSemaphore {}
 
-impl Object for BoundedSemaphore {
+impl sealed::ObjectImpl for BoundedSemaphore {
     type Plan = usize;
 
     fn fingerprint() -> Fingerprint {
@@ -284,7 +284,9 @@ fn first_hint(region: &Region, count: usize) -> u32 {
     ((own_id * HINT_STRIDE) % count.max(1)) as u32
 }
 
-impl Initial<BoundedSemaphore> for usize {
+impl Initial<BoundedSemaphore> for usize {}
+
+impl sealed::IntoPlan<BoundedSemaphore> for usize {
     fn plan(self) -> usize {
         self
     }

@@ -232,9 +232,9 @@ impl Condvar {
     }
 }
 
-impl sealed::Sealed for Condvar {}
+impl Object for Condvar {}
 
-impl Object for Condvar {
+impl sealed::ObjectImpl for Condvar {
     type Plan = ();
 
     fn fingerprint() -> Fingerprint {

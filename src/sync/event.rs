@@ -129,9 +129,9 @@ impl Event {
     }
 }
 
-impl sealed::Sealed for Event {}
+impl Object for Event {}
 
-impl Object for Event {
+impl sealed::ObjectImpl for Event {
     type Plan = ();
 
     fn fingerprint() -> Fingerprint {

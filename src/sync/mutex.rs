@@ -108,9 +108,9 @@ impl MutexGuard<'_> {
     }
 }
 
-impl sealed::Sealed for Mutex {}
+impl Object for Mutex {}
 
-impl Object for Mutex {
+impl sealed::ObjectImpl for Mutex {
     type Plan = ();
 
     fn fingerprint() -> Fingerprint {

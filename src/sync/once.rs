@@ -6,18 +6,12 @@ use std::time::Duration;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
+use crate::raw::kinds::once::{DONE, NEW, RUNNING};
 use crate::raw::mutex::MutexState;
 use crate::raw::wait::Wait;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
-
-/// What stands in the word beside the lock: nobody has begun.
-const NEW: u64 = 0;
-/// It is done, for good.
-const DONE: u64 = 1;
-/// Somebody has begun. To who then has the lock, this says that the last one did not come to the end.
-const RUNNING: u64 = 2;
 
 /// Something that is done once for all processes.
 ///
@@ -147,9 +141,9 @@ impl Once {
     }
 }
 
-impl sealed::Sealed for Once {}
+impl Object for Once {}
 
-impl Object for Once {
+impl sealed::ObjectImpl for Once {
     type Plan = ();
 
     fn fingerprint() -> Fingerprint {

@@ -211,9 +211,9 @@ impl Drop for ReentrantMutexGuard<'_> {
     }
 }
 
-impl sealed::Sealed for ReentrantMutex {}
+impl Object for ReentrantMutex {}
 
-impl Object for ReentrantMutex {
+impl sealed::ObjectImpl for ReentrantMutex {
     type Plan = ();
 
     fn fingerprint() -> Fingerprint {

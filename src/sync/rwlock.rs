@@ -321,9 +321,9 @@ impl Drop for RwLockWriteGuard<'_> {
     }
 }
 
-impl sealed::Sealed for RwLock {}
+impl Object for RwLock {}
 
-impl Object for RwLock {
+impl sealed::ObjectImpl for RwLock {
     type Plan = ();
 
     fn fingerprint() -> Fingerprint {

@@ -191,9 +191,9 @@ impl Drop for SemaphorePermit<'_> {
     }
 }
 
-impl sealed::Sealed for Semaphore {}
+impl Object for Semaphore {}
 
-impl Object for Semaphore {
+impl sealed::ObjectImpl for Semaphore {
     type Plan = usize;
 
     fn fingerprint() -> Fingerprint {
@@ -233,7 +233,9 @@ impl Object for Semaphore {
     }
 }
 
-impl Initial<Semaphore> for usize {
+impl Initial<Semaphore> for usize {}
+
+impl sealed::IntoPlan<Semaphore> for usize {
     fn plan(self) -> usize {
         self
     }

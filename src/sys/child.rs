@@ -1,4 +1,4 @@
-//! What a process does to itself when it begins as a child, and when it ends.
+//! What a child process sets up for itself, and how it ends.
 
 #![allow(unsafe_code)]
 
@@ -6,24 +6,27 @@ use std::ffi::CString;
 
 use rustix::process::{Signal, getpid, getppid, kill_process};
 
-/// Whether this process has rights that who started it has not: then nothing in its environment is to be trusted.
+/// Whether this process has rights that the one that started it has not: then its environment is
+/// not to be trusted.
 pub(crate) fn is_privileged() -> bool {
     // SAFETY: takes a number.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// A write to a closed pipe is an error, not the end; as the standard library has it when `main` is called.
+/// Makes a write to a closed pipe an error instead of a signal that kills, as the standard library
+/// does before it calls `main`.
 pub(crate) fn ignore_broken_pipes() {
     // SAFETY: no handler is installed.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// The id of the process that has started this one and lives; another's when it does not, or 0.
+/// The id of the process that started this one, if it lives; otherwise the id of another process,
+/// or 0.
 pub(crate) fn parent_id() -> u32 {
     getppid().map_or(0, |pid| pid.as_raw_nonzero().get() as u32)
 }
 
-/// What `ps` and `top` call this process: as much of the name as the kernel keeps.
+/// Sets the name by which `ps` and `top` show this process, cut to what the kernel keeps.
 pub(crate) fn set_name(name: &str) {
     let short = (0..=name.len().min(15)).rev().find(|at| name.is_char_boundary(*at));
     if let Ok(name) = CString::new(&name[..short.unwrap_or(0)]) {
@@ -31,12 +34,13 @@ pub(crate) fn set_name(name: &str) {
     }
 }
 
-/// SIGKILL for this process.
+/// Kills this process with SIGKILL.
 pub(crate) fn die() {
     let _ = kill_process(getpid(), Signal::KILL);
 }
 
-/// Has `handler` called when this process ends by itself: by `exit`, or at the end of `main`.
+/// Registers a handler that runs when this process ends by itself: by `exit`, or at the end of
+/// `main`. Returns whether it could.
 pub(crate) fn at_exit(handler: extern "C" fn()) -> bool {
     // SAFETY: a handler that takes and gives nothing.
     unsafe { libc::atexit(handler) == 0 }

@@ -12,7 +12,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// This long from now; the end of time where that is farther.
+    /// The deadline this long from now, or the last one that can be counted.
     pub(crate) fn after(duration: Duration) -> Self {
         let now = clock_gettime(ClockId::Monotonic);
         let nanos = now.tv_nsec + i64::from(duration.subsec_nanos());
@@ -24,18 +24,19 @@ impl Deadline {
         Self { seconds, nanos: nanos % 1_000_000_000 }
     }
 
-    /// So many nanoseconds from the clock's start, as [`monotonic_nanos`] counts them.
+    /// The deadline this many nanoseconds from the clock's start, as [`monotonic_nanos`] counts
+    /// them.
     #[cfg(feature = "async")]
     pub(crate) fn at_nanos(nanos: u64) -> Self {
         Self { seconds: (nanos / 1_000_000_000) as i64, nanos: (nanos % 1_000_000_000) as i64 }
     }
 
-    /// Whether it lies behind.
+    /// Whether the deadline has passed.
     pub(crate) fn has_passed(self) -> bool {
         Self::after(Duration::ZERO) >= self
     }
 
-    /// How long until then.
+    /// How long it is until the deadline; zero if it has passed.
     #[cfg(feature = "process")]
     pub(crate) fn remaining(self) -> Duration {
         let now = clock_gettime(ClockId::Monotonic);
@@ -45,7 +46,7 @@ impl Deadline {
         Duration::new((nanos / 1_000_000_000) as u64, (nanos % 1_000_000_000) as u32)
     }
 
-    /// As the kernel's absolute time.
+    /// The deadline as the kernel's absolute time.
     pub(crate) fn timespec(self) -> Timespec {
         Timespec { tv_sec: self.seconds, tv_nsec: self.nanos }
     }
@@ -57,7 +58,8 @@ pub(crate) fn monotonic_nanos() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// The same as the last tick left it, milliseconds ago at most: in a few nanoseconds.
+/// Nanoseconds on CLOCK_MONOTONIC as of the last tick, a few milliseconds ago at most. It takes a
+/// few nanoseconds.
 #[cfg(feature = "process")]
 #[inline]
 pub(crate) fn coarse_nanos() -> u64 {

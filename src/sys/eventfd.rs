@@ -1,11 +1,11 @@
-//! A descriptor that one thread rings for another that waits for many at once.
+//! [`EventFd`]: a descriptor by which one thread wakes another that polls several.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-/// An eventfd: it can be read from when it is rung until it is silenced.
+/// An eventfd: it can be read from [`signal`](Self::signal) until [`drain`](Self::drain).
 #[derive(Debug)]
 pub(crate) struct EventFd {
     fd: OwnedFd,
@@ -17,7 +17,7 @@ impl EventFd {
     }
 
     pub(crate) fn signal(&self) {
-        // Fails only where it was rung 2⁶⁴ times: it rings then, too.
+        // Fails only after 2⁶⁴ signals, and then it can be read already.
         let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
     }
 
@@ -41,7 +41,7 @@ mod tests {
     use crate::sys::poll::wait_any;
 
     #[test]
-    fn rung_and_silenced() {
+    fn event_fd_is_ready_from_signal_until_drain() {
         let fds_of_events = [EventFd::new().unwrap(), EventFd::new().unwrap()];
         let fds = fds_of_events.each_ref().map(AsFd::as_fd);
         wait_any(fds, Some(Deadline::after(Duration::ZERO))).unwrap();

@@ -13,22 +13,22 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// Bytes that are worth asking the kernel whether it has them.
+/// From this many bytes on, a file on tmpfs is allocated only if that much memory is available.
 const NOTEWORTHY: u64 = 16 << 20;
 
-/// How tmpfs names itself.
+/// The type that `statfs` gives for tmpfs.
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
-/// How hugetlbfs names itself.
+/// The type that `statfs` gives for hugetlbfs.
 const HUGETLBFS_MAGIC: FsWord = 0x9584_58f6;
 
-/// What a name refers to, whatever it is called by then.
+/// A file, whatever its name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     pub(super) device: u64,
     pub(super) inode: u64,
 }
 
-/// What there is to know of a file.
+/// A file's identity, length, mode and owner.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Status {
     pub(crate) id: FileId,
@@ -52,20 +52,21 @@ impl From<Stat> for Status {
 /// Why an existing file was not opened.
 #[derive(Debug)]
 pub(crate) enum NotOpened {
-    /// There is none.
+    /// There is no file of this name.
     Missing,
-    /// There is something else of this name.
+    /// The name belongs to something else than a regular file.
     NotRegular(&'static str),
     /// The system refused.
     Refused(io::Error),
 }
 
-/// Opens an existing regular file for reading and writing. Follows no symlink and waits for nobody, whatever it is.
+/// Opens an existing regular file for reading and writing. It follows no symlink, and does not
+/// block on a FIFO or a device.
 pub(crate) fn open_existing(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
     open_regular(path, OFlags::RDWR | OFlags::NOFOLLOW)
 }
 
-/// The same for reading only.
+/// Opens an existing regular file for reading, as [`open_existing`] does.
 pub(crate) fn open_to_read(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
     open_regular(path, OFlags::RDONLY | OFlags::NOFOLLOW)
 }
@@ -87,37 +88,38 @@ fn open_regular(path: &Path, how: OFlags) -> Result<(OwnedFd, Status), NotOpened
     }
 }
 
-/// Makes a new, empty file for this user alone.
+/// Creates an empty file that only this user may read and write.
 pub(crate) fn create_new(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?)
 }
 
-/// Makes a file without a name.
+/// Creates a file without a name.
 pub(crate) fn create_anonymous() -> io::Result<OwnedFd> {
     Ok(memfd_create(c"breezeway", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?)
 }
 
-/// Forbids for good that a file made by [`create_anonymous`] changes its length.
+/// Seals the length of a file made by [`create_anonymous`]: no process can change it any more.
 pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
     Ok(fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?)
 }
 
-/// Opens the file behind a process's descriptor once more, as a description of its own.
+/// Opens the file of a process's descriptor once more, as a description of its own.
 ///
-/// A magic link of /proc: it is followed, to the very file, also where that has no name.
+/// The path is a magic link of /proc, which leads to the file itself, even if the file has no name.
 #[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
     open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::RDWR)
 }
 
-/// Gives the file `len` bytes that are really there: no later write can fail for want of space.
+/// Allocates `len` bytes of the file: no later write to them can fail for want of space.
 pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
     let off = libc::off_t::try_from(len).map_err(|_| io::Error::from(Errno::FBIG))?;
     let system = fstatfs(&file)?;
     let free = system.f_bavail.saturating_mul(system.f_bsize as u64);
-    // A tmpfs may promise more than there is memory, and a memfd's has no bound at all (0 blocks): asked for that much, the
-    // kernel would take memory from everybody before it gives up.
+    // A tmpfs may promise more than there is memory, and that of a memfd has no bound at all (0
+    // blocks): asked for that much, the kernel would take memory from every process before it
+    // fails.
     let bounded = system.f_blocks != 0;
     let in_memory = system.f_type == TMPFS_MAGIC && len >= NOTEWORTHY;
     if (bounded && len > free) || (in_memory && len > available_memory()) {
@@ -133,7 +135,7 @@ pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
     }
 }
 
-/// Bytes of memory and swap that the kernel could give right now; as many as one likes where it does not say.
+/// Bytes of memory and swap that the kernel could give right now; `u64::MAX` if it does not say.
 fn available_memory() -> u64 {
     let field = |line: &str| {
         let (name, amount) = line.split_once(':')?;
@@ -144,7 +146,7 @@ fn available_memory() -> u64 {
     text.lines().filter_map(field).reduce(u64::saturating_add).unwrap_or(u64::MAX)
 }
 
-/// Gives back the memory of a part of a file, which reads as zeros from then on.
+/// Frees the memory of a part of a file, which reads as zeros from then on.
 #[cfg(feature = "process")]
 pub(crate) fn punch(file: impl AsFd, at: u64, len: u64) -> io::Result<()> {
     use rustix::fs::FallocateFlags;
@@ -152,7 +154,7 @@ pub(crate) fn punch(file: impl AsFd, at: u64, len: u64) -> io::Result<()> {
     Ok(rustix::fs::fallocate(file, flags, at, len)?)
 }
 
-/// Sets the permission bits, whatever the umask.
+/// Sets the permission bits of an open file, whatever the umask.
 pub(crate) fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
     Ok(fchmod(file, Mode::from_raw_mode(mode))?)
 }
@@ -162,12 +164,12 @@ pub(crate) fn set_mode_of_path(path: &Path, mode: u32) -> io::Result<()> {
     Ok(chmod(path, Mode::from_raw_mode(mode))?)
 }
 
-/// The state of an open file.
+/// The status of an open file.
 pub(crate) fn status(file: impl AsFd) -> io::Result<Status> {
     Ok(fstat(file)?.into())
 }
 
-/// Which file a path names right now, symlinks not followed; `None` where it names none.
+/// The file that a path names right now, symlinks not followed; `None` if it names none.
 pub(crate) fn id_of_path(path: &Path) -> io::Result<Option<FileId>> {
     match lstat(path) {
         Ok(stat) => Ok(Some(Status::from(stat).id)),
@@ -176,13 +178,14 @@ pub(crate) fn id_of_path(path: &Path) -> io::Result<Option<FileId>> {
     }
 }
 
-/// The huge page's size, if `folder` is on hugetlbfs: files there are whole huge pages.
+/// The size of a huge page if `folder` is on hugetlbfs, where files consist of whole huge pages.
 pub(crate) fn huge_page_size(folder: &Path) -> Option<u64> {
     let system = statfs(folder).ok()?;
     (system.f_type == HUGETLBFS_MAGIC).then_some(system.f_bsize as u64)
 }
 
-/// Reads `buffer.len()` bytes from this place of the file on; fewer where it is shorter.
+/// Reads `buffer.len()` bytes from byte `place` of the file on, fewer if the file ends before.
+/// Returns how many.
 pub(crate) fn read_at(file: impl AsFd, place: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
@@ -196,10 +199,12 @@ pub(crate) fn read_at(file: impl AsFd, place: u64, buffer: &mut [u8]) -> io::Res
     Ok(done)
 }
 
-/// Gives a staged file its public name in one step; fails with `AlreadyExists` where the name is taken.
+/// Gives a staged file its public name in one step; fails with `AlreadyExists` if the name is
+/// taken.
 pub(crate) fn publish(staged: &Path, public: &Path) -> io::Result<()> {
     match renameat_with(CWD, staged, CWD, public, RenameFlags::NOREPLACE) {
-        // Not every file system has it. A hard link is as atomic; only the staged name then stays behind for a moment.
+        // Not every file system has this rename. A hard link is as atomic, but the staged name
+        // stays for a moment after it.
         Err(Errno::INVAL | Errno::NOSYS) => {
             linkat(CWD, staged, CWD, public, AtFlags::empty())?;
             let _ = unlink_path(staged);
@@ -214,12 +219,12 @@ pub(crate) fn unlink(path: &Path) -> io::Result<()> {
     Ok(unlink_path(path)?)
 }
 
-/// Where POSIX shared memory has its names.
+/// The path of POSIX shared memory of this name.
 pub(crate) fn named_path(name: &str) -> PathBuf {
     Path::new("/dev/shm").join(name)
 }
 
-/// Asks the kernel to back the mapping with huge pages where it can. A hint: a kernel that does not know it goes without.
+/// Asks the kernel to back the mapping with huge pages. It is a hint, which the kernel may ignore.
 ///
 /// # Safety
 /// `start` and `len` are a live mapping.

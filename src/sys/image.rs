@@ -1,7 +1,9 @@
-//! The executable that this process runs: where it lies in memory, which build it is, and its constructors.
+//! The executable that this process runs: where it lies in memory, which build it is, and its
+//! constructors.
 //!
-//! Every process that runs the same executable has it at another address (ASLR), and everything in it at the same distance
-//! from that address. So a place in the executable is told by its distance, to whom runs the same build.
+//! Each process that runs an executable has it at another address (ASLR), and everything in it at
+//! the same distance from that address. So between processes of one build, a place in the
+//! executable is told by its distance.
 
 #![allow(unsafe_code)]
 
@@ -15,22 +17,23 @@ pub(crate) type Constructor = extern "C" fn(c_int, *const *const c_char, *const 
 
 /// The executable.
 pub(crate) struct Image {
-    /// What the addresses in the file are counted from.
+    /// The address that those in the file are relative to.
     base: usize,
-    /// Where its code lies.
+    /// The addresses of its code.
     code: Vec<Range<usize>>,
     build: Vec<u8>,
-    /// Where the addresses of its constructors lie, and how many they are.
+    /// Where the array of its constructors' addresses lies, and how long that is.
     constructors: (usize, usize),
 }
 
 impl Image {
-    /// This process's.
+    /// The executable of this process.
     pub(crate) fn current() -> &'static Self {
         static IMAGE: OnceLock<Image> = OnceLock::new();
         IMAGE.get_or_init(|| {
             let mut image = Self { base: 0, code: Vec::new(), build: Vec::new(), constructors: (0, 0) };
-            // SAFETY: `look` is called with this very pointer, while the image is borrowed for nothing else.
+            // SAFETY: `look` is called with this pointer, while there is no other borrow of the
+            // image.
             unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut image).cast()) };
             if image.build.is_empty() {
                 image.build = file_identity();
@@ -39,17 +42,18 @@ impl Image {
         })
     }
 
-    /// What tells this build from every other: the linker's build id, or where it made none, the file's identity.
+    /// What tells this build from every other: the linker's build id, or the file's identity if the
+    /// linker made none.
     pub(crate) fn build(&self) -> &[u8] {
         &self.build
     }
 
-    /// Where in the executable's code an address lies; `None` where it lies elsewhere.
+    /// Where in the executable's code an address lies; `None` if it lies elsewhere.
     pub(crate) fn offset_of(&self, address: usize) -> Option<u64> {
         self.is_code(address).then(|| (address - self.base) as u64)
     }
 
-    /// The address of a place in the executable's code; `None` where that is no such place.
+    /// The address of a place in the executable's code; `None` if the offset is not of its code.
     pub(crate) fn address_of(&self, offset: u64) -> Option<usize> {
         let address = self.base.checked_add(usize::try_from(offset).ok()?)?;
         self.is_code(address).then_some(address)
@@ -59,20 +63,22 @@ impl Image {
         self.code.iter().any(|code| code.contains(&address))
     }
 
-    /// The executable's constructors that the C library would run next, if it runs `own` now.
+    /// The constructors that the C library runs after `own`.
     ///
     /// # Safety
-    /// Each is run at most once, with what the C library has passed to `own`.
+    /// The caller runs each at most once, with the arguments that the C library has passed to
+    /// `own`.
     pub(crate) unsafe fn constructors_behind(&self, own: Constructor) -> Vec<Constructor> {
         let (array, count) = self.constructors;
         let array: *const usize = core::ptr::with_exposed_provenance(array);
         let all: &[usize] = match count {
             0 => &[],
-            // SAFETY: the dynamic section says that these are so many addresses, and they stay for as long as the program runs.
+            // SAFETY: the dynamic section says that there are this many addresses, and they stay
+            // for as long as the program runs.
             _ => unsafe { core::slice::from_raw_parts(array, count) },
         };
         let behind = all.iter().copied().skip_while(|address| *address != own as usize).skip(1);
-        // Historical fillers.
+        // Old linkers fill the array with these.
         let real = behind.filter(|address| *address != 0 && *address != usize::MAX);
         // SAFETY: what `.init_array` holds are constructors.
         real.map(|address| unsafe {
@@ -86,14 +92,15 @@ const DT_NULL: u64 = 0;
 const DT_INIT_ARRAY: u64 = 25;
 const DT_INIT_ARRAYSZ: u64 = 27;
 
-/// Called for each loaded object, the executable first, and stops there.
+/// Fills the image from the executable's headers. `dl_iterate_phdr` calls it for each loaded
+/// object, the executable first, and stops after that because the result is not 0.
 unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, image: *mut c_void) -> c_int {
-    // SAFETY: what `Image::current` has passed.
+    // SAFETY: the pointer that `Image::current` has passed.
     let image = unsafe { &mut *image.cast::<Image>() };
     // SAFETY: valid during this call.
     let info = unsafe { &*info };
     image.base = info.dlpi_addr as usize;
-    // SAFETY: the program headers, so many, which stay in memory with the program.
+    // SAFETY: there are this many program headers, which stay in memory with the program.
     let headers = unsafe { core::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
     for header in headers {
         let start = image.base.wrapping_add(header.p_vaddr as usize);
@@ -101,13 +108,14 @@ unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, image: *mut c
         match header.p_type {
             libc::PT_LOAD if header.p_flags & libc::PF_X != 0 => image.code.push(start..start + len),
             libc::PT_NOTE if image.build.is_empty() => {
-                // SAFETY: this part of the executable is mapped, read-only, for as long as the program runs.
+                // SAFETY: this part of the executable is mapped, read-only, for as long as the
+                // program runs.
                 let notes = unsafe { bytes(start, len) };
                 image.build = build_id(notes, header.p_align as usize).unwrap_or_default().to_vec();
             }
             libc::PT_DYNAMIC => {
-                // SAFETY: this part of the executable is mapped for as long as the program runs. The loader writes into it, though
-                // not behind the start.
+                // SAFETY: this part of the executable is mapped for as long as the program runs.
+                // The loader writes into it, but not after the program has started.
                 let dynamic = unsafe { bytes(start, len) };
                 image.constructors = init_array(dynamic, image.base);
             }
@@ -118,9 +126,9 @@ unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, image: *mut c
 }
 
 /// # Safety
-/// So many bytes from there on are mapped and not written for as long as the result lives.
+/// `len` bytes from `start` on are mapped, and not written for as long as the result lives.
 unsafe fn bytes<'a>(start: usize, len: usize) -> &'a [u8] {
-    // SAFETY: the caller's word; bytes need no alignment.
+    // SAFETY: the caller's promise; bytes need no alignment.
     unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(start), len) }
 }
 
@@ -140,7 +148,8 @@ fn init_array(dynamic: &[u8], base: usize) -> (usize, usize) {
 
 const NT_GNU_BUILD_ID: u32 = 3;
 
-/// The build id in a segment of notes: each is three numbers (length of the name, of the contents, type), name, contents.
+/// The build id in a segment of notes. Each note is three numbers (the lengths of its name and its
+/// contents, its type), the name, and the contents.
 fn build_id(mut notes: &[u8], align: usize) -> Option<&[u8]> {
     let align = if align == 8 { 8 } else { 4 };
     loop {
@@ -159,14 +168,14 @@ fn build_id(mut notes: &[u8], align: usize) -> Option<&[u8]> {
     }
 }
 
-/// Which file the executable is, and of when.
+/// The executable's file, and when it was written.
 fn file_identity() -> Vec<u8> {
     let Ok(file) = std::fs::metadata(EXECUTABLE) else { return Vec::new() };
     let numbers = [file.dev(), file.ino(), file.size(), file.mtime() as u64, file.mtime_nsec() as u64];
     numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }
 
-/// This process's executable, also where that has been replaced or removed since.
+/// This process's executable, even if the file has been replaced or removed since.
 pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
 
 #[cfg(test)]
@@ -174,9 +183,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_has_an_offset_and_data_has_none() {
+    fn image_offset_of_finds_code_only() {
         let image = Image::current();
-        let here = code_has_an_offset_and_data_has_none as fn() as usize;
+        let here = image_offset_of_finds_code_only as fn() as usize;
         let offset = image.offset_of(here).unwrap();
         assert_eq!(image.address_of(offset), Some(here));
         assert_eq!(image.offset_of(EXECUTABLE.as_ptr().addr()), None);
@@ -199,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_build_id_among_notes() {
+    fn build_id_is_found_among_notes() {
         for align in [4, 8] {
             let id = note(NT_GNU_BUILD_ID, b"GNU\0", b"twenty bytes of hash", align);
             let other =

@@ -1,7 +1,9 @@
-//! Locks that the kernel drops when their holder dies, whatever killed it and in whatever pid namespace it ran.
+//! File locks that the kernel drops when their holder dies, whatever killed it and in whatever pid
+//! namespace it ran.
 //!
-//! Open-file-description locks on single bytes: they belong to the open file, not to the process, so closing another
-//! descriptor of the same file drops nothing, and the bytes may lie beyond the file's end.
+//! They are open-file-description (OFD) locks on single bytes. They belong to the open file
+//! description, not to the process, so closing another descriptor of the file drops nothing; and
+//! the bytes may lie beyond the file's end.
 
 #![allow(unsafe_code)]
 
@@ -31,20 +33,21 @@ fn call(file: BorrowedFd<'_>, command: libc::c_int, record: &mut libc::flock) ->
     }
 }
 
-/// The byte that forked children lock, all of them at a time, until they have a byte of their own. Above all others.
+/// The byte that all forked children share a read lock of until they lock a byte of their own. It
+/// lies after those of all participants.
 const FORKED_CHILD_BYTE: u32 = 0x1_0000;
 
-/// Locks the guests' byte for this open file, beside others that do.
+/// Locks the byte of forked children for this open file, which others may have locked too.
 pub(super) fn lock_as_forked_child(file: BorrowedFd<'_>) -> io::Result<()> {
     call(file, libc::F_OFD_SETLK, &mut record(libc::F_RDLCK, FORKED_CHILD_BYTE.into(), 1))
 }
 
-/// Whether any other open file holds a lock on a byte but the first, as a guest or by itself.
+/// Whether another open file description holds the lock of a participant, or of a forked child.
 pub(crate) fn is_any_participant_alive(file: BorrowedFd<'_>) -> io::Result<bool> {
     is_locked_elsewhere(file, 1, FORKED_CHILD_BYTE)
 }
 
-/// Locks a byte for this open file, unless another open file has it locked. `true` where it is locked now.
+/// Locks a byte for this open file, unless another one has locked it. Returns whether it did.
 pub(crate) fn try_lock(file: BorrowedFd<'_>, byte: u32) -> io::Result<bool> {
     match call(file, libc::F_OFD_SETLK, &mut record(libc::F_WRLCK, byte.into(), 1)) {
         Ok(()) => Ok(true),
@@ -58,7 +61,7 @@ pub(crate) fn unlock(file: BorrowedFd<'_>, byte: u32) -> io::Result<()> {
     call(file, libc::F_OFD_SETLK, &mut record(libc::F_UNLCK, byte.into(), 1))
 }
 
-/// Whether any *other* open file holds a lock on one of `count` bytes from `first` on.
+/// Whether *another* open file description holds a lock on one of `count` bytes from `first` on.
 pub(crate) fn is_locked_elsewhere(file: BorrowedFd<'_>, first: u32, count: u32) -> io::Result<bool> {
     let mut record = record(libc::F_WRLCK, first.into(), count.into());
     call(file, libc::F_OFD_GETLK, &mut record)?;
@@ -72,7 +75,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn one_description_at_a_time() {
+    fn try_lock_excludes_other_descriptions() {
         let one = file::create_anonymous().unwrap();
         let two = file::open_descriptor(std::process::id(), one.as_raw_fd()).unwrap().0;
         assert!(try_lock(one.as_fd(), 7).unwrap());

@@ -1,9 +1,9 @@
-//! What stands for the operating system under loom: the barriers, the futex, and a clock that never runs out.
+//! The operating system under loom: the barriers, the futex, and deadlines that never pass.
 //!
-//! A sleeper sleeps until it is woken, and never wakes for no reason. So where a waker overlooks one there is a deadlock, which
-//! loom reports.
+//! A sleeper sleeps until it is woken, and there are no spurious wakes. So a lost wake-up is a
+//! deadlock, which loom reports.
 
-/// Both barriers are the fence that they amount to together.
+/// Each barrier is a full fence, which is what the two amount to together.
 pub(crate) mod barrier {
     use crate::primitive::{Ordering, fence};
 
@@ -18,14 +18,14 @@ pub(crate) mod barrier {
     }
 }
 
-/// Deadlines nobody lives to see.
+/// Deadlines that never pass.
 pub(crate) mod clock {
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Deadline;
 }
 
 /// The kernel's queue of sleepers, under one lock.
-#[allow(unsafe_code)] // Words behind pointers.
+#[allow(unsafe_code)] // Pointers to words.
 pub(crate) mod futex {
     use loom::sync::{Condvar, Mutex, MutexGuard};
 
@@ -34,8 +34,9 @@ pub(crate) mod futex {
 
     pub(crate) const WAKE_ALL: u32 = i32::MAX as u32;
 
-    /// Who sleeps: the address of a word, and a number of its own for each sleep. Who sleeps on several words is there with each, until
-    /// it runs again: so each can be woken in vain that has been woken at another.
+    /// The sleepers: the address of a word, and a number for each sleep. A sleeper on several words
+    /// has an entry for each until it runs again, so a wake can be spent on a sleeper that another
+    /// word has woken already.
     #[derive(Default)]
     struct FutexQueue {
         asleep: Vec<(usize, u64)>,
@@ -61,7 +62,7 @@ pub(crate) mod futex {
 
     fn sleep(words: &[(&AtomicU32, u32)]) {
         let mut sleepers = lock();
-        // ORDER: relaxed; the lock orders it behind the waker's that found nobody asleep.
+        // ORDER: relaxed; the lock orders it after the change by a waker that found no sleeper.
         if words.iter().any(|(word, expected)| word.load(Ordering::Relaxed) != *expected) {
             return;
         }
@@ -74,7 +75,7 @@ pub(crate) mod futex {
         sleepers.asleep.retain(|(_, sleep)| *sleep != this);
     }
 
-    /// Words to sleep on at the same time, each with what is expected of it.
+    /// Words to sleep on at the same time, each with its expected value.
     #[derive(Default)]
     pub(crate) struct FutexSet(Vec<(*const AtomicU32, u32)>);
 
@@ -83,20 +84,20 @@ pub(crate) mod futex {
             self.0.clear();
         }
 
-        /// A word that is gone when it comes to sleeping would do harm here: models keep theirs.
+        /// Adds a word. It is accessed when sleeping, so models keep it alive until then.
         pub(crate) fn push(&mut self, word: *const u32, expected: u32) {
             self.0.push((word.cast(), expected));
         }
 
-        /// Sleeps while each word is what is expected of it, until somebody wakes it at one of them.
+        /// Sleeps while each word has its expected value, until it is woken at one of them.
         pub(crate) fn sleep(&self, _: (&AtomicU32, u32), _: Deadline) {
-            // SAFETY: of an event word, which is nothing else; and the models keep it.
+            // SAFETY: an event count is an `AtomicU32`, and the models keep it alive.
             let words = self.0.iter().map(|(word, expected)| (unsafe { &**word }, *expected));
             sleep(&words.collect::<Vec<_>>());
         }
     }
 
-    /// Wakes one who sleeps on the word.
+    /// Wakes one sleeper on the word.
     pub(crate) fn wake_at(word: *const u32) {
         // SAFETY: as in `sleep`.
         wake(unsafe { &*word.cast() }, 1);
@@ -116,7 +117,7 @@ pub(crate) mod futex {
         woken
     }
 
-    /// How many sleep on the word.
+    /// How many sleepers the word has.
     #[cfg(test)]
     pub(crate) fn asleep(word: &AtomicU32) -> usize {
         lock().asleep.iter().filter(|(asleep, _)| *asleep == address(word)).count()

@@ -1,4 +1,5 @@
-//! Processes by a descriptor, which never comes to mean another process: waiting for several, collecting, signals.
+//! Processes by descriptor, which is never reused for another process: waiting for several,
+//! collecting, signals.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,7 +13,7 @@ use rustix::process::{
 use super::clock::Deadline;
 use super::poll;
 
-/// Opens the process that has this id now; `None` where none has.
+/// Opens the process that has this id now; `None` if there is none.
 pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
     match pidfd_open(pid, PidfdFlags::empty()) {
@@ -22,22 +23,22 @@ pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// What can be read at once and for ever, as the descriptor of a process that has ended.
+/// A descriptor that is always ready to be read, as that of a process that has ended.
 pub(crate) fn ended() -> io::Result<OwnedFd> {
-    // Nobody has the other end.
+    // The other end is closed.
     io::pipe().map(|(reader, _)| reader.into())
 }
 
 /// How a child has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProcessExit {
-    /// With this code, or by a signal: its number, negative.
+    /// With this exit code, or by a signal, whose number is negated.
     Code(i32),
-    /// Somebody else has collected it.
+    /// Unknown, because it was collected otherwise.
     Unknown,
 }
 
-/// Collects a child that has ended; `None` while it has not.
+/// Collects a child that has ended; `None` while it runs.
 pub(crate) fn collect(child: impl AsFd) -> io::Result<Option<ProcessExit>> {
     loop {
         match waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
@@ -55,7 +56,8 @@ pub(crate) fn collect(child: impl AsFd) -> io::Result<Option<ProcessExit>> {
     }
 }
 
-/// Waits until one of these can be read (of a process: has ended), no longer than to the deadline, and says which.
+/// Waits until one of these can be read, which of a process means that it has ended, or the
+/// deadline passes. Returns of each whether it can.
 pub(crate) fn wait<const N: usize>(
     fds: [BorrowedFd<'_>; N],
     until: Option<Deadline>,
@@ -71,12 +73,12 @@ pub(crate) fn has_ended(process: impl AsFd) -> io::Result<bool> {
     Ok(ended)
 }
 
-/// Sends SIGTERM. Who has ended already takes no notice.
+/// Sends SIGTERM; nothing happens if the process has ended.
 pub(crate) fn terminate(process: BorrowedFd<'_>) -> io::Result<()> {
     send(process, Signal::TERM)
 }
 
-/// Sends SIGKILL. Who has ended already takes no notice.
+/// Sends SIGKILL; nothing happens if the process has ended.
 pub(crate) fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
     send(process, Signal::KILL)
 }

@@ -1,4 +1,5 @@
-//! Files that have something to read, or have come to their end: a process's sentinel, a socket, an OS pipe.
+//! Waiting for files that can be read or are at their end: a process's sentinel, a socket, an OS
+//! pipe.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -9,7 +10,8 @@ use rustix::time::Timespec;
 
 use super::clock::Deadline;
 
-/// Sleeps until one of the files has something to read or the deadline is over; for ever without one.
+/// Sleeps until one of the files can be read or the deadline passes; without a deadline, for as
+/// long as it takes.
 pub(crate) fn wait_any<'a>(
     files: impl IntoIterator<Item = BorrowedFd<'a>>,
     until: Option<Deadline>,
@@ -17,7 +19,8 @@ pub(crate) fn wait_any<'a>(
     wait(&mut to_poll(files), until)
 }
 
-/// The same, and says of each whether it has.
+/// Sleeps until one of the files can be read or the deadline passes, and returns of each whether it
+/// can.
 #[cfg(feature = "async")]
 pub(crate) fn wait_ready<'a>(
     files: impl IntoIterator<Item = BorrowedFd<'a>>,
@@ -32,10 +35,11 @@ fn to_poll<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>) -> Vec<PollFd<'a
     files.into_iter().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect()
 }
 
-/// The same, and leaves in them what each of them has.
+/// Sleeps until one of the files can be read or the deadline passes, and leaves in each what it is
+/// ready for.
 pub(super) fn wait(files: &mut [PollFd<'_>], until: Option<Deadline>) -> io::Result<()> {
     loop {
-        // A time beyond what the kernel can count is as good as none.
+        // A time beyond what the kernel can count is no deadline.
         let time = until.map(Deadline::remaining).and_then(|time| Timespec::try_from(time).ok());
         match poll(files, time.as_ref()) {
             Err(Errno::INTR) => {}
@@ -45,9 +49,9 @@ pub(super) fn wait(files: &mut [PollFd<'_>], until: Option<Deadline>) -> io::Res
     }
 }
 
-/// Whether a file has something to read, is at its end, or is none.
+/// Whether a file can be read, is at its end, or is a bad descriptor.
 pub(crate) fn is_ready(file: BorrowedFd<'_>) -> bool {
     let mut files = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
-    // An error is for whoever reads the file.
+    // After an error the file counts as ready: reading it reports the error.
     poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0)
 }

@@ -1,4 +1,4 @@
-//! Who this process is, and whether another still is.
+//! This process's identity, and whether another process still runs.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::primitive::{AtomicU32, Ordering};
 
-/// What tells one process from every other, also from a later one of the same pid.
+/// What tells one process from every other, even from a later one of the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) pid: u32,
-    /// Clock ticks since boot.
+    /// When it was started, in clock ticks since boot.
     pub(crate) start: u64,
     /// The inode of the pid namespace that `pid` is counted in.
     pub(crate) pidns: u64,
@@ -29,7 +29,8 @@ impl Identity {
         Some(Self { pid, start: start_time(pid)?, pidns: pid_namespace() })
     }
 
-    /// Whether the process is known to be gone. One of another pid namespace is not known, nor one that /proc hides.
+    /// Whether the process is known to be gone. Of a process of another pid namespace, or one that
+    /// /proc hides, that is not known.
     pub(crate) fn is_gone(&self) -> bool {
         let is_reused = || start_time(self.pid).is_some_and(|start| start != self.start);
         self.pidns == pid_namespace() && (is_unused(self.pid) || is_reused())
@@ -42,12 +43,13 @@ fn is_unused(id: u32) -> bool {
     pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
-/// When the process was started, in clock ticks since boot; `None` where there is none.
+/// When the process was started, in clock ticks since boot; `None` if there is no such process.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in brackets and may hold spaces and brackets itself. The start time is the 22nd.
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    behind_name.split_ascii_whitespace().nth(19)?.parse().ok()
+    // The second field is the name in brackets, which may hold spaces and brackets itself. The
+    // start time is the 22nd field.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 fn pid_namespace() -> u64 {
@@ -55,12 +57,12 @@ fn pid_namespace() -> u64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |ns| ns.ino())
 }
 
-/// Whether a thread of this id, of any process, has not ended yet. A main thread that nobody has waited for has ended.
+/// Whether a thread of this id, of any process, runs. A main thread that is a zombie has ended.
 pub(crate) fn thread_exists(thread: u32) -> bool {
     if is_unused(thread) {
         return false;
     }
-    // Somebody else's may be hidden in /proc: that proves nothing.
+    // The thread of another user's process may be hidden in /proc, which proves nothing.
     let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
@@ -70,15 +72,16 @@ pub(crate) fn name() -> String {
     fs::read_to_string("/proc/self/comm").map(|name| name.trim_end().to_owned()).unwrap_or_default()
 }
 
-/// This process's effective user.
+/// This process's effective user id.
 pub(crate) fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// 16 unpredictable bytes, to tell one segment from every other.
+/// 16 unpredictable bytes, which tell one segment from every other.
 pub(crate) fn random_id() -> [u8; 16] {
     let mut id = [0; 16];
-    // At most 256 bytes are given whole or not at all, and not at all only where the kernel has no such call.
+    // Up to 256 bytes are given whole or not at all, and not at all only if the kernel has no such
+    // call.
     if rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty()).is_err() {
         id[..8].copy_from_slice(&super::clock::unix_nanos().to_ne_bytes());
         id[8..].copy_from_slice(&u64::from(std::process::id()).to_ne_bytes());
@@ -86,8 +89,11 @@ pub(crate) fn random_id() -> [u8; 16] {
     id
 }
 
-/// Whether a waiter may hope that the one it waits for runs meanwhile: this process may use more than one CPU. A thread that keeps
-/// itself to one says nothing about the others, so the main thread is asked, too.
+/// Whether this process may use more than one CPU, so that a waiter may spin while the thread that
+/// it waits for runs.
+///
+/// The calling thread may be bound to one CPU while others are not, so the main thread's CPUs count
+/// too.
 #[inline]
 pub(crate) fn has_many_cpus() -> bool {
     static CPUS: AtomicU32 = AtomicU32::new(0);
@@ -108,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_is_not_gone() {
+    fn identity_is_gone_is_false_for_this_process() {
         let me = Identity::current();
         assert!(me.start > 0 && me.pidns > 0);
         assert!(!me.is_gone());
@@ -117,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_exists_until_it_has_ended() {
+    fn thread_exists_until_the_thread_has_ended() {
         let me = rustix::thread::gettid().as_raw_nonzero().get() as u32;
         assert!(thread_exists(me));
         let other =
@@ -132,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_differ() {
+    fn random_id_differs_each_time() {
         assert_ne!(random_id(), random_id());
     }
 }

@@ -1,4 +1,5 @@
-//! What other processes are, and where they sleep, as `/proc` tells it. What it hides is not there.
+//! Other processes' commands, and the words that their threads sleep on, as far as `/proc` shows
+//! them.
 
 use std::fs;
 
@@ -7,24 +8,24 @@ use rustix::fs::{major, minor};
 use super::file::FileId;
 use super::process::Identity;
 
-/// The system call that sleeps on a word.
+/// The number of the system call that sleeps on a word.
 const FUTEX: libc::c_long = libc::SYS_futex;
 
-/// Its operations that do so, without their flags.
+/// Its operations that sleep, without their flags.
 const WAITS: [u64; 2] = [libc::FUTEX_WAIT as u64, libc::FUTEX_WAIT_BITSET as u64];
 const OPERATION: u64 = 0x7f;
 
-/// Whether the process lives, and is counted as here.
+/// Whether the process runs, in this process's pid namespace.
 pub(crate) fn is_running(process: Identity) -> bool {
     process.pid != 0 && Identity::of(process.pid) == Some(process)
 }
 
-/// The command line of a process; its name where it has none.
+/// The command line of a process; its name if it has none.
 pub(crate) fn command(pid: u32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
     let command = words.join(" ");
-    // What others choose to call themselves is not to move a terminal's cursor.
+    // A process chooses its command line itself, which must not move a terminal's cursor.
     let command: String = command.trim_end().chars().filter(|c| !c.is_control()).collect();
     if command.is_empty() { name(pid).unwrap_or_default() } else { command }
 }
@@ -34,7 +35,7 @@ fn name(pid: u32) -> Option<String> {
     Some(field(&status, "Name")?.chars().filter(|c| !c.is_control()).collect())
 }
 
-/// The process that a thread is of.
+/// The process of a thread; `None` if the thread has ended or is hidden.
 pub(crate) fn process_of(thread: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let is_over = field(&status, "State")?.starts_with(['Z', 'X']);
@@ -46,7 +47,7 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     line.map(str::trim)
 }
 
-/// Where in a file the words lie that threads of a process sleep on, one for each thread.
+/// For each thread of a process that sleeps on a word of a file, the word's offset in the file.
 pub(crate) fn futex_words(pid: u32, file: FileId) -> Vec<u64> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let mappings: Vec<_> = maps.lines().filter_map(|line| MapsEntry::of(line, file)).collect();
@@ -56,7 +57,8 @@ pub(crate) fn futex_words(pid: u32, file: FileId) -> Vec<u64> {
     words.filter_map(|word| mappings.iter().find_map(|mapping| mapping.file_offset_of(word))).collect()
 }
 
-/// The word that a thread sleeps on, of what it is doing: a call's number, then its arguments.
+/// The address of the word that a thread sleeps on, from its line in /proc: the number of its
+/// system call, then the arguments.
 fn sleeps_on(call: &str) -> Option<u64> {
     let mut words = call.split_ascii_whitespace();
     let is_futex = words.next()?.parse() == Ok(FUTEX);
@@ -68,7 +70,7 @@ fn hexadecimal(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
 }
 
-/// A part of a file in a process's memory.
+/// A mapping of a part of a file in a process's memory.
 struct MapsEntry {
     start: u64,
     end: u64,
@@ -76,7 +78,8 @@ struct MapsEntry {
 }
 
 impl MapsEntry {
-    /// That of a line of `maps`, if it is of this file: addresses, rights, offset, device, inode, path.
+    /// The mapping of a line of `maps`, if it is of this file. The line has addresses, rights,
+    /// offset, device, inode and path.
     fn of(line: &str, file: FileId) -> Option<Self> {
         let mut fields = line.split_ascii_whitespace();
         let (start, end) = fields.next()?.split_once('-')?;
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_tells_the_word() {
+    fn sleeps_on_finds_the_word_of_a_futex_call() {
         let number = libc::SYS_futex;
         assert_eq!(sleeps_on(&format!("{number} 0x7f10 0x109 0x1 0x0 0x0 0x0 0x7ffe 0x7f99")), Some(0x7f10));
         assert_eq!(sleeps_on(&format!("{number} 0x7f10 0x1 0x1 0x0 0x0 0x0 0x7ffe 0x7f99")), None);
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_here() {
+    fn procfs_finds_this_process() {
         let me = Identity::current();
         assert!(is_running(me));
         assert!(!is_running(Identity { start: me.start + 1, ..me }));

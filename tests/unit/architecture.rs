@@ -1,5 +1,7 @@
 //! The floors of the building: imports go strictly downward, files stay short, and each tool has its one room.
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -6,37 +6,9 @@ use std::ops::{Range, RangeInclusive};
 use bytemuck::Zeroable;
 
 use super::Array;
-use crate::segment::object::Initial;
+use super::plan::{ArrayPlan, InitialElements};
+use crate::segment::object::{Initial, sealed};
 use crate::shareable::Shareable;
-
-/// What a new array consists of.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct ArrayPlan<T> {
-    pub(super) elements: InitialElements<T>,
-    pub(super) journaled: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum InitialElements<T> {
-    Zeroed(usize),
-    Given(Vec<T>),
-}
-
-impl<T> InitialElements<T> {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Zeroed(len) => *len,
-            Self::Given(elements) => elements.len(),
-        }
-    }
-}
-
-impl<T> From<InitialElements<T>> for ArrayPlan<T> {
-    fn from(elements: InitialElements<T>) -> Self {
-        Self { elements, journaled: false }
-    }
-}
 
 /// Makes an [`Array`] whose locked sections are all or nothing: a section that its process's death cuts short is rolled back
 /// by whoever takes the lock next.
@@ -55,44 +27,58 @@ impl<T> From<InitialElements<T>> for ArrayPlan<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Journaled<I>(pub I);
 
-impl<T: Shareable, I: Initial<Array<T>>> Initial<Array<T>> for Journaled<I> {
+impl<T: Shareable, I: Initial<Array<T>>> Initial<Array<T>> for Journaled<I> {}
+
+impl<T: Shareable, I: Initial<Array<T>>> sealed::IntoPlan<Array<T>> for Journaled<I> {
     fn plan(self) -> ArrayPlan<T> {
         ArrayPlan { journaled: true, ..self.0.plan() }
     }
 }
 
 /// A length: that many zeros.
-impl<T: Shareable + Zeroable> Initial<Array<T>> for usize {
+impl<T: Shareable + Zeroable> Initial<Array<T>> for usize {}
+
+impl<T: Shareable + Zeroable> sealed::IntoPlan<Array<T>> for usize {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Zeroed(self).into()
     }
 }
 
-impl<T: Shareable> Initial<Array<T>> for Vec<T> {
+impl<T: Shareable> Initial<Array<T>> for Vec<T> {}
+
+impl<T: Shareable> sealed::IntoPlan<Array<T>> for Vec<T> {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Given(self).into()
     }
 }
 
-impl<T: Shareable> Initial<Array<T>> for &Vec<T> {
+impl<T: Shareable> Initial<Array<T>> for &Vec<T> {}
+
+impl<T: Shareable> sealed::IntoPlan<Array<T>> for &Vec<T> {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Given(self.clone()).into()
     }
 }
 
-impl<T: Shareable> Initial<Array<T>> for &[T] {
+impl<T: Shareable> Initial<Array<T>> for &[T] {}
+
+impl<T: Shareable> sealed::IntoPlan<Array<T>> for &[T] {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Given(self.to_vec()).into()
     }
 }
 
-impl<T: Shareable, const N: usize> Initial<Array<T>> for &[T; N] {
+impl<T: Shareable, const N: usize> Initial<Array<T>> for &[T; N] {}
+
+impl<T: Shareable, const N: usize> sealed::IntoPlan<Array<T>> for &[T; N] {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Given(self.to_vec()).into()
     }
 }
 
-impl<T: Shareable, const N: usize> Initial<Array<T>> for [T; N] {
+impl<T: Shareable, const N: usize> Initial<Array<T>> for [T; N] {}
+
+impl<T: Shareable, const N: usize> sealed::IntoPlan<Array<T>> for [T; N] {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Given(self.to_vec()).into()
     }
@@ -102,7 +88,9 @@ impl<T: Shareable, const N: usize> Initial<Array<T>> for [T; N] {
 /// iterator one day.
 macro_rules! initial_for_iterators {
     ($([$($generics:tt)*] $iterator:ty;)*) => {$(
-        impl<T: Shareable, $($generics)*> Initial<Array<T>> for $iterator
+        impl<T: Shareable, $($generics)*> Initial<Array<T>> for $iterator where $iterator: Iterator<Item = T> {}
+
+        impl<T: Shareable, $($generics)*> sealed::IntoPlan<Array<T>> for $iterator
         where
             $iterator: Iterator<Item = T>,
         {

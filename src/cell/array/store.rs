@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::initial::{ArrayPlan, InitialElements};
+use super::plan::{ArrayPlan, InitialElements};
 use crate::error::{LockError, SegmentError};
 use crate::raw::atomic_copy::WORD;
 use crate::raw::elements::{self, Elements as SharedElements};

@@ -36,7 +36,7 @@ use crate::raw::event_count::{EventCount, WAKE_ALL};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::raw::wait_stats::WaitStats;
 use crate::segment::Segment;
-use crate::segment::object::Object;
+use crate::segment::object::sealed::ObjectImpl;
 use crate::sys::barrier;
 
 /// An event on cache lines of its own.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::limits::layout_of;
 use crate::error::{LockError, SegmentError, Stop};
 use crate::raw::event_count::WAKE_ALL;
+use crate::raw::kinds::slab::SLAB_AT;
 use crate::raw::message_slab::{CountedEvent, MessageSlab, SlabLayout, SlabLease};
-use crate::raw::mutex::MutexState;
 use crate::raw::wait::{AdaptiveSpin, RECHECK_INTERVAL, Wait, WakePolicy, wait_for};
 use crate::segment::lock::ObjectLock;
 use crate::segment::object::{Region, Shape};
@@ -29,13 +29,10 @@ struct SpinState {
     idle: AdaptiveSpin,
 }
 
-/// Where a depot begins behind its lock.
-const SLAB_AT: u64 = size_of::<MutexState>() as u64;
-
 impl MessageStore {
     /// Bytes that a queue of this shape takes.
     pub(in crate::queue) fn length(shape: Shape) -> Option<u64> {
-        layout_of(shape)?.length()?.checked_add(SLAB_AT)
+        layout_of(shape)?.length()?.checked_add(SLAB_AT as u64)
     }
 
     pub(in crate::queue) fn build(region: &Region) {
@@ -43,7 +40,7 @@ impl MessageStore {
         if let Some(layout) = layout_of(region.shape()) {
             // No two queues count from the same number, so that a lease of one means nothing to the other.
             let id = region.segment().id();
-            let words = region.words_from(SLAB_AT);
+            let words = region.words_from(SLAB_AT as u64);
             let first_stamp = (id ^ id >> 64) as u64 ^ words.as_ptr().addr() as u64;
             MessageSlab::new(layout, words).init(first_stamp);
         }

@@ -6,8 +6,8 @@
 use core::cell::RefCell;
 use core::mem::ManuallyDrop;
 
-use super::Region;
 use crate::segment::Segment;
+use crate::segment::region::Region;
 use crate::sys::file::FileId;
 
 /// A lock, by whatever mapping.

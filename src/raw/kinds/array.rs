@@ -1,0 +1,23 @@
+//! `Array`: a lock, and the elements after it. The next locker rolls a dead process's journal back.
+
+use super::super::kind_ops::{KindOps, nothing_to_repair};
+use super::{describe, mutex};
+use crate::layout::fingerprint::{Kind, TypeDescription};
+
+pub(super) static KIND: KindOps = KindOps {
+    kind: Kind::Array,
+    describe: sized,
+    begins_with_lock: true,
+    repair: nothing_to_repair,
+    inspected_bytes: mutex::lock_bytes,
+    inspect: |object, facts| mutex::lock(object, facts).map(drop),
+};
+
+fn sized(of: &TypeDescription<'_>) -> String {
+    match of.count {
+        Some(count) => {
+            format!("an Array<{}> of {count} elements ({} bytes, align {})", of.name, of.size, of.align)
+        }
+        None => describe::typed("an Array", of),
+    }
+}

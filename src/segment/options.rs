@@ -1,0 +1,48 @@
+//! The options of creating and opening a segment.
+
+use super::access::Access;
+use super::geometry::{MAX_OBJECTS, MAX_PARTICIPANTS};
+use crate::error::SegmentError;
+
+/// What [`SegmentBuilder`](super::builder::SegmentBuilder) collects.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentOptions {
+    pub(super) participants: u32,
+    pub(super) objects: u32,
+    pub(super) mode: u32,
+    pub(super) huge_pages: bool,
+    /// As the caller said, or `None` for what the location's kind has by default.
+    pub(super) persist: Option<bool>,
+    pub(super) access: Access,
+}
+
+impl Default for SegmentOptions {
+    fn default() -> Self {
+        Self {
+            participants: 128,
+            objects: 64,
+            mode: 0o600,
+            huge_pages: false,
+            persist: None,
+            access: Access::default(),
+        }
+    }
+}
+
+impl SegmentOptions {
+    /// # Errors
+    /// [`SegmentError::InvalidOption`] if a number or the mode is out of its range.
+    pub(super) fn checked(&self) -> Result<&Self, SegmentError> {
+        if !(1..=MAX_PARTICIPANTS).contains(&self.participants) {
+            return Err(SegmentError::InvalidOption { option: "participants", allowed: "1 to 65535" });
+        }
+        if !(1..=MAX_OBJECTS).contains(&self.objects) {
+            return Err(SegmentError::InvalidOption { option: "objects", allowed: "1 to 65535" });
+        }
+        if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
+            let allowed = "0600 to 0777, its owner able to read and write it";
+            return Err(SegmentError::InvalidOption { option: "mode", allowed });
+        }
+        Ok(self)
+    }
+}
