@@ -1,7 +1,7 @@
 //! [`breezeway::pipe`] between processes.
 
 mod deaths;
-mod ends;
+mod forked_child;
 mod processes;
 mod waiting;
 

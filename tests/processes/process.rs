@@ -4,10 +4,10 @@ mod arguments;
 mod builder;
 mod constructors;
 mod daemons;
-mod ends;
 mod family;
 #[cfg(feature = "async")]
 mod futures;
+mod parent_exit;
 mod pool;
 mod results;
 mod waiting;

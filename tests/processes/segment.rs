@@ -1,6 +1,6 @@
 //! Segments between processes: participants, forks, permissions, references that travel.
 
-mod guests;
+mod forked_child;
 mod life;
 mod objects;
 mod options;

@@ -1,8 +1,8 @@
 //! Waiting as futures in one process: under every executor, woken in time, dropped at any time.
 
-mod astray;
-mod cancelling;
+mod cancellation;
 mod locks;
-mod prompt;
+mod lost_wakeup;
 mod runtimes;
+mod wake_before_recheck;
 mod wakers;

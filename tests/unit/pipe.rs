@@ -1,8 +1,8 @@
 //! [`breezeway::pipe`] in one process: messages of all kinds and lengths, boundaries, errors.
 
 mod damage;
-mod ends;
-mod partly;
+mod endpoints;
+mod partial;
 mod waiting;
 
 use std::collections::BTreeMap;

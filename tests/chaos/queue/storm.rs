@@ -3,15 +3,15 @@
 //!
 //! `BREEZEWAY_STORM_SECONDS` is how long each storm rages.
 
+mod kinds;
 mod ledger;
-mod lines;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use breezeway::Segment;
+use kinds::{Kind, Taken};
 use ledger::{Deliveries, LONGEST, Ledger};
-use lines::{Kind, Taken};
 use support::cpu_share::CpuShare;
 use support::process::{kill_running, resume, stop, until};
 use support::scratch::Scratch;
@@ -168,7 +168,7 @@ impl Crew {
 
 /// What a storm has come to.
 #[derive(Debug, Default)]
-struct Account {
+struct StormTotals {
     kills: u64,
     pushed: u64,
     /// Pushed and never delivered.
@@ -194,7 +194,7 @@ fn storm(kind: Kind) {
         let member = crew.start(is_producer);
         crew.members.push(member);
     }
-    let mut account = Account::default();
+    let mut totals = StormTotals::default();
     let mut random = Random::new();
     let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end && (crew.started as usize) < processes() {
@@ -211,8 +211,8 @@ fn storm(kind: Kind) {
         stopped.inspect(|pid| stop(*pid));
         let (process, is_producer) = crew.replace(victim);
         stopped.inspect(|pid| resume(*pid));
-        account.kills += 1;
-        account.at_stake += if is_producer { 0 } else { ledger.at_stake(process) };
+        totals.kills += 1;
+        totals.at_stake += if is_producer { 0 } else { ledger.at_stake(process) };
         // Somebody goes on.
         let before = ledger.delivered();
         until(|| ledger.delivered() > before);
@@ -221,12 +221,12 @@ fn storm(kind: Kind) {
     crew.join(true);
     kind.close(&segment);
     crew.join(false);
-    settle(kind, &ledger, crew.started, &mut account);
-    println!("{kind:?}: {account:?}");
+    settle(kind, &ledger, crew.started, &mut totals);
+    println!("{kind:?}: {totals:?}");
 }
 
 /// Balances the books.
-fn settle(kind: Kind, ledger: &Ledger, processes: u64, account: &mut Account) {
+fn settle(kind: Kind, ledger: &Ledger, processes: u64, totals: &mut StormTotals) {
     for process in 0..processes {
         let (pushed, about) = ledger.pushes(process);
         for n in 0..pushed {
@@ -234,8 +234,8 @@ fn settle(kind: Kind, ledger: &Ledger, processes: u64, account: &mut Account) {
             let Deliveries { first, again } = deliveries;
             assert!(first <= 1, "message {n} of {process} doubled: {deliveries:?}");
             assert!(kind.is_leased() || again == 0);
-            account.lost += u64::from(deliveries == Deliveries { first: 0, again: 0 });
-            account.again += u64::from(again);
+            totals.lost += u64::from(deliveries == Deliveries { first: 0, again: 0 });
+            totals.again += u64::from(again);
         }
         // One that was being pushed at the producer's death is there or not, but not twice.
         for n in pushed..about {
@@ -244,10 +244,10 @@ fn settle(kind: Kind, ledger: &Ledger, processes: u64, account: &mut Account) {
         if about < LONGEST {
             assert_eq!(ledger.deliveries(process, about), Deliveries { first: 0, again: 0 }, "never pushed");
         }
-        account.pushed += pushed;
+        totals.pushed += pushed;
     }
-    assert!(account.lost <= account.at_stake, "more are lost than the dead had in their hands: {account:?}");
-    assert!(account.kills > 0 && account.pushed > 0);
+    assert!(totals.lost <= totals.at_stake, "more are lost than the dead had in their hands: {totals:?}");
+    assert!(totals.kills > 0 && totals.pushed > 0);
 }
 
 /// A generator that will do.

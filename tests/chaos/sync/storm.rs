@@ -107,7 +107,7 @@ impl Crew<'_> {
 
 /// What the storm has come to.
 #[derive(Debug, Default)]
-struct Account {
+struct StormTotals {
     kills: u64,
     /// In the middle of what.
     killed_at: [u64; DEEDS.len()],
@@ -131,7 +131,7 @@ fn all_primitives_under_kills() {
         let member = crew.start(place);
         crew.members.push(member);
     }
-    let mut account = Account::default();
+    let mut totals = StormTotals::default();
     let mut random = Random::new();
     let begin = Instant::now();
     let mut calmed = begin;
@@ -142,12 +142,12 @@ fn all_primitives_under_kills() {
         let stopped =
             (victim != bystander && random.below(4) == 0).then(|| crew.members[bystander].role.pid());
         stopped.inspect(|pid| stop(*pid));
-        account.killed_at[crew.replace(victim) as usize] += 1;
-        account.kills += 1;
+        totals.killed_at[crew.replace(victim) as usize] += 1;
+        totals.kills += 1;
         stopped.inspect(|pid| resume(*pid));
         if calmed.elapsed() > GALE {
             crew.calm();
-            account.calms += 1;
+            totals.calms += 1;
             calmed = Instant::now();
         }
         // All in the same time, however many may come by.
@@ -158,8 +158,8 @@ fn all_primitives_under_kills() {
     crew.calm();
     come_to_an_end(&ledger, &objects, crew);
     settle(&ledger, &objects, &segment);
-    print(&account, &ledger);
-    assert!(account.kills > 0);
+    print(&totals, &ledger);
+    assert!(totals.kills > 0);
 }
 
 /// Everybody ends, and is let through where it waits.
@@ -235,9 +235,9 @@ fn settle(ledger: &Ledger, objects: &Objects, segment: &Segment) {
     }
 }
 
-fn print(account: &Account, ledger: &Ledger) {
-    println!("{} kills, {} operations, {} calms", account.kills, ledger.operations(), account.calms);
-    for (deed, killed) in DEEDS.iter().zip(account.killed_at) {
+fn print(totals: &StormTotals, ledger: &Ledger) {
+    println!("{} kills, {} operations, {} calms", totals.kills, ledger.operations(), totals.calms);
+    for (deed, killed) in DEEDS.iter().zip(totals.killed_at) {
         println!("  {deed:?}: {} completed, {killed} killed at it", ledger.sums(*deed).1);
     }
 }

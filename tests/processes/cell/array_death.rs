@@ -101,7 +101,7 @@ fn journaled_lock_after_holder_death_changes_nothing() {
 #[test]
 fn unguarded_operations_keep_death_report_pending() {
     let _watchdog = Watchdog::start(60);
-    let name = unique("array-news");
+    let name = unique("array-death-report");
     let array = Array::<u64>::create(&name, 1..5).unwrap();
     let verbs: [fn(&Array<u64>); 6] = [
         |array| array.set(0, 5).unwrap(),

@@ -296,7 +296,7 @@ fn lock_after_holder_death_changes_nothing_reports_once() {
 #[test]
 fn unguarded_writes_keep_death_report_pending() {
     let _watchdog = Watchdog::start(60);
-    let name = unique("value-news");
+    let name = unique("value-death-report");
     let value = Value::create(&name, 1_u64).unwrap();
     let verbs: [fn(&Value<u64>); 4] = [
         |value| value.set(5).unwrap(),

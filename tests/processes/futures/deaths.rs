@@ -7,9 +7,9 @@ use std::time::Duration;
 use breezeway::Segment;
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex};
-use support::account::Account;
 use support::death::kill_and_keep;
 use support::executors::{Executor, LocalTask, Task, block_on, pause};
+use support::ledger::ReceiptLedger;
 use support::process::{kill_running, resume, stop};
 use support::{Role, Watchdog, listen, role, say, unique};
 
@@ -106,9 +106,9 @@ fn pop_async_gets_every_message_after_lease_holder_kills() {
     let segment = Segment::builder().participants(8).create(&name, 1 << 16).unwrap();
     let queue = segment.add::<Queue<u64>>(QUEUE, 8).unwrap();
     let count = 4000;
-    let account = Account::of(count);
+    let ledger = ReceiptLedger::of(count);
     let task = |n: u64| -> Task {
-        let (queue, account) = (queue.clone(), account.clone());
+        let (queue, ledger) = (queue.clone(), ledger.clone());
         Box::pin(async move {
             if n == 0 {
                 for number in 0..count {
@@ -121,7 +121,7 @@ fn pop_async_gets_every_message_after_lease_holder_kills() {
                 return;
             }
             while let Ok(number) = queue.pop_async().await {
-                account.take(number);
+                ledger.take(number);
             }
         })
     };
@@ -136,7 +136,7 @@ fn pop_async_gets_every_message_after_lease_holder_kills() {
         victim.kill();
     }
     survivors.join().unwrap();
-    account.is_complete();
+    ledger.is_complete();
 }
 
 /// Those who wait are killed, or stand still: who waits beside them is told all the same.

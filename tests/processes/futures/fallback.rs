@@ -8,8 +8,8 @@ use std::time::Duration;
 use breezeway::pipe;
 use breezeway::queue::Queue;
 use breezeway::sync::{Event, Mutex};
-use support::account::Account;
 use support::executors::{Executor, LocalTask, Task};
+use support::ledger::ReceiptLedger;
 use support::polled::Polled;
 use support::{Role, Watchdog, role, say};
 
@@ -64,14 +64,14 @@ fn forbid_futex_waitv() {
 fn wait(executor: Executor) {
     const COUNT: u64 = 300;
     let queues: Vec<Queue<u64>> = (0..3).map(|_| Queue::new(2).unwrap()).collect();
-    let account = Account::of(3 * COUNT);
+    let ledger = ReceiptLedger::of(3 * COUNT);
     let event = Event::new().unwrap();
     let consumers = queues.iter().map(|queue| -> Task {
-        let (queue, account, event) = (queue.clone(), account.clone(), event.clone());
+        let (queue, ledger, event) = (queue.clone(), ledger.clone(), event.clone());
         Box::pin(async move {
             event.wait_async().await.unwrap();
             while let Ok(number) = queue.pop_async().await {
-                account.take(number);
+                ledger.take(number);
             }
         })
     });
@@ -93,7 +93,7 @@ fn wait(executor: Executor) {
     });
     executor.run(consumers.chain(producers).collect());
     setter.join().unwrap();
-    account.is_complete();
+    ledger.is_complete();
     let mutex = Mutex::new().unwrap();
     let guard = mutex.lock().unwrap();
     let waiting = Polled::waiting(mutex.lock_async());

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use breezeway::Segment;
 use breezeway::queue::Queue;
-use support::account::Account;
 use support::executors::{Executor, Task};
+use support::ledger::ReceiptLedger;
 use support::polled::Polled;
 use support::process::until;
 use support::waiting::ticks_of_process;
@@ -42,13 +42,13 @@ fn wait_at_many(executor: Executor) {
     let queue = |n: usize| segments[n % 4].add::<Queue<u64>>(&n.to_string(), TASKS / QUEUES).unwrap();
     let queues: Arc<[Queue<u64>]> = (0..QUEUES).map(queue).collect();
     assert!(threads().is_empty(), "nobody waits yet");
-    let account = Account::of(TASKS as u64);
+    let ledger = ReceiptLedger::of(TASKS as u64);
     let begun = Arc::new(AtomicUsize::new(0));
     let task = |n: usize| -> Task {
-        let (queues, account, begun) = (Arc::clone(&queues), account.clone(), Arc::clone(&begun));
+        let (queues, ledger, begun) = (Arc::clone(&queues), ledger.clone(), Arc::clone(&begun));
         Box::pin(async move {
             begun.fetch_add(1, Ordering::SeqCst);
-            account.take(queues[n % QUEUES].pop_async().await.unwrap());
+            ledger.take(queues[n % QUEUES].pop_async().await.unwrap());
         })
     };
     let tasks = (0..TASKS).map(task).collect();
@@ -69,7 +69,7 @@ fn wait_at_many(executor: Executor) {
         }
     }
     running.join().unwrap();
-    account.is_complete();
+    ledger.is_complete();
     until(|| threads().is_empty());
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use breezeway::queue::Queue;
-use support::account::Account;
 use support::executors::{Executor, Task};
+use support::ledger::ReceiptLedger;
 use support::process::until;
 use support::{Role, Watchdog, listen, role, say, unique};
 
@@ -94,13 +94,13 @@ fn begin(children: &mut [Role]) {
 }
 
 /// What they took in all.
-fn settle(account: &Account, children: Vec<Role>) {
+fn settle(ledger: &ReceiptLedger, children: Vec<Role>) {
     for mut child in children {
         let numbers = child.hear();
-        numbers.split_whitespace().for_each(|number| account.take(number.parse().unwrap()));
+        numbers.split_whitespace().for_each(|number| ledger.take(number.parse().unwrap()));
         assert!(child.join().success());
     }
-    account.is_complete();
+    ledger.is_complete();
 }
 
 fn is_exact(capacity: usize) {
@@ -121,7 +121,7 @@ fn is_exact(capacity: usize) {
     (0..EACH).for_each(|number| queue.push(number).unwrap());
     producers.into_iter().for_each(|child| assert!(child.join().success()));
     queue.close();
-    settle(&Account::of(5 * EACH), consumers);
+    settle(&ReceiptLedger::of(5 * EACH), consumers);
 }
 
 #[test]
@@ -157,5 +157,5 @@ fn push_wakes_task_or_thread_when_all_sleep() {
         until(|| queue.is_empty());
     }
     queue.close();
-    settle(&Account::of(next), consumers);
+    settle(&ReceiptLedger::of(next), consumers);
 }

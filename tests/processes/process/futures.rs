@@ -1,7 +1,7 @@
 //! Pipes, processes and pools as futures.
 
 mod executors;
-mod joining;
+mod join_async;
 mod pipes;
 mod pipes_cut;
 mod pools;

@@ -2,8 +2,8 @@
 
 mod callbacks;
 mod deaths;
-mod ends;
-mod imap;
-mod steps;
+mod kill_steps;
+mod map_iter;
+mod shutdown;
 mod tasks;
 mod workers;

@@ -1,7 +1,7 @@
 //! [`breezeway::queue::JoinableQueue`] between processes.
 
 mod deaths;
-mod joining;
+mod join;
 
 use breezeway::queue::JoinableQueue;
 use breezeway::{PopError, PushError};
@@ -13,7 +13,7 @@ fn in_a_child() {
     let Some(arguments) = role() else { return };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["work", name] => joining::work(&JoinableQueue::open(name).unwrap()),
+        ["work", name] => join::work(&JoinableQueue::open(name).unwrap()),
         ["take", name, count] => deaths::take(&JoinableQueue::open(name).unwrap(), count.parse().unwrap()),
         ["keep", name] => deaths::keep(&JoinableQueue::open(name).unwrap()),
         ["fork", name] => deaths::fork_with_a_job(&JoinableQueue::open(name).unwrap()),

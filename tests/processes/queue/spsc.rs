@@ -1,9 +1,9 @@
 //! [`breezeway::queue::spsc`] between processes.
 
 mod child;
-mod ends;
-mod forked;
-mod peers;
+mod endpoints;
+mod forked_child;
+mod peer_death;
 #[cfg(feature = "serde")]
-mod sent;
+mod serialized;
 mod waiting;

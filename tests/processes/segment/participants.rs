@@ -1,7 +1,7 @@
 //! Who has a segment attached, who of them lives, and what the dead leave.
 
 mod forks;
-mod stages;
+mod staging;
 mod stale;
 mod table;
 

@@ -21,7 +21,7 @@ fn in_a_child() {
             hold(&BoundedSemaphore::open(name).unwrap(), kept.parse().unwrap(), forgotten.parse().unwrap())
         }
         ["wait", name] => wait(&BoundedSemaphore::open(name).unwrap()),
-        ["crowd", name, rounds] => crowd(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
+        ["contend", name, rounds] => contend(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
         ["fork", name] => fork_with_permits(&BoundedSemaphore::open(name).unwrap()),
         ["storm", name] => deaths::storm(&Segment::open(name).unwrap()),
         _ => unreachable!("{arguments:?}"),
@@ -54,7 +54,7 @@ fn wait(semaphore: &BoundedSemaphore) {
 }
 
 /// Goes in and out, and sees how many are in.
-fn crowd(segment: &Segment, rounds: u32) {
+fn contend(segment: &Segment, rounds: u32) {
     let semaphore = segment.get::<BoundedSemaphore>("semaphore").unwrap();
     let inside = segment.get::<Atomic<u64>>("inside").unwrap();
     say("ready");
@@ -155,14 +155,15 @@ fn release_without_forgotten_permit_returns_not_held() {
 #[test]
 fn acquire_admits_at_most_limit_processes() {
     let _watchdog = Watchdog::start(120);
-    let name = unique("bounded-crowd");
+    let name = unique("bounded-contended");
     let segment = Segment::create(&name, 1 << 16).unwrap();
     let semaphore = segment.add::<BoundedSemaphore>("semaphore", 2).unwrap();
     segment.add::<Atomic<u64>>("inside", 0).unwrap();
-    let mut crowd: Vec<_> = (0..4).map(|_| Role::spawn(in_a_child, &["crowd", &name, "5000"])).collect();
-    crowd.iter_mut().for_each(|one| assert_eq!(one.hear(), "ready"));
-    crowd.iter_mut().for_each(|one| one.tell("go"));
-    crowd.into_iter().for_each(|one| assert!(one.join().success()));
+    let mut contenders: Vec<_> =
+        (0..4).map(|_| Role::spawn(in_a_child, &["contend", &name, "5000"])).collect();
+    contenders.iter_mut().for_each(|one| assert_eq!(one.hear(), "ready"));
+    contenders.iter_mut().for_each(|one| one.tell("go"));
+    contenders.into_iter().for_each(|one| assert!(one.join().success()));
     assert_eq!(semaphore.available(), 2);
 }
 

@@ -16,7 +16,7 @@ fn in_a_child() {
     match arguments[..] {
         ["hold", name] => hold(&Semaphore::open(name).unwrap()),
         ["wait", name] => wait(&Semaphore::open(name).unwrap()),
-        ["crowd", name, rounds] => crowd(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
+        ["contend", name, rounds] => contend(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
         ["consume", name] => consume(&Segment::open(name).unwrap()),
         ["fork", name] => fork_with_a_permit(&Semaphore::open(name).unwrap()),
         ["no place"] => fork_where_no_place_is(),
@@ -43,7 +43,7 @@ fn wait(semaphore: &Semaphore) {
 }
 
 /// Goes in and out, and sees how many are in.
-fn crowd(segment: &Segment, rounds: u32) {
+fn contend(segment: &Segment, rounds: u32) {
     let semaphore = segment.get::<Semaphore>("semaphore").unwrap();
     let inside = segment.get::<Atomic<u64>>("inside").unwrap();
     say("ready");
@@ -116,14 +116,15 @@ fn fork_where_no_place_is() {
 #[test]
 fn acquire_admits_at_most_limit_processes() {
     let _watchdog = Watchdog::start(120);
-    let name = unique("semaphore-crowd");
+    let name = unique("semaphore-contended");
     let segment = Segment::create(&name, 1 << 16).unwrap();
     let semaphore = segment.add::<Semaphore>("semaphore", 2).unwrap();
     segment.add::<Atomic<u64>>("inside", 0).unwrap();
-    let mut crowd: Vec<_> = (0..4).map(|_| Role::spawn(in_a_child, &["crowd", &name, "5000"])).collect();
-    crowd.iter_mut().for_each(|one| assert_eq!(one.hear(), "ready"));
-    crowd.iter_mut().for_each(|one| one.tell("go"));
-    crowd.into_iter().for_each(|one| assert!(one.join().success()));
+    let mut contenders: Vec<_> =
+        (0..4).map(|_| Role::spawn(in_a_child, &["contend", &name, "5000"])).collect();
+    contenders.iter_mut().for_each(|one| assert_eq!(one.hear(), "ready"));
+    contenders.iter_mut().for_each(|one| one.tell("go"));
+    contenders.into_iter().for_each(|one| assert!(one.join().success()));
     assert_eq!(semaphore.available(), 2);
 }
 

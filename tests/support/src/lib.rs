@@ -7,12 +7,12 @@
 //! All tests of a binary share one process. A test that changes or counts what belongs to the process runs
 //! [in one of its own](in_own_process).
 
-pub mod account;
 pub mod cpu_share;
 pub mod death;
 #[cfg(feature = "executors")]
 pub mod executors;
 pub mod fork;
+pub mod ledger;
 pub mod locking;
 pub mod numbered;
 pub mod polled;

@@ -9,8 +9,8 @@ use breezeway::sync::{BoundedSemaphore, Event, Semaphore};
 use breezeway::{PopError, PushError};
 use futures_lite::StreamExt;
 use support::Watchdog;
-use support::account::Account;
 use support::executors::{Executor, Task, block_on, pause};
+use support::ledger::ReceiptLedger;
 
 const PRODUCERS: u64 = 3;
 const EACH: u64 = 400;
@@ -50,15 +50,15 @@ fn producers<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// The last of all checks that nothing is missing.
-fn checked(account: &Account, tasks: impl Iterator<Item = Task>) -> Vec<Task> {
+fn checked(ledger: &ReceiptLedger, tasks: impl Iterator<Item = Task>) -> Vec<Task> {
     let tasks: Vec<Task> = tasks.collect();
     let left = Arc::new(AtomicUsize::new(tasks.len()));
     let check = |inner: Task| {
-        let (left, account) = (Arc::clone(&left), account.clone());
+        let (left, ledger) = (Arc::clone(&left), ledger.clone());
         task(async move {
             inner.await;
             if left.fetch_sub(1, Ordering::SeqCst) == 1 {
-                account.is_complete();
+                ledger.is_complete();
             }
         })
     };
@@ -69,7 +69,7 @@ fn checked(account: &Account, tasks: impl Iterator<Item = Task>) -> Vec<Task> {
 fn mpmc_push_pop_lease_async_on_every_executor() {
     under_each(|| {
         let queue = Queue::<u64>::new(4).unwrap();
-        let account = Account::of(PRODUCERS * EACH);
+        let ledger = ReceiptLedger::of(PRODUCERS * EACH);
         let (to_push, to_close) = (queue.clone(), queue.clone());
         let push = move |n| {
             let queue = to_push.clone();
@@ -78,41 +78,41 @@ fn mpmc_push_pop_lease_async_on_every_executor() {
         let close = move || assert!(to_close.close());
         let consumers = [
             task({
-                let (queue, account) = (queue.clone(), account.clone());
+                let (queue, ledger) = (queue.clone(), ledger.clone());
                 async move {
                     loop {
                         match queue.pop_async().await {
-                            Ok(n) => account.take(n),
+                            Ok(n) => ledger.take(n),
                             Err(error) => break assert!(matches!(error, PopError::Closed)),
                         }
                     }
                 }
             }),
             task({
-                let (queue, account) = (queue.clone(), account.clone());
+                let (queue, ledger) = (queue.clone(), ledger.clone());
                 async move {
                     while let Ok(lease) = queue.lease_async().await {
                         pause().await;
                         if *lease % 3 == 0 && !lease.redelivered() {
                             continue; // Somebody else's then.
                         }
-                        account.take(*lease);
+                        ledger.take(*lease);
                         lease.ack();
                     }
                 }
             }),
             task({
-                let account = account.clone();
+                let ledger = ledger.clone();
                 async move {
                     let mut items = queue.stream();
                     while let Some(n) = items.next().await {
-                        account.take(n.unwrap());
+                        ledger.take(n.unwrap());
                     }
                     assert!(items.next().await.is_none(), "its end is its end");
                 }
             }),
         ];
-        checked(&account, consumers.into_iter().chain(producers(push, close)))
+        checked(&ledger, consumers.into_iter().chain(producers(push, close)))
     });
 }
 
@@ -120,37 +120,37 @@ fn mpmc_push_pop_lease_async_on_every_executor() {
 fn message_push_pop_async_on_every_executor() {
     under_each(|| {
         let queue = MessageQueue::<(u64, String)>::new(4).unwrap();
-        let account = Account::of(PRODUCERS * EACH);
+        let ledger = ReceiptLedger::of(PRODUCERS * EACH);
         let (to_push, to_close) = (queue.clone(), queue.clone());
         let push = move |n| {
             let queue = to_push.clone();
             async move { queue.push_async((n, "-".repeat(n as usize % 60))).await.unwrap() }
         };
         let close = move || assert!(to_close.close());
-        let check = |account: &Account, (n, text): (u64, String)| {
+        let check = |ledger: &ReceiptLedger, (n, text): (u64, String)| {
             assert_eq!(text.len(), n as usize % 60);
-            account.take(n);
+            ledger.take(n);
         };
         let consumers = [
             task({
-                let (queue, account) = (queue.clone(), account.clone());
+                let (queue, ledger) = (queue.clone(), ledger.clone());
                 async move {
                     while let Ok(message) = queue.pop_async().await {
-                        check(&account, message);
+                        check(&ledger, message);
                     }
                 }
             }),
             task({
-                let account = account.clone();
+                let ledger = ledger.clone();
                 async move {
                     let mut messages = queue.stream();
                     while let Some(message) = messages.next().await {
-                        check(&account, message.unwrap());
+                        check(&ledger, message.unwrap());
                     }
                 }
             }),
         ];
-        checked(&account, consumers.into_iter().chain(producers(push, close)))
+        checked(&ledger, consumers.into_iter().chain(producers(push, close)))
     });
 }
 
@@ -158,7 +158,7 @@ fn message_push_pop_async_on_every_executor() {
 fn joinable_get_join_async_on_every_executor() {
     under_each(|| {
         let queue = JoinableQueue::<u64>::new(5).unwrap();
-        let account = Account::of(PRODUCERS * EACH);
+        let ledger = ReceiptLedger::of(PRODUCERS * EACH);
         let (to_push, to_join) = (queue.clone(), queue.clone());
         let push = move |n| {
             let queue = to_push.clone();
@@ -168,15 +168,15 @@ fn joinable_get_join_async_on_every_executor() {
         let set = done.clone();
         let close = move || assert!(set.set());
         let workers = (0..2).map({
-            let account = account.clone();
+            let ledger = ledger.clone();
             move |_| {
-                let (queue, account) = (queue.clone(), account.clone());
+                let (queue, ledger) = (queue.clone(), ledger.clone());
                 task(async move {
                     while let Ok(job) = queue.get_async().await {
                         if *job % 5 == 0 && !job.redelivered() {
                             continue; // Dropped: somebody's again.
                         }
-                        account.take(*job);
+                        ledger.take(*job);
                         pause().await;
                         job.done().unwrap();
                     }
@@ -184,16 +184,16 @@ fn joinable_get_join_async_on_every_executor() {
             }
         });
         let joiner = task({
-            let account = account.clone();
+            let ledger = ledger.clone();
             async move {
                 done.wait_async().await.unwrap();
                 to_join.join_async().await.unwrap();
-                account.is_complete();
+                ledger.is_complete();
                 assert_eq!(to_join.unfinished(), 0);
                 assert!(to_join.close());
             }
         });
-        checked(&account, workers.chain([joiner]).chain(producers(push, close)))
+        checked(&ledger, workers.chain([joiner]).chain(producers(push, close)))
     });
 }
 
@@ -343,7 +343,7 @@ async fn pop_async_in_select_over_two_queues_loses_nothing() {
     const COUNT: u64 = 2000;
     let _watchdog = Watchdog::start(60);
     let queues = [(); 2].map(|()| Queue::<u64>::new(3).unwrap());
-    let account = Account::of(2 * COUNT);
+    let ledger = ReceiptLedger::of(2 * COUNT);
     let threads = [0, 1].map(|which| {
         let queue: Queue<u64> = queues[which as usize].clone();
         std::thread::spawn(move || (0..COUNT).for_each(|n| queue.push(which * COUNT + n).unwrap()))
@@ -351,11 +351,11 @@ async fn pop_async_in_select_over_two_queues_loses_nothing() {
     let [one, other] = &queues;
     for _ in 0..2 * COUNT {
         tokio::select! {
-            n = one.pop_async() => account.take(n.unwrap()),
-            n = other.pop_async() => account.take(n.unwrap()),
+            n = one.pop_async() => ledger.take(n.unwrap()),
+            n = other.pop_async() => ledger.take(n.unwrap()),
         }
     }
-    account.is_complete();
+    ledger.is_complete();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 

@@ -101,7 +101,7 @@ fn wait_timeout_while_notify_one_by_many_threads() {
     const THREADS: u64 = 6;
     const ITEMS: u64 = 3000;
     let _watchdog = Watchdog::start(120);
-    let (_, scene) = Scene::create("condvar-crowd");
+    let (_, scene) = Scene::create("condvar-contended");
     let taken = std::sync::atomic::AtomicU64::new(0);
     std::thread::scope(|scope| {
         for thread in 0..THREADS {

@@ -1,4 +1,4 @@
-//! Forks without exec, and children with one. (What a child may do that only reads, or may not open the file again: `guests.rs`.)
+//! Forks without exec, and children with one. (What a child may do that only reads, or may not open the file again: `forked_child.rs`.)
 
 use std::process::{Command, Stdio};
 

@@ -38,7 +38,7 @@ fn notify_one_of_killed_waiter_reaches_the_living() {
 #[test]
 fn killed_waiters_free_slots_and_wake_the_rest() {
     let _watchdog = Watchdog::start(60);
-    let (name, scene) = Scene::create("condvar-killed-crowd");
+    let (name, scene) = Scene::create("condvar-killed-waiters");
     let mut roles: Vec<_> = (0..6).map(|_| Role::spawn(super::in_a_child, &["wait", &name])).collect();
     scene.until_waiting(6);
     roles.drain(..3).for_each(|role| assert!(!role.kill().success()));
@@ -157,7 +157,7 @@ fn wait_while_reports_recovered_after_holder_death() {
 #[test]
 fn death_report_of_killed_waiter_passes_to_next_locker() {
     let _watchdog = Watchdog::start(60);
-    let (name, scene) = Scene::create("condvar-killed-news");
+    let (name, scene) = Scene::create("condvar-death-report");
     let mut waiter = Role::spawn(super::in_a_child, &["wait and tell of each look", &name]);
     assert_eq!(waiter.hear(), "looks");
     scene.until_waiting(1);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Of so many numbers, how many times each has come.
+/// For each of n numbers, how many times it was received.
 #[derive(Clone)]
-pub struct Account(Arc<[AtomicU32]>);
+pub struct ReceiptLedger(Arc<[AtomicU32]>);
 
-impl Account {
+impl ReceiptLedger {
     pub fn of(count: u64) -> Self {
         Self((0..count).map(|_| AtomicU32::new(0)).collect())
     }

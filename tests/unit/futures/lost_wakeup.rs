@@ -16,7 +16,7 @@ use support::polled::Polled;
 use support::process::until;
 use support::waiting::{Asleep, asleep};
 
-use super::prompt::{assert_woken_before_recheck, settle, settled};
+use super::wake_before_recheck::{assert_woken_before_recheck, settle, settled};
 
 /// A thread that waits for a value and says when it came.
 fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
