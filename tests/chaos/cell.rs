@@ -1,3 +1,3 @@
-//! Values and arrays under operations at random.
+//! Values and arrays under random operations.
 
 mod properties;

@@ -1,4 +1,4 @@
-//! Tests that choose at random: storms of processes that are killed, and sequences of operations against a model.
+//! Random tests: storms of processes that are killed, and sequences of operations against a model.
 //!
 //! `tests/README.md` says where the tests of a module are.
 

@@ -1,4 +1,4 @@
-//! Queues under operations at random, and in storms.
+//! Queues under random operations, and in storms.
 
 mod properties;
 mod storm;

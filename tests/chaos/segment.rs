@@ -1,3 +1,3 @@
-//! Segments that processes race to make and to open.
+//! Processes race to create and to open segments.
 
 mod open_race;

@@ -1,4 +1,5 @@
-//! [`breezeway::Value`], [`breezeway::Array`] and [`breezeway::Atomic`] between processes, and what a death leaves of them.
+//! [`breezeway::Value`], [`breezeway::Array`] and [`breezeway::Atomic`] between processes, and
+//! after the death of one.
 
 mod array;
 mod array_death;

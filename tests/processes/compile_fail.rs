@@ -1,4 +1,4 @@
-//! What must not compile, and what the compiler says then.
+//! Code that must not compile, and the compiler's errors.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The examples print what they say they print.
+//! The examples print what their documentation says.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,12 +11,12 @@ fn example(name: &str) -> PathBuf {
     path
 }
 
-/// What an example prints, line by line.
+/// The lines an example prints.
 fn lines(name: &str) -> Vec<String> {
     lines_with(name, &[])
 }
 
-/// The same, with arguments.
+/// The lines an example prints, run with arguments.
 fn lines_with(name: &str, arguments: &[&str]) -> Vec<String> {
     let output = Command::new(example(name)).args(arguments).output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));

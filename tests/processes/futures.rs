@@ -1,4 +1,4 @@
-//! Waiting as futures in several processes, under every executor.
+//! Async waits in several processes, under every executor.
 
 mod deaths;
 mod fallback;

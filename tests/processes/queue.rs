@@ -1,4 +1,4 @@
-//! Queues of each form between processes, and what a death leaves of them.
+//! The queues between processes, and after the death of one.
 
 mod bytes;
 #[cfg(feature = "serde")]

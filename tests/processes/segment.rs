@@ -1,4 +1,4 @@
-//! Segments between processes: participants, forks, permissions, references that travel.
+//! Segments between processes: participants, forks, permissions, serialised handles.
 
 mod forked_child;
 mod life;

@@ -1,4 +1,4 @@
-//! The primitives of [`breezeway::sync`] between processes, and what a death leaves of them.
+//! The primitives of [`breezeway::sync`] between processes, and after the death of one.
 
 mod barrier;
 mod bounded_semaphore;

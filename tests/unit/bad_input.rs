@@ -1,4 +1,4 @@
-//! Whatever a caller asks and whatever the file says: a typed error, never a panic, a hang or a signal.
+//! Any argument and any file contents give a typed error, never a panic, a hang or a signal.
 
 mod files;
 mod lengths;

@@ -1,4 +1,4 @@
-//! Waiting as futures in one process: under every executor, woken in time, dropped at any time.
+//! Async waits in one process: under every executor, woken in time, dropped at any time.
 
 mod cancellation;
 mod locks;

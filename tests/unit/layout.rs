@@ -234,7 +234,7 @@ fn spsc_queue(page: &mut Page, at: usize) {
     }
 }
 
-/// The same state, counting bytes; then the ring.
+/// 384 bytes of state like the queue's of values, counting bytes; then the ring.
 fn bytes_queue(page: &mut Page, at: usize) {
     page.put64(at, 96);
     page.put64(at + 128, 40);

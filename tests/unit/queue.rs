@@ -1,4 +1,4 @@
-//! Queues of each form in one process.
+//! The queues in one process.
 
 mod bytes;
 #[cfg(feature = "serde")]

@@ -1,4 +1,4 @@
-//! [`breezeway::Segment`]: how long segments live, what can be asked of them, and the objects in them.
+//! [`breezeway::Segment`]: lifetimes, options, and the objects in a segment.
 
 mod life;
 mod objects;

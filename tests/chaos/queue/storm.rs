@@ -1,7 +1,7 @@
-//! Processes that push and take on and on, one of them killed every few milliseconds and replaced: nothing lost, nothing doubled,
-//! nobody stuck, each producer's order kept.
+//! Processes push and pop; every few milliseconds one of them is killed and replaced. No message is
+//! lost or delivered twice, no process is stuck, and each producer's order is kept.
 //!
-//! `BREEZEWAY_STORM_SECONDS` is how long each storm rages.
+//! `BREEZEWAY_STORM_SECONDS` is how long each storm lasts.
 
 mod kinds;
 mod ledger;

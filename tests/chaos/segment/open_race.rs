@@ -1,4 +1,5 @@
-//! Many processes make, open, replace and remove segments of few names at once: each finds a whole segment or none.
+//! Many processes create, open, replace and remove segments of few names at once. Each finds a
+//! whole segment or none.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;

@@ -1,7 +1,8 @@
-//! Processes that use all the objects of `sync` in one segment, at random, one of them killed every few milliseconds and replaced: no
-//! two where one may be, no permit lost or doubled, nobody passed by, nobody stuck.
+//! Processes use all the objects of `sync` in one segment at random; every few milliseconds one of
+//! them is killed and replaced. Locks exclude, no permit is lost or doubled, no waiter is skipped,
+//! and no process is stuck.
 //!
-//! `BREEZEWAY_STORM_SECONDS` is how long the storm rages.
+//! `BREEZEWAY_STORM_SECONDS` is how long the storm lasts.
 
 mod ledger;
 mod work;

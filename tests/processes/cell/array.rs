@@ -1,4 +1,5 @@
-//! [`breezeway::Array`] between processes: elements are whole, snapshots are of one time, sections exclude.
+//! [`breezeway::Array`] between processes: elements are whole, snapshots are consistent, sections
+//! exclude each other.
 
 use std::time::{Duration, Instant};
 
@@ -140,7 +141,7 @@ fn get_large_elements_never_torn() {
     elements_are_whole::<[u64; 512]>();
 }
 
-fn snapshots_are_of_one_time<T: Numbered>() {
+fn snapshots_are_consistent<T: Numbered>() {
     let _watchdog = Watchdog::start(120);
     let name = unique("array-snapshot");
     let array = Array::create(&name, [T::of(0); LEN]).unwrap();
@@ -170,8 +171,8 @@ fn snapshots_are_of_one_time<T: Numbered>() {
 
 #[test]
 fn to_vec_returns_consistent_snapshot() {
-    snapshots_are_of_one_time::<u64>();
-    snapshots_are_of_one_time::<[u64; 3]>();
+    snapshots_are_consistent::<u64>();
+    snapshots_are_consistent::<[u64; 3]>();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! [`breezeway::Array`] when processes die in its sections: what they leave, and who is told.
+//! [`breezeway::Array`] when a process dies in a section: the elements it leaves, and the death
+//! report.
 
 use std::time::{Duration, Instant};
 

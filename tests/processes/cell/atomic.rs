@@ -1,4 +1,4 @@
-//! [`breezeway::Atomic`]: processes that count together.
+//! [`breezeway::Atomic`]: processes count together.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 

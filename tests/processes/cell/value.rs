@@ -1,4 +1,5 @@
-//! [`breezeway::Value`] between processes: sums are exact, reads are whole, sections exclude, the dead let go.
+//! [`breezeway::Value`] between processes: sums are exact, reads are whole, sections exclude each
+//! other, and a death releases the lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

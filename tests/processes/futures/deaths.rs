@@ -1,4 +1,5 @@
-//! A process is killed while its tasks wait, hold, or are woken. Others get everything.
+//! A process is killed while its tasks wait, hold a lease or a lock, or are woken. The surviving
+//! processes get everything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Where the system cannot sleep on many words at a time: an old kernel, or a sandbox.
+//! Systems without `futex_waitv`: an old kernel, or a sandbox.
 
 #![allow(unsafe_code)]
 

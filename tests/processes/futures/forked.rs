@@ -1,4 +1,4 @@
-//! Tasks in forked children: each process has a thread of its own that sleeps for them.
+//! Tasks in forked children: each process has its own waiter thread.
 
 use breezeway::queue::Queue;
 use breezeway::sync::Mutex;

@@ -1,4 +1,5 @@
-//! Many tasks on many words; and what waiting costs. In processes of their own, whose threads nobody else's tests mix with.
+//! Many tasks on many words, and what waiting costs. Each test counts the threads of a process of
+//! its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +22,8 @@ fn in_a_child() {
     let Some(arguments) = role() else { return };
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["wait", executor] => wait_at_many(Executor::named(executor)),
-        ["neglect"] => neglect_a_task(),
-        ["come and go"] => come_and_go(),
+        ["unpolled"] => leave_woken_task_unpolled(),
+        ["wait again"] => wait_idle_and_wait_again(),
         ["end early"] => end_early(),
         _ => unreachable!("{arguments:?}"),
     }
@@ -97,7 +98,7 @@ fn ten_thousand_async_waits_on_smol() {
 }
 
 /// A task that was called, and whose executor does not come to it for long, costs nothing meanwhile.
-fn neglect_a_task() {
+fn leave_woken_task_unpolled() {
     let queue = Queue::<u64>::new(2).unwrap();
     let neglected = Polled::waiting(queue.pop_async());
     queue.push(7).unwrap();
@@ -117,14 +118,14 @@ fn neglect_a_task() {
 #[test]
 fn woken_task_not_polled_uses_no_cpu() {
     let _watchdog = Watchdog::start(60);
-    let mut child = Role::spawn(in_a_child, &["neglect"]);
+    let mut child = Role::spawn(in_a_child, &["unpolled"]);
     let ticks: u64 = child.hear().parse().unwrap();
     assert!(ticks < 30, "{ticks} ticks in 1 s for nothing");
     assert!(child.join().success());
 }
 
 /// The thread ends when nobody has waited for a while, and is there again when somebody does.
-fn come_and_go() {
+fn wait_idle_and_wait_again() {
     let queue = Queue::<u64>::new(2).unwrap();
     for n in 0..3 {
         assert!(threads().is_empty());
@@ -149,7 +150,7 @@ fn come_and_go() {
 #[test]
 fn waiter_thread_exits_when_idle_and_restarts() {
     let _watchdog = Watchdog::start(60);
-    let mut child = Role::spawn(in_a_child, &["come and go"]);
+    let mut child = Role::spawn(in_a_child, &["wait again"]);
     assert_eq!(child.hear(), "done");
     child.tell("end");
     assert!(child.join().success());

@@ -1,4 +1,4 @@
-//! Processes with an executor each, and some that block, at the same queue.
+//! Processes with an executor each, and processes that block, at one queue.
 
 use std::time::Duration;
 

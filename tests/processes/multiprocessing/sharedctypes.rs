@@ -1,4 +1,4 @@
-//! `_TestValue` and `_TestArray`: through the hands of children.
+//! `_TestValue` and `_TestArray`: values and arrays that children change.
 
 use breezeway::process::Process;
 use breezeway::{Array, ArrayError, BoundsError, Value};

@@ -1,4 +1,5 @@
-//! SIGKILL at one end: end of file or a broken pipe at the other, in the middle of a message, too.
+//! SIGKILL at one end of a pipe, also in the middle of a message: the other end is told that its
+//! peer is disconnected.
 
 use breezeway::pipe::{self, Connection, Receiver, Sender};
 use breezeway::{PopError, PushError};

@@ -1,4 +1,4 @@
-//! Ends in a forked child.
+//! Endpoints in a forked child.
 
 use breezeway::pipe::{Receiver, Sender};
 use breezeway::{PopError, PushError};

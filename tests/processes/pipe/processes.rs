@@ -1,4 +1,4 @@
-//! Pipes between processes that live: what a child is handed, and what it says.
+//! Pipes between living processes: endpoints that a child is given, and messages it sends.
 
 use breezeway::pipe::{self, Connection, Receiver, Sender};
 use breezeway::{PopError, PushError};

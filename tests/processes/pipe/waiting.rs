@@ -1,4 +1,4 @@
-//! Waiting for many pipes at once, whose other ends are in other processes.
+//! Waiting for several pipes whose other endpoints are in other processes.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;

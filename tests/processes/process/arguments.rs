@@ -1,4 +1,4 @@
-//! What a child is called with.
+//! Functions and arguments of a spawned process.
 
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
@@ -186,7 +186,7 @@ impl<'de> Deserialize<'de> for Odd {
     }
 }
 
-/// The same, with a panic.
+/// Whose decoder panics.
 struct Bomb;
 
 impl Serialize for Bomb {

@@ -1,4 +1,4 @@
-//! How a process is started, beyond its function.
+//! Options of `process::Builder`: environment, streams, folder, name.
 
 use std::io::{Read, Write, stdin};
 use std::process::Command;

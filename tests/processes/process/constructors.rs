@@ -1,4 +1,5 @@
-//! A child begins in a constructor; those of others have run by then, wherever the linker has put them.
+//! A child starts in a constructor. Constructors of other libraries have run by then, wherever the
+//! linker has put them.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Daemons end with their parent, however that ends.
+//! Daemons end with their parent, however it ends.
 
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Parents, children and their children.
+//! Parents, children and grandchildren: names, handles, deaths.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;

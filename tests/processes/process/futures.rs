@@ -1,4 +1,4 @@
-//! Pipes, processes and pools as futures.
+//! Pipes, processes and pools, waited for as futures.
 
 mod executors;
 mod join_async;

@@ -1,4 +1,4 @@
-//! What becomes of children when their parent ends by itself.
+//! Children of a parent that exits by itself.
 
 use std::io::Read;
 use std::thread::sleep;

@@ -1,4 +1,4 @@
-//! Pools of workers that run functions of this test binary.
+//! Pools whose workers run functions of this test binary.
 
 mod callbacks;
 mod deaths;

@@ -1,4 +1,4 @@
-//! What a function returns, or what is left of it.
+//! Results, exit codes and errors of a child process.
 
 use std::process::{abort, exit};
 use std::thread::sleep;

@@ -1,4 +1,4 @@
-//! Waiting for processes and receiving ends at once.
+//! Waiting for processes and receivers at once.
 
 use std::time::Duration;
 

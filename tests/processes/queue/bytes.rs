@@ -1,4 +1,4 @@
-//! Messages between processes, one of which may be killed at it.
+//! [`breezeway::queue::bytes`] between processes, one of which may be killed.
 
 use breezeway::queue::bytes::{self, BytesConsumer, BytesProducer};
 use breezeway::{PopError, PushError};

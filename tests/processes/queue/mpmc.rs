@@ -1,4 +1,5 @@
-//! [`breezeway::queue::Queue`] between processes that live: nothing lost, nothing doubled, each producer's order, sleepers woken.
+//! [`breezeway::queue::Queue`] between living processes: no value is lost or delivered twice, each
+//! producer's order is kept, waiters are woken.
 
 use std::time::Duration;
 

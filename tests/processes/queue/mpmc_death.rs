@@ -1,4 +1,5 @@
-//! [`breezeway::queue::Queue`] when processes are killed or stopped in the midst of it. Storms are in `tests/chaos/queue`.
+//! [`breezeway::queue::Queue`] when processes are killed or stopped during an operation. Storms are
+//! in `tests/chaos/queue`.
 
 mod child;
 mod leases;

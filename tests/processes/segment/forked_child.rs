@@ -1,5 +1,5 @@
-//! Processes that use a segment without being an ordinary participant of it: forked children, children without rights, and
-//! processes of another pid namespace.
+//! Processes that use a segment without being an ordinary participant of it: forked children,
+//! children without permissions, and processes of another pid namespace.
 #![allow(clippy::multiple_unsafe_ops_per_block)]
 #![allow(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Segments that other processes visit, write and hold: who owns the name, and what stays when everybody has gone.
+//! Segments that other processes open, write and hold: ownership of the name, and what remains when
+//! every process has left.
 
 use std::fs::{self};
 use std::sync::atomic::Ordering::Relaxed;

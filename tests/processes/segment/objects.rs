@@ -1,4 +1,4 @@
-//! Objects that several processes add at the same time.
+//! Objects that several processes add at once.
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Segment, SegmentError, Value};

@@ -1,4 +1,4 @@
-//! Who has a segment attached, who of them lives, and what the dead leave.
+//! The participants of a segment: which of them live, and what dead ones leave.
 
 mod forks;
 mod staging;

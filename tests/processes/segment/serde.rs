@@ -1,4 +1,4 @@
-//! Handles as serde values: into another process, by every format and from every kind of place.
+//! Handles as serde values: into another process, in every format, and from every kind of segment.
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,4 +1,5 @@
-//! [`breezeway::sync::BoundedSemaphore`] between processes: so many at a time, and whose the permits are.
+//! [`breezeway::sync::BoundedSemaphore`] between processes: at most n holders at a time, and the
+//! ownership of permits.
 
 mod damage;
 mod deaths;

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Condvar`]: processes that wait for each other, and what deaths leave of it.
+//! [`breezeway::sync::Condvar`]: processes that wait for each other, and deaths among them.
 
 mod deaths;
 #[path = "../../unit/sync/condvar/scene.rs"]
@@ -18,7 +18,7 @@ fn in_a_child() {
     let Some(arguments) = role() else { return };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["fork"] = arguments[..] {
-        return a_copy();
+        return fork_with_guard();
     }
     let scene = Scene::of(Segment::open(arguments[1]).unwrap());
     match arguments[0] {
@@ -216,7 +216,7 @@ fn wait_with_reentrant_mutex_releases_all_levels() {
 }
 
 /// Child: its own child waits with a copy of its guard.
-fn a_copy() {
+fn fork_with_guard() {
     let (_, scene) = Scene::create("condvar-copy");
     let mut guard = Some(scene.mutex.lock().unwrap());
     fork::fork(|| {

@@ -18,7 +18,7 @@ fn in_a_child() {
         ["wait", name] => wait(&Event::open(name).unwrap()),
         ["set", name] => assert!(Event::open(name).unwrap().set()),
         ["fork", name] => fork_and_wait(&Event::open(name).unwrap()),
-        ["no place"] => fork_where_no_place_is(),
+        ["no slot"] => fork_without_participant_slot(),
         ["work", name] => work(&Segment::open(name).unwrap()),
         _ => unreachable!("{arguments:?}"),
     }
@@ -47,7 +47,7 @@ fn fork_and_wait(event: &Event) {
 }
 
 /// The child cannot be a participant. It can do what it need not be one for.
-fn fork_where_no_place_is() {
+fn fork_without_participant_slot() {
     let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let event = segment.add::<Event>("it", ()).unwrap();
     fork(|| {
@@ -151,7 +151,7 @@ fn wait_in_forked_child_set_by_parent() {
 #[test]
 fn wait_without_participant_slot_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn(in_a_child, &["no place"]).join().success());
+    assert!(Role::spawn(in_a_child, &["no slot"]).join().success());
 }
 
 /// Who clears the event before it looks for work misses none, and whoever replaces a killed one finds what that one left.

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Mutex`] between processes that live.
+//! [`breezeway::sync::Mutex`] between living processes.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};

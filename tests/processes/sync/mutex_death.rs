@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Mutex`] when its holders and waiters die, are stopped, or end otherwise than they should.
+//! [`breezeway::sync::Mutex`] when holders and waiters die, are stopped, or exec another program.
 
 use std::os::unix::process::CommandExt;
 use std::sync::atomic::Ordering::Relaxed;

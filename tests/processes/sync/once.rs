@@ -1,4 +1,5 @@
-//! [`breezeway::sync::Once`] between processes: done once by one of many, and again only where that one was killed in it.
+//! [`breezeway::sync::Once`] between processes: one of many runs the function, and it runs again
+//! only if that process was killed in it.
 
 #![allow(unsafe_code)] // fork
 
@@ -23,7 +24,7 @@ fn in_a_child() {
         ["linger in", file] => linger(&Segment::open_file(file).unwrap().get("it").unwrap()),
         ["call", name] => call(&Once::open(name).unwrap()),
         ["fork", name] => fork_in_it(&Once::open(name).unwrap()),
-        ["no place"] => fork_where_no_place_is(),
+        ["no slot"] => fork_without_participant_slot(),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -101,7 +102,7 @@ fn fork_in_it(once: &Once) {
 }
 
 /// The child cannot be a participant.
-fn fork_where_no_place_is() {
+fn fork_without_participant_slot() {
     let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let once = segment.add::<Once>("it", ()).unwrap();
     fork(|| {
@@ -216,7 +217,7 @@ fn call_once_in_copied_file_reports_recovered() {
 #[test]
 fn call_once_without_participant_slot_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn(in_a_child, &["no place"]).join().success());
+    assert!(Role::spawn(in_a_child, &["no slot"]).join().success());
 }
 
 #[test]

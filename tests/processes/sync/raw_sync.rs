@@ -1,4 +1,5 @@
-//! [`breezeway::sync::RawSyncMutex`]: what `raw_sync` code sees, and why it should rather have this one than its own.
+//! [`breezeway::sync::RawSyncMutex`] as `raw_sync` code sees it, compared with `raw_sync`'s own
+//! mutex.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -28,7 +29,7 @@ fn in_a_child() {
     }
 }
 
-/// What code does that knows no more than `raw_sync`.
+/// Locks and unlocks as code does that knows only `raw_sync`.
 fn with_lock(what: &str, lock: &dyn LockImpl) {
     say(&thread_id());
     let guard = lock.lock().unwrap();
@@ -37,7 +38,7 @@ fn with_lock(what: &str, lock: &dyn LockImpl) {
     drop(guard);
 }
 
-/// The same of an event.
+/// Waits for an event as code does that knows only `raw_sync`.
 fn wait_for_it(event: &dyn EventImpl) {
     say(&thread_id());
     event.wait(Timeout::Infinite).unwrap();

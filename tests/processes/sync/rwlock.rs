@@ -1,4 +1,4 @@
-//! [`breezeway::sync::RwLock`]: many readers or one writer, between processes, living and dying.
+//! [`breezeway::sync::RwLock`] between processes, living and dying: many readers or one writer.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn in_a_child() {
         ["hold", name, side] => hold(&RwLock::open(name).unwrap(), side),
         ["wait", name, side] => wait(&RwLock::open(name).unwrap(), side),
         ["forget a reader", name] => forget_a_reader(&RwLock::open(name).unwrap()),
-        ["fork", name] => hand_down(&RwLock::open(name).unwrap()),
+        ["fork", name] => fork_with_guards(&RwLock::open(name).unwrap()),
         ["storm", name] => storm(&Segment::open(name).unwrap()),
         _ => unreachable!("{arguments:?}"),
     }
@@ -56,7 +56,7 @@ fn forget_a_reader(lock: &RwLock) {
 }
 
 /// A forked child drops copies of its parent's guards, and takes the lock as itself.
-fn hand_down(lock: &RwLock) {
+fn fork_with_guards(lock: &RwLock) {
     let mut guard = Some(lock.read().unwrap());
     fork(|| {
         drop(guard.take());

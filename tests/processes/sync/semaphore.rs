@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Semaphore`] between processes: so many at a time, living and dying.
+//! [`breezeway::sync::Semaphore`] between processes, living and dying: at most n holders at a time.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn in_a_child() {
         ["contend", name, rounds] => contend(&Segment::open(name).unwrap(), rounds.parse().unwrap()),
         ["consume", name] => consume(&Segment::open(name).unwrap()),
         ["fork", name] => fork_with_a_permit(&Semaphore::open(name).unwrap()),
-        ["no place"] => fork_where_no_place_is(),
+        ["no slot"] => fork_without_participant_slot(),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -98,7 +98,7 @@ fn fork_with_a_permit(semaphore: &Semaphore) {
 }
 
 /// The child cannot be a participant.
-fn fork_where_no_place_is() {
+fn fork_without_participant_slot() {
     let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
     let semaphore = segment.add::<Semaphore>("it", 1).unwrap();
     fork(|| {
@@ -215,5 +215,5 @@ fn permit_copy_in_forked_child_has_no_effect() {
 #[test]
 fn acquire_without_participant_slot_returns_not_attached() {
     let _watchdog = Watchdog::start(60);
-    assert!(Role::spawn(in_a_child, &["no place"]).join().success());
+    assert!(Role::spawn(in_a_child, &["no slot"]).join().success());
 }

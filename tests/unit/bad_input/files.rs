@@ -1,4 +1,5 @@
-//! Files that are no segments, not of this machine, cut short, not ours, or of a header that cannot be.
+//! Files that are not segments, are from another machine, truncated, of another owner, or have an
+//! invalid header.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};

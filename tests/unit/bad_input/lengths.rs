@@ -1,4 +1,4 @@
-//! Lengths and options that cannot be.
+//! Invalid lengths and options.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Names and paths that cannot be, that are not there, and that are there already.
+//! Names and paths that are invalid, that do not exist, or that exist already.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Objects whose own bytes cannot be: locks, values of no type, journals.
+//! Objects with invalid bytes: locks, values of no bit pattern of their type, journals.
 
 use std::time::Duration;
 

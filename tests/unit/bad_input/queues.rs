@@ -1,4 +1,4 @@
-//! Queues whose indices, slots and headers cannot be.
+//! Queues with invalid indices, slots and headers.
 
 use std::fs;
 use std::time::Duration;

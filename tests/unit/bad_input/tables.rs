@@ -1,4 +1,4 @@
-//! Directories and participants' tables that cannot be.
+//! Invalid directories and participants tables.
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, Kind, LockError, Segment, SegmentError, Value};

@@ -1,4 +1,4 @@
-//! Sound segments, to be damaged.
+//! Valid segments, made to be damaged.
 
 use std::path::{Path, PathBuf};
 

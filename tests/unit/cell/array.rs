@@ -1,4 +1,4 @@
-//! [`breezeway::Array`]: what it is made from, what its verbs do, and where they refuse.
+//! [`breezeway::Array`]: the forms it is made from, its methods, and their errors.
 
 use std::iter;
 use std::ops::{Bound, RangeBounds};

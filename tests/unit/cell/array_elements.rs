@@ -1,4 +1,4 @@
-//! [`breezeway::Array`]: elements of every size, alone and beside each other.
+//! [`breezeway::Array`]: elements of every size and type, and their neighbours.
 
 use std::fmt::Debug;
 use std::time::Duration;

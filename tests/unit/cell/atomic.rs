@@ -1,4 +1,4 @@
-//! [`breezeway::Atomic`]: std's verbs on every type.
+//! [`breezeway::Atomic`]: std's methods on every type.
 
 use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{

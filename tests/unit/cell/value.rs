@@ -1,4 +1,4 @@
-//! [`breezeway::Value`]: what types it carries, and what its verbs do.
+//! [`breezeway::Value`]: the types it holds, and its methods.
 
 use std::fmt::Debug;
 use std::num::{NonZeroU32, Wrapping};
@@ -37,7 +37,7 @@ struct Car {
 
 const CAR: Car = Car { plate: '本', gear: Gear::Neutral, lights: true, wheels: 4 };
 
-/// The same, of several words.
+/// Several words, of which some fields are any bytes, and some are not.
 #[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
 #[repr(C)]
 struct Dive {

@@ -1,4 +1,4 @@
-//! Futures dropped at any time: everything is accounted for, and nobody is called for them afterwards.
+//! Futures dropped at any time: nothing is lost, and a dropped task is not woken afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Locks for tasks of one thread and of several, beside threads that lock and wait.
+//! Locks for tasks of one thread and of several, beside threads that block.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -114,7 +114,7 @@ fn lock_async_and_lock_both_make_progress() {
     });
 }
 
-/// A lock that is free while tasks wait for it does not stay so.
+/// Two tasks wait: if the woken one is dropped, the other one is woken.
 #[test]
 fn lock_async_woken_and_dropped_wakes_other_task() {
     let _watchdog = Watchdog::start(60);
@@ -131,7 +131,7 @@ fn lock_async_woken_and_dropped_wakes_other_task() {
     }
 }
 
-/// The same where the other one is a thread that blocks.
+/// A task and a blocked thread wait: if the task is dropped, the thread is woken.
 #[test]
 fn lock_async_woken_and_dropped_wakes_blocked_thread() {
     let _watchdog = Watchdog::start(60);

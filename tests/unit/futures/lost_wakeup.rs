@@ -1,4 +1,5 @@
-//! News that may go astray: who is told of it leaves, or is served already; or another takes it for what was there before.
+//! Wakes that could be lost: their task is dropped or already has its result, or the word looks
+//! unchanged to the waiter thread.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use support::waiting::{Asleep, asleep};
 
 use super::wake_before_recheck::{assert_woken_before_recheck, settle, settled};
 
-/// A thread that waits for a value and says when it came.
+/// A thread that pops a value and returns when it came.
 fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
     let queue = queue.clone();
     let thread = asleep(move || {
@@ -30,12 +31,12 @@ fn sleeper(queue: &Queue<u64>) -> Asleep<Instant> {
     thread
 }
 
-/// One push wakes one sleeper, here the one that watches for tasks. Before it can look its task is gone.
+/// One push wakes one sleeper, here the waiter thread, whose task is dropped before it can check.
 #[test]
 fn pop_async_dropped_after_push_loses_no_wakeup() {
     let queue = Queue::<u64>::new(4).unwrap();
     assert_woken_before_recheck(|| {
-        // It watches first, so it is woken first.
+        // The waiter thread sleeps first, so it is woken first.
         let task = settled(queue.pop_async());
         let thread = sleeper(&queue);
         let start = Instant::now();
@@ -45,7 +46,7 @@ fn pop_async_dropped_after_push_loses_no_wakeup() {
     });
 }
 
-/// What has left is not slept for any more.
+/// The waiter thread does not sleep for a dropped task.
 #[test]
 fn pop_async_dropped_before_push_loses_no_wakeup() {
     let queue = Queue::<u64>::new(4).unwrap();
@@ -60,7 +61,7 @@ fn pop_async_dropped_before_push_loses_no_wakeup() {
     });
 }
 
-/// Two tasks that wait for a lock that has been given back: one that was called, and one that was not.
+/// Two tasks that wait for a lock that was released: the one that was woken, and the other one.
 fn woken_and_not<T>(mut tasks: [Polled<'_, T>; 2]) -> [Polled<'_, T>; 2] {
     until(|| tasks.iter().any(Polled::is_called));
     if !tasks[0].is_called() {
@@ -69,7 +70,8 @@ fn woken_and_not<T>(mut tasks: [Polled<'_, T>; 2]) -> [Polled<'_, T>; 2] {
     tasks
 }
 
-/// The lock is as free as it was when the other one was called: its word does not say that there is news.
+/// The lock's word has not changed since the first task was woken, so it does not show that there is
+/// a wake to pass on.
 #[test]
 fn lock_async_woken_and_dropped_loses_no_wakeup() {
     let mutex = Mutex::new().unwrap();
@@ -87,7 +89,7 @@ fn lock_async_woken_and_dropped_loses_no_wakeup() {
     });
 }
 
-/// And where it has been locked in between, it is as free again.
+/// The lock has been taken and released since the first task was woken, so its word is as it was.
 #[test]
 fn lock_async_lock_and_unlock_loses_no_wakeup_of_other() {
     let mutex = Mutex::new().unwrap();
@@ -109,7 +111,7 @@ fn lock_async_lock_and_unlock_loses_no_wakeup_of_other() {
     });
 }
 
-/// The same for tasks that each have a thread, which the lock goes through one by one.
+/// Tasks with a thread each get the lock one after the other.
 #[test]
 fn lock_async_passes_from_task_to_task_without_recheck() {
     const TASKS: usize = 3;
@@ -146,7 +148,7 @@ impl Drop for Sets {
     }
 }
 
-/// Keeps the thread that calls it, for less than a nap.
+/// Keeps the waking thread for less than the first recheck.
 #[derive(Default)]
 struct Slow(AtomicBool);
 
@@ -157,8 +159,9 @@ impl Wake for Slow {
     }
 }
 
-/// What comes between a task's look and its mark, the task finds when it looks once more. But the word is marked as it is now: that
-/// there was news for others the watcher, who is busy meanwhile, has to know from elsewhere.
+/// A task finds what is published between its first check and its registration when it checks again.
+/// But the word is registered as it is by then. That it has changed for other tasks the waiter
+/// thread, which is busy meanwhile, has to learn from elsewhere.
 #[test]
 fn wait_async_registering_takes_no_wakeup_from_others() {
     let (event, queue) = (Event::new().unwrap(), Queue::<u64>::new(1).unwrap());
@@ -185,7 +188,8 @@ fn wait_async_registering_takes_no_wakeup_from_others() {
     });
 }
 
-/// An executor may have the task locked while it polls it, and its waker may want that lock: neither waits for the other.
+/// An executor may hold a lock on the task while it polls it, and the waker may take that lock:
+/// neither waits for the other.
 #[test]
 fn pop_async_ready_does_not_wait_for_its_waker() {
     let _watchdog = Watchdog::start(60);

@@ -1,4 +1,4 @@
-//! The same tasks under every executor: each type of which something can be waited for, tasks at both ends.
+//! Each awaitable type under every executor, with tasks at both ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! Tasks are called because there is news, and not because it is time to look in any case, which is 10 or 100 ms later.
+//! A notification wakes its task at once, and not only at the waiter thread's recheck 10 or 100 ms
+//! later.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +9,30 @@ use support::Watchdog;
 use support::polled::Polled;
 use support::process::until;
 
-/// How soon tasks look in any case, at the earliest.
-const NAP: Duration = Duration::from_millis(9);
+/// The earliest recheck of the waiter thread.
+const FIRST_RECHECK: Duration = Duration::from_millis(9);
 const ROUNDS: usize = 30;
 
-/// However busy the machine is: not nearly each round takes as long as it would without the news. Each round says how long it took.
+/// Runs rounds, each of which returns how long the wake took, and asserts that many of them took
+/// less than the first recheck. Not all need to: the machine may be busy.
 pub fn assert_woken_before_recheck(mut round: impl FnMut() -> Duration) {
     let _watchdog = Watchdog::start(120);
     let took: Vec<Duration> = (0..ROUNDS).map(|_| round()).collect();
-    let prompt = took.iter().filter(|took| **took < NAP).count();
-    assert!(prompt > ROUNDS / 3, "the news is late: {took:?}");
+    let prompt = took.iter().filter(|took| **took < FIRST_RECHECK).count();
+    assert!(prompt > ROUNDS / 3, "tasks are woken by the recheck only: {took:?}");
 }
 
-/// Polls tasks in vain until whoever watches for them sleeps, and has made sure that everybody knows it.
+/// Polls pending tasks until the waiter thread sleeps for them, and its last recheck is over.
 pub fn settle<T>(tasks: &mut [Polled<'_, T>]) {
     for _ in 0..25 {
         std::thread::sleep(Duration::from_millis(1));
         for task in tasks.iter_mut().filter(|task| task.is_called()) {
-            assert!(task.poll().is_none(), "there is no news yet");
+            assert!(task.poll().is_none(), "nothing has been published yet");
         }
     }
 }
 
-/// The same for a new task.
+/// Polls a new task until the waiter thread sleeps for it.
 pub fn settled<'a, T>(future: impl Future<Output = T> + 'a) -> Polled<'a, T> {
     let mut task = Polled::waiting(future);
     settle(std::slice::from_mut(&mut task));
@@ -103,7 +105,7 @@ fn set_wakes_all_wait_async_before_recheck() {
     });
 }
 
-/// The watcher sleeps on one word already when another comes.
+/// The waiter thread already sleeps on one word when a task registers another.
 #[test]
 fn pop_async_on_new_word_is_watched_at_once() {
     let (old, new) = (Queue::<u64>::new(1).unwrap(), Queue::<u64>::new(1).unwrap());
@@ -118,13 +120,13 @@ fn pop_async_on_new_word_is_watched_at_once() {
     });
 }
 
-/// A task that looked in vain is as good a sleeper as a new one.
+/// A task that was woken and found nothing is woken by the next push.
 #[test]
 fn pop_async_woken_without_value_is_woken_again() {
     let queue = Queue::<u64>::new(1).unwrap();
     assert_woken_before_recheck(|| {
         let mut task = settled(queue.pop_async());
-        // Somebody else is faster.
+        // Another consumer is faster.
         queue.push(1).unwrap();
         task.until_called();
         queue.pop().unwrap();
@@ -136,7 +138,7 @@ fn pop_async_woken_without_value_is_woken_again() {
     });
 }
 
-/// One push is for one task; it is the next one's where that one is dropped.
+/// One push wakes one task. If that task is dropped, the next one is woken.
 #[test]
 fn pop_async_woken_and_dropped_wakes_other_task() {
     let queue = Queue::<u64>::new(4).unwrap();
@@ -153,7 +155,7 @@ fn pop_async_woken_and_dropped_wakes_other_task() {
     });
 }
 
-/// Several messages, of which the watcher is told once: who has got one passes the news on.
+/// Several pushes may wake the waiter thread once: a task that got a value wakes the next.
 #[test]
 fn push_of_many_wakes_as_many_pop_async() {
     const MANY: u64 = 20;
@@ -170,7 +172,7 @@ fn push_of_many_wakes_as_many_pop_async() {
     });
 }
 
-/// Of many tasks at a queue, a push calls one, or a few: not all, to find nothing.
+/// Of many tasks that wait at a queue, a push wakes one or a few, and not all.
 #[test]
 fn push_does_not_wake_all_pop_async() {
     const MANY: usize = 60;

@@ -1,4 +1,4 @@
-//! Wakers that do more than wakers should: they take their time, drop their task, panic, publish.
+//! Wakers with side effects: they take long, drop their task, panic, or publish.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Frames that no sender wrote: an error, and neither a hang nor memory without end.
+//! Frames that no sender wrote give an error, never a hang or an unbounded allocation.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Ends that are serialised, and ends that are sent inside a message.
+//! Endpoints that are serialised, and endpoints inside a message.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Long messages that are sent, or received, in part.
+//! Long messages that are sent or received in part.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ fn close_mid_message_ends_send_and_recv() {
 }
 
 #[test]
-fn iter_continues_after_truncated_message() {
+fn iter_yields_truncated_then_ends() {
     let (mut tx, rx) = of::<Vec<u8>>(256);
     tx.send(vec![1]).unwrap();
     tx.send_bytes_timeout(&message(1000, 1), Duration::ZERO).unwrap_err();

@@ -1,4 +1,4 @@
-//! Waiting for many pipes at once, in one process.
+//! Waiting for several pipes at once, in one process.
 
 use std::io::Write;
 use std::os::fd::AsFd;

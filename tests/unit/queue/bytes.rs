@@ -1,4 +1,5 @@
-//! [`breezeway::queue::bytes`] in one process: sizes, the ring's end, reservations, messages where they lie.
+//! [`breezeway::queue::bytes`] in one process: sizes, the end of the ring, reservations, reading
+//! and writing in place.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

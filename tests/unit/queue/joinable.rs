@@ -1,4 +1,5 @@
-//! [`breezeway::queue::JoinableQueue`] in one process: jobs, what becomes of them, and what cannot be decoded.
+//! [`breezeway::queue::JoinableQueue`] in one process: jobs that are done, dropped or kept, and
+//! undecodable jobs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

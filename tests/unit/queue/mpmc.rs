@@ -1,4 +1,5 @@
-//! [`breezeway::queue::Queue`] in one process: order, capacities, refusals, batches, closing, leases.
+//! [`breezeway::queue::Queue`] in one process: order, capacities, timeouts, batches, closing,
+//! leases.
 
 mod closing;
 mod leases;

@@ -1,4 +1,5 @@
-//! [`breezeway::queue::spsc`] in one process: order, capacities, refusals, batches, what is no value.
+//! [`breezeway::queue::spsc`] in one process: order, capacities, timeouts, batches, invalid bit
+//! patterns.
 
 use std::time::{Duration, Instant};
 

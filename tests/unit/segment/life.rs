@@ -1,4 +1,4 @@
-//! Names, owners, and what stays when everybody has gone.
+//! Names and their owners, and what remains when the last handle is dropped.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Objects in segments: adding, finding, listing them, and the errors of that.
+//! Adding, finding and listing objects, and the errors.
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,4 +1,4 @@
-//! What can be asked of a segment when it is made or opened.
+//! Options for creating and opening a segment.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Barrier`]: threads that wait until all of them are there.
+//! [`breezeway::sync::Barrier`]: threads wait until all parties have arrived.
 
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

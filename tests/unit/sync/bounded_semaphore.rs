@@ -1,4 +1,5 @@
-//! [`breezeway::sync::BoundedSemaphore`] in one process: so many at a time, and whose the permits are.
+//! [`breezeway::sync::BoundedSemaphore`] in one process: at most n holders at a time, and the
+//! ownership of permits.
 
 mod damage;
 

@@ -63,7 +63,7 @@ fn lock_by_holder_returns_deadlock() {
 }
 
 #[test]
-fn lock_while_other_objects_of_segment_are_locked() {
+fn lock_of_other_objects_while_mutex_is_held() {
     let segment = Segment::new(1 << 16).unwrap();
     let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
     let value = segment.add::<Value<u64>>("value", 1).unwrap();

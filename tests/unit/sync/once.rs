@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Once`] in one process: done once, and again only after a panic.
+//! [`breezeway::sync::Once`] in one process: the function runs once, and again only after a panic.
 
 #![allow(unsafe_code)] // fork
 

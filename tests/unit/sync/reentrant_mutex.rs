@@ -1,4 +1,4 @@
-//! [`breezeway::sync::ReentrantMutex`]: one thread at a time, as often as it likes.
+//! [`breezeway::sync::ReentrantMutex`]: one thread at a time, any number of times.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::RwLock`]: many readers or one writer, between threads.
+//! [`breezeway::sync::RwLock`] between threads: many readers or one writer.
 
 mod damage;
 

@@ -1,4 +1,4 @@
-//! [`breezeway::sync::Semaphore`] in one process: so many at a time, and what damage does to it.
+//! [`breezeway::sync::Semaphore`] in one process: at most n holders at a time, and damaged words.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What the storm rages over: each kind of queue, as a producer and as a consumer sees it.
+//! The kinds of queue a storm runs on, each as its producers and its consumers use it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The books: who was about to push and who has pushed, what was delivered and how often. In a file that all have mapped, so that
-//! what the dead have written stays.
+//! The ledger: pushes begun and completed, and deliveries with their number. It lies in a file that
+//! every process maps, so that the entries of dead processes stay.
 
 #![allow(unsafe_code)]
 

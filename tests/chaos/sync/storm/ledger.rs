@@ -1,5 +1,5 @@
-//! The books: what each process has begun and completed, and what lies behind the locks. In a file that all have mapped, so that what
-//! the dead have written stays.
+//! The ledger: operations that each process has begun and completed, and the data behind the locks.
+//! It lies in a file that every process maps, so that the entries of dead processes stay.
 
 #![allow(unsafe_code)]
 

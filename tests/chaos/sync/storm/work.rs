@@ -1,4 +1,4 @@
-//! What the processes do: an entry for each thing that can be done with an object.
+//! The work of the storm's processes: a method for each operation on an object.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;

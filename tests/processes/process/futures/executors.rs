@@ -1,4 +1,4 @@
-//! Executors of all kinds, and wakers that count.
+//! Executors of all kinds, and wakers that count their wakes.
 
 use std::future::Future;
 use std::pin::pin;

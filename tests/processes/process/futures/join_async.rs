@@ -1,4 +1,4 @@
-//! Children whose end tasks wait for.
+//! `join_async` and `result_async` of child processes.
 
 use std::process::exit;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pipes between processes that live.
+//! Async pipes between living processes.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! Pipes whose peer is killed, and futures that are dropped before they are done.
+//! Async pipes whose peer is killed, and futures that are dropped before they are ready.
 
 use std::time::Duration;
 

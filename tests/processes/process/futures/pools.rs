@@ -1,4 +1,4 @@
-//! Tasks of pools, waited for as futures.
+//! Task handles and result streams of pools, awaited.
 
 use std::time::Duration;
 

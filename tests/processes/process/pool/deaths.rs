@@ -1,4 +1,4 @@
-//! Workers that are killed: one task, and no other, has failed or runs again.
+//! Workers that are killed: exactly one task fails or is rerun.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,5 @@
-//! A worker that is killed after so many instructions of its way from sleep through a task and back, for many such numbers.
+//! A worker is killed after n instructions on its way from sleep through a task and back to sleep,
+//! for many n.
 
 #![allow(unsafe_code)]
 

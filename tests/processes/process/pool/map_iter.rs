@@ -1,4 +1,4 @@
-//! Results one by one.
+//! `map_iter` and `map_iter_unordered`: results one by one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

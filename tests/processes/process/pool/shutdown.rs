@@ -1,4 +1,4 @@
-//! Closing, terminating, dropping; and what becomes of the parent's workers when that ends.
+//! Closing, terminating and dropping a pool, and the workers of a parent that ends.
 
 use std::thread::{park, sleep};
 use std::time::Duration;

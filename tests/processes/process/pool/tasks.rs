@@ -1,4 +1,4 @@
-//! What is handed in, and what comes back.
+//! `call`, `submit` and `map`: arguments, results and errors.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -148,7 +148,7 @@ impl<'de> Deserialize<'de> for Odd {
     }
 }
 
-/// The same, with a panic.
+/// Whose decoder panics.
 #[derive(Debug)]
 struct Bomb;
 

@@ -1,4 +1,4 @@
-//! How many workers, how they begin, and how long they serve.
+//! How many workers start, how they are initialised, and when they are replaced.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};

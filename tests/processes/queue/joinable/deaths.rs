@@ -1,4 +1,4 @@
-//! Workers that are killed, stopped, or forked.
+//! Workers that are killed or stopped, or that fork.
 
 use std::collections::HashSet;
 use std::mem::ManuallyDrop;

@@ -1,4 +1,4 @@
-//! Waiting until all jobs are done.
+//! `join` waits until all jobs are done.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Waiting for messages of other processes, which are killed and stopped meanwhile.
+//! Waiting for messages of processes that are killed and stopped meanwhile.
 
 use std::time::Duration;
 

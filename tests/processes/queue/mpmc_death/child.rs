@@ -1,4 +1,4 @@
-//! A process that does as it is told with a queue, or goes on and on.
+//! A process that operates on a queue on command, or pushes or pops until it is killed.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! Values in the hands of other processes, which die, stop, forget and fork.
+//! Leases of other processes that die, stop, forget them or fork.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An end in a process of its own, which does as it is told and says what came of it.
+//! A process that owns one endpoint, operates on it on command, and reports the result.
 
 use std::fmt::Debug;
 

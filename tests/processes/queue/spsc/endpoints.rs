@@ -1,4 +1,4 @@
-//! Whose an end is: taken, released, dropped, taken over from the dead.
+//! Ownership of an endpoint: opened, released, dropped, taken over from a dead owner.
 
 use std::time::Duration;
 

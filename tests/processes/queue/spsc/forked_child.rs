@@ -1,4 +1,4 @@
-//! A forked child has a copy of its parent's ends, and no say in them.
+//! A forked child's copies of its parent's endpoints have no effect.
 
 use breezeway::queue::spsc::{self, Consumer};
 use breezeway::{PopError, PushError, SegmentError};

@@ -1,4 +1,4 @@
-//! The death of the process at the other end, seen by who polls and by who sleeps.
+//! The death of the peer, as a polling and as a blocked process sees it.
 
 use breezeway::queue::spsc;
 use breezeway::{PopError, PushError};

@@ -1,4 +1,4 @@
-//! An end that is serialised belongs to who reads it.
+//! A serialised endpoint belongs to the process that deserialises it.
 
 use std::time::Duration;
 

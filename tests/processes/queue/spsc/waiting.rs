@@ -1,4 +1,4 @@
-//! Sleeping for the other end: who sleeps is woken, and uses nothing.
+//! Blocked endpoints: the peer wakes them, and they use no CPU time.
 
 use std::time::Duration;
 

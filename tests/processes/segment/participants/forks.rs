@@ -1,4 +1,5 @@
-//! Forks without exec, and children with one. (What a child may do that only reads, or may not open the file again: `forked_child.rs`.)
+//! Children that fork without exec, and with it. (Forked children that only read, or that may not
+//! open the file again: `forked_child.rs`.)
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,5 @@
-//! What is left of segments in the making when their makers die: private names, which tell whose they are.
+//! Staging files of processes that died while they created a segment. The private name tells which
+//! process it belongs to.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Segments whose every user is dead.
+//! Stale segments: every participant is dead.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! The table: who is in it, who comes next, and what it says of the dead and of those who only look so.
+//! The participants table: its entries, the order in which slots are reused, and dead and stopped
+//! participants.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

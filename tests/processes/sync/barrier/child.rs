@@ -1,4 +1,4 @@
-//! What the other processes do.
+//! The other parties' processes.
 
 use std::time::Duration;
 

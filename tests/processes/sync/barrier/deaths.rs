@@ -1,4 +1,4 @@
-//! Parties that are killed, or stopped, or leave.
+//! Parties that are killed or stopped, or that leave.
 
 use std::time::Duration;
 

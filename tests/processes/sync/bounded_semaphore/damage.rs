@@ -1,4 +1,4 @@
-//! A word to sleep on that may be anything, and permits that come back with a death all the same.
+//! A semaphore with damaged bytes: waits still end, and permits come back after a death.
 
 use std::time::Duration;
 

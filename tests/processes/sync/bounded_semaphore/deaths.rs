@@ -1,4 +1,4 @@
-//! Holders and waiters that are killed, stopped, or just go.
+//! Holders and waiters that are killed or stopped, or that leave.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;

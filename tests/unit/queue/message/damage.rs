@@ -1,4 +1,4 @@
-//! A queue whose bytes somebody has damaged: errors, and nothing else.
+//! A queue whose bytes are damaged gives errors, and never panics or hangs.
 
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PopError, PushError, Segment, SegmentError};

@@ -1,4 +1,4 @@
-//! How much fits, and what does not.
+//! Limits on the number and the bytes of messages.
 
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{CodecError, PopError, PushError, Segment, SegmentError};

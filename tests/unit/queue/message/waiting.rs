@@ -1,4 +1,4 @@
-//! Waiting for messages and for room, for a time and for ever, in one process.
+//! Waiting for messages and for room, with and without a timeout, in one process.
 
 use std::thread;
 use std::time::{Duration, Instant};

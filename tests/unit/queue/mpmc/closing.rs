@@ -1,4 +1,4 @@
-//! A closed queue takes nothing more and gives what it has.
+//! A closed queue refuses pushes and delivers what it holds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Semaphores whose words cannot be.
+//! Semaphores with invalid words.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a peer that keeps to no rules writes over the bytes of a condition variable.
+//! A condition variable whose bytes are damaged.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A condition variable and what it is used with. `tests/processes/sync/condvar.rs` includes this file, too.
+//! A condition variable with its mutexes. `tests/processes/sync/condvar.rs` includes this file,
+//! too.
 
 use breezeway::sync::{Condvar, Mutex, ReentrantMutex};
 use breezeway::{Atomic, Segment};

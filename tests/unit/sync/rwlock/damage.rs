@@ -1,4 +1,4 @@
-//! Locks whose words cannot be.
+//! Locks with invalid words.
 
 use std::time::Duration;
 
