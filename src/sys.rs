@@ -9,6 +9,7 @@
 //! - [`futex`]: sleeping on a shared word
 //! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
+//! - `per_process`: a cell of which each process has one
 //! - `pidfd`: processes that cannot be mistaken for others
 //! - `poll`: files that have something to read
 //! - [`process`]: who this process is, and whether another still is
@@ -27,6 +28,8 @@ pub(crate) mod futex;
 #[cfg(feature = "process")]
 pub(crate) mod image;
 pub(crate) mod liveness;
+#[cfg(any(feature = "async", feature = "process"))]
+pub(crate) mod per_process;
 #[cfg(feature = "process")]
 pub(crate) mod pidfd;
 #[cfg(feature = "process")]
