@@ -242,9 +242,11 @@ const CASES: &[Case] = &[
     #[cfg(feature = "serde")]
     case("job_push", job::push),
     #[cfg(feature = "serde")]
-    sleepy("job_get", job::get),
+    sleepy("job_lease", job::lease),
     #[cfg(feature = "serde")]
-    sleepy("job_done", job::done),
+    sleepy("job_pop", job::pop),
+    #[cfg(feature = "serde")]
+    sleepy("job_ack", job::ack),
     #[cfg(feature = "serde")]
     sleepy("job_drop", job::give_back),
     #[cfg(feature = "serde")]

@@ -57,8 +57,7 @@ pub enum PopError {
 }
 
 impl PopError {
-    /// Whether later pops cannot succeed: `false` where only this one message is not what it should be.
-    #[cfg(any(feature = "serde", feature = "async"))]
+    /// Whether later pops fail as well; `false` if the error concerns one message only.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Decode { .. } => false,
@@ -68,10 +67,22 @@ impl PopError {
         }
     }
 
-    /// Whether it is the regular end of an iterator or a stream.
-    #[cfg(any(feature = "serde", feature = "async"))]
+    /// Whether this is the regular end of an iterator or a stream.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Closed | Self::Disconnected)
+    }
+
+    /// The item that an iterator or a stream makes of a pop's result; sets `is_over` after the last.
+    ///
+    /// The regular end makes no item, and any other final error makes the last one.
+    pub(crate) fn next_item<T>(popped: Result<T, Self>, is_over: &mut bool) -> Option<Result<T, Self>> {
+        match popped {
+            Err(error) if error.is_final() => {
+                *is_over = true;
+                (!error.is_end()).then_some(Err(error))
+            }
+            item => Some(item),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::queue::codec;
 use crate::sys::image::Image;
 
 /// A function and the types of its argument and its result.
@@ -96,13 +97,9 @@ fn invoke<A: DeserializeOwned, R: Serialize>(
     }
 }
 
-/// All of the bytes as a value.
+/// Decodes a value from all of the bytes; the error is the decoder's message.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) => Err("there are more bytes than the type has".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    codec::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
 /// What a panic says.
