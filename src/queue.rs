@@ -3,9 +3,10 @@
 //! - [`spsc`]: one producer, one consumer, values of a fixed size; wait-free, the fastest
 //! - [`bytes`]: one producer, one consumer, messages of any length, written and read in place
 //! - [`Queue`]: many producers, many consumers, values of a fixed size; lock-free, with leases
-//! - `MessageQueue` (feature `serde`): many producers, many consumers, messages of any type and size
-//! - `JoinableQueue` (feature `serde`): jobs that are delivered again if their worker dies, and that
-//!   a producer can wait for
+//! - `MessageQueue` (feature `serde`): many producers, many consumers, messages of any type and
+//!   size
+//! - `JoinableQueue` (feature `serde`): jobs that are delivered again if their worker dies, and
+//!   that a producer can wait for
 //!
 //! Each operation has three forms: `push` waits until it succeeds, `try_push` never waits, and
 //! `push_timeout` waits no longer than its timeout. A waiter spins briefly and then parks; an

@@ -271,8 +271,9 @@ fn threads_lose_nothing_and_double_nothing() {
     for capacity in [1, 3, 100] {
         let queue = Queue::<[u64; 2]>::new(capacity).unwrap();
         let takers: Vec<Vec<[u64; 2]>> = std::thread::scope(|scope| {
-            let takers: Vec<_> =
-                (0..THREADS).map(|_| scope.spawn(|| queue.clone().iter().map(Result::unwrap).collect())).collect();
+            let takers: Vec<_> = (0..THREADS)
+                .map(|_| scope.spawn(|| queue.clone().iter().map(Result::unwrap).collect()))
+                .collect();
             let pushers: Vec<_> = (0..THREADS)
                 .map(|me| {
                     let queue = queue.clone();

@@ -5,8 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use breezeway::{PopError, Segment};
 use breezeway::queue::Queue;
+use breezeway::{PopError, Segment};
 use support::fork::fork;
 use support::numbered::Numbered;
 use support::process::{futex_operation, is_parked, thread_id, until_parked};

@@ -1,10 +1,11 @@
-//! A queue of messages of any length, with one producer and one consumer, written and read in place.
+//! A queue of messages of any length, with one producer and one consumer, written and read in
+//! place.
 //!
-//! The producer [reserves](BytesProducer::reserve) a piece of the ring, writes its message there, and
-//! commits the first n bytes of the piece; the consumer [reads](BytesConsumer::read) the bytes where
-//! they lie. Nothing is copied on the way. Each message lies in one piece, so the longest message is
-//! about half the ring: [`BytesProducer::max_message`]. Each endpoint belongs to one process at a
-//! time, as the endpoints of [`spsc`](super::spsc) do.
+//! The producer [reserves](BytesProducer::reserve) a piece of the ring, writes its message there,
+//! and commits the first n bytes of the piece; the consumer [reads](BytesConsumer::read) the bytes
+//! where they lie. Nothing is copied on the way. Each message lies in one piece, so the longest
+//! message is about half the ring: [`BytesProducer::max_message`]. Each endpoint belongs to one
+//! process at a time, as the endpoints of [`spsc`](super::spsc) do.
 //!
 //! **When a process is killed at any instruction:** every message whose `commit` returned is
 //! delivered exactly once. A message is committed by the one store of the producer's index; a
@@ -13,8 +14,8 @@
 //! message (again). The dead process's peer gets `Disconnected` once it has read every message (a
 //! parked peer, within 100 ms).
 //!
-//! A message that is read is a slice of shared memory. A process that opens the producer promises to
-//! leave committed messages alone, and this crate keeps that promise for it.
+//! A message that is read is a slice of shared memory. A process that opens the producer promises
+//! to leave committed messages alone, and this crate keeps that promise for it.
 //!
 //! ```
 //! use breezeway::queue::bytes;
@@ -55,8 +56,8 @@ pub fn create(name: &str, capacity: usize) -> Result<(BytesProducer, BytesConsum
     with_consumer(BytesProducer::create(name, capacity)?)
 }
 
-/// Creates a queue of `capacity` bytes (rounded up to a multiple of 64) in memory without a name, for
-/// this process and the processes that it sends an endpoint to.
+/// Creates a queue of `capacity` bytes (rounded up to a multiple of 64) in memory without a name,
+/// for this process and the processes that it sends an endpoint to.
 ///
 /// # Errors
 /// [`SegmentError::InvalidOption`] if `capacity` is 0; [`SegmentError::NoSpace`] if there is no

@@ -26,7 +26,7 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     failed_attempts: u32,
 }
 
-/// Every this many failed attempts, an attempt that does not wait checks its peer, which is a system
+/// Once in this many failures, an attempt that does not wait checks its peer, which is a system
 /// call.
 const ATTEMPTS_PER_PEER_CHECK: u32 = 1024;
 
@@ -61,8 +61,8 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
                     if has_rechecked {
                         return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
                     }
-                    // A participant that reaps a dead one holds the dead one's locks meanwhile, under
-                    // the admin lock, so the dead holder may look alive until that is free.
+                    // A participant that reaps a dead one holds the dead one's locks meanwhile,
+                    // under the admin lock, so the dead holder may look alive until that is free.
                     mapping.wait_for_admin_lock();
                     has_rechecked = true;
                 }
@@ -232,17 +232,18 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         self.release_as(EndpointState::Vacant);
     }
 
-    /// Puts the endpoint in transit, to the process that will receive it; `false` if this process does
-    /// not hold it.
+    /// Puts the endpoint in transit, to the process that will receive it; `false` if this process
+    /// does not hold it.
     #[cfg(feature = "serde")]
     pub(super) fn mark_in_transit(&self) -> bool {
         self.release_as(EndpointState::InTransit(self.id))
     }
 
-    /// Moves the endpoint to another state and notifies the other side; `false` if this process does
-    /// not hold it.
+    /// Moves the endpoint to another state and notifies the other side; `false` if this process
+    /// does not hold it.
     fn release_as(&self, to: EndpointState) -> bool {
-        // ORDER: relaxed, as in `is_ours`; of two threads that send it at the same time one succeeds.
+        // ORDER: relaxed, as in `is_ours`; of two threads that send it at the same time one
+        // succeeds.
         let was_ours = self.generation.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |generation| {
             (generation == fork::generation()).then_some(0)
         });

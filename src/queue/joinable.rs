@@ -1,5 +1,4 @@
-//! [`JoinableQueue`]: jobs that are delivered again if their worker dies, and that a producer can wait
-//! for.
+//! [`JoinableQueue`]: jobs that are delivered again if their worker dies, and that can be joined.
 //!
 //! - [`iter`]: the jobs, leased one by one
 //! - [`job`]: a job, and the lease of it
@@ -26,17 +25,17 @@ use crate::error::{DoneError, PopError, PushError};
 use crate::queue::queue_macros::message_queue_object;
 use crate::raw::wait::Wait;
 
-/// A queue of jobs of any type that serde knows. A worker acknowledges each job that it has done, and
-/// a producer can wait until all jobs are done.
+/// A queue of jobs of any type that serde knows. A worker acknowledges each job that it has done,
+/// and a producer can wait until all jobs are done.
 ///
-/// Any number of processes push and lease, first in, first out. A job stays in the queue, and counts
-/// against its [`Limits`], until it is acknowledged.
+/// Any number of processes push and lease, first in, first out. A job stays in the queue, and
+/// counts against its [`Limits`], until it is acknowledged.
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered at least
 /// once. A job that its dead holder has not acknowledged is delivered again, before all other jobs
 /// and marked [`redelivered`](Job::redelivered); a stopped peer is alive, and keeps its jobs.
-/// [`join`](Self::join) counts the jobs in the segment, so no death makes it return early or wait for
-/// a job that is gone.
+/// [`join`](Self::join) counts the jobs in the segment, so no death makes it return early or wait
+/// for a job that is gone.
 ///
 /// ```
 /// use breezeway::queue::JoinableQueue;
@@ -93,15 +92,15 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         codec::push(&self.store, value, Wait::Timeout(timeout))
     }
 
-    /// Leases the oldest job to this process, waiting until there is one. If the process dies before
-    /// it [acknowledges](Job::ack) the job, another worker gets it.
+    /// Leases the oldest job to this process, waiting until there is one. If the process dies
+    /// before it [acknowledges](Job::ack) the job, another worker gets it.
     ///
     /// # Errors
     /// [`PopError::Closed`] if the queue is closed and no job is left that could come to this
     /// process: it waits for jobs that other processes have leased and may give back;
-    /// [`PopError::Decode`] if the job's bytes are not a `T`, in which case the job is acknowledged;
-    /// [`PopError::NotAttached`] in a forked child that cannot register as a participant;
-    /// [`PopError::Corrupt`] if the segment is damaged.
+    /// [`PopError::Decode`] if the job's bytes are not a `T`, in which case the job is
+    /// acknowledged; [`PopError::NotAttached`] in a forked child that cannot register as a
+    /// participant; [`PopError::Corrupt`] if the segment is damaged.
     #[doc(alias = "get")]
     pub fn lease(&self) -> Result<Job<T>, PopError> {
         self.lease_within(Wait::Forever)
@@ -133,8 +132,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         match codec::decode(&message) {
             Ok(value) => Ok(Job::new(value, job_lease)),
             Err(error) => {
-                // Given back, the job would be the next one again. Acknowledging it fails only if the
-                // segment is damaged, in which case every later operation fails too.
+                // Given back, the job would be the next one again. Acknowledging it fails only if
+                // the segment is damaged, in which case every later operation fails too.
                 let _ = job_lease.ack();
                 Err(error)
             }
@@ -163,8 +162,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.pop_within(Wait::NonBlocking)
     }
 
-    /// Pops the oldest job, waiting for one no longer than `timeout` (on the monotonic clock): leases
-    /// it and acknowledges it at once.
+    /// Pops the oldest job, waiting for one no longer than `timeout` (on the monotonic clock):
+    /// leases it and acknowledges it at once.
     ///
     /// # Errors
     /// [`PopError::Timeout`] if there is no job until the timeout elapses, and the errors of
@@ -217,8 +216,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.store.counts().1
     }
 
-    /// Closes the queue for all processes: later pushes fail, and leases and pops fail once no job is
-    /// left that could come to the caller. Returns `false` if it was closed already.
+    /// Closes the queue for all processes: later pushes fail, and leases and pops fail once no job
+    /// is left that could come to the caller. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         self.store.close()
     }
@@ -246,7 +245,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.store.layout().slots()
     }
 
-    /// The largest number of bytes that the encoding of a job may have; it fits into the empty queue.
+    /// The largest number of bytes that the encoding of a job may have; it fits into the empty
+    /// queue.
     pub fn max_message(&self) -> usize {
         self.store.layout().max_message()
     }

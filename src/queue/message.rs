@@ -27,11 +27,12 @@ use crate::error::{PopError, PushError};
 use crate::queue::queue_macros::message_queue_object;
 use crate::raw::wait::Wait;
 
-/// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums, handles of this crate.
+/// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums,
+/// handles of this crate.
 ///
 /// Any number of processes push and pop, first in, first out. The producer encodes a value (as
-/// `postcard` does) before it touches shared memory, and the consumer decodes it. A queue is created
-/// for a number of messages, or with [`Limits`].
+/// `postcard` does) before it touches shared memory, and the consumer decodes it. A queue is
+/// created for a number of messages, or with [`Limits`].
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered exactly
 /// once to a live consumer. A push that is killed leaves nothing, or a message that is delivered; a
@@ -127,8 +128,8 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::decode(&self.store.pop(wait).map_err(|stop| stop.of_pop())?)
     }
 
-    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is empty.
-    /// Returns `false` if it was closed already.
+    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is
+    /// empty. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         self.store.close()
     }

@@ -29,18 +29,18 @@ use crate::sys::barrier;
 
 /// A bounded queue with many producers and many consumers, of values of a fixed size.
 ///
-/// Values are popped in the order in which they were pushed; the values of one producer always are. A
-/// push or a pop takes one atomic read-modify-write and no lock. A process that is killed during one
-/// leaves at most one slot to be repaired, which happens once its death is proven: a stopped peer is
-/// alive, and keeps its slot.
+/// Values are popped in the order in which they were pushed; the values of one producer always are.
+/// A push or a pop takes one atomic read-modify-write and no lock. A process that is killed during
+/// one leaves at most one slot to be repaired, which happens once its death is proven: a stopped
+/// peer is alive, and keeps its slot.
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered exactly
 /// once. A push commits by the one store that marks its slot as full; killed before, it leaves
-/// nothing. A pop commits by the one compare-and-swap that frees its slot, after the value is copied
-/// out; if it is killed before, the next consumer gets the value; if after, the value was the dead
-/// process's. (A value larger than 256 bytes is leased first, so that consumers do not compete in
-/// copying it; after a death its next consumer gets it out of order.) A consumer that cannot lose
-/// even that value takes a [`lease`](Self::lease).
+/// nothing. A pop commits by the one compare-and-swap that frees its slot, after the value is
+/// copied out; if it is killed before, the next consumer gets the value; if after, the value was
+/// the dead process's. (A value larger than 256 bytes is leased first, so that consumers do not
+/// compete in copying it; after a death its next consumer gets it out of order.) A consumer that
+/// cannot lose even that value takes a [`lease`](Self::lease).
 ///
 /// ```
 /// use breezeway::queue::Queue;
@@ -139,8 +139,8 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// [`PopError::Closed`] if the queue is closed, every value has been popped, and no other
     /// process has leased a value that may be given back; [`PopError::NotAttached`] in a forked
-    /// child that cannot register as a participant; [`PopError::Corrupt`] if the segment is damaged,
-    /// or if the value's bytes are not a `T`, in which case the value is popped.
+    /// child that cannot register as a participant; [`PopError::Corrupt`] if the segment is
+    /// damaged, or if the value's bytes are not a `T`, in which case the value is popped.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     #[inline]
@@ -173,8 +173,8 @@ impl<T: Shareable> Queue<T> {
         self.check_value(self.pop_unnotified(wait))
     }
 
-    /// Turns the result of [`pop_unnotified`](Self::pop_unnotified) into that of a pop, and notifies a
-    /// producer of the room.
+    /// Turns the result of [`pop_unnotified`](Self::pop_unnotified) into that of a pop, and
+    /// notifies a producer of the room.
     #[inline(always)]
     fn check_value(&self, taken: Result<Option<T>, Stop>) -> Result<T, PopError> {
         let value = taken.map_err(Stop::of_pop)?;
@@ -182,8 +182,8 @@ impl<T: Shareable> Queue<T> {
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
     }
 
-    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is empty.
-    /// Returns `false` if it was closed already.
+    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is
+    /// empty. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         let closed = self.ring().close();
         self.state.items.notify(WAKE_ALL);

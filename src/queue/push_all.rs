@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use crate::error::{PushError, Stop};
 use crate::raw::wait::Wait;
 
-/// Pushes all values by calls of `push_batch`, which pushes at least one value and returns how many.
+/// Pushes all values by calls of `push_batch`, which pushes at least one value and returns how
+/// many.
 ///
 /// All batches together wait no longer than `timeout`, and without limit if there is none. An error
 /// returns the number of values that were pushed.

@@ -19,7 +19,8 @@ pub(super) fn shape(capacity: usize) -> Shape {
     Shape { count: capacity as u64, aux: 0 }
 }
 
-/// The methods and serde impls that both endpoints of a queue with one producer and one consumer have.
+/// The methods and serde impls that both endpoints of a queue with one producer and one consumer
+/// have.
 macro_rules! endpoint_handle {
     ([$($generics:tt)*] $object:ty, $other:literal, $units:literal) => {
         impl<$($generics)*> $object {
@@ -66,8 +67,8 @@ macro_rules! endpoint_handle {
             }
         }
 
-        /// Sends the endpoint away: it belongs to the process that deserialises it, and this copy can
-        /// no longer be used.
+        /// Sends the endpoint away: it belongs to the process that deserialises it, and this copy
+        /// can no longer be used.
         #[cfg(feature = "serde")]
         impl<$($generics)*> serde::Serialize for $object {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -88,7 +89,8 @@ macro_rules! endpoint_handle {
 }
 pub(super) use endpoint_handle;
 
-/// Makes a handle with an endpoint `end` and a constructor `claim_endpoint(region, sent)` an object.
+/// Makes a handle with an endpoint `end` and a constructor `claim_endpoint(region, sent)` an
+/// object.
 macro_rules! endpoint_object {
     ([$($generics:tt)*] $object:ty, $fingerprint:path, $shape:path, $length:path) => {
         impl<$($generics)*> $crate::segment::object::sealed::Sealed for $object {}

@@ -46,8 +46,8 @@ impl<'a, T: Shareable> SlotArray<'a, T> {
     #[inline(always)]
     pub(super) unsafe fn write(self, index: usize, value: &T) {
         let bytes = bytemuck::bytes_of(value);
-        // SAFETY: a slot below the capacity is `SIZE` bytes inside the words, which are atomics and so
-        // may be written through a shared reference; `value` is private.
+        // SAFETY: a slot below the capacity is `SIZE` bytes inside the words, which are atomics and
+        // so may be written through a shared reference; `value` is private.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.slot(index), Self::SIZE) };
     }
 
@@ -58,8 +58,8 @@ impl<'a, T: Shareable> SlotArray<'a, T> {
     #[inline(always)]
     pub(super) unsafe fn read(self, index: usize) -> Option<T> {
         shareable::read(|bytes: &mut [MaybeUninit<u8>]| {
-            // SAFETY: a slot below the capacity is `SIZE` bytes inside the words; `bytes` is private and
-            // as long as a `T`.
+            // SAFETY: a slot below the capacity is `SIZE` bytes inside the words; `bytes` is
+            // private and as long as a `T`.
             unsafe {
                 core::ptr::copy_nonoverlapping(self.slot(index), bytes.as_mut_ptr().cast(), Self::SIZE)
             };
@@ -69,8 +69,8 @@ impl<'a, T: Shareable> SlotArray<'a, T> {
     /// Writes neighbouring slots, wrapping around at the end of the ring.
     ///
     /// # Safety
-    /// As for [`write`](Self::write), for one slot from `index` on for each value; there are no more
-    /// values than slots.
+    /// As for [`write`](Self::write), for one slot from `index` on for each value; there are no
+    /// more values than slots.
     #[inline(always)]
     pub(super) unsafe fn write_run(self, index: usize, values: &[T]) {
         let (here, around) = values.split_at(values.len().min(self.capacity - index));

@@ -7,8 +7,8 @@
 //! Each endpoint belongs to one process at a time. Opening it fails with
 //! [`EndpointTaken`](crate::SegmentError::EndpointTaken) while its holder is alive. After the
 //! holder's death, the next process that opens it goes on exactly where the holder stopped. To give
-//! an endpoint to another process, [`release`](Producer::release) it here and open it there, or send
-//! it: a serialised endpoint belongs to the process that deserialises it.
+//! an endpoint to another process, [`release`](Producer::release) it here and open it there, or
+//! send it: a serialised endpoint belongs to the process that deserialises it.
 //!
 //! **When a process is killed at any instruction:** every push that returned is delivered exactly
 //! once. A push commits by the one store of the producer's index, after the values are written (a

@@ -1,5 +1,7 @@
-//! What each process has of its own. A forked child leaves its parent's as it is, for who knows who had it locked, or whose threads
-//! it means.
+//! [`PerProcess`]: a value of which each process has its own, and [`WakerRegistration`].
+//!
+//! A forked child does not touch its parent's value: a thread of the parent may have had it locked,
+//! and the threads it refers to do not exist in the child.
 
 #![allow(unsafe_code)]
 
@@ -11,7 +13,7 @@ use crate::primitive::{Arc, AtomicPtr, Ordering};
 use crate::raw::waker_cell::WakerCell;
 use crate::sys::fork;
 
-/// Of which each process has one: made when it is first asked for, and there for good.
+/// A value of which each process has its own, made when it is first asked for and never dropped.
 pub(super) struct PerProcess<T> {
     made: AtomicPtr<Made<T>>,
 }
@@ -27,10 +29,11 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
         Self { made: AtomicPtr::new(core::ptr::null_mut()) }
     }
 
-    /// That of this process.
+    /// The value of this process.
     pub(super) fn get(&'static self) -> &'static T {
         let generation = fork::generation();
-        // ORDER: Acquire pairs with the Release below: who sees it sees its fields.
+        // ORDER: Acquire pairs with the Release below: a thread that sees the pointer sees the
+        // fields.
         let mut seen = self.made.load(Ordering::Acquire);
         loop {
             // SAFETY: null, or from a box that is never freed.
@@ -43,7 +46,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
             match self.made.compare_exchange(seen, new, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => seen = new,
                 Err(found) => {
-                    // SAFETY: from a box, and nobody else has seen it.
+                    // SAFETY: from a box, and no other thread has seen the pointer.
                     drop(unsafe { Box::from_raw(new) });
                     seen = found;
                 }
@@ -52,24 +55,24 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     }
 }
 
-/// A task's [`WakerCell`], on the side of the task. Dropped, the task is not called any more.
+/// A task's side of its [`WakerCell`]. After it is dropped, the task is not woken any more.
 pub(crate) struct WakerRegistration {
     generation: u32,
     cell: Arc<WakerCell>,
 }
 
 impl WakerRegistration {
-    /// Of a task that waits, and is to be woken by this waker.
+    /// The registration of a waiting task that this waker wakes.
     pub(crate) fn new(waker: &Waker) -> Self {
         Self { generation: fork::generation(), cell: Arc::new(WakerCell::new(waker.clone())) }
     }
 
-    /// Whether the task took it in this process.
+    /// Whether the task registered in this process.
     pub(crate) fn is_ours(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// For who calls the task.
+    /// The cell, for the notifier.
     pub(crate) fn cell(&self) -> Arc<WakerCell> {
         Arc::clone(&self.cell)
     }
@@ -88,7 +91,7 @@ impl Drop for WakerRegistration {
         if self.is_ours() {
             self.cell.deregister_sync();
         } else {
-            // Its waker stays, too.
+            // The parent's waker is leaked: dropping it might touch the parent's executor.
             core::mem::forget(self.cell());
         }
     }

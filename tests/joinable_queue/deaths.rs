@@ -121,7 +121,8 @@ fn who_sleeps_for_a_job_gets_the_dead_ones() {
 fn who_only_asks_gets_the_dead_ones_job_too() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-asks", 2);
-    for ask in [JoinableQueue::<u64>::try_lease, |queue: &JoinableQueue<u64>| queue.lease_timeout(Duration::ZERO)]
+    for ask in
+        [JoinableQueue::<u64>::try_lease, |queue: &JoinableQueue<u64>| queue.lease_timeout(Duration::ZERO)]
     {
         let mut worker = Role::spawn("in_a_child", &["take", &name, "1"]);
         assert_eq!(worker.hear(), "working");

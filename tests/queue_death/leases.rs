@@ -1,4 +1,4 @@
-//! Values in the hands of other processes, which die, stop, forget and fork.
+//! Values leased to other processes, which die, stop, forget and fork.
 
 use std::time::Duration;
 

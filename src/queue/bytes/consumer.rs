@@ -126,9 +126,10 @@ impl Deref for Message<'_> {
             return &[];
         }
         let start = byte(&self.consumer.end, self.found.start);
-        // SAFETY: `find` found a message of `len` bytes there, in one piece and inside the mapping, which
-        // the consumer keeps. It is committed: by the queue's protocol the producer does not write it
-        // until the consumer, which this borrows, has committed in its turn. Any bytes are valid `u8`s.
+        // SAFETY: `find` found a message of `len` bytes there, in one piece and inside the mapping,
+        // which the consumer keeps. It is committed: by the queue's protocol the producer does not
+        // write it until the consumer, which this borrows, has committed in its turn. Any bytes are
+        // valid `u8`s.
         unsafe { core::slice::from_raw_parts(start, self.found.len as usize) }
     }
 }

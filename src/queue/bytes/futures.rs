@@ -22,8 +22,8 @@ impl BytesProducer {
         self.try_reserve(len)
     }
 
-    /// Pushes a message (reserves, copies and commits it); the task waits until there is room, without
-    /// blocking its thread.
+    /// Pushes a message (reserves, copies and commits it); the task waits until there is room,
+    /// without blocking its thread.
     ///
     /// If the future is dropped before it completes, nothing is pushed.
     ///

@@ -168,9 +168,9 @@ impl Deref for Reservation<'_> {
         if !self.producer.end.is_ours() {
             return &[];
         }
-        // SAFETY: room for a frame of `len` bytes was found there, in one piece and inside the mapping,
-        // which the producer keeps. It is the producer's until it commits: no consumer reads or writes
-        // it, and this borrows the producer.
+        // SAFETY: room for a frame of `len` bytes was found there, in one piece and inside the
+        // mapping, which the producer keeps. It is the producer's until it commits: no consumer
+        // reads or writes it, and this borrows the producer.
         unsafe { core::slice::from_raw_parts(self.start(), self.len) }
     }
 }

@@ -21,8 +21,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         codec::push_async(&self.store, value).await
     }
 
-    /// Leases the oldest job to this process; the task waits until there is one, without blocking its
-    /// thread.
+    /// Leases the oldest job to this process; the task waits until there is one, without blocking
+    /// its thread.
     ///
     /// If the future is dropped before it completes, no job is leased.
     ///
@@ -30,12 +30,16 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// The errors of [`lease`](Self::lease).
     #[doc(alias = "get")]
     pub async fn lease_async(&self) -> Result<Job<T>, PopError> {
-        retry_until_ready(self, |queue| queue.store.region().segment(), |queue, wait| queue.lease_within(wait))
-            .await
+        retry_until_ready(
+            self,
+            |queue| queue.store.region().segment(),
+            |queue, wait| queue.lease_within(wait),
+        )
+        .await
     }
 
-    /// Pops the oldest job (leases it and acknowledges it at once); the task waits until there is one,
-    /// without blocking its thread.
+    /// Pops the oldest job (leases it and acknowledges it at once); the task waits until there is
+    /// one, without blocking its thread.
     ///
     /// If the future is dropped before it completes, no job is popped.
     ///

@@ -7,18 +7,18 @@ use super::{Job, JoinableQueue};
 use crate::error::PopError;
 
 impl<T> JoinableQueue<T> {
-    /// An iterator that leases job after job, waiting for each, until the queue is closed and no job
-    /// is left that could come to this process.
+    /// An iterator that leases job after job, waiting for each, until the queue is closed and no
+    /// job is left that could come to this process.
     ///
-    /// A job that does not decode is an item that is an error; so is any other failure, and that item
-    /// is the last.
+    /// A job that does not decode is an item that is an error; so is any other failure, and that
+    /// item is the last.
     pub fn iter(&self) -> JobIter<'_, T> {
         JobIter { queue: self, is_over: false }
     }
 }
 
-/// The jobs of a [`JoinableQueue`], leased one by one until it is closed and no job is left that could
-/// come to this process; see [`JoinableQueue::iter`].
+/// The jobs of a [`JoinableQueue`], leased one by one until it is closed and no job is left that
+/// could come to this process; see [`JoinableQueue::iter`].
 #[derive(Debug)]
 #[must_use = "jobs are leased as they are asked for"]
 pub struct JobIter<'a, T> {

@@ -18,8 +18,8 @@ pub struct JobId(pub(super) SlabLease);
 
 /// A job of a [`JoinableQueue`](super::JoinableQueue) that is leased to this process.
 ///
-/// It counts as unfinished until it is [acknowledged](Self::ack). If it is dropped before (by a panic,
-/// say), or its process dies, it goes back to the front of the queue.
+/// It counts as unfinished until it is [acknowledged](Self::ack). If it is dropped before (by a
+/// panic, say), or its process dies, it goes back to the front of the queue.
 #[must_use = "a job that is dropped goes back to the queue"]
 pub struct Job<T> {
     value: T,
@@ -67,10 +67,9 @@ impl<T> Job<T> {
         JobId(self.job_lease.lease)
     }
 
-    /// Returns the value, and the id by which
-    /// [`JoinableQueue::ack`](super::JoinableQueue::ack) acknowledges the job. Until then the job is
-    /// unfinished; it goes back to the queue only when this process dies or detaches from the
-    /// segment.
+    /// Returns the value, and the id by which [`JoinableQueue::ack`](super::JoinableQueue::ack)
+    /// acknowledges the job. Until then the job is unfinished; it goes back to the queue only when
+    /// this process dies or detaches from the segment.
     pub fn into_parts(self) -> (T, JobId) {
         let id = self.id();
         self.job_lease.disarm();

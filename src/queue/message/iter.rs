@@ -10,8 +10,8 @@ impl<T> MessageQueue<T> {
     /// An iterator that pops message after message, waiting for each, until the queue is closed and
     /// empty.
     ///
-    /// A message that does not decode is an item that is an error; so is any other failure, and that
-    /// item is the last.
+    /// A message that does not decode is an item that is an error; so is any other failure, and
+    /// that item is the last.
     pub fn iter(&self) -> MessageIter<'_, T> {
         MessageIter { queue: self, is_over: false }
     }

@@ -7,7 +7,8 @@ use crate::error::PopError;
 use crate::shareable::Shareable;
 
 impl<T> Queue<T> {
-    /// An iterator that pops value after value, waiting for each, until the queue is closed and empty.
+    /// An iterator that pops value after value, waiting for each, until the queue is closed and
+    /// empty.
     ///
     /// An item is an error if a pop fails for another reason; that item is the last.
     pub fn iter(&self) -> Iter<'_, T> {

@@ -14,13 +14,14 @@ use crate::sys::fork;
 
 /// A value of a [`Queue`] that is leased to this process.
 ///
-/// [`ack`](Self::ack) takes the value out of the queue. A lease that is dropped without (by a panic,
-/// say), or whose process dies, gives the value back: it goes to the next consumer, before all other
-/// values, and is [`redelivered`](Self::redelivered) then. So each value is processed at least once.
+/// [`ack`](Self::ack) takes the value out of the queue. A lease that is dropped without (by a
+/// panic, say), or whose process dies, gives the value back: it goes to the next consumer, before
+/// all other values, and is [`redelivered`](Self::redelivered) then. So each value is processed at
+/// least once.
 ///
-/// The value keeps its slot until then. Producers pass the slot, so a long lease takes one slot of the
-/// queue and no more, and returns it when the ring wraps around to it. A lease that is forgotten
-/// (`mem::forget`) keeps its slot for as long as its process lives.
+/// The value keeps its slot until then. Producers pass the slot, so a long lease takes one slot of
+/// the queue and no more, and returns it when the ring wraps around to it. A lease that is
+/// forgotten (`mem::forget`) keeps its slot for as long as its process lives.
 ///
 /// **When a process is killed at any instruction:** the value is delivered again, unless `ack` has
 /// committed, which it does by one compare-and-swap.
@@ -36,8 +37,8 @@ pub struct Lease<'a, T> {
 }
 
 impl<T: Shareable> Queue<T> {
-    /// Leases the next value to this process, waiting until there is one. If the process dies before
-    /// it [acknowledges](Lease::ack) the value, another consumer gets it.
+    /// Leases the next value to this process, waiting until there is one. If the process dies
+    /// before it [acknowledges](Lease::ack) the value, another consumer gets it.
     ///
     /// ```
     /// # use breezeway::queue::Queue;
@@ -109,8 +110,8 @@ impl<T> Lease<'_, T> {
         }
     }
 
-    /// Whether the value was leased before and given back: another consumer may have processed it in
-    /// part.
+    /// Whether the value was leased before and given back: another consumer may have processed it
+    /// in part.
     pub fn redelivered(&self) -> bool {
         self.leased.redelivered
     }

@@ -49,8 +49,8 @@ impl<T: Shareable> Queue<T> {
         Ok(count)
     }
 
-    /// Pops values into the slice, as many as there are and as fit, and returns how many. Waits until
-    /// there is one.
+    /// Pops values into the slice, as many as there are and as fit, and returns how many. Waits
+    /// until there is one.
     ///
     /// # Errors
     /// The errors of [`pop`](Self::pop).
@@ -58,8 +58,8 @@ impl<T: Shareable> Queue<T> {
         self.pop_batch(values, Wait::Forever)
     }
 
-    /// Pops values into the slice, as many as there are and as fit, without waiting, and returns how
-    /// many.
+    /// Pops values into the slice, as many as there are and as fit, without waiting, and returns
+    /// how many.
     ///
     /// # Errors
     /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).

@@ -16,8 +16,8 @@ use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 use crate::shareable::Shareable;
 
-/// The consumer of a [queue with one producer and one consumer](super); it belongs to one process at
-/// a time.
+/// The consumer of a [queue with one producer and one consumer](super); it belongs to one process
+/// at a time.
 ///
 /// When it is dropped, the producer's pushes fail with
 /// [`Disconnected`](crate::PushError::Disconnected), until another process opens this endpoint.
@@ -87,8 +87,8 @@ impl<T: Shareable> Consumer<T> {
     pub(super) fn pop_within(&mut self, wait: Wait) -> Result<T, PopError> {
         let next = self.next_slot();
         self.end.room(1, next, wait).map_err(Stop::of_pop)?;
-        // SAFETY: the slots were checked when the endpoint was claimed, `at` is below the capacity, and
-        // the slot is the consumer's until it commits; there is one consumer.
+        // SAFETY: the slots were checked when the endpoint was claimed, `at` is below the capacity,
+        // and the slot is the consumer's until it commits; there is one consumer.
         let value = unsafe { self.slots().read(self.end.at() as usize) };
         self.end.commit(1);
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })

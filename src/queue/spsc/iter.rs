@@ -16,8 +16,8 @@ impl<T: Shareable> Consumer<T> {
 
     /// An iterator that pops value after value without waiting, until the queue is empty.
     ///
-    /// An item is an error if a pop fails for another reason than that the queue is empty, closed or
-    /// without a producer; that item is the last.
+    /// An item is an error if a pop fails for another reason than that the queue is empty, closed
+    /// or without a producer; that item is the last.
     pub fn try_iter(&mut self) -> impl Iterator<Item = Result<T, PopError>> {
         let mut is_over = false;
         core::iter::from_fn(move || {

@@ -17,8 +17,8 @@ use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 use crate::shareable::Shareable;
 
-/// The producer of a [queue with one producer and one consumer](super); it belongs to one process at
-/// a time.
+/// The producer of a [queue with one producer and one consumer](super); it belongs to one process
+/// at a time.
 ///
 /// When it is dropped, the consumer's pops fail with
 /// [`Disconnected`](crate::PopError::Disconnected) once the queue is empty, until another process
@@ -44,8 +44,8 @@ impl<T: Shareable> Producer<T> {
         self.slots().slot(self.end.at() as usize)
     }
 
-    /// Pushes a value, waiting until there is room. **The commit point is the store of the producer's
-    /// index.**
+    /// Pushes a value, waiting until there is room. **The commit point is the store of the
+    /// producer's index.**
     ///
     /// # Errors
     /// Each returns the value. [`PushError::Closed`] if the queue is closed;
@@ -117,8 +117,8 @@ impl<T: Shareable> Producer<T> {
         self.push_batch(values, Wait::NonBlocking).map_err(|stop| stop.of_push(0))
     }
 
-    /// Pushes all values, waiting for room no longer than `timeout` (on the monotonic clock) in all.
-    /// Whenever there is room, as many values as fit are pushed by one commit.
+    /// Pushes all values, waiting for room no longer than `timeout` (on the monotonic clock) in
+    /// all. Whenever there is room, as many values as fit are pushed by one commit.
     ///
     /// # Errors
     /// [`PushError::Timeout`] if not all values are in when the timeout elapses, and the errors of
@@ -137,8 +137,8 @@ impl<T: Shareable> Producer<T> {
         let next = self.next_slot();
         let room = self.end.room_up_to(wanted as u64, next, wait)? as usize;
         let count = room.min(values.len());
-        // SAFETY: the slots were checked when the endpoint was claimed, `at` is below the capacity, and
-        // the `room` slots from there on are the producer's until it commits.
+        // SAFETY: the slots were checked when the endpoint was claimed, `at` is below the capacity,
+        // and the `room` slots from there on are the producer's until it commits.
         unsafe { self.slots().write_run(self.end.at() as usize, &values[..count]) };
         self.end.commit(count as u64);
         Ok(count)
