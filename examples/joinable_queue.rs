@@ -20,9 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn work(queue: JoinableQueue<String>) {
-    // Until the queue is closed. The job of a killed worker goes to the other one.
-    while let Ok(job) = queue.get() {
+    // Until the queue is closed. If a worker is killed in the middle, its job goes to the other one.
+    for job in &queue {
+        let job = job.unwrap();
         println!("{}", *job);
-        job.done().unwrap();
+        job.ack().unwrap();
     }
 }

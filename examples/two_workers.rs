@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     workers.into_iter().try_for_each(Process::result)?;
     queue.close();
     for number in &queue {
-        println!("{number}");
+        println!("{}", number?);
     }
     Ok(())
 }

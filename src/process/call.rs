@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::queue::codec;
 use crate::sys::image::Image;
 
 /// A function and the types of its argument and its result.
@@ -99,13 +100,9 @@ fn invoke<A: DeserializeOwned, R: Serialize>(
     }
 }
 
-/// Decodes a value from all of the bytes.
+/// Decodes a value from all of the bytes; the error is the decoder's message.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) => Err("there are more bytes than the type has".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    codec::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
 /// The message of a panic.

@@ -172,13 +172,13 @@ fn a_queue_of_jobs() {
             move |_| {
                 let (queue, account) = (queue.clone(), account.clone());
                 task(async move {
-                    while let Ok(job) = queue.get_async().await {
+                    while let Ok(job) = queue.lease_async().await {
                         if *job % 5 == 0 && !job.redelivered() {
                             continue; // Dropped: somebody's again.
                         }
                         account.take(*job);
                         pause().await;
-                        job.done().unwrap();
+                        job.ack().unwrap();
                     }
                 })
             }

@@ -35,7 +35,7 @@ fn messages_are_counted_by_where_they_lie() {
         if n < 8 {
             let popped = (queue.pop().unwrap(), rx.pop().unwrap(), messages.pop().unwrap());
             assert_eq!(popped, (n, n, n));
-            jobs.get().unwrap().done().unwrap();
+            jobs.lease().unwrap().ack().unwrap();
         }
     }
     for object in ["queue", "spsc", "messages", "jobs"] {

@@ -169,7 +169,7 @@ fn every_kind_says_what_it_can() {
     messages.pop().unwrap();
     let jobs = made.add::<JoinableQueue<String>>("jobs", 16).unwrap();
     jobs.push("job".to_owned()).unwrap();
-    let job = jobs.get().unwrap();
+    let job = jobs.lease().unwrap();
 
     let waiting = asleep({
         let mutex = made.add::<Mutex>("mutex", ()).unwrap();
@@ -223,7 +223,7 @@ fn every_kind_says_what_it_can() {
     condvar.notify_all();
     waiting.wake();
     assert!(barrier.wait().unwrap().is_leader() != arriving.wake());
-    job.done().unwrap();
+    job.ack().unwrap();
 }
 
 #[test]

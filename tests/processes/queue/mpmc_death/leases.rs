@@ -1,4 +1,4 @@
-//! Values in the hands of other processes, which die, stop, forget and fork.
+//! Values leased to other processes, which die, stop, forget and fork.
 
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ fn iteration_goes_on_until_the_last_lease_is_over() {
     let clone = queue.clone();
     let reader = asleep(move || clone.iter().collect::<Vec<_>>());
     holder.kill();
-    assert_eq!(reader.wake(), [2, 3, 1]);
+    assert_eq!(reader.wake(), [Ok(2), Ok(3), Ok(1)]);
 }
 
 #[test]

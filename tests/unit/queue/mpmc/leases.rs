@@ -1,4 +1,4 @@
-//! Values in somebody's hands: acknowledged, let fall, forgotten, held for long.
+//! Leased values: acknowledged, dropped, forgotten, held for long.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
