@@ -9,7 +9,7 @@ use core::task::Waker;
 
 use crate::primitive::{Arc, AtomicPtr, Ordering};
 use crate::raw::waker_cell::WakerCell;
-use crate::sys::fork;
+use crate::sys::fork::{self, ForkGeneration};
 
 /// Of which each process has one: made when it is first asked for, and there for good.
 pub(super) struct PerProcess<T> {
@@ -17,8 +17,8 @@ pub(super) struct PerProcess<T> {
 }
 
 struct Made<T> {
-    /// The fork generation of the process.
-    generation: u32,
+    /// The process that made it.
+    generation: ForkGeneration,
     what: T,
 }
 
@@ -29,7 +29,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
 
     /// That of this process.
     pub(super) fn get(&'static self) -> &'static T {
-        let generation = fork::generation();
+        let generation = ForkGeneration::current();
         // ORDER: Acquire pairs with the Release below: who sees it sees its fields.
         let mut seen = self.made.load(Ordering::Acquire);
         loop {
@@ -54,19 +54,19 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
 
 /// A task's [`WakerCell`], on the side of the task. Dropped, the task is not called any more.
 pub(crate) struct WakerRegistration {
-    generation: u32,
+    generation: ForkGeneration,
     cell: Arc<WakerCell>,
 }
 
 impl WakerRegistration {
     /// Of a task that waits, and is to be woken by this waker.
     pub(crate) fn new(waker: &Waker) -> Self {
-        Self { generation: fork::generation(), cell: Arc::new(WakerCell::new(waker.clone())) }
+        Self { generation: ForkGeneration::current(), cell: Arc::new(WakerCell::new(waker.clone())) }
     }
 
     /// Whether the task took it in this process.
     pub(crate) fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
+        self.generation.is_current()
     }
 
     /// For who calls the task.

@@ -1,14 +1,19 @@
 //! What handles of all kinds have in common on their surface.
 
 /// The short forms: an object with a segment of its own.
+///
+/// Bounds come after `where`, and are the methods': a call for a type that does not meet them gets the
+/// bound's own message.
 macro_rules! single_object {
-    ([$($generics:tt)*] $object:ty) => {
+    ([$($generics:tt)*] $object:ty $(where $($bounds:tt)+)?) => {
         impl<$($generics)*> $object {
             /// Makes a segment of this name with one such object in it.
             ///
             /// # Errors
             /// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
-            pub fn create(name: &str, initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
+            pub fn create(name: &str, initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 let location = $crate::segment::location::Location::named(name)?;
                 $crate::segment::object::create_single(&location, &initial.plan())
             }
@@ -17,7 +22,9 @@ macro_rules! single_object {
             ///
             /// # Errors
             /// See [`SegmentBuilder::open`](crate::segment::builder::SegmentBuilder::open), and `TypeMismatch`.
-            pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
+            pub fn open(name: &str) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 $crate::segment::object::open_single(&$crate::segment::location::Location::named(name)?)
             }
 
@@ -29,7 +36,9 @@ macro_rules! single_object {
             pub fn open_or_create(
                 name: &str,
                 initial: impl $crate::Initial<Self>,
-            ) -> Result<Self, $crate::SegmentError> {
+            ) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 let location = $crate::segment::location::Location::named(name)?;
                 $crate::segment::object::open_or_create_single(&location, &initial.plan())
             }
@@ -38,7 +47,9 @@ macro_rules! single_object {
             ///
             /// # Errors
             /// `NoSpace`, `Os`.
-            pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
+            pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 let location = $crate::segment::location::Location::Anonymous;
                 $crate::segment::object::create_single(&location, &initial.plan())
             }

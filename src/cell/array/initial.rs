@@ -1,4 +1,4 @@
-//! What an [`Array`] can be made from.
+//! [`Initial`] for an [`Array`]: the values that one can be made from; [`Journaled`].
 
 use std::iter;
 use std::ops::{Range, RangeInclusive};
@@ -9,7 +9,7 @@ use super::Array;
 use crate::segment::object::Initial;
 use crate::shareable::Shareable;
 
-/// What a new array consists of.
+/// The contents and options of a new array.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ArrayPlan<T> {
@@ -38,10 +38,11 @@ impl<T> From<InitialElements<T>> for ArrayPlan<T> {
     }
 }
 
-/// Makes an [`Array`] whose locked sections are all or nothing: a section that its process's death cuts short is rolled back
-/// by whoever takes the lock next.
+/// Makes an [`Array`] whose locked sections are all or nothing: if a process dies in the middle of
+/// publishing a section, the next locker rolls the section back.
 ///
-/// The array then keeps room for a copy of itself, in which a section's end first saves the elements that it changes.
+/// The array then takes room for a copy of itself. When a section ends, it first saves there the
+/// elements that it changes.
 ///
 /// ```
 /// use breezeway::{Array, Journaled};
@@ -61,7 +62,7 @@ impl<T: Shareable, I: Initial<Array<T>>> Initial<Array<T>> for Journaled<I> {
     }
 }
 
-/// A length: that many zeros.
+/// A length: the array has this many elements, all zero.
 impl<T: Shareable + Zeroable> Initial<Array<T>> for usize {
     fn plan(self) -> ArrayPlan<T> {
         InitialElements::Zeroed(self).into()
@@ -98,8 +99,8 @@ impl<T: Shareable, const N: usize> Initial<Array<T>> for [T; N] {
     }
 }
 
-/// std's iterators, one by one: a blanket implementation would collide with that of a length, because `usize` might be an
-/// iterator one day.
+/// Implements [`Initial`] for std's iterators, one by one. A blanket implementation would collide
+/// with that of a length, because `usize` might become an iterator.
 macro_rules! initial_for_iterators {
     ($([$($generics:tt)*] $iterator:ty;)*) => {$(
         impl<T: Shareable, $($generics)*> Initial<Array<T>> for $iterator
