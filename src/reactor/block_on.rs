@@ -9,7 +9,8 @@ use std::task::Wake;
 use super::REACTOR;
 use super::waiter_thread::{Next, ThreadLoop};
 use crate::primitive::{Arc, AtomicU32, Ordering};
-use crate::sys::{fork, futex};
+use crate::sys::fork::ForkGeneration;
+use crate::sys::futex;
 
 /// Runs a future in this thread until it completes; the thread sleeps while the future waits.
 ///
@@ -54,7 +55,7 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 /// The index of this thread among the waiter threads, if the task is the future that it runs.
 pub(super) fn waiter_thread_of(task: &Waker) -> Option<usize> {
     let here = HERE.get()?;
-    (here.generation == fork::generation() && ptr::eq(task.data(), here.signal.cast())).then_some(here.thread)
+    (here.generation.is_current() && ptr::eq(task.data(), here.signal.cast())).then_some(here.thread)
 }
 
 thread_local! {
@@ -64,14 +65,14 @@ thread_local! {
 /// The future that this thread runs.
 #[derive(Clone, Copy)]
 struct Here {
-    generation: u32,
+    generation: ForkGeneration,
     thread: usize,
     signal: *const ThreadSignal,
 }
 
 /// A thread that sleeps for its future.
 struct BlockedThread {
-    generation: u32,
+    generation: ForkGeneration,
     thread_loop: ThreadLoop,
     signal: Arc<ThreadSignal>,
     waker: Waker,
@@ -83,14 +84,14 @@ impl BlockedThread {
     fn enter() -> Self {
         let thread_loop = ThreadLoop::claim_free(REACTOR.get());
         let signal = Arc::new(ThreadSignal { state: AtomicU32::new(AWAKE), control: thread_loop.control() });
-        let generation = fork::generation();
+        let generation = ForkGeneration::current();
         let outer =
             HERE.replace(Some(Here { generation, thread: thread_loop.thread, signal: Arc::as_ptr(&signal) }));
         Self { generation, thread_loop, waker: Waker::from(Arc::clone(&signal)), signal, outer }
     }
 
     fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
+        self.generation.is_current()
     }
 
     /// Sleeps until the future is to be polled.
