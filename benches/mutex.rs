@@ -3,11 +3,11 @@
 use std::hint::black_box;
 
 use breezeway::sync::Mutex;
-use breezeway_bench::kernel::locks as c;
+use breezeway_bench::kernel::pthread as c;
 use breezeway_bench::kernel::page::Page;
 use breezeway_bench::locks::{Lock, SpinWord};
-use breezeway_bench::partner::Partner;
-use breezeway_bench::race::{self, Track};
+use breezeway_bench::peer_process::PeerProcess;
+use breezeway_bench::contention::{self, SharedCounter};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 
@@ -34,33 +34,33 @@ fn alone(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lock: &impl Lock)
 
 fn contended(c: &mut Criterion) {
     let page = Page::new();
-    let track = Track::new();
+    let counter = SharedCounter::new();
     let mutex = Mutex::new().expect("a mutex");
     let robust = c::Mutex::robust(page, 1);
     let raw_sync = RawSync::new(page, 2);
-    let partner = Partner::fork(|| {
+    let peer = PeerProcess::fork(|| {
         let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 2));
-        vec![race::job(mutex, track), race::job(robust, track), race::job(raw_sync, track)]
+        vec![contention::job(mutex, counter), contention::job(robust, counter), contention::job(raw_sync, counter)]
     });
     let mut group = c.benchmark_group("mutex, two processes");
-    together(&mut group, "breezeway", &partner, 0, &mutex, track);
-    together(&mut group, "robust pthread", &partner, 1, &robust, track);
-    together(&mut group, "raw_sync", &partner, 2, &raw_sync, track);
+    together(&mut group, "breezeway", &peer, 0, &mutex, counter);
+    together(&mut group, "robust pthread", &peer, 1, &robust, counter);
+    together(&mut group, "raw_sync", &peer, 2, &raw_sync, counter);
 }
 
 /// Time per section, whoever had it.
 fn together(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
-    partner: &Partner,
+    peer: &PeerProcess,
     job: usize,
     lock: &impl Lock,
-    track: Track,
+    counter: SharedCounter,
 ) {
     // Until both have had the lock.
-    while race::race(partner, job, lock, track, 100_000).turns < 2 {}
+    while contention::race(peer, job, lock, counter, 100_000).turns < 2 {}
     group.bench_function(name, |b| {
-        b.iter_custom(|sections| race::race(partner, job, lock, track, sections).elapsed);
+        b.iter_custom(|sections| contention::race(peer, job, lock, counter, sections).elapsed);
     });
 }
 

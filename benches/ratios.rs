@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use breezeway::sync::Mutex;
 use breezeway::{Array, Value};
 use breezeway_bench::kernel::affinity;
-use breezeway_bench::kernel::locks as c;
+use breezeway_bench::kernel::pthread as c;
 use breezeway_bench::kernel::page::Page;
 use breezeway_bench::locks::{Lock, SpinWord};
-use breezeway_bench::partner::Partner;
-use breezeway_bench::race::{self, Track};
-use breezeway_bench::sides::{self, Bound::AtMost, Promise, Side, timed};
+use breezeway_bench::peer_process::PeerProcess;
+use breezeway_bench::contention::{self, SharedCounter};
+use breezeway_bench::runner::{self, Bound::AtMost, Promise, Entry, timed};
 
 mod support;
 
@@ -58,10 +58,10 @@ fn main() {
     let mut sides = alone.sides();
     sides.extend(racers.sides());
     if is_bench {
-        sides::play(&mut sides, sides::rounds());
-        sides::report(&sides, &PROMISES);
+        runner::play(&mut sides, runner::rounds());
+        runner::report(&sides, &PROMISES);
     } else {
-        sides.iter_mut().for_each(Side::play_batch);
+        sides.iter_mut().for_each(Entry::play_batch);
     }
     drop(sides);
     if is_bench {
@@ -107,29 +107,29 @@ impl Alone {
         alone
     }
 
-    fn sides(&self) -> Vec<Side<'_>> {
+    fn sides(&self) -> Vec<Entry<'_>> {
         vec![
-            Side::looped(MUTEX, || black_box(&self.mutex).locked(|| ())),
-            Side::looped(ROBUST, || black_box(&self.robust).locked(|| ())),
-            Side::looped(PLAIN, || black_box(&self.plain).locked(|| ())),
-            Side::looped(RAW_SYNC, || black_box(&self.raw_sync).locked(|| ())),
-            Side::looped(SPIN, || black_box(&self.spin).locked(|| ())),
-            Side::looped(GET, || black_box(&self.value).get()),
-            Side::looped(LOAD, || black_box(&self.atomic).load(Ordering::Acquire)),
-            Side::new(ADD, |times| {
+            Entry::looped(MUTEX, || black_box(&self.mutex).locked(|| ())),
+            Entry::looped(ROBUST, || black_box(&self.robust).locked(|| ())),
+            Entry::looped(PLAIN, || black_box(&self.plain).locked(|| ())),
+            Entry::looped(RAW_SYNC, || black_box(&self.raw_sync).locked(|| ())),
+            Entry::looped(SPIN, || black_box(&self.spin).locked(|| ())),
+            Entry::looped(GET, || black_box(&self.value).get()),
+            Entry::looped(LOAD, || black_box(&self.atomic).load(Ordering::Acquire)),
+            Entry::new(ADD, |times| {
                 self.added.set(self.added.get() + times);
                 timed(times, || *black_box(&self.number).lock().expect("the lock") += 1)
             }),
-            Side::looped(TO_VEC, || black_box(&self.array).to_vec()),
-            Side::looped(VEC_TO_VEC, || black_box(&self.private).to_vec()),
+            Entry::looped(TO_VEC, || black_box(&self.array).to_vec()),
+            Entry::looped(VEC_TO_VEC, || black_box(&self.private).to_vec()),
         ]
     }
 }
 
 /// What two processes do at one lock.
 struct Racers {
-    partner: Partner,
-    track: Track,
+    peer: PeerProcess,
+    counter: SharedCounter,
     mutex: Mutex,
     robust: c::Mutex,
     raw_sync: RawSync,
@@ -139,16 +139,16 @@ struct Racers {
 
 impl Racers {
     fn new() -> Self {
-        let (page, track, mutex) = (Page::new(), Track::new(), Mutex::new().expect("a mutex"));
+        let (page, counter, mutex) = (Page::new(), SharedCounter::new(), Mutex::new().expect("a mutex"));
         let (robust, raw_sync) = (c::Mutex::robust(page, 0), RawSync::new(page, 1));
-        let partner = Partner::fork(|| {
+        let peer = PeerProcess::fork(|| {
             let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 1));
-            vec![race::job(mutex, track), race::job(robust, track), race::job(raw_sync, track)]
+            vec![contention::job(mutex, counter), contention::job(robust, counter), contention::job(raw_sync, counter)]
         });
-        Self { partner, track, mutex, robust, raw_sync, turns: Default::default() }
+        Self { peer, counter, mutex, robust, raw_sync, turns: Default::default() }
     }
 
-    fn sides(&self) -> [Side<'_>; 3] {
+    fn sides(&self) -> [Entry<'_>; 3] {
         [
             self.side(MUTEX_RACE, 0, &self.mutex),
             self.side(ROBUST_RACE, 1, &self.robust),
@@ -156,9 +156,9 @@ impl Racers {
         ]
     }
 
-    fn side<'a>(&'a self, name: &'static str, job: usize, lock: &'a impl Lock) -> Side<'a> {
-        Side::new(name, move |sections| {
-            let outcome = race::race(&self.partner, job, lock, self.track, sections);
+    fn side<'a>(&'a self, name: &'static str, job: usize, lock: &'a impl Lock) -> Entry<'a> {
+        Entry::new(name, move |sections| {
+            let outcome = contention::race(&self.peer, job, lock, self.counter, sections);
             let (all, turns) = self.turns[job].get();
             self.turns[job].set((all + sections, turns + outcome.turns));
             outcome.elapsed

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use breezeway::sync::Mutex;
 use breezeway::{Shareable, Value};
-use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::peer_process::{Job, PeerProcess};
 use bytemuck::AnyBitPattern;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -61,11 +61,11 @@ fn change(c: &mut Criterion) {
 
 fn get_beside_a_writer(c: &mut Criterion) {
     let (one, four, many) = (value([0_u64; 1]), value([0_u64; 4]), value([0_u64; 64]));
-    let partner = Partner::fork(|| vec![write(one.clone()), write(four.clone()), write(many.clone())]);
+    let peer = PeerProcess::fork(|| vec![write(one.clone()), write(four.clone()), write(many.clone())]);
     let mut group = c.benchmark_group("value, get beside a process that sets it all the time");
-    get_one_beside(&mut group, "[u64; 1]", &partner, 0, &one);
-    get_one_beside(&mut group, "[u64; 4]", &partner, 1, &four);
-    get_one_beside(&mut group, "[u64; 64]", &partner, 2, &many);
+    get_one_beside(&mut group, "[u64; 1]", &peer, 0, &one);
+    get_one_beside(&mut group, "[u64; 4]", &peer, 1, &four);
+    get_one_beside(&mut group, "[u64; 64]", &peer, 2, &many);
 }
 
 /// Sets the value to a number after the other, in each of its words.
@@ -83,11 +83,11 @@ fn write<const N: usize>(value: Value<[u64; N]>) -> Job {
 fn get_one_beside<const N: usize>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
-    partner: &Partner,
+    peer: &PeerProcess,
     job: usize,
     value: &Value<[u64; N]>,
 ) {
-    let writer = partner.begin(job, 0);
+    let writer = peer.begin(job, 0);
     for _ in 0..100_000 {
         let words = value.get();
         assert_eq!(words, [words[0]; N], "one of the writer's numbers, whole");

@@ -1,11 +1,11 @@
 //! Messages of 64 KiB, out of private memory and into private memory.
 
-use breezeway_bench::kernel::wire::{pipe, pipe_holding};
-use breezeway_bench::ours::ByteRing;
-use breezeway_bench::partner::Partner;
-use breezeway_bench::sides::Side;
+use breezeway_bench::kernel::fd_channel::{pipe, pipe_holding};
+use breezeway_bench::queues::BytesLink;
+use breezeway_bench::peer_process::PeerProcess;
+use breezeway_bench::runner::Entry;
 
-use crate::program::Program;
+use crate::selection::Selection;
 use crate::stream::{receive_all, side};
 
 pub const BYTES: &str = "bulk 64 KiB: breezeway bytes";
@@ -20,24 +20,24 @@ const CAPACITY: usize = 2 << 20;
 /// As much as a pipe may hold without a privilege.
 const LARGE: usize = 1 << 20;
 
-pub fn add_processes(program: &mut Program) {
-    program.add(BYTES, |name| {
-        let ring = ByteRing::new(CAPACITY).expect("a queue");
-        let partner = Partner::fork(|| vec![receive_all::<Bulk>(ring.rx())]);
-        side::<Bulk>(name, ring.tx(), partner)
+pub fn add_processes(selection: &mut Selection) {
+    selection.add(BYTES, |name| {
+        let ring = BytesLink::new(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<Bulk>(ring.rx())]);
+        side::<Bulk>(name, ring.tx(), peer)
     });
-    program.add(PIPE, |name| {
+    selection.add(PIPE, |name| {
         let (rx, tx) = pipe().expect("a pipe");
-        side::<Bulk>(name, tx, Partner::fork(|| vec![receive_all::<Bulk>(rx)]))
+        side::<Bulk>(name, tx, PeerProcess::fork(|| vec![receive_all::<Bulk>(rx)]))
     });
-    program.add(LARGE_PIPE, |name| {
+    selection.add(LARGE_PIPE, |name| {
         let (rx, tx) = pipe_holding(LARGE).expect("a pipe that large");
-        side::<Bulk>(name, tx, Partner::fork(|| vec![receive_all::<Bulk>(rx)]))
+        side::<Bulk>(name, tx, PeerProcess::fork(|| vec![receive_all::<Bulk>(rx)]))
     });
 }
 
 /// How many gigabytes a second the sides come to.
-pub fn report(sides: &[Side<'_>]) {
+pub fn report(sides: &[Entry<'_>]) {
     println!();
     for side in sides.iter().filter(|side| side.name().starts_with("bulk")) {
         println!("{:<44} {:>11.2} GB/s", side.name(), size_of::<Bulk>() as f64 / side.median());

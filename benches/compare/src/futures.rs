@@ -1,18 +1,18 @@
 //! What it costs to wait in a task instead of a thread, and to find something without waiting.
 use std::time::Instant;
 
-use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PEER_CPU};
 use breezeway_bench::message::Receiver;
-use breezeway_bench::ours::Ring;
-use breezeway_bench::partner::Job;
-use breezeway_bench::round_trip::Ask;
-use breezeway_bench::sides::Side;
+use breezeway_bench::queues::SpscLink;
+use breezeway_bench::peer_process::Job;
+use breezeway_bench::round_trip::Pinger;
+use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::CAPACITY;
 use breezeway::queue::{Queue, spsc};
 use futures_lite::future::block_on;
 
 use crate::parked::{asking, side};
-use crate::program::Program;
+use crate::selection::Selection;
 
 pub const SPSC_ONE: &str = "parked, one CPU, 64 B: tasks, block_on";
 pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: tasks, block_on";
@@ -27,7 +27,7 @@ type Message = [u64; 8];
 
 /// The ends that a task uses. It has a thread to itself, which [`breezeway::block_on`] makes sleep on what the task waits for; or another
 /// executor, which sleeps until breezeway's thread wakes it.
-struct Ends<const OURS: bool> {
+struct ChannelPinger<const OURS: bool> {
     tx: spsc::Producer<Message>,
     rx: spsc::Consumer<Message>,
 }
@@ -36,7 +36,7 @@ fn run<const OURS: bool, F: Future>(task: F) -> F::Output {
     if OURS { breezeway::block_on(task) } else { block_on(task) }
 }
 
-impl<const OURS: bool> Ask for Ends<OURS> {
+impl<const OURS: bool> Pinger for ChannelPinger<OURS> {
     fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
         let Self { tx, rx } = self;
         run::<OURS, _>(async {
@@ -50,7 +50,7 @@ impl<const OURS: bool> Ask for Ends<OURS> {
     }
 }
 
-impl<const OURS: bool> Ends<OURS> {
+impl<const OURS: bool> ChannelPinger<OURS> {
     /// Answers as many as the other asks.
     fn echo(mut self) -> Job {
         Box::new(move |times, _| {
@@ -68,32 +68,32 @@ impl<const OURS: bool> Ends<OURS> {
 }
 
 /// To be called where [`parked::add_processes`](crate::parked::add_processes) is.
-pub fn add_parked(program: &mut Program) {
-    program.add(SPSC_ONE, |name| parked::<true>(name, OUR_CPU));
-    program.add(SPSC_TWO, |name| parked::<true>(name, PARTNER_CPU));
-    program.add(ELSEWHERE_ONE, |name| parked::<false>(name, OUR_CPU));
-    program.add(ELSEWHERE_TWO, |name| parked::<false>(name, PARTNER_CPU));
+pub fn add_parked(selection: &mut Selection) {
+    selection.add(SPSC_ONE, |name| parked::<true>(name, OUR_CPU));
+    selection.add(SPSC_TWO, |name| parked::<true>(name, PEER_CPU));
+    selection.add(ELSEWHERE_ONE, |name| parked::<false>(name, OUR_CPU));
+    selection.add(ELSEWHERE_TWO, |name| parked::<false>(name, PEER_CPU));
 }
 
-fn parked<const OURS: bool>(name: &'static str, cpu: Cpu) -> Side<'static> {
-    let [there, back] = [(); 2].map(|()| Ring::new::<Message>(CAPACITY).expect("a queue"));
-    let ours = || Ends::<OURS> { tx: there.tx(), rx: back.rx() };
-    let theirs = || Ends::<OURS> { tx: back.tx(), rx: there.rx() };
+fn parked<const OURS: bool>(name: &'static str, cpu: Cpu) -> Entry<'static> {
+    let [there, back] = [(); 2].map(|()| SpscLink::new::<Message>(CAPACITY).expect("a queue"));
+    let ours = || ChannelPinger::<OURS> { tx: there.tx(), rx: back.rx() };
+    let theirs = || ChannelPinger::<OURS> { tx: back.tx(), rx: there.rx() };
     side(name, cpu, || asking(ours()), || theirs().echo())
 }
 
 /// In this thread, which has both ends.
-pub fn add_ready(program: &mut Program) {
-    program.add(TRY_POP, |name| {
+pub fn add_ready(selection: &mut Selection) {
+    selection.add(TRY_POP, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
         alone(name, move |n| {
             queue.try_push(n).expect("room");
             queue.try_pop().expect("a message")
         })
     });
-    program.add(POP_ASYNC, |name| {
+    selection.add(POP_ASYNC, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
-        Side::new(name, move |times| {
+        Entry::new(name, move |times| {
             block_on(async {
                 let start = Instant::now();
                 for n in 0..times {
@@ -104,16 +104,16 @@ pub fn add_ready(program: &mut Program) {
             })
         })
     });
-    program.add(TRY_POP_SPSC, |name| {
+    selection.add(TRY_POP_SPSC, |name| {
         let (mut tx, mut rx) = spsc::new::<u64>(CAPACITY).expect("a queue");
         alone(name, move |n| {
             tx.try_push(n).expect("room");
             rx.try_pop().expect("a message")
         })
     });
-    program.add(POP_ASYNC_SPSC, |name| {
+    selection.add(POP_ASYNC_SPSC, |name| {
         let (mut tx, mut rx) = spsc::new::<u64>(CAPACITY).expect("a queue");
-        Side::new(name, move |times| {
+        Entry::new(name, move |times| {
             block_on(async {
                 let start = Instant::now();
                 for n in 0..times {
@@ -126,8 +126,8 @@ pub fn add_ready(program: &mut Program) {
     });
 }
 
-fn alone(name: &'static str, mut pass: impl FnMut(u64) -> u64 + 'static) -> Side<'static> {
-    Side::new(name, move |times| {
+fn alone(name: &'static str, mut pass: impl FnMut(u64) -> u64 + 'static) -> Entry<'static> {
+    Entry::new(name, move |times| {
         let start = Instant::now();
         (0..times).for_each(|n| assert_eq!(pass(n), n));
         start.elapsed()
@@ -135,8 +135,8 @@ fn alone(name: &'static str, mut pass: impl FnMut(u64) -> u64 + 'static) -> Side
 }
 
 /// How much longer the ready ones take than those that do not wait.
-pub fn report(sides: &[Side<'_>]) {
-    let median = |name| sides.iter().find(|side| side.name() == name).map(Side::median);
+pub fn report(sides: &[Entry<'_>]) {
+    let median = |name| sides.iter().find(|side| side.name() == name).map(Entry::median);
     for (what, of, to) in [
         ("a ready pop_async over try_pop", POP_ASYNC, TRY_POP),
         ("a ready pop_async over try_pop, spsc", POP_ASYNC_SPSC, TRY_POP_SPSC),

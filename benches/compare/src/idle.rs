@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use breezeway_bench::kernel::clock;
 use breezeway_bench::message::{Receiver, Sender};
-use breezeway_bench::ours::Ring;
-use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::queues::SpscLink;
+use breezeway_bench::peer_process::{Job, PeerProcess};
 use breezeway::queue::Queue;
 
 use crate::futures::Task;
-use crate::program::Program;
+use crate::selection::Selection;
 
 /// How long nothing comes.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const QUEUE: &str = "idle: breezeway Queue";
 const TASK: &str = "idle: breezeway Queue, a task";
 
 /// One who waits, and what ends its wait.
-type Sleeper = (Partner, Box<dyn Sender<u64>>);
+type Sleeper = (PeerProcess, Box<dyn Sender<u64>>);
 
 type Make = fn() -> Sleeper;
 
@@ -28,18 +28,18 @@ type Make = fn() -> Sleeper;
 pub struct Sleepers(Vec<(&'static str, Sleeper)>);
 
 impl Sleepers {
-    pub fn new(program: &Program) -> Self {
+    pub fn new(selection: &Selection) -> Self {
         let asked_for = [(SPSC, spsc as Make), (QUEUE, queue), (TASK, task)]
             .into_iter()
-            .filter(|(name, _)| program.has(name));
+            .filter(|(name, _)| selection.has(name));
         Self(asked_for.map(|(name, make)| (name, make())).collect())
     }
 
     /// Has them sleep, one after the other.
     pub fn report(self) {
         println!();
-        for (name, (partner, mut tx)) in self.0 {
-            let waiting = partner.begin(0, 7);
+        for (name, (peer, mut tx)) in self.0 {
+            let waiting = peer.begin(0, 7);
             thread::sleep(PAUSE);
             tx.send(&7);
             let milliseconds = waiting.answer() as f64 / 1e6;
@@ -49,21 +49,21 @@ impl Sleepers {
 }
 
 fn spsc() -> Sleeper {
-    let ring = Ring::new::<u64>(1).expect("a queue");
-    let partner = Partner::fork(|| vec![wait(ring.rx())]);
-    (partner, Box::new(ring.tx::<u64>()))
+    let ring = SpscLink::new::<u64>(1).expect("a queue");
+    let peer = PeerProcess::fork(|| vec![wait(ring.rx())]);
+    (peer, Box::new(ring.tx::<u64>()))
 }
 
 fn queue() -> Sleeper {
     let queue = Queue::<u64>::new(1).expect("a queue");
-    let partner = Partner::fork(|| vec![wait(queue.clone())]);
-    (partner, Box::new(queue))
+    let peer = PeerProcess::fork(|| vec![wait(queue.clone())]);
+    (peer, Box::new(queue))
 }
 
 fn task() -> Sleeper {
     let queue = Queue::<u64>::new(1).expect("a queue");
-    let partner = Partner::fork(|| vec![wait(Task(queue.clone()))]);
-    (partner, Box::new(queue))
+    let peer = PeerProcess::fork(|| vec![wait(Task(queue.clone()))]);
+    (peer, Box::new(queue))
 }
 
 /// Waits for this message, and answers how many nanoseconds of CPU time that took.

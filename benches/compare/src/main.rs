@@ -11,13 +11,13 @@
 //! - [`threads`]: the crates whose queues join threads, behind breezeway's own benches' traits
 
 mod bulk;
-mod crowd;
+mod mpmc_4x4;
 mod futures;
 mod idle;
 mod parked;
 #[cfg(feature = "peers")]
 mod peers;
-mod program;
+mod selection;
 mod promises;
 mod round_trip;
 mod stream;
@@ -26,36 +26,36 @@ mod threads;
 
 use breezeway_bench::kernel::affinity;
 use breezeway_bench::sides;
-use program::Program;
+use selection::Selection;
 
 fn main() {
-    let mut program = Program::asked_for();
-    parked::add_processes(&mut program);
-    futures::add_parked(&mut program);
-    sync::add_parked(&mut program);
+    let mut selection = Selection::from_arguments();
+    parked::add_processes(&mut selection);
+    futures::add_parked(&mut selection);
+    sync::add_parked(&mut selection);
     #[cfg(feature = "peers")]
     let _files = peers::iceoryx::Files::new();
     #[cfg(feature = "peers")]
-    peers::add_parked(&mut program);
+    peers::add_parked(&mut selection);
     affinity::settle();
-    round_trip::add_processes(&mut program);
-    stream::add_processes(&mut program);
-    crowd::add_processes(&mut program);
-    bulk::add_processes(&mut program);
-    sync::add_processes(&mut program);
-    futures::add_ready(&mut program);
+    round_trip::add_processes(&mut selection);
+    stream::add_processes(&mut selection);
+    mpmc_4x4::add_processes(&mut selection);
+    bulk::add_processes(&mut selection);
+    sync::add_processes(&mut selection);
+    futures::add_ready(&mut selection);
     #[cfg(feature = "peers")]
-    let missing = peers::add_processes(&mut program);
-    let sleepers = idle::Sleepers::new(&program);
+    let missing = peers::add_processes(&mut selection);
+    let sleepers = idle::Sleepers::new(&selection);
     // Threads are the last: a process that has some does not fork.
-    stream::add_threads(&mut program);
-    crowd::add_threads(&mut program);
+    stream::add_threads(&mut selection);
+    mpmc_4x4::add_threads(&mut selection);
     #[cfg(feature = "peers")]
-    peers::add_threads(&mut program);
+    peers::add_threads(&mut selection);
 
-    let mut sides = program.sides;
-    sides::play(&mut sides, sides::rounds());
-    sides::report(&sides, &promises::PROMISES);
+    let mut sides = selection.sides;
+    runner::play(&mut sides, runner::rounds());
+    runner::report(&sides, &promises::PROMISES);
     bulk::report(&sides);
     sleepers.report();
     futures::report(&sides);

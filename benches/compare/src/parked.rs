@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway_bench::ours::Ring;
-use breezeway_bench::partner::{Job, Partner};
-use breezeway_bench::round_trip::yardstick::Flags;
-use breezeway_bench::round_trip::{Ask, echo};
-use breezeway_bench::sides::Side;
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PEER_CPU};
+use breezeway_bench::queues::SpscLink;
+use breezeway_bench::peer_process::{Job, PeerProcess};
+use breezeway_bench::round_trip::baseline::Flags;
+use breezeway_bench::round_trip::{Pinger, echo};
+use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::CAPACITY;
 
-use crate::program::Program;
+use crate::selection::Selection;
 use crate::round_trip::ends;
 
 pub const SPSC_ONE: &str = "parked, one CPU, 64 B: breezeway spsc";
@@ -24,11 +24,11 @@ pub const FUTEX_TWO: &str = "parked, two CPUs: bare futexes";
 const BATCH: Duration = Duration::from_millis(2);
 
 /// To be called before this process has found out how many CPUs it may use: a forked one takes it for granted.
-pub fn add_processes(program: &mut Program) {
-    program.add(SPSC_ONE, |name| spsc(name, OUR_CPU));
-    program.add(SPSC_TWO, |name| spsc(name, PARTNER_CPU));
-    program.add(FUTEX_ONE, |name| bare(name, OUR_CPU));
-    program.add(FUTEX_TWO, |name| bare(name, PARTNER_CPU));
+pub fn add_processes(selection: &mut Selection) {
+    selection.add(SPSC_ONE, |name| spsc(name, OUR_CPU));
+    selection.add(SPSC_TWO, |name| spsc(name, PEER_CPU));
+    selection.add(FUTEX_ONE, |name| bare(name, OUR_CPU));
+    selection.add(FUTEX_TWO, |name| bare(name, PEER_CPU));
 }
 
 /// One who asks, on our CPU, and answers how many nanoseconds it took; and one who answers, on `cpu`.
@@ -37,10 +37,10 @@ pub fn side(
     cpu: Cpu,
     ask: impl FnOnce() -> Job,
     echo: impl FnOnce() -> Job,
-) -> Side<'static> {
-    let asker = Partner::fork_to(OUR_CPU, || vec![ask()]);
-    let echoer = Partner::fork_to(cpu, || vec![echo()]);
-    let side = Side::new(name, move |times| {
+) -> Entry<'static> {
+    let asker = PeerProcess::fork_to(OUR_CPU, || vec![ask()]);
+    let echoer = PeerProcess::fork_to(cpu, || vec![echo()]);
+    let side = Entry::new(name, move |times| {
         let echo = echoer.begin(0, times);
         let elapsed = Duration::from_nanos(asker.begin(0, times).answer_asleep());
         assert_eq!(echo.answer_asleep(), times);
@@ -49,12 +49,12 @@ pub fn side(
     side.lasting(BATCH)
 }
 
-pub fn asking(mut asker: impl Ask + 'static) -> Job {
+pub fn asking(mut asker: impl Pinger + 'static) -> Job {
     Box::new(move |times, _| asker.time(times).as_nanos() as u64)
 }
 
-fn spsc(name: &'static str, cpu: Cpu) -> Side<'static> {
-    let [there, back] = [(); 2].map(|()| Ring::new::<[u64; 8]>(CAPACITY).expect("a queue"));
+fn spsc(name: &'static str, cpu: Cpu) -> Entry<'static> {
+    let [there, back] = [(); 2].map(|()| SpscLink::new::<[u64; 8]>(CAPACITY).expect("a queue"));
     side(
         name,
         cpu,
@@ -63,7 +63,7 @@ fn spsc(name: &'static str, cpu: Cpu) -> Side<'static> {
     )
 }
 
-fn bare(name: &'static str, cpu: Cpu) -> Side<'static> {
+fn bare(name: &'static str, cpu: Cpu) -> Entry<'static> {
     let (ours, theirs) = Flags::ends();
     side(name, cpu, || asking(ours), || theirs.echo())
 }

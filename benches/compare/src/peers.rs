@@ -4,37 +4,37 @@
 //!
 //! - [`iceoryx`], [`channel`], [`raw`]: iceoryx2, ipc-channel and raw_sync behind the traits of breezeway's own benches
 //! - [`locks`]: what is done under a lock
-//! - [`outside`]: programs in other languages, which do their batches when told to
+//! - [`external`]: programs in other languages, which do their batches when told to
 //! - [`table`]: what it all comes to
 
-pub mod channel;
+pub mod ipc_channel;
 pub mod iceoryx;
 pub mod locks;
-pub mod outside;
-pub mod raw;
+pub mod external;
+pub mod raw_sync;
 pub mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use breezeway_bench::catalogue::link::{Hot, Link, Shared};
-use breezeway_bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
+use breezeway_bench::catalogue::link::{Hot, Link, QueueLink};
+use breezeway_bench::kernel::affinity::{OUR_CPU, PEER_CPU};
 use breezeway_bench::kernel::clock;
 use breezeway_bench::message::{Message, Receiver, Sender};
-use breezeway_bench::ours::{ByteRing, Ring};
-use breezeway_bench::partner::{Job, Partner};
+use breezeway_bench::queues::{BytesLink, SpscLink};
+use breezeway_bench::peer_process::{Job, PeerProcess};
 use breezeway_bench::round_trip::{FEW, echo};
-use breezeway_bench::sides::Side;
+use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::{CAPACITY, receive, send};
 use crossbeam_queue::ArrayQueue;
 
-use crate::program::Program;
+use crate::selection::Selection;
 use crate::round_trip::ends;
-use crate::threads::{Many, One};
+use crate::threads::{ArrayQueueHandle, Rtrb};
 use crate::{parked, round_trip, stream};
-use channel::Channel;
+use ipc_channel::Channel;
 use iceoryx::Topic;
-use raw::Posts;
+use raw_sync::RawSyncLink;
 
 pub const ROUND_TRIP: &str = "round trip 64 B, hot";
 pub const PARKED: &str = "round trip 64 B, parked";
@@ -97,90 +97,90 @@ pub fn name_of(work: &str, peer: &str) -> String {
 }
 
 /// Makes a side, if it is to be measured.
-pub fn add(program: &mut Program, work: &str, peer: &str, side: impl FnOnce(&'static str) -> Side<'static>) {
-    // Leaked: a side borrows its name, there are a few dozen of them, and they last until the program ends.
-    program.add(name_of(work, peer).leak(), side);
+pub fn add(selection: &mut Selection, work: &str, peer: &str, side: impl FnOnce(&'static str) -> Entry<'static>) {
+    // Leaked: a side borrows its name, there are a few dozen of them, and they last until the selection ends.
+    selection.add(name_of(work, peer).leak(), side);
 }
 
 /// Of those who sleep; see [`parked::add_processes`].
-pub fn add_parked(program: &mut Program) {
-    add(program, PARKED, OURS, there_and_back::<Line, Ring>);
-    add(program, PARKED, ICEORYX, there_and_back::<Line, Topic<Line, true>>);
-    add(program, PARKED, CHANNEL, there_and_back::<Line, Channel<false>>);
-    add(program, PARKED, RAW_SYNC, there_and_back::<Line, Posts<false>>);
-    add(program, PARKED_MANY, OURS, there_and_back::<Line, Shared<Line>>);
+pub fn add_parked(selection: &mut Selection) {
+    add(selection, PARKED, OURS, there_and_back::<Line, SpscLink>);
+    add(selection, PARKED, ICEORYX, there_and_back::<Line, Topic<Line, true>>);
+    add(selection, PARKED, CHANNEL, there_and_back::<Line, Channel<false>>);
+    add(selection, PARKED, RAW_SYNC, there_and_back::<Line, RawSyncLink<false>>);
+    add(selection, PARKED_MANY, OURS, there_and_back::<Line, QueueLink<Line>>);
 }
 
 /// The others, and why some of them are not there.
-pub fn add_processes(program: &mut Program) -> Vec<String> {
-    add(program, ROUND_TRIP, OURS, there_and_back::<Line, Hot<Ring>>);
-    add(program, ROUND_TRIP, ICEORYX, there_and_back::<Line, Topic<Line, false>>);
-    add(program, ROUND_TRIP, CHANNEL, there_and_back::<Line, Channel<true>>);
-    add(program, ROUND_TRIP, RAW_SYNC, there_and_back::<Line, Posts<true>>);
-    add(program, STREAM_8, OURS, one_way::<u64, Hot<Ring>>);
-    add(program, STREAM_8, ICEORYX, one_way::<u64, Topic<u64, false>>);
-    add(program, STREAM_64, OURS, one_way::<Line, Hot<Ring>>);
-    add(program, STREAM_64, ICEORYX, one_way::<Line, Topic<Line, false>>);
-    add(program, STREAM_8_WAITING, OURS, one_way::<u64, Ring>);
-    add(program, STREAM_8_WAITING, CHANNEL, one_way::<u64, Channel<false>>);
-    add(program, STREAM_64_WAITING, OURS, one_way::<Line, Ring>);
-    add(program, STREAM_64_WAITING, CHANNEL, one_way::<Line, Channel<false>>);
-    add(program, MANY_8, OURS, one_way::<u64, Hot<Shared<u64>>>);
-    add(program, MANY_64_WAITING, OURS, one_way::<Line, Shared<Line>>);
-    add(program, BULK, OURS, one_way::<Bulk, ByteRing>);
-    add(program, BULK, ICEORYX, one_way::<Bulk, Topic<Bulk, false>>);
-    add(program, BULK, CHANNEL, one_way::<Bulk, Channel<false>>);
-    locks::add_processes(program);
-    outside::add_processes(program)
+pub fn add_processes(selection: &mut Selection) -> Vec<String> {
+    add(selection, ROUND_TRIP, OURS, there_and_back::<Line, Hot<SpscLink>>);
+    add(selection, ROUND_TRIP, ICEORYX, there_and_back::<Line, Topic<Line, false>>);
+    add(selection, ROUND_TRIP, CHANNEL, there_and_back::<Line, Channel<true>>);
+    add(selection, ROUND_TRIP, RAW_SYNC, there_and_back::<Line, RawSyncLink<true>>);
+    add(selection, STREAM_8, OURS, one_way::<u64, Hot<SpscLink>>);
+    add(selection, STREAM_8, ICEORYX, one_way::<u64, Topic<u64, false>>);
+    add(selection, STREAM_64, OURS, one_way::<Line, Hot<SpscLink>>);
+    add(selection, STREAM_64, ICEORYX, one_way::<Line, Topic<Line, false>>);
+    add(selection, STREAM_8_WAITING, OURS, one_way::<u64, SpscLink>);
+    add(selection, STREAM_8_WAITING, CHANNEL, one_way::<u64, Channel<false>>);
+    add(selection, STREAM_64_WAITING, OURS, one_way::<Line, SpscLink>);
+    add(selection, STREAM_64_WAITING, CHANNEL, one_way::<Line, Channel<false>>);
+    add(selection, MANY_8, OURS, one_way::<u64, Hot<QueueLink<u64>>>);
+    add(selection, MANY_64_WAITING, OURS, one_way::<Line, QueueLink<Line>>);
+    add(selection, BULK, OURS, one_way::<Bulk, BytesLink>);
+    add(selection, BULK, ICEORYX, one_way::<Bulk, Topic<Bulk, false>>);
+    add(selection, BULK, CHANNEL, one_way::<Bulk, Channel<false>>);
+    locks::add_processes(selection);
+    external::add_processes(selection)
 }
 
-pub fn add_threads(program: &mut Program) {
-    add(program, ROUND_TRIP, RTRB, |name| {
+pub fn add_threads(selection: &mut Selection) {
+    add(selection, ROUND_TRIP, RTRB, |name| {
         let [(tx, their_rx), (their_tx, rx)] = [(); 2].map(|()| rtrb::RingBuffer::<Line>::new(FEW));
-        let partner = Partner::thread(PARTNER_CPU, || vec![echo::<Line>(One(their_rx), One(their_tx))]);
-        round_trip::side(name, ends::<Line>(One(tx), One(rx)), partner)
+        let peer = PeerProcess::thread(PEER_CPU, || vec![echo::<Line>(Rtrb(their_rx), Rtrb(their_tx))]);
+        round_trip::side(name, ends::<Line>(Rtrb(tx), Rtrb(rx)), peer)
     });
-    add(program, ROUND_TRIP, ARRAY_QUEUE, |name| {
-        let [there, back] = [(); 2].map(|()| Many(Arc::new(ArrayQueue::<Line>::new(FEW))));
+    add(selection, ROUND_TRIP, ARRAY_QUEUE, |name| {
+        let [there, back] = [(); 2].map(|()| ArrayQueueHandle(Arc::new(ArrayQueue::<Line>::new(FEW))));
         let (their_rx, their_tx) = (there.clone(), back.clone());
-        let partner = Partner::thread(PARTNER_CPU, || vec![echo::<Line>(their_rx, their_tx)]);
-        round_trip::side(name, ends::<Line>(there, back), partner)
+        let peer = PeerProcess::thread(PEER_CPU, || vec![echo::<Line>(their_rx, their_tx)]);
+        round_trip::side(name, ends::<Line>(there, back), peer)
     });
-    add(program, STREAM_8, RTRB, through_rtrb::<u64>);
-    add(program, STREAM_64, RTRB, through_rtrb::<Line>);
-    add(program, MANY_8, ARRAY_QUEUE, |name| {
-        let queue = Many(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
+    add(selection, STREAM_8, RTRB, through_rtrb::<u64>);
+    add(selection, STREAM_64, RTRB, through_rtrb::<Line>);
+    add(selection, MANY_8, ARRAY_QUEUE, |name| {
+        let queue = ArrayQueueHandle(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
         let theirs = queue.clone();
-        let partner = Partner::thread(PARTNER_CPU, || vec![stream::receive_all::<u64>(theirs)]);
-        stream::side(name, queue, partner)
+        let peer = PeerProcess::thread(PEER_CPU, || vec![stream::receive_all::<u64>(theirs)]);
+        stream::side(name, queue, peer)
     });
 }
 
-fn through_rtrb<M: Message + Send>(name: &'static str) -> Side<'static> {
+fn through_rtrb<M: Message + Send>(name: &'static str) -> Entry<'static> {
     let (tx, rx) = rtrb::RingBuffer::<M>::new(CAPACITY);
-    stream::side(name, One(tx), Partner::thread(PARTNER_CPU, || vec![stream::receive_all::<M>(One(rx))]))
+    stream::side(name, Rtrb(tx), PeerProcess::thread(PEER_CPU, || vec![stream::receive_all::<M>(Rtrb(rx))]))
 }
 
 /// Two links between two processes. Each process opens its own ends: not everybody's survive a fork.
-fn there_and_back<M: Message, L: Link<M>>(name: &'static str) -> Side<'static> {
+fn there_and_back<M: Message, L: Link<M>>(name: &'static str) -> Entry<'static> {
     let [there, back] = [(); 2].map(|()| L::new(FEW).expect("a link"));
     let (our_tx, our_rx, their_tx, their_rx) = (there.tx(), back.rx(), back.tx(), there.rx());
     parked::side(
         name,
-        PARTNER_CPU,
+        PEER_CPU,
         || parked::asking(ends::<M>(our_tx(), our_rx())),
         || echo::<M>(their_rx(), their_tx()),
     )
 }
 
 /// A link from one process to another: from when the first message is sent to when the last was received.
-fn one_way<M: Message, L: Link<M>>(name: &'static str) -> Side<'static> {
+fn one_way<M: Message, L: Link<M>>(name: &'static str) -> Entry<'static> {
     let capacity = if size_of::<M>() < size_of::<Bulk>() { CAPACITY } else { BULKS };
     let link = L::new(capacity).expect("a link");
     let (open_tx, open_rx) = (link.tx(), link.rx());
-    let sender = Partner::fork_to(OUR_CPU, || vec![sending(open_tx())]);
-    let receiver = Partner::fork(|| vec![receiving(open_rx())]);
-    let side = Side::new(name, move |times| {
+    let sender = PeerProcess::fork_to(OUR_CPU, || vec![sending(open_tx())]);
+    let receiver = PeerProcess::fork(|| vec![receiving(open_rx())]);
+    let side = Entry::new(name, move |times| {
         let receiving = receiver.begin(0, times);
         let start = sender.begin(0, times).answer_asleep();
         Duration::from_nanos(receiving.answer_asleep() - start)

@@ -1,13 +1,13 @@
 //! What breezeway promises.
 
-use breezeway_bench::sides::Bound::{AtLeast, AtMost};
-use breezeway_bench::sides::Promise;
+use breezeway_bench::runner::Bound::{AtLeast, AtMost};
+use breezeway_bench::runner::Promise;
 
-use crate::{bulk, crowd, futures, parked, round_trip, stream, sync};
+use crate::{bulk, mpmc_4x4, futures, parked, round_trip, stream, sync};
 
 pub const PROMISES: [Promise; 20] = [
     Promise {
-        what: "round trip 64 B, to the naked line",
+        what: "round trip 64 B, to the one line",
         of: round_trip::SPSC,
         to: &[round_trip::LINE, round_trip::LINE_PAUSING],
         bound: AtMost(1.6),
@@ -74,8 +74,8 @@ pub const PROMISES: [Promise; 20] = [
     },
     Promise {
         what: "4 to 4, to ArrayQueue between threads",
-        of: crowd::QUEUE,
-        to: &[crowd::ARRAY_QUEUE],
+        of: mpmc_4x4::QUEUE,
+        to: &[mpmc_4x4::ARRAY_QUEUE],
         bound: AtMost(1.5),
     },
     Promise { what: "a pipe's 64 KiB, to ours", of: bulk::PIPE, to: &[bulk::BYTES], bound: AtLeast(8.0) },

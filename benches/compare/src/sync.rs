@@ -4,16 +4,16 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway_bench::kernel::locks as c;
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PEER_CPU};
+use breezeway_bench::kernel::pthread as c;
 use breezeway_bench::kernel::page::Page;
 use breezeway_bench::locks::Lock;
-use breezeway_bench::partner::{Job, Partner};
-use breezeway_bench::sides::{Side, timed};
+use breezeway_bench::peer_process::{Job, PeerProcess};
+use breezeway_bench::runner::{Entry, timed};
 use breezeway::sync::{Condvar, Event, Mutex, MutexGuard, RwLock, Semaphore};
 
 use crate::parked;
-use crate::program::Program;
+use crate::selection::Selection;
 
 pub const SEMAPHORE: &str = "sync: Semaphore, acquire and release";
 pub const SEM_T: &str = "sync: sem_t, wait and post";
@@ -28,47 +28,47 @@ pub const CONDVAR_ONE_LOCKED: &str = "parked, one CPU: Condvar, notified under t
 pub const CONDVAR_TWO_LOCKED: &str = "parked, two CPUs: Condvar, notified under the lock";
 
 /// Of those who sleep; see [`parked::add_processes`].
-pub fn add_parked(program: &mut Program) {
-    program.add(CONDVAR_ONE, |name| ping_pong(name, OUR_CPU, Notified::Unlocked));
-    program.add(CONDVAR_TWO, |name| ping_pong(name, PARTNER_CPU, Notified::Unlocked));
-    program.add(CONDVAR_ONE_LOCKED, |name| ping_pong(name, OUR_CPU, Notified::UnderTheLock));
-    program.add(CONDVAR_TWO_LOCKED, |name| ping_pong(name, PARTNER_CPU, Notified::UnderTheLock));
+pub fn add_parked(selection: &mut Selection) {
+    selection.add(CONDVAR_ONE, |name| ping_pong(name, OUR_CPU, Notified::Unlocked));
+    selection.add(CONDVAR_TWO, |name| ping_pong(name, PEER_CPU, Notified::Unlocked));
+    selection.add(CONDVAR_ONE_LOCKED, |name| ping_pong(name, OUR_CPU, Notified::UnderTheLock));
+    selection.add(CONDVAR_TWO_LOCKED, |name| ping_pong(name, PEER_CPU, Notified::UnderTheLock));
 }
 
-pub fn add_processes(program: &mut Program) {
-    program.add(SEMAPHORE, |name| {
+pub fn add_processes(selection: &mut Selection) {
+    selection.add(SEMAPHORE, |name| {
         let semaphore = Semaphore::new(1).expect("a semaphore");
-        Side::looped(name, move || drop(black_box(&semaphore).acquire().expect("a permit")))
+        Entry::looped(name, move || drop(black_box(&semaphore).acquire().expect("a permit")))
     });
-    program.add(SEM_T, |name| {
+    selection.add(SEM_T, |name| {
         let semaphore = c::Semaphore::new(Page::new(), 0);
-        Side::looped(name, move || black_box(&semaphore).locked(|| ()))
+        Entry::looped(name, move || black_box(&semaphore).locked(|| ()))
     });
-    program.add(IS_SET, |name| {
+    selection.add(IS_SET, |name| {
         let event = Event::new().expect("an event");
-        Side::looped(name, move || black_box(&event).is_set())
+        Entry::looped(name, move || black_box(&event).is_set())
     });
-    program.add(MUTEX, |name| {
+    selection.add(MUTEX, |name| {
         let mutex = Mutex::new().expect("a mutex");
-        Side::looped(name, move || drop(black_box(&mutex).lock().expect("the lock")))
+        Entry::looped(name, move || drop(black_box(&mutex).lock().expect("the lock")))
     });
-    program.add(READ, |name| {
+    selection.add(READ, |name| {
         let lock = RwLock::new().expect("a lock");
-        Side::looped(name, move || drop(black_box(&lock).read().expect("the lock")))
+        Entry::looped(name, move || drop(black_box(&lock).read().expect("the lock")))
     });
-    program.add(TWO_READERS, |name| {
+    selection.add(TWO_READERS, |name| {
         let lock = RwLock::new().expect("a lock");
-        let partner = Partner::fork(|| vec![read_until_told(lock.clone())]);
-        Side::new(name, move |times| {
-            let reading = partner.begin(0, 0);
+        let peer = PeerProcess::fork(|| vec![read_until_told(lock.clone())]);
+        Entry::new(name, move |times| {
+            let reading = peer.begin(0, 0);
             let elapsed = timed(times, || drop(black_box(&lock).read().expect("the lock")));
             assert!(reading.stop() > 0, "the other has read meanwhile");
             elapsed
         })
     });
-    program.add(NOTIFY, |name| {
+    selection.add(NOTIFY, |name| {
         let condvar = Condvar::new().expect("a condition variable");
-        Side::looped(name, move || black_box(&condvar).notify_one())
+        Entry::looped(name, move || black_box(&condvar).notify_one())
     });
 }
 
@@ -92,7 +92,7 @@ enum Notified {
 }
 
 /// One who asks and one who answers, each in its own condition variable until it is its turn.
-fn ping_pong(name: &'static str, cpu: Cpu, notified: Notified) -> Side<'static> {
+fn ping_pong(name: &'static str, cpu: Cpu, notified: Notified) -> Entry<'static> {
     let table = Table {
         mutex: Mutex::new().expect("a mutex"),
         asked: Condvar::new().expect("a condition variable"),

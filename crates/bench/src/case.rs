@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::kernel::clock;
 use super::kernel::page::Page;
-use super::message::persist;
-use super::partner::Job;
-use super::round_trip::Ask;
+use super::message::poll_until;
+use super::peer_process::Job;
+use super::round_trip::Pinger;
 use super::ticks::{self, Ticks};
 use breezeway::SegmentError;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -87,10 +87,10 @@ impl fmt::Display for Key {
 
 /// How the answers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum Readout {
     /// Each time lies on the desk, in ticks.
     Samples,
-    /// We answer when we began, the partner when it was done.
+    /// We answer when we began, the peer when it was done.
     Span,
     /// We answer how long it took.
     Elapsed,
@@ -101,7 +101,7 @@ pub enum Reading {
 }
 
 /// Makes a job, in the process that is to do it.
-pub type MakeJob = Box<dyn FnOnce(Desk) -> Job>;
+pub type MakeJob = Box<dyn FnOnce(SharedSamples) -> Job>;
 
 /// What two processes are to do.
 pub struct Pair {
@@ -116,9 +116,9 @@ pub struct Case {
     /// What it is known by.
     pub key: Key,
     /// What the same work is compared with, besides the pipe.
-    pub yardstick: Option<&'static str>,
+    pub baseline: Option<&'static str>,
     /// How the answers are read.
-    pub reading: Reading,
+    pub reading: Readout,
     /// Makes it. The kernel may not have what it takes.
     pub make: Box<dyn FnOnce() -> Result<Pair, Failure>>,
 }
@@ -178,7 +178,7 @@ impl From<SegmentError> for Failure {
 
 /// What two processes at work share with who asks for it.
 #[derive(Clone, Copy)]
-pub struct Desk {
+pub struct SharedSamples {
     /// Where the times of single round trips lie. Only one of the two writes there.
     samples: &'static [AtomicU64],
     gate: Gate,
@@ -186,13 +186,13 @@ pub struct Desk {
     race: [[&'static AtomicU64; 2]; 2],
     /// How often a lock has changed hands, in all races for it. Only we write there.
     turns: &'static AtomicU64,
-    /// Whose desk it is: ours, or the partner's.
+    /// Whose desk it is: ours, or the peer's.
     side: usize,
     /// The clock they were taken with.
     pub ticks: Ticks,
 }
 
-impl Desk {
+impl SharedSamples {
     /// As many as there are samples.
     pub const ROOM: usize = 1 << 15;
 
@@ -213,7 +213,7 @@ impl Desk {
         }
     }
 
-    /// As the partner sees it.
+    /// As the peer sees it.
     pub fn seen_from_there(self) -> Self {
         Self { gate: Gate { ours: self.gate.theirs, theirs: self.gate.ours }, side: 1, ..self }
     }
@@ -224,7 +224,7 @@ impl Desk {
     }
 
     /// Round trips, each measured.
-    pub fn timing(self, mut asker: impl Ask + 'static) -> Job {
+    pub fn timing(self, mut asker: impl Pinger + 'static) -> Job {
         Box::new(move |times, _| {
             let mut last = 0;
             asker.ask(times, |n| {
@@ -304,6 +304,6 @@ impl Gate {
         let number = self.ours.load(Ordering::Relaxed) + 1;
         self.ours.store(number, Ordering::Release);
         // ORDER: pairs with the store just made, on the other side.
-        persist(|| (self.theirs.load(Ordering::Acquire) >= number).then_some(()));
+        poll_until(|| (self.theirs.load(Ordering::Acquire) >= number).then_some(()));
     }
 }

@@ -15,7 +15,7 @@
 //! - [`kernel`]: the kernel and the C library, directly
 //! - [`locks`]: locks behind one trait
 //! - [`message`]: what travels, and the two ends it travels between; [`ours`], those of breezeway's queues
-//! - [`partner`]: another process, on another CPU, that works on request
+//! - [`peer`]: another process, on another CPU, that works on request
 //! - [`sides`]: several things in turns, and what was promised of their ratios
 //! - [`ticks`]: the clock of single round trips
 
@@ -30,11 +30,11 @@ pub mod locks;
 pub mod machine;
 pub mod measure;
 pub mod message;
-pub mod ours;
+pub mod queues;
 pub mod outcome;
-pub mod partner;
-pub mod race;
+pub mod peer_process;
+pub mod contention;
 pub mod round_trip;
-pub mod sides;
+pub mod runner;
 pub mod stream;
 pub mod ticks;

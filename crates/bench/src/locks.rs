@@ -2,7 +2,7 @@
 
 use std::hint::spin_loop;
 
-use super::kernel::locks as c;
+use super::kernel::pthread as c;
 use super::kernel::page::Page;
 use breezeway::sync::{Mutex, RwLock, Semaphore};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -71,9 +71,9 @@ impl Lock for c::RwLock {
 
 /// A lock of which only the side of the readers is of interest.
 #[derive(Clone)]
-pub struct Reading<L>(pub L);
+pub struct ReadSide<L>(pub L);
 
-impl Lock for Reading<RwLock> {
+impl Lock for ReadSide<RwLock> {
     #[inline(always)]
     fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
         let _guard = self.0.read().expect("the lock");
@@ -81,7 +81,7 @@ impl Lock for Reading<RwLock> {
     }
 }
 
-impl Lock for Reading<c::RwLock> {
+impl Lock for ReadSide<c::RwLock> {
     #[inline(always)]
     fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
         self.0.read();

@@ -7,10 +7,10 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
-use super::case::{Case, Desk, Failure, Key, MakeJob, Mode, Pair, Reading, Work};
+use super::case::{Case, SharedSamples, Failure, Key, MakeJob, Mode, Pair, Readout, Work};
 use super::kernel::affinity::{self, Cpu};
 use super::outcome::Measured;
-use super::partner::{Job, Partner};
+use super::peer_process::{Job, PeerProcess};
 use super::ticks::Ticks;
 
 /// How much is measured, and where.
@@ -55,11 +55,11 @@ impl Settings {
 /// A case, made.
 struct Running {
     measured: Measured,
-    reading: Reading,
+    reading: Readout,
     /// Which pair has it, and as which job.
-    crew: usize,
+    pair: usize,
     job: usize,
-    has_partner: bool,
+    has_peer: bool,
     /// How many times make a batch.
     times: u64,
     /// How often its lock has changed hands so far.
@@ -67,10 +67,10 @@ struct Running {
 }
 
 /// Two processes, and where they lay their results.
-struct Crew {
-    ours: Partner,
-    theirs: Partner,
-    desk: Desk,
+struct ProcessPair {
+    ours: PeerProcess,
+    theirs: PeerProcess,
+    desk: SharedSamples,
 }
 
 /// Cases ready to be measured.
@@ -78,15 +78,15 @@ pub struct Bench {
     settings: Settings,
     ticks: Ticks,
     running: Vec<Running>,
-    crews: Vec<Crew>,
+    pairs: Vec<ProcessPair>,
     /// Of each case that could not be made, why.
     pub left_out: Vec<(Key, Failure)>,
 }
 
 /// Those that take it for granted that there are many CPUs.
-const EAGER: usize = 0;
+const SPINNING: usize = 0;
 /// And those that there is one.
-const SLEEPY: usize = 1;
+const PARKING: usize = 1;
 
 impl Bench {
     /// Makes the cases, and the processes that do them. There must be no other threads yet.
@@ -105,14 +105,14 @@ impl Bench {
                 }
             };
             let is_sleepy = case.key.mode == Mode::Parked && case.key.work == Work::RoundTrip;
-            let crew = if is_sleepy { SLEEPY } else { EAGER };
-            let (our_jobs, their_jobs): &mut (Vec<MakeJob>, Vec<MakeJob>) = &mut jobs[crew];
+            let pair = if is_sleepy { PARKING } else { SPINNING };
+            let (our_jobs, their_jobs): &mut (Vec<MakeJob>, Vec<MakeJob>) = &mut jobs[pair];
             running.push(Running {
-                measured: Measured::new(case.key, case.yardstick),
+                measured: Measured::new(case.key, case.baseline),
                 reading: case.reading,
-                crew,
+                pair,
                 job: our_jobs.len(),
-                has_partner: theirs.is_some(),
+                has_peer: theirs.is_some(),
                 times: 1,
                 turns: 0,
             });
@@ -123,20 +123,20 @@ impl Bench {
             return Err(left_out.into_iter().next().map_or(Failure::Nothing, |(_, failure)| failure));
         }
         let ticks = Ticks::new();
-        let crews: Result<Vec<Crew>, Failure> = jobs
+        let pairs: Result<Vec<ProcessPair>, Failure> = jobs
             .into_iter()
             .enumerate()
-            .map(|(crew, (ours, theirs))| {
-                let desk = Desk::new(ticks);
+            .map(|(pair, (ours, theirs))| {
+                let desk = SharedSamples::new(ticks);
                 let [our_cpu, their_cpu] = settings.cpus;
-                Ok(Crew {
-                    ours: hire(crew, our_cpu, desk, ours)?,
-                    theirs: hire(crew, their_cpu, desk.seen_from_there(), theirs)?,
+                Ok(ProcessPair {
+                    ours: spawn_worker(pair, our_cpu, desk, ours)?,
+                    theirs: spawn_worker(pair, their_cpu, desk.seen_from_there(), theirs)?,
                     desk,
                 })
             })
             .collect();
-        Ok(Self { settings, ticks, running, crews: crews?, left_out })
+        Ok(Self { settings, ticks, running, pairs: pairs?, left_out })
     }
 
     /// The clock of single round trips.
@@ -157,7 +157,7 @@ impl Bench {
             for done in 0..all {
                 progress(done, all);
                 shuffle(&mut order, done as u64);
-                order.iter().for_each(|n| self.running[*n].play(&self.crews));
+                order.iter().for_each(|n| self.running[*n].play(&self.pairs));
                 let is_over = start.elapsed() > self.settings.at_most;
                 if (done + 1) % self.settings.batches == 0 {
                     self.running.iter_mut().for_each(|running| running.measured.end_round());
@@ -183,11 +183,11 @@ impl Bench {
 
     fn calibrate(&mut self) {
         let most = |running: &Running| {
-            if running.reading == Reading::Samples { Desk::ROOM as u64 } else { u64::MAX / 2 }
+            if running.reading == Readout::Samples { SharedSamples::ROOM as u64 } else { u64::MAX / 2 }
         };
         for running in &mut self.running {
             // Whatever else the machine does may make a batch long, but seldom two in a row.
-            let is_brief = |running: &mut Running| running.batch(&self.crews) < self.settings.lasting;
+            let is_brief = |running: &mut Running| running.batch(&self.pairs) < self.settings.lasting;
             while running.times < most(running) && (is_brief(running) || is_brief(running)) {
                 running.times *= 2;
             }
@@ -197,14 +197,14 @@ impl Bench {
 
 impl Running {
     /// Does a batch, and keeps what it took.
-    fn play(&mut self, crews: &[Crew]) {
+    fn play(&mut self, pairs: &[ProcessPair]) {
         let turns_before = self.turns;
-        let elapsed = self.batch(crews);
-        if self.reading == Reading::Race {
+        let elapsed = self.batch(pairs);
+        if self.reading == Readout::Race {
             self.measured.note_turns(self.turns - turns_before, self.times);
         }
-        if self.reading == Reading::Samples {
-            let desk = crews[self.crew].desk;
+        if self.reading == Readout::Samples {
+            let desk = pairs[self.pair].desk;
             desk.samples(self.times).for_each(|ticks| self.measured.record(desk.ticks.picos(ticks)));
         } else {
             self.measured.record((elapsed.as_nanos() * 1000 / u128::from(self.times)) as u64);
@@ -212,19 +212,19 @@ impl Running {
     }
 
     /// Does a batch, and says how long it took.
-    fn batch(&mut self, crews: &[Crew]) -> Duration {
-        let Crew { ours, theirs, desk } = &crews[self.crew];
-        let their_answer = self.has_partner.then(|| theirs.ask(self.job, self.times));
+    fn batch(&mut self, pairs: &[ProcessPair]) -> Duration {
+        let ProcessPair { ours, theirs, desk } = &pairs[self.pair];
+        let their_answer = self.has_peer.then(|| theirs.ask(self.job, self.times));
         let our_answer = ours.ask(self.job, self.times).answer_asleep();
         let their_answer = their_answer.map_or(0, |answer| answer.answer_asleep());
         let nanos = match self.reading {
-            Reading::Samples => {
+            Readout::Samples => {
                 desk.samples(self.times).map(|ticks| desk.ticks.picos(ticks)).sum::<u64>() / 1000
             }
-            Reading::Span => their_answer.saturating_sub(our_answer),
-            Reading::Elapsed => our_answer,
-            Reading::Race | Reading::Together => {
-                if self.reading == Reading::Race {
+            Readout::Span => their_answer.saturating_sub(our_answer),
+            Readout::Elapsed => our_answer,
+            Readout::Race | Readout::Together => {
+                if self.reading == Readout::Race {
                     self.turns = desk.turns();
                 }
                 let all = our_answer + their_answer;
@@ -252,10 +252,10 @@ fn shuffle(order: &mut [usize], seed: u64) {
 }
 
 /// A process that has learnt to be eager or sleepy, and does these jobs.
-fn hire(crew: usize, cpu: Cpu, desk: Desk, jobs: Vec<MakeJob>) -> Result<Partner, Failure> {
-    let partner = Partner::try_fork(|| {
+fn spawn_worker(pair: usize, cpu: Cpu, desk: SharedSamples, jobs: Vec<MakeJob>) -> Result<PeerProcess, Failure> {
+    let peer = PeerProcess::try_fork(|| {
         let allowed = affinity::allowed();
-        if crew == SLEEPY {
+        if pair == PARKING {
             affinity::pin(cpu.or(allowed.first().copied()));
             affinity::count_cpus();
             affinity::allow(&allowed);
@@ -265,7 +265,7 @@ fn hire(crew: usize, cpu: Cpu, desk: Desk, jobs: Vec<MakeJob>) -> Result<Partner
         affinity::pin(cpu);
         jobs.into_iter().map(|make| make(desk)).collect()
     });
-    Ok(partner?)
+    Ok(peer?)
 }
 
 /// The job of who has nothing to do.

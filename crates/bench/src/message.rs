@@ -7,37 +7,37 @@ use bytemuck::{Pod, Zeroable};
 
 use breezeway::Shareable;
 
-/// A message that carries a number.
+/// A message that has_number a number.
 pub trait Message: Pod + Shareable {
     /// One whose bytes repeat in no power of two.
-    fn blank() -> Self;
+    fn patterned() -> Self;
 
     /// Gives it a number, where it begins and where it ends.
-    fn stamp(&mut self, number: u64);
+    fn set_number(&mut self, number: u64);
 
     /// Whether it has that number.
-    fn carries(&self, number: u64) -> bool;
+    fn has_number(&self, number: u64) -> bool;
 }
 
 /// 8 bytes.
 impl Message for u64 {
     #[inline(always)]
-    fn blank() -> Self {
+    fn patterned() -> Self {
         0
     }
 
     #[inline(always)]
-    fn stamp(&mut self, number: u64) {
+    fn set_number(&mut self, number: u64) {
         *self = number;
     }
 
     #[inline(always)]
-    fn carries(&self, number: u64) -> bool {
+    fn has_number(&self, number: u64) -> bool {
         *self == number
     }
 }
 
-/// As many words as a cache line has: a message that is no longer carries its number in each.
+/// As many words as a cache line has: a message that is no longer has_number its number in each.
 const SHORT: usize = 8;
 
 /// So many words.
@@ -45,14 +45,14 @@ impl<const WORDS: usize> Message for [u64; WORDS]
 where
     [u64; WORDS]: Pod,
 {
-    fn blank() -> Self {
+    fn patterned() -> Self {
         let mut words = Self::zeroed();
         words.iter_mut().enumerate().for_each(|(n, word)| *word = n as u64 % 251);
         words
     }
 
     #[inline(always)]
-    fn stamp(&mut self, number: u64) {
+    fn set_number(&mut self, number: u64) {
         if WORDS <= SHORT {
             *self = [number; WORDS];
         } else {
@@ -61,15 +61,15 @@ where
     }
 
     #[inline(always)]
-    fn carries(&self, number: u64) -> bool {
+    fn has_number(&self, number: u64) -> bool {
         if WORDS <= SHORT { *self == [number; WORDS] } else { (self[0], self[WORDS - 1]) == (number, number) }
     }
 }
 
 /// Whether it has that number, and nothing in it has changed on the way.
-pub fn is_whole<M: Message>(message: &M, number: u64) -> bool {
-    let mut expected = M::blank();
-    expected.stamp(number);
+pub fn is_intact<M: Message>(message: &M, number: u64) -> bool {
+    let mut expected = M::patterned();
+    expected.set_number(number);
     bytemuck::bytes_of(message) == bytemuck::bytes_of(&expected)
 }
 
@@ -90,7 +90,7 @@ const EAGER_ATTEMPTS: u32 = 100;
 
 /// How everybody waits whose queue has no way of its own to wait, or is not to use it.
 #[inline(always)]
-pub fn persist<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
+pub fn poll_until<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
     let mut attempts = 0;
     loop {
         if let Some(result) = attempt() {

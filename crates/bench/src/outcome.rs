@@ -6,15 +6,15 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::case::{Key, Mode, Work};
-use super::catalogue::{LINE, is_pipe_for, is_yardstick};
-use super::sides::median;
+use super::catalogue::{LINE, is_pipe_for, is_baseline};
+use super::runner::median;
 
 /// All that was measured of one case.
 pub struct Measured {
     /// What it is known by.
     pub key: Key,
     /// What the same work is compared with, besides the pipe.
-    pub yardstick: Option<&'static str>,
+    pub baseline: Option<&'static str>,
     /// Picoseconds: of each round trip, or of a message or a section on the average of a batch.
     times: Histogram<u32>,
     /// Those of the round that is under way.
@@ -32,9 +32,9 @@ const LONGEST: u64 = Duration::from_secs(60).as_nanos() as u64 * 1_000;
 
 impl Measured {
     /// Nothing yet.
-    pub(super) fn new(key: Key, yardstick: Option<&'static str>) -> Self {
+    pub(super) fn new(key: Key, baseline: Option<&'static str>) -> Self {
         let histogram = || Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("sensible bounds");
-        Self { key, yardstick, times: histogram(), round: histogram(), rounds: Vec::new(), turns: [0; 2] }
+        Self { key, baseline, times: histogram(), round: histogram(), rounds: Vec::new(), turns: [0; 2] }
     }
 
     /// Keeps a time, in picoseconds.
@@ -48,14 +48,14 @@ impl Measured {
         self.turns[1] += sections;
     }
 
-    /// Ends a round that has all its batches.
+    /// ChannelPinger a round that has all its batches.
     pub(super) fn end_round(&mut self) {
         self.rounds.push(middle(&self.round) / 1e3);
         self.times.add(&self.round).expect("histograms of one kind");
         self.round.reset();
     }
 
-    /// Ends before all rounds are over. The one that is cut off counts as a round only where there is no other; its times count.
+    /// ChannelPinger before all rounds are over. The one that is cut off counts as a round only where there is no other; its times count.
     pub(super) fn end(&mut self) {
         if self.rounds.is_empty() {
             self.end_round();
@@ -152,12 +152,12 @@ pub struct Outcome {
     pub turns: Option<f64>,
     /// How many times better than a pipe with blocking reads and writes, for messages of that length.
     pub ratio_to_pipe: Option<f64>,
-    /// How many times as long as the naked line, pausing or not, where both look all the time.
+    /// How many times as long as the one line, pausing or not, where both look all the time.
     pub ratio_to_line: Option<f64>,
     /// What does the same work, and nothing else.
-    pub yardstick: Option<&'static str>,
+    pub baseline: Option<&'static str>,
     /// How many times as long as that.
-    pub ratio_to_yardstick: Option<f64>,
+    pub ratio_to_baseline: Option<f64>,
 }
 
 /// What is told of all.
@@ -184,11 +184,11 @@ fn of_one(measured: &Measured, all: &[Measured]) -> Vec<Outcome> {
         turns: (measured.turns[1] > 0).then(|| measured.turns[0] as f64 / measured.turns[1] as f64),
         ratio_to_pipe: median_of(all, |key| is_pipe_for(&measured.key, key))
             .map(|pipe| pipe / measured.median()),
-        ratio_to_line: median_of(all, |key| is_yardstick(Some(LINE), &measured.key, key))
+        ratio_to_line: median_of(all, |key| is_baseline(Some(LINE), &measured.key, key))
             .map(|line| measured.median() / line),
-        yardstick: measured.yardstick,
-        ratio_to_yardstick: median_of(all, |key| is_yardstick(measured.yardstick, &measured.key, key))
-            .map(|yardstick| measured.median() / yardstick),
+        baseline: measured.baseline,
+        ratio_to_baseline: median_of(all, |key| is_baseline(measured.baseline, &measured.key, key))
+            .map(|baseline| measured.median() / baseline),
     };
     if measured.key.work != Work::Stream {
         return vec![time];

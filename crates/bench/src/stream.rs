@@ -1,6 +1,6 @@
 //! One end sends, the other receives, as fast as both can.
 
-use super::message::{Message, Receiver, Sender, is_whole};
+use super::message::{Message, Receiver, Sender, is_intact};
 
 /// How many messages a queue holds.
 pub const CAPACITY: usize = 1024;
@@ -22,9 +22,9 @@ pub trait BatchReceiver<M> {
 /// Sends so many.
 #[inline(always)]
 pub fn send<M: Message>(tx: &mut impl Sender<M>, times: u64) {
-    let mut message = M::blank();
+    let mut message = M::patterned();
     for n in 0..times {
-        message.stamp(n);
+        message.set_number(n);
         tx.send(&message);
     }
 }
@@ -35,12 +35,12 @@ pub fn send<M: Message>(tx: &mut impl Sender<M>, times: u64) {
 /// Where they are not what was sent.
 #[inline(always)]
 pub fn receive<M: Message>(rx: &mut impl Receiver<M>, times: u64) -> u64 {
-    let mut message = M::blank();
+    let mut message = M::patterned();
     for n in 0..times {
         rx.receive(&mut message);
-        assert!(message.carries(n), "the next message");
+        assert!(message.has_number(n), "the next message");
     }
-    assert!(times == 0 || is_whole(&message, times - 1), "all of it");
+    assert!(times == 0 || is_intact(&message, times - 1), "all of it");
     times
 }
 
@@ -51,7 +51,7 @@ pub fn send_batches<M: Message>(tx: &mut impl BatchSender<M>, space: &mut [M], t
     while sent < times {
         let len = (times - sent).min(space.len() as u64);
         let messages = &mut space[..len as usize];
-        messages.iter_mut().enumerate().for_each(|(n, message)| message.stamp(sent + n as u64));
+        messages.iter_mut().enumerate().for_each(|(n, message)| message.set_number(sent + n as u64));
         tx.send_all(messages);
         sent += len;
     }
@@ -68,7 +68,7 @@ pub fn receive_batches<M: Message>(rx: &mut impl BatchReceiver<M>, space: &mut [
         let len = rx.receive_some(space);
         // Without a branch for each: that would be more work than to receive them.
         let numbered = space[..len].iter().enumerate();
-        let right = numbered.fold(true, |right, (n, message)| right & message.carries(received + n as u64));
+        let right = numbered.fold(true, |right, (n, message)| right & message.has_number(received + n as u64));
         assert!(right, "the next messages");
         received += len as u64;
     }

@@ -95,7 +95,7 @@ The JSON is one object:
     turns           of a contended lock: the share of sections before which it went to the other process, 0 to 1; else null
     ratio_to_pipe   how many times better than a pipe in blocking calls; null where there is none
     ratio_to_line   how many times as long as a cache line that goes to and fro; null where that was not measured
-    yardstick, ratio_to_yardstick
+    baseline, ratio_to_baseline
                     what does the same work, and how many times as long as that this takes";
 
 /// Two CPUs.

@@ -5,8 +5,8 @@
 //! - [`generate`]: its manual pages and shell completions
 //! - [`json`]: reports for programs
 //! - [`show`]: reports for people
-//! - [`tidy`]: removing what nobody has any more
-//! - [`watch`]: a segment, live
+//! - [`removal`]: removing what nobody has any more
+//! - [`top`]: a segment, live
 
 #![forbid(unsafe_code)]
 
@@ -15,8 +15,8 @@ mod bench;
 mod generate;
 mod json;
 mod show;
-mod tidy;
-mod watch;
+mod removal;
+mod top;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -62,9 +62,9 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Ls { json } => show::list(json),
         Command::Inspect { name, json } => show::one(&name, json),
-        Command::Watch { name, every, count, json } => watch::watch(name.as_deref(), every, count, json),
-        Command::Gc { names, dry_run, yes, json } => tidy::gc(&names, dry_run, yes, json),
-        Command::Rm { names, json } => tidy::rm(&names, json),
+        Command::Watch { name, every, count, json } => top::top(name.as_deref(), every, count, json),
+        Command::Gc { names, dry_run, yes, json } => removal::gc(&names, dry_run, yes, json),
+        Command::Rm { names, json } => removal::rm(&names, json),
         Command::Generate { folder } => generate::generate(&folder),
         Command::Bench(options) => bench::bench(&options),
     }

@@ -50,7 +50,7 @@ impl Drop for Folder {
 fn the_table_has_what_was_asked_for_and_what_it_is_compared_with() {
     let output = measured("round-trip spsc 64 B").assert().success().stderr(is_empty());
     let rows =
-        ["round trip, hot", "naked line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
+        ["round trip, hot", "one line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
     for row in rows {
         output.get_output().stdout.windows(row.len()).find(|text| *text == row.as_bytes()).expect(row);
     }
@@ -113,7 +113,7 @@ fn the_json_keeps_to_its_schema() {
     assert_eq!(find("round-trip", "pipe", "parked", "time")["ratio_to_pipe"], 1.0);
     assert!(find("round-trip", "spsc", "hot", "time")["ratio_to_line"].is_f64());
     assert!(find("round-trip", "spsc", "parked", "time")["ratio_to_line"].is_null());
-    assert_eq!(find("round-trip", "spsc", "parked", "time")["yardstick"], "bare futex");
+    assert_eq!(find("round-trip", "spsc", "parked", "time")["baseline"], "bare futex");
     assert_eq!(find("stream", "spsc, batches", "hot", "time")["unit"], "ns");
     let (time, rate) = (find("stream", "spsc", "hot", "time"), find("stream", "spsc", "hot", "throughput"));
     let bytes = time["median"].as_f64().unwrap() * rate["median"].as_f64().unwrap();
@@ -138,7 +138,7 @@ fn keeps_to_the_schema(result: &Value) {
         |pair: &[f64]| if text("unit") == "ns" { pair[0] <= pair[1] } else { pair[0] >= pair[1] };
     assert!(percentiles.windows(2).all(from_good_to_bad), "{result}");
     assert!(percentiles.iter().all(|number| *number > 0.0), "{result}");
-    for ratio in ["ratio_to_pipe", "ratio_to_line", "ratio_to_yardstick"] {
+    for ratio in ["ratio_to_pipe", "ratio_to_line", "ratio_to_baseline"] {
         assert!(result.get(ratio).is_some_and(|ratio| ratio.is_null() || ratio.is_f64()), "{result}");
     }
 }
@@ -294,7 +294,7 @@ fn a_measurement_that_cannot_go_on_ends() {
     };
     kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
     bench.wait_with_output().unwrap().assert().code(1).stdout(is_empty()).stderr(
-        contains("breezeway: the measurement has failed: a partner has ended")
+        contains("breezeway: the measurement has failed: a peer has ended")
             .and(contains("panicked").not()),
     );
 }

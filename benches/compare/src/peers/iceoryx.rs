@@ -9,7 +9,7 @@ use std::{env, fs, process};
 
 use breezeway_bench::case::Failure;
 use breezeway_bench::catalogue::link::{Link, Open};
-use breezeway_bench::message::{Message, Receiver, Sender, persist};
+use breezeway_bench::message::{Message, Receiver, Sender, poll_until};
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
@@ -19,7 +19,7 @@ use iceoryx2::prelude::*;
 /// What our files are called, before the number of the process that made them.
 const PREFIX: &str = "breezeway-compare-";
 /// Two processes open a service at once, maybe on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CREATION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A message that iceoryx2 takes.
 pub trait Payload: Message + ZeroCopySend + Debug {}
@@ -108,7 +108,7 @@ impl<M: Payload, const PARKED: bool> Link<M> for Topic<M, PARKED> {
 
 impl<M: Payload> Sender<M> for Tx<M> {
     fn send(&mut self, message: &M) {
-        persist(|| {
+        poll_until(|| {
             let sample = self.publisher.loan_uninit().expect("a sample").write_payload(*message);
             (sample.send().expect("a subscriber") == 1).then_some(())
         });
@@ -122,7 +122,7 @@ impl<M: Payload> Receiver<M> for Rx<M> {
     fn receive(&mut self, message: &mut M) {
         let receive = || self.subscriber.receive().expect("a publisher").map(|sample| *sample);
         *message = match &self.listener {
-            None => persist(receive),
+            None => poll_until(receive),
             Some(listener) => loop {
                 if let Some(message) = receive() {
                     break message;
@@ -145,7 +145,7 @@ fn node(owner: u32) -> Node<ipc::Service> {
     let directory = directory.to_str().expect("a temporary directory in UTF-8");
     config.global.set_root_path(&Path::new(directory.as_bytes()).expect("a path"));
     config.global.prefix = FileName::new(format!("{PREFIX}{owner}-").as_bytes()).expect("a prefix");
-    config.global.creation_timeout = PATIENCE;
+    config.global.creation_timeout = CREATION_TIMEOUT;
     NodeBuilder::new().config(&config).create().expect("a node")
 }
 

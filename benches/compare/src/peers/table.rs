@@ -1,6 +1,6 @@
 //! What it all comes to: a line for each work, a column for each peer.
 
-use breezeway_bench::sides::Side;
+use breezeway_bench::runner::Entry;
 
 use super::{OURS, PEERS, WORKS, name_of};
 
@@ -12,10 +12,10 @@ const WORK_WIDTH: usize = 37;
 const CELL_WIDTH: usize = 20;
 
 /// Prints the works of which something was measured, with the factor to ours, and what could not be measured.
-pub fn report(sides: &[Side<'_>], missing: &[String]) {
+pub fn report(sides: &[Entry<'_>], missing: &[String]) {
     let median = |work: &str, peer: &str| {
         let name = name_of(work, peer);
-        sides.iter().find(|side| side.name() == name).map(Side::median)
+        sides.iter().find(|side| side.name() == name).map(Entry::median)
     };
     let works: Vec<_> =
         WORKS.into_iter().filter(|work| PEERS.iter().any(|peer| median(work, peer).is_some())).collect();

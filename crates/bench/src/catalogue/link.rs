@@ -2,11 +2,11 @@
 
 use super::socket;
 use crate::case::Failure;
-use crate::kernel::mail::{self, Mail};
-use crate::kernel::wire::{self, Wire};
+use crate::kernel::posix_mq::{self, PosixMq};
+use crate::kernel::fd_channel::{self, FdChannel};
 use crate::message::{Message, Receiver, Sender};
-use crate::ours::mail::{Letters, letters};
-use crate::ours::{self, ByteRing, Ring, Trying};
+use crate::queues::messages::{ByteMessages, byte_messages};
+use crate::queues::{self, BytesLink, SpscLink, Polled};
 use breezeway::queue::{Queue, bytes, spsc};
 
 /// Opens an end, in the process that is to have it.
@@ -32,12 +32,12 @@ pub trait Link<M: Message>: Sized + 'static {
     fn rx(&self) -> Open<Self::Rx>;
 }
 
-impl<M: Message> Link<M> for Ring {
+impl<M: Message> Link<M> for SpscLink {
     type Tx = spsc::Producer<M>;
     type Rx = spsc::Consumer<M>;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
-        Ok(Ring::new::<M>(capacity)?)
+        Ok(SpscLink::new::<M>(capacity)?)
     }
 
     fn tx(&self) -> Open<Self::Tx> {
@@ -51,12 +51,12 @@ impl<M: Message> Link<M> for Ring {
     }
 }
 
-impl<M: Message> Link<M> for ByteRing {
+impl<M: Message> Link<M> for BytesLink {
     type Tx = bytes::Producer;
     type Rx = bytes::Consumer;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
-        Ok(ByteRing::new(ring_for::<M>(capacity))?)
+        Ok(BytesLink::new(ring_for::<M>(capacity))?)
     }
 
     fn tx(&self) -> Open<Self::Tx> {
@@ -70,12 +70,12 @@ impl<M: Message> Link<M> for ByteRing {
     }
 }
 
-impl<M: Message> Link<M> for ours::pipe::Pipe {
-    type Tx = ours::pipe::Tx;
-    type Rx = ours::pipe::Rx;
+impl<M: Message> Link<M> for queues::pipe::PipeLink {
+    type Tx = queues::pipe::Tx;
+    type Rx = queues::pipe::Rx;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
-        Ok(ours::pipe::Pipe::new(ring_for::<M>(capacity))?)
+        Ok(queues::pipe::PipeLink::new(ring_for::<M>(capacity))?)
     }
 
     fn tx(&self) -> Open<Self::Tx> {
@@ -121,19 +121,19 @@ macro_rules! one_handle {
 }
 
 /// Values from many to many.
-pub struct Shared<M: Message>(Queue<M>);
-one_handle!([] Shared<M>, Queue<M>, |capacity| Queue::new(capacity)?);
+pub struct QueueLink<M: Message>(Queue<M>);
+one_handle!([] QueueLink<M>, Queue<M>, |capacity| Queue::new(capacity)?);
 
 /// Messages of any type, from many to many.
-pub struct Posted(Letters);
-one_handle!([] Posted, Letters, |capacity| letters(capacity, size_of::<M>())?);
+pub struct MessageQueueLink(ByteMessages);
+one_handle!([] MessageQueueLink, ByteMessages, |capacity| byte_messages(capacity, size_of::<M>())?);
 
 /// A POSIX message queue, which may be polled.
-pub struct Mailbox<const POLLED: bool>(Mail);
-one_handle!([const POLLED: bool] Mailbox<POLLED>, Mail, |_| {
-    match mail::longest() {
+pub struct PosixMqLink<const POLLED: bool>(PosixMq);
+one_handle!([const POLLED: bool] PosixMqLink<POLLED>, PosixMq, |_| {
+    match posix_mq::longest() {
         Some(longest) if longest < size_of::<M>() => return Err(Failure::TooLong { longest }),
-        _ => Mail::new(size_of::<M>(), POLLED)?,
+        _ => PosixMq::new(size_of::<M>(), POLLED)?,
     }
 });
 
@@ -142,11 +142,11 @@ pub struct Hot<L>(L);
 
 impl<M: Message, L: Link<M>> Link<M> for Hot<L>
 where
-    Trying<L::Tx>: Sender<M>,
-    Trying<L::Rx>: Receiver<M>,
+    Polled<L::Tx>: Sender<M>,
+    Polled<L::Rx>: Receiver<M>,
 {
-    type Tx = Trying<L::Tx>;
-    type Rx = Trying<L::Rx>;
+    type Tx = Polled<L::Tx>;
+    type Rx = Polled<L::Rx>;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
         L::new(capacity).map(Self)
@@ -154,12 +154,12 @@ where
 
     fn tx(&self) -> Open<Self::Tx> {
         let open = self.0.tx();
-        Box::new(|| Trying(open()))
+        Box::new(|| Polled(open()))
     }
 
     fn rx(&self) -> Open<Self::Rx> {
         let open = self.0.rx();
-        Box::new(|| Trying(open()))
+        Box::new(|| Polled(open()))
     }
 }
 
@@ -167,20 +167,20 @@ where
 macro_rules! two_files {
     ([$($generics:tt)*] $link:ty, $new:expr) => {
         impl<M: Message, $($generics)* const POLLED: bool> Link<M> for $link {
-            type Tx = Wire;
-            type Rx = Wire;
+            type Tx = FdChannel;
+            type Rx = FdChannel;
 
             fn new(_: usize) -> Result<Self, Failure> {
                 let (rx, tx) = $new?;
                 Ok(if POLLED { Self { rx: rx.polled(), tx: tx.polled() } } else { Self { rx, tx } })
             }
 
-            fn tx(&self) -> Open<Wire> {
+            fn tx(&self) -> Open<FdChannel> {
                 let tx = self.tx.clone();
                 Box::new(|| tx)
             }
 
-            fn rx(&self) -> Open<Wire> {
+            fn rx(&self) -> Open<FdChannel> {
                 let rx = self.rx.clone();
                 Box::new(|| rx)
             }
@@ -189,15 +189,15 @@ macro_rules! two_files {
 }
 
 /// A pipe.
-pub struct Pipe<const POLLED: bool> {
-    rx: Wire,
-    tx: Wire,
+pub struct OsPipeLink<const POLLED: bool> {
+    rx: FdChannel,
+    tx: FdChannel,
 }
-two_files!([] Pipe<POLLED>, wire::pipe());
+two_files!([] OsPipeLink<POLLED>, fd_channel::pipe());
 
 /// A pair of sockets, of one kind or the other.
-pub struct Sockets<const SEQPACKET: bool, const POLLED: bool> {
-    rx: Wire,
-    tx: Wire,
+pub struct SocketLink<const SEQPACKET: bool, const POLLED: bool> {
+    rx: FdChannel,
+    tx: FdChannel,
 }
-two_files!([const SEQPACKET: bool,] Sockets<SEQPACKET, POLLED>, wire::socket_pair(socket(SEQPACKET)));
+two_files!([const SEQPACKET: bool,] SocketLink<SEQPACKET, POLLED>, fd_channel::socket_pair(socket(SEQPACKET)));

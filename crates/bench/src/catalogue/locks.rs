@@ -3,12 +3,12 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use crate::case::{Case, Key, MakeJob, Mode, Pair, Reading, Work};
-use crate::kernel::locks as c;
+use crate::case::{Case, Key, MakeJob, Mode, Pair, Readout, Work};
+use crate::kernel::pthread as c;
 use crate::kernel::page::Page;
 use crate::locks::{self, Lock};
-use crate::race::{THEM, Track, US};
-use crate::sides::timed;
+use crate::contention::{THEM, SharedCounter, US};
+use crate::runner::timed;
 use breezeway::sync::{Mutex, RwLock, Semaphore};
 use breezeway::{SegmentError, Value};
 
@@ -38,9 +38,9 @@ pub fn add(cases: &mut Vec<Case>) {
     });
     both(cases, "Semaphore", Some(SEM_T), || Semaphore::new(1));
     both(cases, SEM_T, None, || Ok(c::Semaphore::new(Page::new(), 0)));
-    alone(cases, "RwLock, read", Some(READ), || RwLock::new().map(|lock| taking(locks::Reading(lock))));
+    alone(cases, "RwLock, read", Some(READ), || RwLock::new().map(|lock| taking(locks::ReadSide(lock))));
     two_readers(cases, "RwLock, read", Some(READ), RwLock::new);
-    alone(cases, READ, None, || Ok(taking(locks::Reading(c::RwLock::new(Page::new(), 0)))));
+    alone(cases, READ, None, || Ok(taking(locks::ReadSide(c::RwLock::new(Page::new(), 0)))));
     two_readers(cases, READ, None, || Ok(c::RwLock::new(Page::new(), 0)));
     both(cases, "RwLock, write", Some(WRITE), RwLock::new);
     both(cases, WRITE, None, || Ok(c::RwLock::new(Page::new(), 0)));
@@ -50,13 +50,13 @@ pub fn add(cases: &mut Vec<Case>) {
 fn alone<W: Fn() + 'static>(
     cases: &mut Vec<Case>,
     peer: &'static str,
-    yardstick: Option<&'static str>,
+    baseline: Option<&'static str>,
     make: impl Fn() -> Result<W, SegmentError> + 'static,
 ) {
     cases.push(Case {
         key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Alone },
-        yardstick,
-        reading: Reading::Elapsed,
+        baseline,
+        reading: Readout::Elapsed,
         make: Box::new(move || {
             let once = make()?;
             let ours: MakeJob =
@@ -75,32 +75,32 @@ fn taking(lock: impl Lock + 'static) -> impl Fn() + 'static {
 fn both<L: Lock + 'static>(
     cases: &mut Vec<Case>,
     peer: &'static str,
-    yardstick: Option<&'static str>,
+    baseline: Option<&'static str>,
     make: impl Fn() -> Result<L, SegmentError> + Copy + 'static,
 ) {
-    alone(cases, peer, yardstick, move || make().map(taking));
+    alone(cases, peer, baseline, move || make().map(taking));
     cases.push(Case {
         key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Contended },
-        yardstick,
-        reading: Reading::Race,
+        baseline,
+        reading: Readout::Race,
         make: Box::new(move || {
             // Each process has its own copy of these after the fork, and counts its goals by itself.
             let lock = Rc::new(make()?);
-            let (same, track) = (Rc::clone(&lock), Track::new());
+            let (same, counter) = (Rc::clone(&lock), SharedCounter::new());
             let (mut our_goal, mut their_goal) = (0, 0);
             Ok(Pair {
                 ours: Box::new(move |desk| {
                     desk.racing(move |times| {
                         our_goal += times;
-                        let steps = track.run(&*lock, US, our_goal);
-                        desk.note_turns(track.turns());
+                        let steps = counter.run(&*lock, US, our_goal);
+                        desk.note_turns(counter.turns());
                         steps
                     })
                 }),
                 theirs: Some(Box::new(move |desk| {
                     desk.racing(move |times| {
                         their_goal += times;
-                        track.run(&*same, THEM, their_goal)
+                        counter.run(&*same, THEM, their_goal)
                     })
                 })),
             })
@@ -112,17 +112,17 @@ fn both<L: Lock + 'static>(
 fn two_readers<L: 'static>(
     cases: &mut Vec<Case>,
     peer: &'static str,
-    yardstick: Option<&'static str>,
+    baseline: Option<&'static str>,
     make: impl Fn() -> Result<L, SegmentError> + 'static,
 ) where
-    locks::Reading<L>: Lock,
+    locks::ReadSide<L>: Lock,
 {
     cases.push(Case {
         key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Contended },
-        yardstick,
-        reading: Reading::Together,
+        baseline,
+        reading: Readout::Together,
         make: Box::new(move || {
-            let ours = Rc::new(locks::Reading(make()?));
+            let ours = Rc::new(locks::ReadSide(make()?));
             let theirs = Rc::clone(&ours);
             Ok(Pair {
                 ours: Box::new(move |desk| desk.racing(move |times| sections(&*ours, times - times / 2))),

@@ -12,8 +12,8 @@ pub type Cpu = Option<usize>;
 
 /// The CPU that a bench runs on, where nobody chooses.
 pub const OUR_CPU: Cpu = Some(0);
-/// And the one of its partner.
-pub const PARTNER_CPU: Cpu = Some(1);
+/// And the one of its peer.
+pub const PEER_CPU: Cpu = Some(1);
 
 /// Goes to the CPU that is ours.
 pub fn settle() {

@@ -145,7 +145,7 @@ fn panel(
 }
 
 fn of(report: &Report, is_meant: impl Fn(&Key) -> bool) -> Vec<&Measured> {
-    // Of the two naked lines the faster, as everywhere.
+    // Of the two one lines the faster, as everywhere.
     let lines = report.measured.iter().filter(|measured| [LINE, LINE_PAUSING].contains(&measured.key.peer));
     let line = lines.min_by(|a, b| a.median().total_cmp(&b.median())).map(|measured| measured.key);
     let is_slower =

@@ -133,7 +133,7 @@ fn row(outcome: &Outcome) -> Vec<String> {
             let percentiles = [outcome.p90, outcome.p99, outcome.p999];
             let mut row = vec![peer, outcome.bytes.to_string(), time(outcome.median)];
             row.extend(percentiles.map(|nanos| nanos.map_or_else(|| "-".to_owned(), time)));
-            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_yardstick)]);
+            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_baseline)]);
             row
         }
         Work::Stream => {
@@ -141,9 +141,9 @@ fn row(outcome: &Outcome) -> Vec<String> {
             vec![peer, outcome.bytes.to_string(), time(outcome.median), rate, spread, pipe]
         }
         Work::Lock => {
-            let yardstick = outcome.yardstick.unwrap_or("").to_owned();
+            let baseline = outcome.baseline.unwrap_or("").to_owned();
             let mut row =
-                vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)];
+                vec![peer, time(outcome.median), spread, baseline, ratio(outcome.ratio_to_baseline)];
             if outcome.mode == Mode::Contended {
                 row.insert(2, outcome.turns.map_or_else(|| "-".to_owned(), share));
             }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PEER_CPU};
 use breezeway_bench::kernel::clock;
 use breezeway_bench::kernel::page::Page;
-use breezeway_bench::message::{Receiver, Sender, persist};
-use breezeway_bench::ours::Trying;
-use breezeway_bench::partner::{Busy, Job, Partner};
-use breezeway_bench::sides::Side;
+use breezeway_bench::message::{Receiver, Sender, poll_until};
+use breezeway_bench::queues::Polled;
+use breezeway_bench::peer_process::{PendingJob, Job, PeerProcess};
+use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::CAPACITY;
 use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
-use crate::program::Program;
-use crate::threads::Many;
+use crate::selection::Selection;
+use crate::threads::ArrayQueueHandle;
 
 pub const QUEUE: &str = "4 to 4, 8 B: breezeway Queue";
 pub const QUEUE_WAITING: &str = "4 to 4, 8 B: breezeway Queue, waiting";
@@ -29,23 +29,23 @@ const BATCH: Duration = Duration::from_millis(20);
 /// The part of a message that numbers it among its sender's; the others are the sender's number.
 const NUMBER_BITS: u32 = 56;
 
-pub fn add_processes(program: &mut Program) {
-    program.add(QUEUE, |name| {
-        let queue = Trying(Queue::<u64>::new(CAPACITY).expect("a queue"));
-        side(name, |cpu, part| Partner::fork_to(cpu, || vec![part.of(queue.clone(), queue.clone())]))
+pub fn add_processes(selection: &mut Selection) {
+    selection.add(QUEUE, |name| {
+        let queue = Polled(Queue::<u64>::new(CAPACITY).expect("a queue"));
+        side(name, |cpu, part| PeerProcess::fork_to(cpu, || vec![part.of(queue.clone(), queue.clone())]))
     });
-    program.add(QUEUE_WAITING, |name| {
+    selection.add(QUEUE_WAITING, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
-        side(name, |cpu, part| Partner::fork_to(cpu, || vec![part.of(queue.clone(), queue.clone())]))
+        side(name, |cpu, part| PeerProcess::fork_to(cpu, || vec![part.of(queue.clone(), queue.clone())]))
     });
 }
 
-pub fn add_threads(program: &mut Program) {
-    program.add(ARRAY_QUEUE, |name| {
-        let queue = Many(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
+pub fn add_threads(selection: &mut Selection) {
+    selection.add(ARRAY_QUEUE, |name| {
+        let queue = ArrayQueueHandle(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
         side(name, |cpu, part| {
             let queue = queue.clone();
-            Partner::thread(cpu, move || vec![part.of(queue.clone(), queue)])
+            PeerProcess::thread(cpu, move || vec![part.of(queue.clone(), queue)])
         })
     });
 }
@@ -61,24 +61,24 @@ pub struct Part {
 }
 
 /// Everybody begins when the gate opens; the last one's end is the end.
-pub fn side(name: &'static str, mut join: impl FnMut(Cpu, Part) -> Partner) -> Side<'static> {
+pub fn side(name: &'static str, mut join: impl FnMut(Cpu, Part) -> PeerProcess) -> Entry<'static> {
     let page = Page::new();
     let (gate, sum) = (page.word(0), page.word(1));
-    let crowd: Vec<Partner> = (0..2 * HALF)
+    let crowd: Vec<PeerProcess> = (0..2 * HALF)
         .map(|n| {
-            let cpu = if n % 2 == 0 { OUR_CPU } else { PARTNER_CPU };
+            let cpu = if n % 2 == 0 { OUR_CPU } else { PEER_CPU };
             join(cpu, Part { sender: (n < HALF).then_some(n), gate, sum })
         })
         .collect();
     let mut opened = 0;
-    let side = Side::new(name, move |times| {
+    let side = Entry::new(name, move |times| {
         let each = times.div_ceil(HALF as u64);
-        let busy: Vec<_> = crowd.iter().map(|partner| partner.begin(0, each)).collect();
+        let busy: Vec<_> = crowd.iter().map(|peer| peer.begin(0, each)).collect();
         opened += 1;
         sum.store(0, Ordering::Relaxed);
         let start = clock::now();
         gate.store(opened, Ordering::Release);
-        let end = busy.into_iter().map(Busy::answer_asleep).fold(start, u64::max);
+        let end = busy.into_iter().map(PendingJob::answer_asleep).fold(start, u64::max);
         let all = (0..HALF).flat_map(|sender| messages(sender, each)).fold(0, u64::wrapping_add);
         assert_eq!(sum.load(Ordering::Relaxed), all, "what was sent is what was received");
         Duration::from_nanos(end - start)
@@ -92,7 +92,7 @@ impl Part {
         let mut opened = 0;
         Box::new(move |times, _| {
             opened += 1;
-            persist(|| (self.gate.load(Ordering::Acquire) == opened).then_some(()));
+            poll_until(|| (self.gate.load(Ordering::Acquire) == opened).then_some(()));
             match self.sender {
                 Some(sender) => messages(sender, times).for_each(|message| tx.send(&message)),
                 None => {

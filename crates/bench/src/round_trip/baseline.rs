@@ -2,10 +2,10 @@
 
 use std::hint::spin_loop;
 
-use super::Ask;
+use super::Pinger;
 use crate::kernel::futex;
 use crate::kernel::page::Page;
-use crate::partner::Job;
+use crate::peer_process::Job;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// One cache line. Who waits for it may pause between two looks.
@@ -54,7 +54,7 @@ impl<const PAUSING: bool> Line<PAUSING> {
     }
 }
 
-impl<const PAUSING: bool> Ask for Line<PAUSING> {
+impl<const PAUSING: bool> Pinger for Line<PAUSING> {
     #[inline(always)]
     fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
         for n in 0..=times {
@@ -94,7 +94,7 @@ impl Flags {
     }
 }
 
-impl Ask for Flags {
+impl Pinger for Flags {
     #[inline(always)]
     fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
         for n in 0..=times {

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::kernel::page::Page;
 use super::locks::Lock;
-use super::partner::{Job, Partner};
+use super::peer_process::{Job, PeerProcess};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// What the lock protects.
 #[derive(Clone, Copy)]
-pub struct Track {
+pub struct SharedCounter {
     count: &'static AtomicU64,
     /// Who took the last step.
     last: &'static AtomicU64,
@@ -19,10 +19,10 @@ pub struct Track {
 
 /// Who asks for a race.
 pub const US: u64 = 1;
-/// And its partner.
+/// And its peer.
 pub const THEM: u64 = 2;
 
-impl Track {
+impl SharedCounter {
     /// One that nobody has gone on.
     ///
     /// # Panics
@@ -78,21 +78,21 @@ pub struct Outcome {
     pub turns: u64,
 }
 
-/// The partner's part of [`race`].
-pub fn job(lock: impl Lock + 'static, track: Track) -> Job {
-    Box::new(move |goal, _| track.run(&lock, THEM, goal))
+/// The peer's part of [`race`].
+pub fn job(lock: impl Lock + 'static, counter: SharedCounter) -> Job {
+    Box::new(move |goal, _| counter.run(&lock, THEM, goal))
 }
 
-/// Has `sections` sections under the lock, as many as each process gets hold of; the partner knows its part as `job`. Checks
+/// Has `sections` sections under the lock, as many as each process gets hold of; the peer knows its part as `job`. Checks
 /// that no step was lost.
-pub fn race(partner: &Partner, job: usize, lock: &impl Lock, track: Track, sections: u64) -> Outcome {
-    let goal = track.count.load(Ordering::Relaxed) + sections;
-    let turns = track.turns.load(Ordering::Relaxed);
-    let busy = partner.begin(job, goal);
+pub fn race(peer: &PeerProcess, job: usize, lock: &impl Lock, counter: SharedCounter, sections: u64) -> Outcome {
+    let goal = counter.count.load(Ordering::Relaxed) + sections;
+    let turns = counter.turns.load(Ordering::Relaxed);
+    let busy = peer.begin(job, goal);
     let start = Instant::now();
-    let ours = track.run(lock, US, goal);
+    let ours = counter.run(lock, US, goal);
     let elapsed = start.elapsed();
     let theirs = busy.answer();
     assert_eq!(ours + theirs, sections, "the lock keeps one out while the other counts");
-    Outcome { elapsed, turns: track.turns.load(Ordering::Relaxed) - turns }
+    Outcome { elapsed, turns: counter.turns.load(Ordering::Relaxed) - turns }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use breezeway_bench::case::Failure;
 use breezeway_bench::catalogue::link::{Link, Open};
-use breezeway_bench::message::{Message, Receiver, Sender, persist};
+use breezeway_bench::message::{Message, Receiver, Sender, poll_until};
 use bytemuck::{bytes_of, bytes_of_mut};
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
@@ -50,7 +50,7 @@ impl<M: Message> Sender<M> for Tx {
 impl<M: Message, const POLLED: bool> Receiver<M> for Rx<POLLED> {
     fn receive(&mut self, message: &mut M) {
         let bytes = if POLLED {
-            persist(|| match self.0.try_recv() {
+            poll_until(|| match self.0.try_recv() {
                 Err(TryRecvError::Empty) => None,
                 other => Some(other.expect("a living sender")),
             })

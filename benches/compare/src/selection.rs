@@ -1,15 +1,15 @@
 //! Which sides are measured: all, or those whose name has the pattern in it. The others are not even made.
 
-use breezeway_bench::sides::{self, Side};
+use breezeway_bench::runner::{self, Entry};
 
-pub struct Program {
+pub struct Selection {
     only: Option<String>,
-    pub sides: Vec<Side<'static>>,
+    pub sides: Vec<Entry<'static>>,
 }
 
-impl Program {
-    pub fn asked_for() -> Self {
-        Self { only: sides::argument("--only"), sides: Vec::new() }
+impl Selection {
+    pub fn from_arguments() -> Self {
+        Self { only: runner::argument("--only"), sides: Vec::new() }
     }
 
     /// Whether it is to be measured.
@@ -18,7 +18,7 @@ impl Program {
     }
 
     /// Makes a side, if it is to be measured.
-    pub fn add(&mut self, name: &'static str, side: impl FnOnce(&'static str) -> Side<'static>) {
+    pub fn add(&mut self, name: &'static str, side: impl FnOnce(&'static str) -> Entry<'static>) {
         if self.has(name) {
             self.sides.push(side(name));
         }

@@ -5,12 +5,12 @@
 //! - [`mail`]: those of a queue of messages of any type
 //! - [`mod@pipe`]: those of a pipe
 
-pub mod mail;
+pub mod messages;
 pub mod pipe;
 
 use bytemuck::{bytes_of, bytes_of_mut};
 
-use super::message::{Message, Receiver, Sender, persist};
+use super::message::{Message, Receiver, Sender, poll_until};
 use super::stream::{BatchReceiver, BatchSender};
 use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::{PopError, PushError, Segment, SegmentError, Shareable};
@@ -20,9 +20,9 @@ const NAME: &str = "queue";
 
 /// A queue with one producer and one consumer, neither of them taken.
 #[derive(Clone)]
-pub struct Ring(Segment);
+pub struct SpscLink(Segment);
 
-impl Ring {
+impl SpscLink {
     /// For so many messages.
     ///
     /// # Errors
@@ -54,9 +54,9 @@ impl Ring {
 
 /// The same for bytes.
 #[derive(Clone)]
-pub struct ByteRing(Segment);
+pub struct BytesLink(Segment);
 
-impl ByteRing {
+impl BytesLink {
     /// For so many bytes.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ fn segment(bytes: usize) -> Result<Segment, SegmentError> {
 
 /// An end that is tried until it works, in place of one that waits in its own way.
 #[derive(Clone)]
-pub struct Trying<E>(pub E);
+pub struct Polled<E>(pub E);
 
 impl<M: Message> Sender<M> for spsc::Producer<M> {
     #[inline(always)]
@@ -110,17 +110,17 @@ impl<M: Message> Receiver<M> for spsc::Consumer<M> {
     }
 }
 
-impl<M: Message> Sender<M> for Trying<spsc::Producer<M>> {
+impl<M: Message> Sender<M> for Polled<spsc::Producer<M>> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        persist(|| pushed(self.0.try_push(*message)));
+        poll_until(|| pushed(self.0.try_push(*message)));
     }
 }
 
-impl<M: Message> Receiver<M> for Trying<spsc::Consumer<M>> {
+impl<M: Message> Receiver<M> for Polled<spsc::Consumer<M>> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        *message = persist(|| popped(self.0.try_pop()));
+        *message = poll_until(|| popped(self.0.try_pop()));
     }
 }
 
@@ -138,11 +138,11 @@ impl<M: Message> BatchReceiver<M> for spsc::Consumer<M> {
     }
 }
 
-impl<M: Message> BatchSender<M> for Trying<spsc::Producer<M>> {
+impl<M: Message> BatchSender<M> for Polled<spsc::Producer<M>> {
     #[inline(always)]
     fn send_all(&mut self, mut messages: &[M]) {
         while !messages.is_empty() {
-            let sent = persist(|| match self.0.try_push_slice(messages) {
+            let sent = poll_until(|| match self.0.try_push_slice(messages) {
                 Ok(0) | Err(PushError::Full(_)) => None,
                 other => Some(other.expect("a living consumer")),
             });
@@ -151,10 +151,10 @@ impl<M: Message> BatchSender<M> for Trying<spsc::Producer<M>> {
     }
 }
 
-impl<M: Message> BatchReceiver<M> for Trying<spsc::Consumer<M>> {
+impl<M: Message> BatchReceiver<M> for Polled<spsc::Consumer<M>> {
     #[inline(always)]
     fn receive_some(&mut self, space: &mut [M]) -> usize {
-        persist(|| match popped(self.0.try_pop_slice(space)) {
+        poll_until(|| match popped(self.0.try_pop_slice(space)) {
             Some(0) | None => None,
             some => some,
         })
@@ -175,17 +175,17 @@ impl<M: Message> Receiver<M> for Queue<M> {
     }
 }
 
-impl<M: Message> Sender<M> for Trying<Queue<M>> {
+impl<M: Message> Sender<M> for Polled<Queue<M>> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        persist(|| pushed(self.0.try_push(*message)));
+        poll_until(|| pushed(self.0.try_push(*message)));
     }
 }
 
-impl<M: Message> Receiver<M> for Trying<Queue<M>> {
+impl<M: Message> Receiver<M> for Polled<Queue<M>> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        *message = persist(|| popped(self.0.try_pop()));
+        *message = poll_until(|| popped(self.0.try_pop()));
     }
 }
 
@@ -203,10 +203,10 @@ impl<M: Message> Receiver<M> for bytes::Consumer {
     }
 }
 
-impl<M: Message> Sender<M> for Trying<bytes::Producer> {
+impl<M: Message> Sender<M> for Polled<bytes::Producer> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        persist(|| match self.0.try_reserve(size_of::<M>()) {
+        poll_until(|| match self.0.try_reserve(size_of::<M>()) {
             Ok(room) => {
                 put(room, message);
                 Some(())
@@ -216,10 +216,10 @@ impl<M: Message> Sender<M> for Trying<bytes::Producer> {
     }
 }
 
-impl<M: Message> Receiver<M> for Trying<bytes::Consumer> {
+impl<M: Message> Receiver<M> for Polled<bytes::Consumer> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        persist(|| popped(self.0.try_read()).map(|bytes| bytes_of_mut(message).copy_from_slice(&bytes)));
+        poll_until(|| popped(self.0.try_read()).map(|bytes| bytes_of_mut(message).copy_from_slice(&bytes)));
     }
 }
 

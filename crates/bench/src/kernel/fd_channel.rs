@@ -14,9 +14,9 @@ use crate::message::{Message, Receiver, Sender};
 
 /// An end of something that bytes are written to and read from.
 #[derive(Clone)]
-pub struct Wire(Arc<File>);
+pub struct FdChannel(Arc<File>);
 
-impl Wire {
+impl FdChannel {
     fn new(end: impl Into<OwnedFd>) -> Self {
         Self(Arc::new(File::from(end.into())))
     }
@@ -33,7 +33,7 @@ impl Wire {
     }
 }
 
-impl<M: Message> Sender<M> for Wire {
+impl<M: Message> Sender<M> for FdChannel {
     #[inline(always)]
     fn send(&mut self, message: &M) {
         let mut rest = bytes_of(message);
@@ -46,7 +46,7 @@ impl<M: Message> Sender<M> for Wire {
     }
 }
 
-impl<M: Message> Receiver<M> for Wire {
+impl<M: Message> Receiver<M> for FdChannel {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
         let mut rest = bytes_of_mut(message);
@@ -71,16 +71,16 @@ fn again(error: &io::Error) {
 ///
 /// # Errors
 /// Those of the kernel.
-pub fn pipe() -> io::Result<(Wire, Wire)> {
+pub fn pipe() -> io::Result<(FdChannel, FdChannel)> {
     let (reader, writer) = io::pipe()?;
-    Ok((Wire::new(reader), Wire::new(writer)))
+    Ok((FdChannel::new(reader), FdChannel::new(writer)))
 }
 
 /// A pipe that holds so many bytes, which may be more than usual.
 ///
 /// # Errors
 /// Those of the kernel.
-pub fn pipe_holding(bytes: usize) -> io::Result<(Wire, Wire)> {
+pub fn pipe_holding(bytes: usize) -> io::Result<(FdChannel, FdChannel)> {
     let (reader, writer) = pipe()?;
     // SAFETY: our own pipe, and a number.
     let holds = unsafe { libc::fcntl(writer.0.as_raw_fd(), libc::F_SETPIPE_SZ, bytes as libc::c_int) };
@@ -100,7 +100,7 @@ pub enum Socket {
 ///
 /// # Errors
 /// Those of the kernel.
-pub fn socket_pair(kind: Socket) -> io::Result<(Wire, Wire)> {
+pub fn socket_pair(kind: Socket) -> io::Result<(FdChannel, FdChannel)> {
     let kind = match kind {
         Socket::Stream => libc::SOCK_STREAM,
         Socket::SeqPacket => libc::SOCK_SEQPACKET,
@@ -113,5 +113,5 @@ pub fn socket_pair(kind: Socket) -> io::Result<(Wire, Wire)> {
     }
     // SAFETY: just opened, and nobody else's.
     let [a, b] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
-    Ok((Wire::new(a), Wire::new(b)))
+    Ok((FdChannel::new(a), FdChannel::new(b)))
 }

@@ -2,8 +2,8 @@
 
 use bytemuck::{bytes_of, bytes_of_mut};
 
-use super::{ByteRing, Trying, popped, pushed};
-use crate::message::{Message, Receiver, Sender, persist};
+use super::{BytesLink, Polled, popped, pushed};
+use crate::message::{Message, Receiver, Sender, poll_until};
 use breezeway::SegmentError;
 use breezeway::pipe;
 
@@ -14,15 +14,15 @@ pub type Rx = pipe::Receiver<()>;
 
 /// A pipe, neither end of it taken.
 #[derive(Clone)]
-pub struct Pipe(ByteRing);
+pub struct PipeLink(BytesLink);
 
-impl Pipe {
+impl PipeLink {
     /// For so many bytes.
     ///
     /// # Errors
     /// Those of [`Segment::new`](crate::Segment::new).
     pub fn new(capacity: usize) -> Result<Self, SegmentError> {
-        ByteRing::new(capacity).map(Self)
+        BytesLink::new(capacity).map(Self)
     }
 
     /// The end that bytes go into.
@@ -57,17 +57,17 @@ impl<M: Message> Receiver<M> for Rx {
     }
 }
 
-impl<M: Message> Sender<M> for Trying<Tx> {
+impl<M: Message> Sender<M> for Polled<Tx> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        persist(|| pushed(self.0.try_send_bytes(bytes_of(message))));
+        poll_until(|| pushed(self.0.try_send_bytes(bytes_of(message))));
     }
 }
 
-impl<M: Message> Receiver<M> for Trying<Rx> {
+impl<M: Message> Receiver<M> for Polled<Rx> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        let length = persist(|| popped(self.0.try_recv_bytes_into(bytes_of_mut(message))));
+        let length = poll_until(|| popped(self.0.try_recv_bytes_into(bytes_of_mut(message))));
         assert_eq!(length, size_of::<M>(), "a whole message");
     }
 }

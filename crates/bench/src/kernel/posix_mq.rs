@@ -18,9 +18,9 @@ const CAPACITY: libc::c_long = 10;
 
 /// A queue. Its name is gone as soon as it is open; forked children inherit it.
 #[derive(Clone)]
-pub struct Mail(Arc<OwnedFd>);
+pub struct PosixMq(Arc<OwnedFd>);
 
-impl Mail {
+impl PosixMq {
     /// One for messages of so many bytes, which who sends and receives waits for, or tries until it works.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ pub fn longest() -> Option<usize> {
     fs::read_to_string("/proc/sys/fs/mqueue/msgsize_max").ok()?.trim().parse().ok()
 }
 
-impl<M: Message> Sender<M> for Mail {
+impl<M: Message> Sender<M> for PosixMq {
     #[inline(always)]
     fn send(&mut self, message: &M) {
         let bytes = bytes_of(message);
@@ -63,7 +63,7 @@ impl<M: Message> Sender<M> for Mail {
     }
 }
 
-impl<M: Message> Receiver<M> for Mail {
+impl<M: Message> Receiver<M> for PosixMq {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
         let bytes = bytes_of_mut(message);

@@ -6,16 +6,16 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 use std::{hint, io, thread};
 
-use super::kernel::affinity::{Cpu, PARTNER_CPU, pin};
+use super::kernel::affinity::{Cpu, PEER_CPU, pin};
 use super::kernel::child::{self, Child};
 use super::kernel::futex;
 use super::kernel::page::Page;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// What a partner can be asked to do: with a number, until the work is done or it is told to stop. It answers with another.
+/// What a peer can be asked to do: with a number, until the work is done or it is told to stop. It answers with another.
 pub type Job = Box<dyn FnMut(u64, Stop) -> u64>;
 
-/// Whether the partner has been told to stop.
+/// Whether the peer has been told to stop.
 #[derive(Clone, Copy)]
 pub struct Stop(&'static AtomicU64);
 
@@ -27,9 +27,9 @@ impl Stop {
     }
 }
 
-/// Looks for a request before an idle partner goes to sleep: it may be in the way of another.
+/// Looks for a request before an idle peer goes to sleep: it may be in the way of another.
 const EAGER_LOOKS: u32 = 1_000;
-/// Looks, or the time, after which who waits makes sure that the partner lives.
+/// Looks, or the time, after which who waits makes sure that the peer lives.
 const TRUSTING_LOOKS: u32 = 100_000;
 /// See [`TRUSTING_LOOKS`].
 const TRUSTING_TIME: Duration = Duration::from_millis(100);
@@ -37,22 +37,22 @@ const TRUSTING_TIME: Duration = Duration::from_millis(100);
 /// How many partners that are threads have panicked.
 static FAILURES: AtomicU64 = AtomicU64::new(0);
 
-/// The words in which a process and its partner talk, each on a line of its own.
+/// The words in which a process and its peer mailbox, each on a line of its own.
 #[derive(Clone, Copy)]
-struct Talk {
+struct Mailbox {
     /// Counts requests; stored last.
     request: &'static AtomicU64,
     job: &'static AtomicU64,
     argument: &'static AtomicU64,
     stop: &'static AtomicU64,
-    /// The request that the partner works on.
+    /// The request that the peer works on.
     begun: &'static AtomicU64,
     /// The request that is done; stored last.
     done: &'static AtomicU64,
     answer: &'static AtomicU64,
 }
 
-impl Talk {
+impl Mailbox {
     fn new() -> Self {
         let page = Page::new();
         Self {
@@ -68,31 +68,31 @@ impl Talk {
 }
 
 /// The other process. Dropped, it is killed; a thread sleeps on.
-pub struct Partner {
+pub struct PeerProcess {
     /// Of a process.
     _child: Option<Child>,
-    talk: Talk,
+    mailbox: Mailbox,
 }
 
-impl Partner {
-    /// Forks, to [`PARTNER_CPU`]. What `jobs` opens, the child opens for itself.
+impl PeerProcess {
+    /// Forks, to [`PEER_CPU`]. What `jobs` opens, the child opens for itself.
     ///
     /// # Panics
     /// Where the kernel has no process left.
     pub fn fork(jobs: impl FnOnce() -> Vec<Job>) -> Self {
-        Self::fork_to(PARTNER_CPU, jobs)
+        Self::fork_to(PEER_CPU, jobs)
     }
 
     /// The same, on a CPU of the caller's choice.
     ///
     /// # Panics
-    /// As [`Partner::fork`].
+    /// As [`PeerProcess::fork`].
     pub fn fork_to(cpu: Cpu, jobs: impl FnOnce() -> Vec<Job>) -> Self {
-        let partner = Self::try_fork(|| {
+        let peer = Self::try_fork(|| {
             pin(cpu);
             jobs()
         });
-        partner.expect("a child process")
+        peer.expect("a child process")
     }
 
     /// Forks; where the child runs is the business of `jobs`, which it does first.
@@ -100,42 +100,42 @@ impl Partner {
     /// # Errors
     /// Those of the kernel.
     pub fn try_fork(jobs: impl FnOnce() -> Vec<Job>) -> io::Result<Self> {
-        let talk = Talk::new();
-        let child = Child::fork(|| work(talk, jobs()))?;
-        Ok(Self { _child: Some(child), talk })
+        let mailbox = Mailbox::new();
+        let child = Child::fork(|| work(mailbox, jobs()))?;
+        Ok(Self { _child: Some(child), mailbox })
     }
 
     /// A thread of this process. There can be no more forks then.
     pub fn thread(cpu: Cpu, jobs: impl FnOnce() -> Vec<Job> + Send + 'static) -> Self {
-        let talk = Talk::new();
+        let mailbox = Mailbox::new();
         thread::spawn(move || {
             pin(cpu);
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| work(talk, jobs())));
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| work(mailbox, jobs())));
             FAILURES.fetch_add(1, Ordering::Relaxed);
         });
-        Self { _child: None, talk }
+        Self { _child: None, mailbox }
     }
 
     /// Asks for a job, and returns when it has begun.
     ///
     /// # Panics
-    /// Where a partner has ended.
-    pub fn begin(&self, job: usize, argument: u64) -> Busy<'_> {
+    /// Where a peer has ended.
+    pub fn begin(&self, job: usize, argument: u64) -> PendingJob<'_> {
         let busy = self.ask(job, argument);
-        self.spin_until(self.talk.begun, busy.request);
+        self.spin_until(self.mailbox.begun, busy.request);
         busy
     }
 
     /// Asks for a job, and returns at once.
-    pub fn ask(&self, job: usize, argument: u64) -> Busy<'_> {
-        self.talk.job.store(job as u64, Ordering::Relaxed);
-        self.talk.argument.store(argument, Ordering::Relaxed);
-        self.talk.stop.store(0, Ordering::Relaxed);
-        let request = self.talk.request.load(Ordering::Relaxed) + 1;
+    pub fn ask(&self, job: usize, argument: u64) -> PendingJob<'_> {
+        self.mailbox.job.store(job as u64, Ordering::Relaxed);
+        self.mailbox.argument.store(argument, Ordering::Relaxed);
+        self.mailbox.stop.store(0, Ordering::Relaxed);
+        let request = self.mailbox.request.load(Ordering::Relaxed) + 1;
         // ORDER: pairs with the load in `work`, which reads what was just stored.
-        self.talk.request.store(request, Ordering::Release);
-        futex::wake_one(self.talk.request);
-        Busy { partner: self, request }
+        self.mailbox.request.store(request, Ordering::Release);
+        futex::wake_one(self.mailbox.request);
+        PendingJob { peer: self, request }
     }
 
     fn spin_until(&self, word: &AtomicU64, request: u64) {
@@ -144,7 +144,7 @@ impl Partner {
         while word.load(Ordering::Acquire) != request {
             looks = looks.wrapping_add(1);
             if looks.is_multiple_of(TRUSTING_LOOKS) {
-                assert_partners_live();
+                assert_peers_live();
             }
             hint::spin_loop();
         }
@@ -152,77 +152,77 @@ impl Partner {
 }
 
 /// All that there are: one may wait for another.
-fn assert_partners_live() {
-    assert!(!child::has_one_ended() && FAILURES.load(Ordering::Relaxed) == 0, "a partner has ended");
+fn assert_peers_live() {
+    assert!(!child::has_one_ended() && FAILURES.load(Ordering::Relaxed) == 0, "a peer has ended");
 }
 
-/// A partner at work.
+/// A peer at work.
 #[must_use]
-pub struct Busy<'a> {
-    partner: &'a Partner,
+pub struct PendingJob<'a> {
+    peer: &'a PeerProcess,
     request: u64,
 }
 
-impl Busy<'_> {
+impl PendingJob<'_> {
     /// Waits until the job is done.
     ///
     /// # Panics
-    /// Where a partner has ended.
+    /// Where a peer has ended.
     pub fn answer(self) -> u64 {
-        self.partner.spin_until(self.partner.talk.done, self.request);
-        self.partner.talk.answer.load(Ordering::Relaxed)
+        self.peer.spin_until(self.peer.mailbox.done, self.request);
+        self.peer.mailbox.answer.load(Ordering::Relaxed)
     }
 
-    /// The same, asleep, where the partner needs this CPU.
+    /// The same, asleep, where the peer needs this CPU.
     ///
     /// # Panics
-    /// Where a partner has ended.
+    /// Where a peer has ended.
     pub fn answer_asleep(self) -> u64 {
-        let talk = self.partner.talk;
+        let mailbox = self.peer.mailbox;
         loop {
             // ORDER: pairs with the store in `work`, made after the answer's.
-            let done = talk.done.load(Ordering::Acquire);
+            let done = mailbox.done.load(Ordering::Acquire);
             if done == self.request {
-                return talk.answer.load(Ordering::Relaxed);
+                return mailbox.answer.load(Ordering::Relaxed);
             }
-            futex::wait(talk.done, done, TRUSTING_TIME);
-            assert_partners_live();
+            futex::wait(mailbox.done, done, TRUSTING_TIME);
+            assert_peers_live();
         }
     }
 
     /// Tells it to stop, and waits until it has.
     ///
     /// # Panics
-    /// Where a partner has ended.
+    /// Where a peer has ended.
     pub fn stop(self) -> u64 {
-        self.partner.talk.stop.store(1, Ordering::Relaxed);
+        self.peer.mailbox.stop.store(1, Ordering::Relaxed);
         self.answer()
     }
 }
 
-/// The partner's life.
-fn work(talk: Talk, mut jobs: Vec<Job>) -> Infallible {
+/// The peer's life.
+fn work(mailbox: Mailbox, mut jobs: Vec<Job>) -> Infallible {
     let mut done = 0;
     let mut looks = 0_u32;
     loop {
         // ORDER: pairs with the store in `ask`.
-        let request = talk.request.load(Ordering::Acquire);
+        let request = mailbox.request.load(Ordering::Acquire);
         if request == done {
             looks += 1;
             if looks > EAGER_LOOKS {
-                futex::wait_forever(talk.request, done);
+                futex::wait_forever(mailbox.request, done);
             }
             hint::spin_loop();
             continue;
         }
-        let argument = talk.argument.load(Ordering::Relaxed);
-        let job = &mut jobs[talk.job.load(Ordering::Relaxed) as usize];
+        let argument = mailbox.argument.load(Ordering::Relaxed);
+        let job = &mut jobs[mailbox.job.load(Ordering::Relaxed) as usize];
         // ORDER: pairs with the load in `spin_until`, as does the one below.
-        talk.begun.store(request, Ordering::Release);
-        let answer = job(argument, Stop(talk.stop));
-        talk.answer.store(answer, Ordering::Relaxed);
-        talk.done.store(request, Ordering::Release);
-        futex::wake_one(talk.done);
+        mailbox.begun.store(request, Ordering::Release);
+        let answer = job(argument, Stop(mailbox.stop));
+        mailbox.answer.store(answer, Ordering::Relaxed);
+        mailbox.done.store(request, Ordering::Release);
+        futex::wake_one(mailbox.done);
         (done, looks) = (request, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Programs in other languages: Boost's message queue in C++, and Python's multiprocessing.
 //!
-//! Each is started with what it is to do and the two CPUs to do it on. It forks its own partner, and for each line with a number
+//! Each is started with what it is to do and the two CPUs to do it on. It forks its own peer, and for each line with a number
 //! does so many of it, checks what came, and answers with the nanoseconds it took. When there is nothing more to read, it ends.
 
 use std::env;
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use breezeway_bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
-use breezeway_bench::sides::Side;
+use breezeway_bench::kernel::affinity::{OUR_CPU, PEER_CPU};
+use breezeway_bench::runner::Entry;
 
 use super::{
     ADD, BATCH, BOOST, BULK, LOCK, MANY_8, MANY_64_WAITING, PARKED, PARKED_MANY, PYTHON, READ, ROUND_TRIP,
     STREAM_8, STREAM_8_WAITING, STREAM_64, STREAM_64_WAITING, TASK, add, name_of,
 };
-use crate::program::Program;
+use crate::selection::Selection;
 
-/// What Boost does, as its program calls it. Its one queue is from many to many, and so it is held against both of ours.
+/// What Boost does, as its selection calls it. Its one queue is from many to many, and so it is held against both of ours.
 const OF_BOOST: [(&str, &str); 11] = [
     (ROUND_TRIP, "round-trip-64-tried"),
     (PARKED, "round-trip-64"),
@@ -49,22 +49,22 @@ const OF_PYTHON: [(&str, &str); 10] = [
 ];
 
 /// Adds what is installed, and says why the rest is not there.
-pub fn add_processes(program: &mut Program) -> Vec<String> {
+pub fn add_processes(selection: &mut Selection) -> Vec<String> {
     let mut missing = Vec::new();
-    if is_wanted(program, BOOST, &OF_BOOST) {
+    if is_wanted(selection, BOOST, &OF_BOOST) {
         match compile() {
-            Ok(binary) => add_all(program, BOOST, &OF_BOOST, || Command::new(&binary)),
+            Ok(binary) => add_all(selection, BOOST, &OF_BOOST, || Command::new(&binary)),
             Err(why) => missing.push(format!("Boost: {why}")),
         }
     }
-    if !is_wanted(program, PYTHON, &OF_PYTHON) {
+    if !is_wanted(selection, PYTHON, &OF_PYTHON) {
         return missing;
     }
     if !env::args().any(|argument| argument == "--python") {
         missing.push("Python: only with --python".to_owned());
     } else if Command::new("python3").arg("--version").output().is_ok_and(|version| version.status.success())
     {
-        add_all(program, PYTHON, &OF_PYTHON, || {
+        add_all(selection, PYTHON, &OF_PYTHON, || {
             let mut python = Command::new("python3");
             python.arg(source("multiprocessing_figures.py"));
             python
@@ -75,15 +75,15 @@ pub fn add_processes(program: &mut Program) -> Vec<String> {
     missing
 }
 
-fn is_wanted(program: &Program, peer: &str, works: &[(&str, &str)]) -> bool {
-    works.iter().any(|(work, _)| program.has(&name_of(work, peer)))
+fn is_wanted(selection: &Selection, peer: &str, works: &[(&str, &str)]) -> bool {
+    works.iter().any(|(work, _)| selection.has(&name_of(work, peer)))
 }
 
-fn add_all(program: &mut Program, peer: &str, works: &[(&str, &'static str)], command: impl Fn() -> Command) {
+fn add_all(selection: &mut Selection, peer: &str, works: &[(&str, &'static str)], command: impl Fn() -> Command) {
     for (work, argument) in works {
-        add(program, work, peer, |name| {
-            let mut outsider = Outsider::start(command().arg(argument));
-            Side::new(name, move |times| outsider.time(times)).lasting(BATCH)
+        add(selection, work, peer, |name| {
+            let mut outsider = ExternalProgram::start(command().arg(argument));
+            Entry::new(name, move |times| outsider.time(times)).lasting(BATCH)
         });
     }
 }
@@ -93,7 +93,7 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Compiles Boost's program beside this one, unless that was done already. The compiler finds out whether Boost is there: where
+/// Compiles Boost's selection beside this one, unless that was done already. The compiler finds out whether Boost is there: where
 /// its headers are is the compiler's business, and `CPLUS_INCLUDE_PATH` another place to look.
 fn compile() -> Result<PathBuf, String> {
     let source = source("boost_mq.cpp");
@@ -113,34 +113,34 @@ fn compile() -> Result<PathBuf, String> {
     Err(format!("g++ does not compile it: {why}"))
 }
 
-/// A program at our command.
-struct Outsider {
+/// A selection at our command.
+struct ExternalProgram {
     process: Child,
     /// Until it is to end.
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
-impl Outsider {
+impl ExternalProgram {
     fn start(command: &mut Command) -> Self {
-        let cpus = [OUR_CPU, PARTNER_CPU].map(|cpu| cpu.map_or(String::new(), |cpu| cpu.to_string()));
+        let cpus = [OUR_CPU, PEER_CPU].map(|cpu| cpu.map_or(String::new(), |cpu| cpu.to_string()));
         command.args(cpus).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().expect("a program");
+        let mut process = command.spawn().expect("a selection");
         let orders = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().expect("its answers"));
         Self { process, orders, answers }
     }
 
     fn time(&mut self, times: u64) -> Duration {
-        let mut orders = self.orders.as_ref().expect("a program that has not ended");
-        writeln!(orders, "{times}").expect("a program that listens");
+        let mut orders = self.orders.as_ref().expect("a selection that has not ended");
+        writeln!(orders, "{times}").expect("a selection that listens");
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("an answer");
         Duration::from_nanos(answer.trim().parse().expect("a number: it has failed if there is none"))
     }
 }
 
-impl Drop for Outsider {
+impl Drop for ExternalProgram {
     fn drop(&mut self) {
         // It reads the end of its orders, and ends.
         self.orders = None;

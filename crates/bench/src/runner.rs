@@ -16,7 +16,7 @@ const BATCHES: usize = 50;
 const SURE: usize = 3;
 
 /// One thing to be measured.
-pub struct Side<'a> {
+pub struct Entry<'a> {
     name: &'static str,
     /// Does the thing so many times and says how long that took.
     batch: Box<dyn FnMut(u64) -> Duration + 'a>,
@@ -30,7 +30,7 @@ pub struct Side<'a> {
     rounds: Vec<f64>,
 }
 
-impl<'a> Side<'a> {
+impl<'a> Entry<'a> {
     /// A side that does the thing so many times, and says how long that took.
     pub fn new(name: &'static str, batch: impl FnMut(u64) -> Duration + 'a) -> Self {
         let (batches, rounds) = (Vec::new(), Vec::new());
@@ -77,11 +77,11 @@ impl<'a> Side<'a> {
 }
 
 /// Measures them all, in so many rounds.
-pub fn play(sides: &mut [Side<'_>], rounds: usize) {
-    sides.iter_mut().for_each(Side::calibrate);
+pub fn play(sides: &mut [Entry<'_>], rounds: usize) {
+    sides.iter_mut().for_each(Entry::calibrate);
     for _ in 0..rounds {
-        (0..BATCHES).for_each(|_| sides.iter_mut().for_each(Side::play_batch));
-        sides.iter_mut().for_each(Side::end_round);
+        (0..BATCHES).for_each(|_| sides.iter_mut().for_each(Entry::play_batch));
+        sides.iter_mut().for_each(Entry::end_round);
     }
 }
 
@@ -116,7 +116,7 @@ pub enum Bound {
 }
 
 /// Prints what was measured, and which promises are kept. Of a promise whose sides were not all measured, nothing is said.
-pub fn report(sides: &[Side<'_>], promises: &[Promise]) {
+pub fn report(sides: &[Entry<'_>], promises: &[Promise]) {
     println!("{:<44} {:>11} {:>22}", "side", "median, ns", "fastest..slowest round");
     for side in sides {
         let fastest = side.rounds.iter().copied().fold(f64::MAX, f64::min);
@@ -134,11 +134,11 @@ pub fn report(sides: &[Side<'_>], promises: &[Promise]) {
     }
 }
 
-fn ratio(sides: &[Side<'_>], of: &str, to: &[&str]) -> Option<f64> {
-    let time = |name: &str| sides.iter().find(|side| side.name == name).map(Side::median);
+fn ratio(sides: &[Entry<'_>], of: &str, to: &[&str]) -> Option<f64> {
+    let time = |name: &str| sides.iter().find(|side| side.name == name).map(Entry::median);
     let others: Option<Vec<f64>> = to.iter().map(|name| time(name)).collect();
-    let yardstick = others?.into_iter().reduce(f64::min).unwrap_or(1.0);
-    Some(time(of)? / yardstick)
+    let baseline = others?.into_iter().reduce(f64::min).unwrap_or(1.0);
+    Some(time(of)? / baseline)
 }
 
 /// What follows an option among this program's arguments.

@@ -6,28 +6,28 @@ use bytemuck::{bytes_of, bytes_of_mut};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::{Trying, popped};
-use crate::message::{Message, Receiver, Sender, persist};
+use super::{Polled, popped};
+use crate::message::{Message, Receiver, Sender, poll_until};
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PushError, SegmentError};
 
 /// Bytes, encoded as they are.
-pub struct Letter(Vec<u8>);
+pub struct ByteMessage(Vec<u8>);
 
-/// Letters from many to many.
-pub type Letters = MessageQueue<Letter>;
+/// ByteMessages from many to many.
+pub type ByteMessages = MessageQueue<ByteMessage>;
 
-/// A queue for so many letters of so many bytes.
+/// A queue for so many byte_messages of so many bytes.
 ///
 /// # Errors
 /// Those of [`MessageQueue::new`].
-pub fn letters(messages: usize, bytes: usize) -> Result<Letters, SegmentError> {
+pub fn byte_messages(messages: usize, bytes: usize) -> Result<ByteMessages, SegmentError> {
     /// More than an encoded length, and what is lost in the last of a message's blocks.
     const OVERHEAD: usize = 128;
     MessageQueue::new(Limits { messages, bytes: messages * (bytes + OVERHEAD) })
 }
 
-impl Letter {
+impl ByteMessage {
     #[inline(always)]
     fn of<M: Message>(message: &M) -> Self {
         Self(bytes_of(message).to_vec())
@@ -39,27 +39,27 @@ impl Letter {
     }
 }
 
-impl<M: Message> Sender<M> for Letters {
+impl<M: Message> Sender<M> for ByteMessages {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        self.push(Letter::of(message)).map_err(drop).expect("an open queue");
+        self.push(ByteMessage::of(message)).map_err(drop).expect("an open queue");
     }
 }
 
-impl<M: Message> Receiver<M> for Letters {
+impl<M: Message> Receiver<M> for ByteMessages {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
         self.pop().expect("an open queue").open(message);
     }
 }
 
-impl<M: Message> Sender<M> for Trying<Letters> {
+impl<M: Message> Sender<M> for Polled<ByteMessages> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        let mut letter = Some(Letter::of(message));
-        persist(|| match self.0.try_push(letter.take()?) {
+        let mut message = Some(ByteMessage::of(message));
+        poll_until(|| match self.0.try_push(message.take()?) {
             Err(PushError::Full(back)) => {
-                letter = Some(back);
+                message = Some(back);
                 None
             }
             Err(other) => panic!("{other}"),
@@ -68,32 +68,32 @@ impl<M: Message> Sender<M> for Trying<Letters> {
     }
 }
 
-impl<M: Message> Receiver<M> for Trying<Letters> {
+impl<M: Message> Receiver<M> for Polled<ByteMessages> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        persist(|| popped(self.0.try_pop())).open(message);
+        poll_until(|| popped(self.0.try_pop())).open(message);
     }
 }
 
-impl Serialize for Letter {
+impl Serialize for ByteMessage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Letter {
+impl<'de> Deserialize<'de> for ByteMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
 
         impl Visitor<'_> for Bytes {
-            type Value = Letter;
+            type Value = ByteMessage;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("bytes")
             }
 
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Letter, E> {
-                Ok(Letter(bytes.to_vec()))
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<ByteMessage, E> {
+                Ok(ByteMessage(bytes.to_vec()))
             }
         }
 

@@ -35,7 +35,7 @@ struct Look<'a> {
     rates: Vec<Rate<'a>>,
 }
 
-pub fn watch(name: Option<&str>, every: Duration, count: Option<u64>, as_json: bool) -> Result<(), Failure> {
+pub fn top(name: Option<&str>, every: Duration, count: Option<u64>, as_json: bool) -> Result<(), Failure> {
     let is_live = io::stdout().is_terminal() && !as_json;
     let mut last: Option<(Instant, Vec<Report>)> = None;
     let mut looks = 0;
