@@ -1,15 +1,15 @@
 //! What breezeway promises.
 
-use breezeway_bench::runner::Bound::{AtLeast, AtMost};
-use breezeway_bench::runner::Promise;
+use breezeway_bench::report::Bound::{AtLeast, AtMost};
+use breezeway_bench::report::Promise;
 
-use crate::{bulk, mpmc_4x4, futures, parked, round_trip, stream, sync};
+use crate::{bulk, futures, mpmc_4x4, parked, round_trip, stream, sync};
 
 pub const PROMISES: [Promise; 20] = [
     Promise {
-        what: "round trip 64 B, to the one line",
+        what: "round trip 64 B, to one line",
         of: round_trip::SPSC,
-        to: &[round_trip::LINE, round_trip::LINE_PAUSING],
+        to: &[round_trip::ONE_LINE, round_trip::ONE_LINE_PAUSING],
         bound: AtMost(1.6),
     },
     Promise {
@@ -43,7 +43,7 @@ pub const PROMISES: [Promise; 20] = [
         bound: AtMost(1.3),
     },
     Promise {
-        what: "the same, of another executor",
+        what: "parked tasks of futures-lite, two CPUs",
         of: futures::ELSEWHERE_TWO,
         to: &[parked::SPSC_TWO],
         bound: AtMost(1.3),

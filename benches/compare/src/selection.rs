@@ -1,26 +1,27 @@
-//! Which sides are measured: all, or those whose name has the pattern in it. The others are not even made.
+//! Which entries are measured: all, or those whose name contains the text after `--only`.
 
-use breezeway_bench::runner::{self, Entry};
+use breezeway_bench::report;
+use breezeway_bench::runner::Entry;
 
 pub struct Selection {
     only: Option<String>,
-    pub sides: Vec<Entry<'static>>,
+    pub entries: Vec<Entry<'static>>,
 }
 
 impl Selection {
     pub fn from_arguments() -> Self {
-        Self { only: runner::argument("--only"), sides: Vec::new() }
+        Self { only: report::argument("--only"), entries: Vec::new() }
     }
 
-    /// Whether it is to be measured.
+    /// Whether the entry of this name is selected.
     pub fn has(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|pattern| name.contains(pattern))
     }
 
-    /// Makes a side, if it is to be measured.
-    pub fn add(&mut self, name: &'static str, side: impl FnOnce(&'static str) -> Entry<'static>) {
+    /// Makes an entry if it is selected.
+    pub fn add(&mut self, name: &'static str, make: impl FnOnce(&'static str) -> Entry<'static>) {
         if self.has(name) {
-            self.sides.push(side(name));
+            self.entries.push(make(name));
         }
     }
 }

@@ -1,18 +1,18 @@
-//! One end sends, the other receives, as fast as both can.
+//! Streams: one end sends, the other receives, as fast as both can.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use breezeway::queue::Queue;
 use breezeway_bench::kernel::affinity::PEER_CPU;
 use breezeway_bench::kernel::fd_channel::pipe;
 use breezeway_bench::message::{Message, Receiver, Sender};
-use breezeway_bench::queues::{SpscLink, Polled};
 use breezeway_bench::peer_process::{Job, PeerProcess};
+use breezeway_bench::queues::{Polled, SpscLink};
 use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::{
     BATCH, BatchReceiver, BatchSender, CAPACITY, receive, receive_batches, send, send_batches,
 };
-use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
 use crate::selection::Selection;
@@ -31,44 +31,44 @@ pub const PIPE: &str = "stream 64 B: pipe";
 
 pub fn add_processes(selection: &mut Selection) {
     selection.add(SPSC, |name| {
-        let ring = SpscLink::new::<u64>(CAPACITY).expect("a queue");
-        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(Polled(ring.rx()))]);
-        side(name, Polled(ring.tx::<u64>()), peer)
+        let link = SpscLink::new::<u64>(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(Polled(link.rx()))]);
+        entry(name, Polled(link.tx::<u64>()), peer)
     });
     selection.add(SPSC_WAITING, |name| {
-        let ring = SpscLink::new::<u64>(CAPACITY).expect("a queue");
-        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(ring.rx())]);
-        side(name, ring.tx::<u64>(), peer)
+        let link = SpscLink::new::<u64>(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(link.rx())]);
+        entry(name, link.tx::<u64>(), peer)
     });
     selection.add(SPSC_BATCHES, |name| {
-        let ring = SpscLink::new::<u64>(CAPACITY).expect("a queue");
-        batches(name, ring.tx(), PeerProcess::fork(|| vec![receive_all_batches(ring.rx())]))
+        let link = SpscLink::new::<u64>(CAPACITY).expect("a queue");
+        batches(name, link.tx(), PeerProcess::fork(|| vec![receive_all_batches(link.rx())]))
     });
     selection.add(SPSC_LINES, |name| {
-        let ring = SpscLink::new::<[u64; 8]>(CAPACITY).expect("a queue");
-        let peer = PeerProcess::fork(|| vec![receive_all::<[u64; 8]>(ring.rx())]);
-        side::<[u64; 8]>(name, ring.tx(), peer)
+        let link = SpscLink::new::<[u64; 8]>(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<[u64; 8]>(link.rx())]);
+        entry::<[u64; 8]>(name, link.tx(), peer)
     });
     selection.add(QUEUE, |name| {
         let queue = Polled(Queue::<u64>::new(CAPACITY).expect("a queue"));
         let peer = PeerProcess::fork(|| vec![receive_all::<u64>(queue.clone())]);
-        side(name, queue, peer)
+        entry(name, queue, peer)
     });
     selection.add(QUEUE_WAITING, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
         let peer = PeerProcess::fork(|| vec![receive_all::<u64>(queue.clone())]);
-        side(name, queue, peer)
+        entry(name, queue, peer)
     });
     selection.add(PIPE, |name| {
         let (rx, tx) = pipe().expect("a pipe");
-        side::<[u64; 8]>(name, tx, PeerProcess::fork(|| vec![receive_all::<[u64; 8]>(rx)]))
+        entry::<[u64; 8]>(name, tx, PeerProcess::fork(|| vec![receive_all::<[u64; 8]>(rx)]))
     });
 }
 
 pub fn add_threads(selection: &mut Selection) {
     selection.add(RTRB, |name| {
         let (tx, rx) = rtrb::RingBuffer::<u64>::new(CAPACITY);
-        side(name, Rtrb(tx), PeerProcess::thread(PEER_CPU, || vec![receive_all::<u64>(Rtrb(rx))]))
+        entry(name, Rtrb(tx), PeerProcess::thread(PEER_CPU, || vec![receive_all::<u64>(Rtrb(rx))]))
     });
     selection.add(RTRB_BATCHES, |name| {
         let (tx, rx) = rtrb::RingBuffer::<u64>::new(CAPACITY);
@@ -77,12 +77,12 @@ pub fn add_threads(selection: &mut Selection) {
     selection.add(ARRAY_QUEUE, |name| {
         let queue = ArrayQueueHandle(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
         let theirs = queue.clone();
-        side(name, queue, PeerProcess::thread(PEER_CPU, || vec![receive_all::<u64>(theirs)]))
+        entry(name, queue, PeerProcess::thread(PEER_CPU, || vec![receive_all::<u64>(theirs)]))
     });
 }
 
-/// We send, and the peer has received everything.
-pub fn side<M: Message>(
+/// Measures from the first message that this process sends to when the peer has received the last.
+pub fn entry<M: Message>(
     name: &'static str,
     mut tx: impl Sender<M> + 'static,
     peer: PeerProcess,
@@ -91,28 +91,28 @@ pub fn side<M: Message>(
         let receiver = peer.begin(0, times);
         let start = Instant::now();
         send(&mut tx, times);
-        assert_eq!(receiver.answer(), times);
+        assert_eq!(receiver.spin_for_answer(), times);
         start.elapsed()
     })
 }
 
-/// The peer's part of [`side`].
+/// The peer's job in [`entry`].
 pub fn receive_all<M: Message>(mut rx: impl Receiver<M> + 'static) -> Job {
     Box::new(move |times, _| receive(&mut rx, times))
 }
 
-/// The same in batches.
+/// Measures a stream in batches.
 fn batches(name: &'static str, mut tx: impl BatchSender<u64> + 'static, peer: PeerProcess) -> Entry<'static> {
     Entry::new(name, move |times| {
         let receiver = peer.begin(0, times);
         let start = Instant::now();
         send_batches(&mut tx, &mut [0; BATCH], times);
-        assert_eq!(receiver.answer(), times);
+        assert_eq!(receiver.spin_for_answer(), times);
         start.elapsed()
     })
 }
 
-/// The peer's part of [`batches`].
+/// The peer's job in [`batches`].
 fn receive_all_batches(mut rx: impl BatchReceiver<u64> + 'static) -> Job {
     Box::new(move |times, _| receive_batches(&mut rx, &mut [0; BATCH], times))
 }

@@ -1,4 +1,4 @@
-//! rtrb and crossbeam's `ArrayQueue`. Neither waits by itself.
+//! rtrb and crossbeam's `ArrayQueue`, both polled: neither has blocking calls.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use breezeway_bench::message::{Receiver, Sender, poll_until};
 use breezeway_bench::stream::{BatchReceiver, BatchSender};
 use crossbeam_queue::ArrayQueue;
 
-/// One of the two ends of an rtrb.
+/// An end of an rtrb ring.
 pub struct Rtrb<E>(pub E);
 
-/// One of the many ends of an `ArrayQueue`.
+/// A handle to a shared `ArrayQueue`.
 #[derive(Clone)]
 pub struct ArrayQueueHandle<M>(pub Arc<ArrayQueue<M>>);
 
@@ -41,7 +41,6 @@ impl<M> Receiver<M> for ArrayQueueHandle<M> {
     }
 }
 
-/// Batches, as many of a slice as there is room for at a time.
 impl<M: Copy> BatchSender<M> for Rtrb<rtrb::Producer<M>> {
     #[inline(always)]
     fn send_all(&mut self, mut messages: &[M]) {

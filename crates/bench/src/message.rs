@@ -3,23 +3,22 @@
 use std::hint::spin_loop;
 use std::thread::yield_now;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{Pod, Zeroable, bytes_of};
 
 use breezeway::Shareable;
 
-/// A message that has_number a number.
+/// A message that carries a number.
 pub trait Message: Pod + Shareable {
-    /// One whose bytes repeat in no power of two.
+    /// A message whose bytes repeat with no power of two.
     fn patterned() -> Self;
 
-    /// Gives it a number, where it begins and where it ends.
+    /// Writes a number at the message's beginning and end.
     fn set_number(&mut self, number: u64);
 
-    /// Whether it has that number.
+    /// Whether it has that number at its beginning and end.
     fn has_number(&self, number: u64) -> bool;
 }
 
-/// 8 bytes.
 impl Message for u64 {
     #[inline(always)]
     fn patterned() -> Self {
@@ -37,10 +36,9 @@ impl Message for u64 {
     }
 }
 
-/// As many words as a cache line has: a message that is no longer has_number its number in each.
+/// The words of a cache line: a message that is no longer carries its number in each word.
 const SHORT: usize = 8;
 
-/// So many words.
 impl<const WORDS: usize> Message for [u64; WORDS]
 where
     [u64; WORDS]: Pod,
@@ -66,29 +64,29 @@ where
     }
 }
 
-/// Whether it has that number, and nothing in it has changed on the way.
+/// Whether every byte is that of a patterned message with this number.
 pub fn is_intact<M: Message>(message: &M, number: u64) -> bool {
     let mut expected = M::patterned();
     expected.set_number(number);
-    bytemuck::bytes_of(message) == bytemuck::bytes_of(&expected)
+    bytes_of(message) == bytes_of(&expected)
 }
 
-/// The end that messages go into. It waits while there is no room.
+/// The end of a channel that messages go into.
 pub trait Sender<M> {
-    /// Puts one in.
+    /// Sends a message; waits while there is no room.
     fn send(&mut self, message: &M);
 }
 
-/// The end that they come out of. It waits while there are none.
+/// The end of a channel that messages come out of.
 pub trait Receiver<M> {
-    /// Takes one out.
+    /// Receives a message; waits while there is none.
     fn receive(&mut self, message: &mut M);
 }
 
 /// Attempts in a row before the first that gives the CPU away.
-const EAGER_ATTEMPTS: u32 = 100;
+const SPIN_ATTEMPTS: u32 = 100;
 
-/// How everybody waits whose queue has no way of its own to wait, or is not to use it.
+/// Repeats an attempt until it succeeds. All polled channels wait like this.
 #[inline(always)]
 pub fn poll_until<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
     let mut attempts = 0;
@@ -97,7 +95,7 @@ pub fn poll_until<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
             return result;
         }
         attempts += 1;
-        if attempts < EAGER_ATTEMPTS {
+        if attempts < SPIN_ATTEMPTS {
             spin_loop();
         } else {
             yield_now();

@@ -1,9 +1,10 @@
-//! The ends of breezeway's queues.
+//! Breezeway's queues as channels: [`Sender`]s and [`Receiver`]s.
 //!
-//! They lie in segments without a name, which forked children inherit; each process opens its end.
+//! The queues lie in anonymous segments, which forked children inherit; each process opens its own
+//! end.
 //!
-//! - [`mail`]: those of a queue of messages of any type
-//! - [`mod@pipe`]: those of a pipe
+//! - [`messages`]: a `MessageQueue` of byte strings
+//! - [`mod@pipe`]: a pipe
 
 pub mod messages;
 pub mod pipe;
@@ -15,15 +16,15 @@ use super::stream::{BatchReceiver, BatchSender};
 use breezeway::queue::{Queue, bytes, spsc};
 use breezeway::{PopError, PushError, Segment, SegmentError, Shareable};
 
-/// What a queue is called in its segment.
+/// The name of a queue in its segment.
 const NAME: &str = "queue";
 
-/// A queue with one producer and one consumer, neither of them taken.
+/// An spsc queue whose endpoints are free.
 #[derive(Clone)]
 pub struct SpscLink(Segment);
 
 impl SpscLink {
-    /// For so many messages.
+    /// Creates a queue for `capacity` messages.
     ///
     /// # Errors
     /// Those of [`Segment::new`].
@@ -35,29 +36,29 @@ impl SpscLink {
         Ok(Self(segment))
     }
 
-    /// The producer's end.
+    /// Opens the producer's end.
     ///
     /// # Panics
-    /// Where it is taken.
+    /// If it is taken.
     pub fn tx<M: Shareable>(&self) -> spsc::Producer<M> {
         self.0.get(NAME).expect("the producer's end")
     }
 
-    /// The consumer's end.
+    /// Opens the consumer's end.
     ///
     /// # Panics
-    /// Where it is taken.
+    /// If it is taken.
     pub fn rx<M: Shareable>(&self) -> spsc::Consumer<M> {
         self.0.get(NAME).expect("the consumer's end")
     }
 }
 
-/// The same for bytes.
+/// A `bytes` queue whose endpoints are free.
 #[derive(Clone)]
 pub struct BytesLink(Segment);
 
 impl BytesLink {
-    /// For so many bytes.
+    /// Creates a queue for `capacity` bytes.
     ///
     /// # Errors
     /// Those of [`Segment::new`].
@@ -69,44 +70,44 @@ impl BytesLink {
         Ok(Self(segment))
     }
 
-    /// The producer's end.
+    /// Opens the producer's end.
     ///
     /// # Panics
-    /// Where it is taken.
+    /// If it is taken.
     pub fn tx(&self) -> bytes::Producer {
         self.0.get(NAME).expect("the producer's end")
     }
 
-    /// The consumer's end.
+    /// Opens the consumer's end.
     ///
     /// # Panics
-    /// Where it is taken.
+    /// If it is taken.
     pub fn rx(&self) -> bytes::Consumer {
         self.0.get(NAME).expect("the consumer's end")
     }
 }
 
-/// With so much room in it.
+/// A segment with room for an object of `bytes`.
 fn segment(bytes: usize) -> Result<Segment, SegmentError> {
     const TABLES: usize = 64 << 10;
     Segment::new((bytes + TABLES) as u64)
 }
 
-/// An end that is tried until it works, in place of one that waits in its own way.
+/// An end that polls, in place of its blocking calls.
 #[derive(Clone)]
 pub struct Polled<E>(pub E);
 
 impl<M: Message> Sender<M> for spsc::Producer<M> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        self.push(*message).expect("a living consumer");
+        self.push(*message).expect("a live consumer");
     }
 }
 
 impl<M: Message> Receiver<M> for spsc::Consumer<M> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        *message = self.pop().expect("a living producer");
+        *message = self.pop().expect("a live producer");
     }
 }
 
@@ -127,14 +128,14 @@ impl<M: Message> Receiver<M> for Polled<spsc::Consumer<M>> {
 impl<M: Message> BatchSender<M> for spsc::Producer<M> {
     #[inline(always)]
     fn send_all(&mut self, messages: &[M]) {
-        self.push_slice(messages).expect("a living consumer");
+        self.push_slice(messages).expect("a live consumer");
     }
 }
 
 impl<M: Message> BatchReceiver<M> for spsc::Consumer<M> {
     #[inline(always)]
     fn receive_some(&mut self, space: &mut [M]) -> usize {
-        self.pop_slice(space).expect("a living producer")
+        self.pop_slice(space).expect("a live producer")
     }
 }
 
@@ -144,7 +145,7 @@ impl<M: Message> BatchSender<M> for Polled<spsc::Producer<M>> {
         while !messages.is_empty() {
             let sent = poll_until(|| match self.0.try_push_slice(messages) {
                 Ok(0) | Err(PushError::Full(_)) => None,
-                other => Some(other.expect("a living consumer")),
+                other => Some(other.expect("a live consumer")),
             });
             messages = &messages[sent..];
         }
@@ -192,14 +193,14 @@ impl<M: Message> Receiver<M> for Polled<Queue<M>> {
 impl<M: Message> Sender<M> for bytes::Producer {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        put(self.reserve(size_of::<M>()).expect("a living consumer"), message);
+        put(self.reserve(size_of::<M>()).expect("a live consumer"), message);
     }
 }
 
 impl<M: Message> Receiver<M> for bytes::Consumer {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        bytes_of_mut(message).copy_from_slice(&self.read().expect("a living producer"));
+        bytes_of_mut(message).copy_from_slice(&self.read().expect("a live producer"));
     }
 }
 
@@ -207,8 +208,8 @@ impl<M: Message> Sender<M> for Polled<bytes::Producer> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
         poll_until(|| match self.0.try_reserve(size_of::<M>()) {
-            Ok(room) => {
-                put(room, message);
+            Ok(reservation) => {
+                put(reservation, message);
                 Some(())
             }
             Err(other) => pushed(Err(other)),
@@ -224,9 +225,9 @@ impl<M: Message> Receiver<M> for Polled<bytes::Consumer> {
 }
 
 #[inline(always)]
-fn put<M: Message>(mut room: bytes::Reservation<'_>, message: &M) {
-    room.copy_from_slice(bytes_of(message));
-    room.commit(size_of::<M>());
+fn put<M: Message>(mut reservation: bytes::Reservation<'_>, message: &M) {
+    reservation.copy_from_slice(bytes_of(message));
+    reservation.commit(size_of::<M>());
 }
 
 #[inline(always)]

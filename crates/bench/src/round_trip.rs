@@ -1,4 +1,4 @@
-//! There and back: a message is answered with the next number.
+//! Round trips: each message is answered with the next number.
 //!
 //! - [`baseline`]: what no queue is faster than
 
@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 use super::message::{Message, Receiver, Sender, is_intact};
 use super::peer_process::Job;
 
-/// How many messages a queue holds: questions and answers do not queue up, and so few stay in the cache that is nearest.
-pub const FEW: usize = 64;
+/// The capacity of a queue for round trips. Messages do not pile up, and a small ring stays in the
+/// nearest cache.
+pub const CAPACITY: usize = 64;
 
-/// Who asks, and waits for the answer.
+/// The side that sends first.
 pub trait Pinger {
-    /// So many round trips, and one before that tells that the peer is there and is not to be counted. After each,
-    /// `after` is called with its number, from 0.
-    fn ask(&mut self, times: u64, after: impl FnMut(u64));
+    /// Makes one round trip to make sure that the other side is ready, then `times` that count.
+    /// After each, `after` is called with its number, which is 0 for the one that does not count.
+    fn ping(&mut self, times: u64, after: impl FnMut(u64));
 
-    /// The same, and how long those took that count.
+    /// Makes `times` round trips and returns how long they took.
     fn time(&mut self, times: u64) -> Duration {
         let mut start = Instant::now();
-        self.ask(times, |n| {
+        self.ping(times, |n| {
             if n == 0 {
                 start = Instant::now();
             }
@@ -30,36 +31,36 @@ pub trait Pinger {
     }
 }
 
-/// The ends of two queues: one that questions go into, one that answers come out of.
+/// A pinger with two queues: one for its messages, one for the answers.
 pub struct ChannelPinger<M, T, R> {
     tx: T,
     rx: R,
-    question: M,
+    message: M,
     answer: M,
 }
 
 impl<M: Message, T: Sender<M>, R: Receiver<M>> ChannelPinger<M, T, R> {
-    /// Of those.
+    /// A pinger that sends to `tx` and receives from `rx`.
     pub fn new(tx: T, rx: R) -> Self {
-        Self { tx, rx, question: M::patterned(), answer: M::patterned() }
+        Self { tx, rx, message: M::patterned(), answer: M::patterned() }
     }
 }
 
 impl<M: Message, T: Sender<M>, R: Receiver<M>> Pinger for ChannelPinger<M, T, R> {
     #[inline(always)]
-    fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
+    fn ping(&mut self, times: u64, mut after: impl FnMut(u64)) {
         for n in 0..=times {
-            self.question.set_number(n);
-            self.tx.send(&self.question);
+            self.message.set_number(n);
+            self.tx.send(&self.message);
             self.rx.receive(&mut self.answer);
             assert!(self.answer.has_number(n + 1), "the answer to this message");
             after(n);
         }
-        assert!(is_intact(&self.answer, times + 1), "all of it");
+        assert!(is_intact(&self.answer, times + 1), "every byte of the answer");
     }
 }
 
-/// Answers as many as the other asks.
+/// The job of the side that answers a pinger.
 pub fn echo<M: Message>(mut rx: impl Receiver<M> + 'static, mut tx: impl Sender<M> + 'static) -> Job {
     let mut message = M::patterned();
     Box::new(move |times, _| {

@@ -1,91 +1,161 @@
-//! Measuring several things in interleaved rounds, and what was promised of them.
+//! The measuring engine: entries take turns, a short batch each, in rounds.
 //!
-//! The machines this runs on are shared: the same loop takes twice the time a moment later. So all sides take turns, a short
-//! batch each, until each has had its share of the round; a side's number is the median of its rounds, each the median of its
-//! batches; and only ratios of those mean anything.
+//! On a shared machine the same loop may take twice the time a moment later. Interleaving exposes
+//! all entries to the same disturbances, so ratios within one run are meaningful and single numbers
+//! are not.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How long a batch takes, about.
-const BATCH: Duration = Duration::from_micros(400);
-/// How many batches of each side a round has.
-const BATCHES: usize = 50;
+use super::record::Record;
 
-/// How many batches in a row must be long enough.
-const SURE: usize = 3;
+/// Batches in a row that must last long enough before the batch size is accepted: a single long
+/// batch may have been interrupted.
+const CALIBRATION_BATCHES: usize = 3;
 
-/// One thing to be measured.
+/// Work that is measured in batches.
+pub trait Batch {
+    /// Does the work `times` times and returns how long that took.
+    fn run(&mut self, times: u64) -> Duration;
+
+    /// Records the batch that was just run. By default that is its mean time.
+    fn record(&mut self, times: u64, elapsed: Duration, record: &mut Record) {
+        record.add_mean(times, elapsed);
+    }
+
+    /// The largest batch.
+    fn max_times(&self) -> u64 {
+        u64::MAX / 2
+    }
+}
+
+impl<F: FnMut(u64) -> Duration> Batch for F {
+    fn run(&mut self, times: u64) -> Duration {
+        self(times)
+    }
+}
+
+/// One thing to be measured, and what was measured of it.
 pub struct Entry<'a> {
-    name: &'static str,
-    /// Does the thing so many times and says how long that took.
-    batch: Box<dyn FnMut(u64) -> Duration + 'a>,
-    /// How long a batch is to take.
-    lasting: Duration,
-    /// How many times make a batch.
+    name: Cow<'static, str>,
+    batch: Box<dyn Batch + 'a>,
+    min_batch_time: Duration,
+    bytes: Option<usize>,
+    /// The calibrated size of a batch.
     times: u64,
-    /// Nanoseconds, a number for each batch of the round.
-    batches: Vec<f64>,
-    /// Nanoseconds, a number for each round.
-    rounds: Vec<f64>,
+    record: Record,
 }
 
 impl<'a> Entry<'a> {
-    /// A side that does the thing so many times, and says how long that took.
-    pub fn new(name: &'static str, batch: impl FnMut(u64) -> Duration + 'a) -> Self {
-        let (batches, rounds) = (Vec::new(), Vec::new());
-        Self { name, batch: Box::new(batch), lasting: BATCH, times: 1, batches, rounds }
+    /// An entry whose batches are measured by `batch`.
+    pub fn new(name: impl Into<Cow<'static, str>>, batch: impl Batch + 'a) -> Self {
+        let (name, batch) = (name.into(), Box::new(batch));
+        Self { name, batch, min_batch_time: Duration::ZERO, bytes: None, times: 1, record: Record::new() }
     }
 
-    /// A side whose batch is a loop.
-    pub fn looped<R>(name: &'static str, once: impl Fn() -> R + 'a) -> Self {
+    /// An entry whose batch calls `once` in a loop.
+    pub fn looped<R>(name: impl Into<Cow<'static, str>>, once: impl Fn() -> R + 'a) -> Self {
         Self::new(name, move |times| timed(times, &once))
     }
 
-    /// A side whose batches are longer than usual, because it takes a while until all who take part are at it.
-    pub fn lasting(mut self, time: Duration) -> Self {
-        self.lasting = time;
+    /// Asks for longer batches than the runner's, for work that is slow to start.
+    pub fn min_batch_time(mut self, time: Duration) -> Self {
+        self.min_batch_time = time;
         self
     }
 
-    /// What it is called.
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// Says how many bytes the work moves, so that the report shows a rate.
+    pub fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = Some(bytes);
+        self
     }
 
-    /// Nanoseconds.
-    pub fn median(&self) -> f64 {
-        median(&self.rounds)
+    /// What it is called in the report.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Does a batch, and keeps how long it took.
-    pub fn play_batch(&mut self) {
-        self.batches.push((self.batch)(self.times).as_nanos() as f64 / self.times as f64);
+    /// What was measured.
+    pub fn record(&self) -> &Record {
+        &self.record
     }
 
-    /// Finds how many times make a batch. One that takes long may have been interrupted: only several in a row tell.
-    fn calibrate(&mut self) {
-        while (0..SURE).any(|_| (self.batch)(self.times) < self.lasting) {
+    /// What was measured, without the entry.
+    pub fn into_record(self) -> Record {
+        self.record
+    }
+
+    /// Gigabytes a second, if the work moves bytes.
+    pub fn gigabytes_per_second(&self) -> Option<f64> {
+        self.bytes.map(|bytes| bytes as f64 / self.record.median())
+    }
+
+    fn calibrate(&mut self, batch_time: Duration) {
+        let wanted = batch_time.max(self.min_batch_time);
+        let max = self.batch.max_times();
+        while self.times < max && (0..CALIBRATION_BATCHES).any(|_| self.batch.run(self.times) < wanted) {
             self.times *= 2;
         }
     }
 
-    fn end_round(&mut self) {
-        self.rounds.push(median(&self.batches));
-        self.batches.clear();
+    fn run_batch(&mut self) {
+        let elapsed = self.batch.run(self.times);
+        self.batch.record(self.times, elapsed, &mut self.record);
     }
 }
 
-/// Measures them all, in so many rounds.
-pub fn play(sides: &mut [Entry<'_>], rounds: usize) {
-    sides.iter_mut().for_each(Entry::calibrate);
-    for _ in 0..rounds {
-        (0..BATCHES).for_each(|_| sides.iter_mut().for_each(Entry::play_batch));
-        sides.iter_mut().for_each(Entry::end_round);
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Runner {
+    /// An entry's number is the median of this many rounds.
+    pub rounds: usize,
+    /// Batches of each entry in a round.
+    pub batches: usize,
+    /// How long a batch lasts at least.
+    pub batch_time: Duration,
+    /// After this time no sweep begins, even if rounds are missing. One sweep always runs.
+    pub time_limit: Duration,
+}
+
+impl Default for Runner {
+    /// 15 rounds of 50 batches of 400 µs.
+    fn default() -> Self {
+        let batch_time = Duration::from_micros(400);
+        Self { rounds: 15, batches: 50, batch_time, time_limit: Duration::MAX }
     }
 }
 
-/// How long it takes to do something so many times.
+impl Runner {
+    /// A single call of each entry, which checks that it works.
+    pub const CHECK: Self =
+        Self { rounds: 1, batches: 1, batch_time: Duration::ZERO, time_limit: Duration::MAX };
+
+    /// Measures all entries. Before each sweep, `progress` is called with the number of sweeps done
+    /// and the number of all.
+    pub fn run(&self, entries: &mut [Entry<'_>], mut progress: impl FnMut(usize, usize)) {
+        let start = Instant::now();
+        entries.iter_mut().for_each(|entry| entry.calibrate(self.batch_time));
+        let sweeps = self.rounds * self.batches;
+        let mut random = fastrand::Rng::with_seed(0);
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        for done in 0..sweeps {
+            progress(done, sweeps);
+            // A new order for each sweep: what ran before an entry must not favour it.
+            random.shuffle(&mut order);
+            order.iter().for_each(|n| entries[*n].run_batch());
+            if (done + 1) % self.batches == 0 {
+                entries.iter_mut().for_each(|entry| entry.record.end_round());
+            }
+            if start.elapsed() > self.time_limit {
+                entries.iter_mut().for_each(|entry| entry.record.end());
+                break;
+            }
+        }
+    }
+}
+
+/// Calls `once` `times` times and returns how long that took.
 #[inline(always)]
 pub fn timed<R>(times: u64, mut once: impl FnMut() -> R) -> Duration {
     let start = Instant::now();
@@ -93,73 +163,4 @@ pub fn timed<R>(times: u64, mut once: impl FnMut() -> R) -> Duration {
         black_box(once());
     }
     start.elapsed()
-}
-
-/// How the time of a side compares with that of the fastest of some others; with none, how many nanoseconds it is.
-pub struct Promise {
-    /// In words.
-    pub what: &'static str,
-    /// The side's name.
-    pub of: &'static str,
-    /// The others' names.
-    pub to: &'static [&'static str],
-    /// What was promised.
-    pub bound: Bound,
-}
-
-/// A promise.
-pub enum Bound {
-    /// No more.
-    AtMost(f64),
-    /// No less.
-    AtLeast(f64),
-}
-
-/// Prints what was measured, and which promises are kept. Of a promise whose sides were not all measured, nothing is said.
-pub fn report(sides: &[Entry<'_>], promises: &[Promise]) {
-    println!("{:<44} {:>11} {:>22}", "side", "median, ns", "fastest..slowest round");
-    for side in sides {
-        let fastest = side.rounds.iter().copied().fold(f64::MAX, f64::min);
-        let slowest = side.rounds.iter().copied().fold(0.0, f64::max);
-        println!("{:<44} {:>11.2} {fastest:>11.2}..{slowest:.2}", side.name, side.median());
-    }
-    println!("\n{:<44} {:>11} {:>11}", "promise", "measured", "promised");
-    for Promise { what, of, to, bound } in promises {
-        let Some(measured) = ratio(sides, of, to) else { continue };
-        let (promised, kept) = match *bound {
-            Bound::AtMost(most) => (format!("<= {most:.2}"), measured <= most),
-            Bound::AtLeast(least) => (format!(">= {least:.2}"), measured >= least),
-        };
-        println!("{what:<44} {measured:>11.2} {promised:>11} {}", if kept { "kept" } else { "MISSED" });
-    }
-}
-
-fn ratio(sides: &[Entry<'_>], of: &str, to: &[&str]) -> Option<f64> {
-    let time = |name: &str| sides.iter().find(|side| side.name == name).map(Entry::median);
-    let others: Option<Vec<f64>> = to.iter().map(|name| time(name)).collect();
-    let baseline = others?.into_iter().reduce(f64::min).unwrap_or(1.0);
-    Some(time(of)? / baseline)
-}
-
-/// What follows an option among this program's arguments.
-pub fn argument(option: &str) -> Option<String> {
-    std::env::args().skip_while(|argument| argument != option).nth(1)
-}
-
-/// How many rounds were asked for.
-///
-/// # Panics
-/// Where it is not a number.
-pub fn rounds() -> usize {
-    argument("--rounds").map_or(15, |rounds| rounds.parse().expect("a number of rounds"))
-}
-
-/// The one in the middle; of an even number of them, the upper.
-///
-/// # Panics
-/// Where there are none.
-pub fn median(numbers: &[f64]) -> f64 {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }

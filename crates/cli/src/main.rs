@@ -14,8 +14,8 @@ mod arguments;
 mod bench;
 mod generate;
 mod json;
-mod show;
 mod removal;
+mod show;
 mod top;
 
 use std::io::{self, ErrorKind, Write};

@@ -49,8 +49,7 @@ impl Drop for Folder {
 #[test]
 fn the_table_has_what_was_asked_for_and_what_it_is_compared_with() {
     let output = measured("round-trip spsc 64 B").assert().success().stderr(is_empty());
-    let rows =
-        ["round trip, hot", "one line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
+    let rows = ["round trip, hot", "one line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
     for row in rows {
         output.get_output().stdout.windows(row.len()).find(|text| *text == row.as_bytes()).expect(row);
     }
@@ -294,8 +293,7 @@ fn a_measurement_that_cannot_go_on_ends() {
     };
     kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
     bench.wait_with_output().unwrap().assert().code(1).stdout(is_empty()).stderr(
-        contains("breezeway: the measurement has failed: a peer has ended")
-            .and(contains("panicked").not()),
+        contains("breezeway: the measurement has failed: a peer has ended").and(contains("panicked").not()),
     );
 }
 

@@ -1,16 +1,15 @@
-//! A mutex, alone and with two at it; and a number that it protects.
+//! A mutex, alone and contended by two processes, and a number that it protects.
 
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use breezeway::Value;
+use breezeway::sync::Mutex;
+use breezeway_bench::contention;
 use breezeway_bench::kernel::page::Page;
 use breezeway_bench::locks::Lock;
-use breezeway_bench::peer_process::PeerProcess;
-use breezeway_bench::contention::{self, SharedCounter, race};
 use breezeway_bench::runner::Entry;
-use breezeway::sync::Mutex;
 
 use super::raw_sync::RawSyncMutex;
 use super::{ADD, LOCK, OURS, RACE, RAW_SYNC, READ, add};
@@ -47,18 +46,6 @@ fn alone(name: &'static str, lock: impl Lock + 'static) -> Entry<'static> {
 }
 
 fn both(name: &'static str, lock: impl Lock + 'static) -> Entry<'static> {
-    let (lock, counter) = (Rc::new(lock), SharedCounter::new());
-    let theirs = Shared(Rc::clone(&lock));
-    let peer = PeerProcess::fork(|| vec![contention::job(theirs, counter)]);
-    Entry::new(name, move |times| race(&peer, 0, &*lock, counter, times).elapsed)
-}
-
-/// The same lock, in the process that was forked.
-struct Shared<L>(Rc<L>);
-
-impl<L: Lock> Lock for Shared<L> {
-    #[inline(always)]
-    fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
-        self.0.locked(section)
-    }
+    let lock = Rc::new(lock);
+    contention::entry(name, Rc::clone(&lock), || lock)
 }

@@ -1,4 +1,4 @@
-//! raw_sync: its events, beside a place for one message; its mutex.
+//! raw_sync: its events, each beside a slot for one message, and its mutex.
 
 #![allow(unsafe_code)]
 
@@ -16,11 +16,11 @@ use raw_sync::locks::{LockImpl, LockInit, Mutex};
 
 use super::Line;
 
-/// Where a message lies, and the event that tells of it: one that sleeps, or one that looks all the time. It holds one message,
-/// which is enough there and back.
+/// A slot for one message, which is enough for round trips, and the event that announces it. With
+/// `BUSY` the event polls.
 pub struct RawSyncLink<const BUSY: bool>(Page);
 
-/// An end.
+/// An end of the link.
 pub struct RawSyncEnd {
     event: Box<dyn EventImpl>,
     words: &'static [AtomicU64],
@@ -34,7 +34,8 @@ impl<const BUSY: bool> Link<Line> for RawSyncLink<BUSY> {
         let page = Page::new();
         let start = page.line(0).as_ptr();
         let new = if BUSY { BusyEvent::new } else { Event::new };
-        // SAFETY: a line of a page that is never unmapped, long and aligned enough, zeroed, and nobody else's yet.
+        // SAFETY: an unused line, zeroed, long and aligned enough, of a page that is never
+        // unmapped.
         let event = unsafe { new(start, true) };
         event.map_err(|error| Failure::Ended(error.to_string()))?;
         Ok(Self(page))
@@ -64,7 +65,8 @@ impl RawSyncEnd {
 impl Sender<Line> for RawSyncEnd {
     fn send(&mut self, message: &Line) {
         self.words.iter().zip(message).for_each(|(word, value)| word.store(*value, Ordering::Relaxed));
-        // ORDER: pairs with the fence below. The busy event's own accesses are relaxed and order nothing.
+        // ORDER: pairs with the fence below. The busy event's own accesses are relaxed and order
+        // nothing.
         fence(Ordering::Release);
         self.event.set(EventState::Signaled).expect("an event");
     }
@@ -84,8 +86,8 @@ pub struct RawSyncMutex(Box<dyn LockImpl>);
 
 impl RawSyncMutex {
     pub fn new() -> Self {
-        // SAFETY: a line of a page that is never unmapped, long and aligned enough, and nobody else's. What it says it protects is
-        // never looked at.
+        // SAFETY: an unused line, long and aligned enough, of a page that is never unmapped. The
+        // pointer to what the mutex protects is never read.
         let mutex = unsafe { Mutex::new(Page::new().line(0).as_ptr(), ptr::null_mut()) };
         Self(mutex.expect("a mutex").0)
     }

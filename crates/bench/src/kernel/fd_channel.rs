@@ -1,34 +1,33 @@
 //! Pipes and socket pairs.
 
-#![allow(unsafe_code)]
-
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::yield_now;
 
 use bytemuck::{bytes_of, bytes_of_mut};
+use rustix::io::ioctl_fionbio;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::fcntl_setpipe_size;
 
 use crate::message::{Message, Receiver, Sender};
 
-/// An end of something that bytes are written to and read from.
+/// One end of a pipe or of a socket pair.
 #[derive(Clone)]
 pub struct FdChannel(Arc<File>);
 
 impl FdChannel {
-    fn new(end: impl Into<OwnedFd>) -> Self {
-        Self(Arc::new(File::from(end.into())))
+    fn new(fd: impl Into<OwnedFd>) -> Self {
+        Self(Arc::new(File::from(fd.into())))
     }
 
-    /// From now on it does not wait: who reads or writes tries until it works.
+    /// Makes the descriptor non-blocking: sends and receives are retried until they succeed.
     ///
     /// # Panics
-    /// Where the kernel knows no such thing.
+    /// If the kernel refuses.
     pub fn polled(self) -> Self {
-        // SAFETY: our own descriptor, and a flag.
-        let failed = unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
-        assert_eq!(failed, 0, "a descriptor that does not wait");
+        ioctl_fionbio(&self.0, true).expect("a non-blocking descriptor");
         self
     }
 }
@@ -40,7 +39,7 @@ impl<M: Message> Sender<M> for FdChannel {
         while !rest.is_empty() {
             match (&*self.0).write(rest) {
                 Ok(written) => rest = &rest[written..],
-                Err(error) => again(&error),
+                Err(error) => yield_if_would_block(&error),
             }
         }
     }
@@ -52,22 +51,23 @@ impl<M: Message> Receiver<M> for FdChannel {
         let mut rest = bytes_of_mut(message);
         while !rest.is_empty() {
             match (&*self.0).read(rest) {
-                Ok(0) => panic!("the other end is gone"),
+                Ok(0) => panic!("the other end is closed"),
                 Ok(read) => rest = &mut rest[read..],
-                Err(error) => again(&error),
+                Err(error) => yield_if_would_block(&error),
             }
         }
     }
 }
 
-/// A try in vain costs a system call, so the CPU is offered at once to who else wants it.
+/// Gives the CPU away: each failed attempt is a system call, which costs more than a look at a
+/// word.
 #[cold]
-fn again(error: &io::Error) {
+pub(super) fn yield_if_would_block(error: &io::Error) {
     assert!(error.kind() == ErrorKind::WouldBlock, "{error}");
     yield_now();
 }
 
-/// A pipe: its end to read from, and its end to write to.
+/// Opens a pipe: the end to read from, and the end to write to.
 ///
 /// # Errors
 /// Those of the kernel.
@@ -76,42 +76,21 @@ pub fn pipe() -> io::Result<(FdChannel, FdChannel)> {
     Ok((FdChannel::new(reader), FdChannel::new(writer)))
 }
 
-/// A pipe that holds so many bytes, which may be more than usual.
+/// Opens a pipe that buffers `bytes`.
 ///
 /// # Errors
-/// Those of the kernel.
-pub fn pipe_holding(bytes: usize) -> io::Result<(FdChannel, FdChannel)> {
+/// Those of the kernel, which limits the size.
+pub fn pipe_with_capacity(bytes: usize) -> io::Result<(FdChannel, FdChannel)> {
     let (reader, writer) = pipe()?;
-    // SAFETY: our own pipe, and a number.
-    let holds = unsafe { libc::fcntl(writer.0.as_raw_fd(), libc::F_SETPIPE_SZ, bytes as libc::c_int) };
-    if holds < 0 { Err(io::Error::last_os_error()) } else { Ok((reader, writer)) }
+    fcntl_setpipe_size(&writer.0, bytes)?;
+    Ok((reader, writer))
 }
 
-/// What kind of socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Socket {
-    /// Bytes.
-    Stream,
-    /// Messages.
-    SeqPacket,
-}
-
-/// A pair of Unix sockets. Both ends can do both; the first is to be read from.
+/// Opens a pair of connected Unix sockets; either end sends and receives.
 ///
 /// # Errors
 /// Those of the kernel.
-pub fn socket_pair(kind: Socket) -> io::Result<(FdChannel, FdChannel)> {
-    let kind = match kind {
-        Socket::Stream => libc::SOCK_STREAM,
-        Socket::SeqPacket => libc::SOCK_SEQPACKET,
-    };
-    let mut ends = [0; 2];
-    // SAFETY: space for two descriptors.
-    let failed = unsafe { libc::socketpair(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC, 0, ends.as_mut_ptr()) };
-    if failed != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just opened, and nobody else's.
-    let [a, b] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+pub fn socket_pair(kind: SocketType) -> io::Result<(FdChannel, FdChannel)> {
+    let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
     Ok((FdChannel::new(a), FdChannel::new(b)))
 }

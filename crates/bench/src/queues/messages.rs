@@ -1,4 +1,4 @@
-//! Messages of any type, of which a string of bytes is one.
+//! A `MessageQueue` of byte strings.
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use crate::message::{Message, Receiver, Sender, poll_until};
 use breezeway::queue::{Limits, MessageQueue};
 use breezeway::{PushError, SegmentError};
 
-/// Bytes, encoded as they are.
+/// A byte string, serialised as such.
 pub struct ByteMessage(Vec<u8>);
 
-/// ByteMessages from many to many.
+/// A queue of byte strings.
 pub type ByteMessages = MessageQueue<ByteMessage>;
 
-/// A queue for so many byte_messages of so many bytes.
+/// Creates a queue for `messages` byte strings of `bytes`.
 ///
 /// # Errors
 /// Those of [`MessageQueue::new`].
 pub fn byte_messages(messages: usize, bytes: usize) -> Result<ByteMessages, SegmentError> {
-    /// More than an encoded length, and what is lost in the last of a message's blocks.
+    /// At least the encoded length and the slack of a message's last block.
     const OVERHEAD: usize = 128;
     MessageQueue::new(Limits { messages, bytes: messages * (bytes + OVERHEAD) })
 }

@@ -1,4 +1,4 @@
-//! Pipes that carry bytes.
+//! A breezeway pipe that carries byte strings.
 
 use bytemuck::{bytes_of, bytes_of_mut};
 
@@ -7,36 +7,36 @@ use crate::message::{Message, Receiver, Sender, poll_until};
 use breezeway::SegmentError;
 use breezeway::pipe;
 
-/// The end that bytes go into.
+/// The sending end.
 pub type Tx = pipe::Sender<()>;
-/// The end they come out of.
+/// The receiving end.
 pub type Rx = pipe::Receiver<()>;
 
-/// A pipe, neither end of it taken.
+/// A pipe whose ends are free.
 #[derive(Clone)]
 pub struct PipeLink(BytesLink);
 
 impl PipeLink {
-    /// For so many bytes.
+    /// Creates a pipe that buffers `capacity` bytes.
     ///
     /// # Errors
-    /// Those of [`Segment::new`](crate::Segment::new).
+    /// Those of [`Segment::new`](breezeway::Segment::new).
     pub fn new(capacity: usize) -> Result<Self, SegmentError> {
         BytesLink::new(capacity).map(Self)
     }
 
-    /// The end that bytes go into.
+    /// Opens the sending end.
     ///
     /// # Panics
-    /// Where it is taken.
+    /// If it is taken.
     pub fn tx(&self) -> Tx {
         self.0.tx().into()
     }
 
-    /// The end they come out of.
+    /// Opens the receiving end.
     ///
     /// # Panics
-    /// Where it is taken.
+    /// If it is taken.
     pub fn rx(&self) -> Rx {
         self.0.rx().into()
     }
@@ -45,14 +45,14 @@ impl PipeLink {
 impl<M: Message> Sender<M> for Tx {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        self.send_bytes(bytes_of(message)).expect("a living receiver");
+        self.send_bytes(bytes_of(message)).expect("a live receiver");
     }
 }
 
 impl<M: Message> Receiver<M> for Rx {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        let length = self.recv_bytes_into(bytes_of_mut(message)).expect("a living sender");
+        let length = self.recv_bytes_into(bytes_of_mut(message)).expect("a live sender");
         assert_eq!(length, size_of::<M>(), "a whole message");
     }
 }
