@@ -1,4 +1,4 @@
-//! The manual pages and the shell completions, from what the command understands.
+//! `breezeway generate`: manual pages and shell completions.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Removing segments that nobody has any more, or that somebody wants to be gone.
+//! `breezeway gc` and `breezeway rm`: removing segments.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::Failure;
 use crate::{json, show};
 
-/// What was done.
+/// What was removed, and what failed.
 #[derive(Default, Serialize)]
-struct Done {
+struct Removals {
     removed: Vec<String>,
     failed: Vec<Failed>,
 }
@@ -21,27 +21,27 @@ struct Failed {
     error: String,
 }
 
-impl Done {
-    /// Whether this one was removed, if that did not fail.
-    fn note(&mut self, name: &str, outcome: Result<bool, SegmentError>) {
-        if self.keep(name, outcome) == Some(true) {
+impl Removals {
+    /// Records whether the segment was removed, or why that failed.
+    fn record(&mut self, name: &str, outcome: Result<bool, SegmentError>) {
+        if self.ok(name, outcome) == Some(true) {
             self.removed.push(name.to_owned());
         }
     }
 
-    /// What became of this one, if it did not fail.
-    fn keep<T>(&mut self, name: &str, outcome: Result<T, SegmentError>) -> Option<T> {
+    /// The value of a success; a failure is recorded.
+    fn ok<T>(&mut self, name: &str, outcome: Result<T, SegmentError>) -> Option<T> {
         let fail = |error: SegmentError| {
             self.failed.push(Failed { error: error.to_string(), name: name.to_owned() });
         };
         outcome.map_err(fail).ok()
     }
 
-    /// The last failure, the others having been told.
-    fn verdict(mut self) -> Result<(), Failure> {
+    /// Prints all failures but the last, and returns that one.
+    fn into_result(mut self) -> Result<(), Failure> {
         let Some(last) = self.failed.pop() else { return Ok(()) };
         for Failed { error, .. } in self.failed {
-            let _ = writeln!(io::stderr(), "breezeway: {}", show::harmless(&error));
+            let _ = writeln!(io::stderr(), "breezeway: {}", show::sanitized(&error));
         }
         Err(last.error.into())
     }
@@ -52,58 +52,57 @@ struct Gc<'a> {
     dry_run: bool,
     stale: &'a [String],
     #[serde(flatten)]
-    done: &'a Done,
+    removals: &'a Removals,
 }
 
 pub fn gc(names: &[String], dry_run: bool, yes: bool, as_json: bool) -> Result<(), Failure> {
-    let mut done = Done::default();
+    let mut removals = Removals::default();
     let reports = match names {
         [] => inspect::outlines()?,
-        names => names.iter().filter_map(|name| done.keep(name, inspect::outline(name))).collect(),
+        names => names.iter().filter_map(|name| removals.ok(name, inspect::outline(name))).collect(),
     };
     let stale: Vec<String> =
         reports.into_iter().filter(|report| report.stale).map(|report| report.name).collect();
-    let is_meant = yes || stale.is_empty() || !io::stdin().is_terminal();
-    if !dry_run && (is_meant || confirmed(&stale)?) {
+    let needs_no_answer = yes || stale.is_empty() || !io::stdin().is_terminal();
+    if !dry_run && (needs_no_answer || confirm(&stale)?) {
         for name in &stale {
-            // Who was faster may have made a new one of this name, which is not stale.
-            done.note(name, inspect::remove_stale(name));
+            // Another process may have replaced it by a segment that is not stale: that one stays.
+            removals.record(name, inspect::remove_stale(name));
         }
     }
     if as_json {
-        json::print(Gc { dry_run, stale: &stale, done: &done })?;
+        json::print(Gc { dry_run, stale: &stale, removals: &removals })?;
     } else if dry_run && !stale.is_empty() {
-        show::print(&format!("stale: {}", listed(&stale)))?;
-    } else if !done.removed.is_empty() {
-        show::print(&format!("removed: {}", listed(&done.removed)))?;
-    } else if done.failed.is_empty() {
+        show::print(&format!("stale: {}", joined(&stale)))?;
+    } else if !removals.removed.is_empty() {
+        show::print(&format!("removed: {}", joined(&removals.removed)))?;
+    } else if removals.failed.is_empty() {
         show::print(if stale.is_empty() { "nothing is stale" } else { "nothing is removed" })?;
     }
-    done.verdict()
+    removals.into_result()
 }
 
-/// Names, as they are shown.
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| show::harmless(name)).collect::<Vec<_>>().join(", ")
+fn joined(names: &[String]) -> String {
+    names.iter().map(|name| show::sanitized(name)).collect::<Vec<_>>().join(", ")
 }
 
-fn confirmed(names: &[String]) -> Result<bool, Failure> {
+fn confirm(names: &[String]) -> Result<bool, Failure> {
     let mut terminal = io::stderr();
-    write!(terminal, "remove {}? [y/N] ", listed(names))?;
+    write!(terminal, "remove {}? [y/N] ", joined(names))?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// All of them, even where one fails.
+/// Removes all segments, even if one fails.
 pub fn rm(names: &[String], as_json: bool) -> Result<(), Failure> {
-    let mut done = Done::default();
+    let mut removals = Removals::default();
     for name in names {
-        done.note(name, Segment::remove(name).map(|()| true));
+        removals.record(name, Segment::remove(name).map(|()| true));
     }
     if as_json {
-        json::print(&done)?;
+        json::print(&removals)?;
     }
-    done.verdict()
+    removals.into_result()
 }

@@ -1,4 +1,4 @@
-//! What real processes do with a segment while others look at it.
+//! What other processes do with a segment while the command looks at it.
 
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex, RwLock};
@@ -6,14 +6,14 @@ use breezeway::{Segment, Value};
 
 use crate::support::{Role, listen, role, say};
 
-/// A process that does `what` with the segment, and has begun.
+/// Starts a process that does `what` with the segment, and waits until it has begun.
 pub fn child(what: &str, segment: &str) -> Role {
-    let mut child = Role::spawn("cli::child::a_process", &[what, segment]);
+    let mut child = Role::spawn("child::a_process", &[what, segment]);
     assert_eq!(child.hear(), "ready");
     child
 }
 
-/// The objects that the roles use.
+/// Adds the objects that the processes use.
 pub fn furnish(segment: &Segment) {
     segment.add::<Mutex>("mutex", ()).unwrap();
     segment.add::<Queue<u64>>("jobs", 4).unwrap();

@@ -1,4 +1,4 @@
-//! Segments with bytes that no process that keeps to the rules has written: they are shown as far as they make sense.
+//! Damaged segments: they are shown as far as they make sense.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -14,7 +14,7 @@ use crate::support::scratch::{Name, patch};
 
 const LENGTH: u64 = 1 << 18;
 
-/// A segment with something of every kind that has a state.
+/// Creates a segment with an object of every kind that has a state.
 fn furnished(name: &str) -> Segment {
     let made = Segment::options().participants(8).objects(16).create(name, LENGTH).unwrap();
     made.add::<Value<[u64; 4]>>("value", [1; 4]).unwrap();
@@ -34,7 +34,7 @@ fn furnished(name: &str) -> Segment {
     made
 }
 
-/// A copy of such a segment that nobody has attached: its bytes, its file, and the places of the words that say something.
+/// Copies such a segment, unattached: its bytes, its file, and the offsets of its non-zero words.
 fn copied(model: &str, name: &Name) -> (Vec<u8>, File, Vec<u64>) {
     let made = furnished(model);
     let sound = fs::read(format!("/dev/shm/{model}")).unwrap();
@@ -49,7 +49,7 @@ fn copied(model: &str, name: &Name) -> (Vec<u8>, File, Vec<u64>) {
     (sound, file, places.collect())
 }
 
-/// A generator of numbers, good enough to break things.
+/// A pseudo-random generator.
 struct Numbers(u64);
 
 impl Numbers {
@@ -62,7 +62,7 @@ impl Numbers {
 }
 
 #[test]
-fn any_bytes_can_be_looked_at() {
+fn inspect_damaged_random_bytes() {
     let _watchdog = Watchdog::start(300);
     let (model, name) = (Name::new("cli-damage-model"), Name::new("cli-damage"));
     let (sound, file, places) = copied(&model, &name);
@@ -99,7 +99,7 @@ fn any_bytes_can_be_looked_at() {
 }
 
 #[test]
-fn each_word_may_be_anything() {
+fn inspect_damaged_each_word() {
     let _watchdog = Watchdog::start(300);
     let (model, name) = (Name::new("cli-words-model"), Name::new("cli-words"));
     let (sound, file, places) = copied(&model, &name);
@@ -116,7 +116,7 @@ fn each_word_may_be_anything() {
 }
 
 #[test]
-fn damage_is_told_with_what_is_sound() {
+fn inspect_damaged_shows_what_is_sound() {
     let name = Name::new("cli-damaged");
     let made = furnished(&name);
     let table = 256 + 8 * 64;

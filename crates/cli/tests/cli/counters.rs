@@ -20,7 +20,7 @@ fn counters(segment: &str, object: &str, names: &[&str]) -> Json {
 }
 
 #[test]
-fn messages_are_counted_by_where_they_lie() {
+fn inspect_counters_count_messages() {
     let name = Name::new("cli-pushes");
     let made = Segment::create(&name, 1 << 20).unwrap();
     let queue = made.add::<Queue<u64>>("queue", 3).unwrap();
@@ -45,7 +45,7 @@ fn messages_are_counted_by_where_they_lie() {
 }
 
 #[test]
-fn who_goes_to_sleep_is_counted() {
+fn inspect_counters_count_sleeping_callers() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-parks");
     let made = Segment::create(&name, 1 << 20).unwrap();
@@ -89,7 +89,7 @@ fn who_goes_to_sleep_is_counted() {
 }
 
 #[test]
-fn a_sleeper_that_was_woken_is_counted() {
+fn inspect_counters_count_wakes() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-wakes");
     let made = Segment::create(&name, 1 << 20).unwrap();
@@ -104,7 +104,7 @@ fn a_sleeper_that_was_woken_is_counted() {
 }
 
 #[test]
-fn deaths_are_counted() {
+fn inspect_counters_count_deaths() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-deaths");
     let made = Segment::create(&name, 1 << 20).unwrap();
