@@ -118,54 +118,25 @@ pub struct Case {
 }
 
 /// Why something cannot be measured.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
     /// The kernel refuses what it takes.
-    Os(std::io::Error),
+    #[error("{0}")]
+    Os(#[from] std::io::Error),
     /// Breezeway refuses what it takes.
-    Segment(SegmentError),
+    #[error("{0}")]
+    Segment(#[from] SegmentError),
     /// Messages of that size are too long.
+    #[error("a message may have {longest} bytes")]
     TooLong {
         /// The longest message allowed.
         longest: usize,
     },
     /// A measuring process has ended, or has received something wrong.
+    #[error("the measurement has failed: {0}")]
     Ended(String),
     /// No case matches.
+    #[error("there is nothing to measure")]
     Nothing,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Os(error) => error.fmt(f),
-            Self::Segment(error) => error.fmt(f),
-            Self::TooLong { longest } => write!(f, "a message may have {longest} bytes"),
-            Self::Ended(what) => write!(f, "the measurement has failed: {what}"),
-            Self::Nothing => f.write_str("there is nothing to measure"),
-        }
-    }
-}
-
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Os(error) => Some(error),
-            Self::Segment(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Os(error)
-    }
-}
-
-impl From<SegmentError> for Failure {
-    fn from(error: SegmentError) -> Self {
-        Self::Segment(error)
-    }
 }

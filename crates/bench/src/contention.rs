@@ -27,9 +27,6 @@ pub const PEER: u64 = 2;
 
 impl SharedCounter {
     /// A counter at 0.
-    ///
-    /// # Panics
-    /// If the kernel has no memory left.
     #[expect(clippy::new_without_default, reason = "each call maps different memory")]
     pub fn new() -> Self {
         // On one line, as data under a lock mostly is.

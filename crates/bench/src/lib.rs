@@ -21,6 +21,10 @@
 //! - [`catalogue`]: the [`case`]s that `breezeway bench` measures
 //! - [`measure`]: measuring them by two pairs of processes, which share [`shared_samples`]
 //! - [`outcome`]: what is reported of a case; [`machine`]: of the machine
+//!
+//! # Panics
+//! Functions panic if the kernel or the C library refuses what they need, if a process of the
+//! measurement has ended, and if a check of what was measured fails.
 
 // A failed check is a bug: it ends the process that found it, and so the measurement. Types that
 // hold closures are never printed.

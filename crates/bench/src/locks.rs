@@ -72,9 +72,6 @@ pub struct SpinWord(&'static AtomicU64);
 
 impl SpinWord {
     /// An unlocked word on a line of its own.
-    ///
-    /// # Panics
-    /// If the page has no such line.
     pub fn new(page: Page, line: usize) -> Self {
         Self(page.word(line))
     }

@@ -79,17 +79,11 @@ pub struct PeerProcess {
 
 impl PeerProcess {
     /// Forks a peer pinned to [`PEER_CPU`], which opens its end of things in `jobs`.
-    ///
-    /// # Panics
-    /// If the kernel cannot fork.
     pub fn fork(jobs: impl FnOnce() -> Vec<Job>) -> Self {
         Self::fork_on(PEER_CPU, jobs)
     }
 
     /// Forks a peer pinned to `cpu`, which opens its end of things in `jobs`.
-    ///
-    /// # Panics
-    /// If the kernel cannot fork.
     pub fn fork_on(cpu: Cpu, jobs: impl FnOnce() -> Vec<Job>) -> Self {
         let peer = Self::try_fork(|| {
             pin(cpu);
@@ -121,9 +115,6 @@ impl PeerProcess {
     }
 
     /// Requests a job and returns when the peer has begun it.
-    ///
-    /// # Panics
-    /// If a peer has ended.
     pub fn begin(&self, job: usize, argument: u64) -> PendingJob<'_> {
         let pending = self.submit(job, argument);
         self.spin_until(self.mailbox.begun, pending.request);
@@ -170,18 +161,12 @@ pub struct PendingJob<'a> {
 
 impl PendingJob<'_> {
     /// Spins until the job is done.
-    ///
-    /// # Panics
-    /// If a peer has ended.
     pub fn spin_for_answer(self) -> u64 {
         self.peer.spin_until(self.peer.mailbox.done, self.request);
         self.peer.mailbox.answer.load(Ordering::Relaxed)
     }
 
     /// Sleeps until the job is done, which leaves this CPU to the peers.
-    ///
-    /// # Panics
-    /// If a peer has ended.
     pub fn sleep_for_answer(self) -> u64 {
         let mailbox = self.peer.mailbox;
         loop {
@@ -196,9 +181,6 @@ impl PendingJob<'_> {
     }
 
     /// Tells the peer to stop, and spins until it has.
-    ///
-    /// # Panics
-    /// If a peer has ended.
     pub fn stop(self) -> u64 {
         self.peer.mailbox.stop.store(1, Ordering::Relaxed);
         self.spin_for_answer()

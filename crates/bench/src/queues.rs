@@ -37,17 +37,11 @@ impl SpscLink {
     }
 
     /// Opens the producer's end.
-    ///
-    /// # Panics
-    /// If it is taken.
     pub fn tx<M: Shareable>(&self) -> spsc::Producer<M> {
         self.0.get(NAME).expect("the producer's end")
     }
 
     /// Opens the consumer's end.
-    ///
-    /// # Panics
-    /// If it is taken.
     pub fn rx<M: Shareable>(&self) -> spsc::Consumer<M> {
         self.0.get(NAME).expect("the consumer's end")
     }
@@ -71,17 +65,11 @@ impl BytesLink {
     }
 
     /// Opens the producer's end.
-    ///
-    /// # Panics
-    /// If it is taken.
     pub fn tx(&self) -> bytes::Producer {
         self.0.get(NAME).expect("the producer's end")
     }
 
     /// Opens the consumer's end.
-    ///
-    /// # Panics
-    /// If it is taken.
     pub fn rx(&self) -> bytes::Consumer {
         self.0.get(NAME).expect("the consumer's end")
     }
@@ -97,33 +85,41 @@ fn segment(bytes: usize) -> Result<Segment, SegmentError> {
 #[derive(Clone)]
 pub struct Polled<E>(pub E);
 
-impl<M: Message> Sender<M> for spsc::Producer<M> {
-    #[inline(always)]
-    fn send(&mut self, message: &M) {
-        self.push(*message).expect("a live consumer");
-    }
+/// Implements the ends of a queue of values, blocking and polled.
+macro_rules! ends {
+    ($tx:ty, $rx:ty) => {
+        impl<M: Message> Sender<M> for $tx {
+            #[inline(always)]
+            fn send(&mut self, message: &M) {
+                self.push(*message).expect("an open queue");
+            }
+        }
+
+        impl<M: Message> Receiver<M> for $rx {
+            #[inline(always)]
+            fn receive(&mut self, message: &mut M) {
+                *message = self.pop().expect("an open queue");
+            }
+        }
+
+        impl<M: Message> Sender<M> for Polled<$tx> {
+            #[inline(always)]
+            fn send(&mut self, message: &M) {
+                poll_until(|| pushed(self.0.try_push(*message)));
+            }
+        }
+
+        impl<M: Message> Receiver<M> for Polled<$rx> {
+            #[inline(always)]
+            fn receive(&mut self, message: &mut M) {
+                *message = poll_until(|| popped(self.0.try_pop()));
+            }
+        }
+    };
 }
 
-impl<M: Message> Receiver<M> for spsc::Consumer<M> {
-    #[inline(always)]
-    fn receive(&mut self, message: &mut M) {
-        *message = self.pop().expect("a live producer");
-    }
-}
-
-impl<M: Message> Sender<M> for Polled<spsc::Producer<M>> {
-    #[inline(always)]
-    fn send(&mut self, message: &M) {
-        poll_until(|| pushed(self.0.try_push(*message)));
-    }
-}
-
-impl<M: Message> Receiver<M> for Polled<spsc::Consumer<M>> {
-    #[inline(always)]
-    fn receive(&mut self, message: &mut M) {
-        *message = poll_until(|| popped(self.0.try_pop()));
-    }
-}
+ends!(spsc::Producer<M>, spsc::Consumer<M>);
+ends!(Queue<M>, Queue<M>);
 
 impl<M: Message> BatchSender<M> for spsc::Producer<M> {
     #[inline(always)]
@@ -159,34 +155,6 @@ impl<M: Message> BatchReceiver<M> for Polled<spsc::Consumer<M>> {
             Some(0) | None => None,
             some => some,
         })
-    }
-}
-
-impl<M: Message> Sender<M> for Queue<M> {
-    #[inline(always)]
-    fn send(&mut self, message: &M) {
-        self.push(*message).expect("an open queue");
-    }
-}
-
-impl<M: Message> Receiver<M> for Queue<M> {
-    #[inline(always)]
-    fn receive(&mut self, message: &mut M) {
-        *message = self.pop().expect("an open queue");
-    }
-}
-
-impl<M: Message> Sender<M> for Polled<Queue<M>> {
-    #[inline(always)]
-    fn send(&mut self, message: &M) {
-        poll_until(|| pushed(self.0.try_push(*message)));
-    }
-}
-
-impl<M: Message> Receiver<M> for Polled<Queue<M>> {
-    #[inline(always)]
-    fn receive(&mut self, message: &mut M) {
-        *message = poll_until(|| popped(self.0.try_pop()));
     }
 }
 

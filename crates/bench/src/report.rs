@@ -44,9 +44,6 @@ pub fn run_group(title: &str, entries: Vec<Entry<'_>>) {
 
 /// Measures the entries and returns whether there is something to print: without `--bench` among
 /// the program's arguments, each entry only runs once. `--rounds N` sets the number of rounds.
-///
-/// # Panics
-/// If `--rounds` is not followed by a number.
 pub fn run(entries: &mut [Entry<'_>]) -> bool {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     (if is_bench { runner() } else { Runner::CHECK }).run(entries, |_, _| {});
@@ -54,9 +51,6 @@ pub fn run(entries: &mut [Entry<'_>]) -> bool {
 }
 
 /// The default runner, with as many rounds as `--rounds N` asks for.
-///
-/// # Panics
-/// If `--rounds` is not followed by a number.
 pub fn runner() -> Runner {
     let rounds = argument("--rounds").map(|rounds| rounds.parse().expect("a number of rounds"));
     let default = Runner::default();

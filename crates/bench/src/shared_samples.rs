@@ -31,9 +31,6 @@ impl SharedSamples {
     pub const CAPACITY: usize = 1 << 15;
 
     /// Maps memory for two processes.
-    ///
-    /// # Panics
-    /// If the kernel has no memory left.
     pub fn new(ticks: Ticks) -> Self {
         let page = Page::new();
         Self {

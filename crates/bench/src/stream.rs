@@ -30,9 +30,6 @@ pub fn send<M: Message>(tx: &mut impl Sender<M>, times: u64) {
 }
 
 /// Receives `times` messages, and checks every byte of the last.
-///
-/// # Panics
-/// If they are not those that [`send`] sends.
 #[inline(always)]
 pub fn receive<M: Message>(rx: &mut impl Receiver<M>, times: u64) -> u64 {
     let mut message = M::patterned();
@@ -58,9 +55,6 @@ pub fn send_batches<M: Message>(tx: &mut impl BatchSender<M>, space: &mut [M], t
 }
 
 /// Receives `times` messages, in batches of up to the length of `space`.
-///
-/// # Panics
-/// If they are not those that [`send_batches`] sends.
 #[inline(always)]
 pub fn receive_batches<M: Message>(rx: &mut impl BatchReceiver<M>, space: &mut [M], times: u64) -> u64 {
     let mut received = 0;

@@ -16,21 +16,23 @@ pub struct Arguments {
     pub command: Command,
 }
 
-const EXAMPLES: &str = "Examples:
+macro_rules! examples {
+    () => {
+        "Examples:
   breezeway ls                      every segment of this user
   breezeway inspect plant           its processes, its objects, their holders
   breezeway top plant               live, with rates
   breezeway bench --quick           what shared memory buys over pipes, on this machine
   breezeway gc --dry-run            what would be removed
-  breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'";
+  breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'"
+    };
+}
 
-const EXAMPLES_AND_MORE: &str = "Examples:
-  breezeway ls                      every segment of this user
-  breezeway inspect plant           its processes, its objects, their holders
-  breezeway top plant               live, with rates
-  breezeway bench --quick           what shared memory buys over pipes, on this machine
-  breezeway gc --dry-run            what would be removed
-  breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'
+const EXAMPLES: &str = examples!();
+
+const EXAMPLES_AND_MORE: &str = concat!(
+    examples!(),
+    "
 
 Exit status:
   0  done
@@ -38,7 +40,8 @@ Exit status:
   2  wrong arguments
 
 With --json, standard output is one JSON object whose field \"schema\" is 1 (top: one object for each
-snapshot, on a line). Fields may be added under this number; none is removed or changes its meaning.";
+snapshot, on a line). Fields may be added under this number; none is removed or changes its meaning."
+);
 
 const INSPECT_HELP: &str = "Examples:
   breezeway inspect plant

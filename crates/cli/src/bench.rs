@@ -61,21 +61,23 @@ pub struct Options {
     plot: Option<PathBuf>,
 }
 
-const EXAMPLES: &str = "Examples:
+macro_rules! examples {
+    () => {
+        "Examples:
   breezeway bench --quick
   breezeway bench --cpus 2,4 --plot report --json numbers.json
   breezeway bench --only 'round-trip 64 B'
   breezeway bench --quick --json - | jq '.results[] | select(.peer == \"spsc\")'
 
-Run it on an idle machine: hot round trips need two CPUs of their own.";
+Run it on an idle machine: hot round trips need two CPUs of their own."
+    };
+}
 
-const EXAMPLES_AND_SCHEMA: &str = "Examples:
-  breezeway bench --quick
-  breezeway bench --cpus 2,4 --plot report --json numbers.json
-  breezeway bench --only 'round-trip 64 B'
-  breezeway bench --quick --json - | jq '.results[] | select(.peer == \"spsc\")'
+const EXAMPLES: &str = examples!();
 
-Run it on an idle machine: hot round trips need two CPUs of their own.
+const EXAMPLES_AND_SCHEMA: &str = concat!(
+    examples!(),
+    "
 
 The JSON is one object:
   schema    1; fields may be added under this number, none is removed or changes its meaning
@@ -97,7 +99,8 @@ The JSON is one object:
     ratio_to_pipe   how many times better than a pipe in blocking calls; null if there is none
     ratio_to_line   how many times as long as one cache line that goes to and fro; null if that was not measured
     baseline, ratio_to_baseline
-                    the peer with the least that does this work, and how many times as long this takes";
+                    the peer with the least that does this work, and how many times as long this takes"
+);
 
 /// Two CPUs.
 #[derive(Clone, Copy, Debug)]

@@ -23,9 +23,6 @@ impl FdChannel {
     }
 
     /// Makes the descriptor non-blocking: sends and receives are retried until they succeed.
-    ///
-    /// # Panics
-    /// If the kernel refuses.
     pub fn polled(self) -> Self {
         ioctl_fionbio(&self.0, true).expect("a non-blocking descriptor");
         self

@@ -22,9 +22,6 @@ impl Page {
     const LEN: usize = 4096;
 
     /// Maps a page of 32 lines.
-    ///
-    /// # Panics
-    /// If the kernel has no memory left.
     #[expect(clippy::new_without_default, reason = "each call maps different memory")]
     pub fn new() -> Self {
         Self::with_lines(Self::LEN / LINE)
@@ -38,9 +35,6 @@ impl Page {
     }
 
     /// Maps `count` words.
-    ///
-    /// # Panics
-    /// If the kernel has no memory left.
     pub fn of_words(count: usize) -> &'static [AtomicU64] {
         let page = Self::with_lines((count * size_of::<AtomicU64>()).div_ceil(LINE));
         // SAFETY: inside a mapping that is never unmapped, and aligned; atomics are valid for any
@@ -49,9 +43,6 @@ impl Page {
     }
 
     /// The start of line `n`.
-    ///
-    /// # Panics
-    /// If the page has no line `n`.
     pub fn line(&self, n: usize) -> NonNull<u8> {
         assert!(n < self.lines);
         // SAFETY: inside the mapping, as just checked.
@@ -59,9 +50,6 @@ impl Page {
     }
 
     /// The words of line `n`, which must hold nothing else.
-    ///
-    /// # Panics
-    /// If the page has no line `n`.
     pub fn words(&self, n: usize) -> &'static [AtomicU64; LINE / 8] {
         let words = self.line(n).cast::<[AtomicU64; LINE / 8]>();
         // SAFETY: a whole line, aligned, of a page that is never unmapped; atomics are valid for
@@ -70,17 +58,11 @@ impl Page {
     }
 
     /// The first word of line `n`, which must hold nothing else.
-    ///
-    /// # Panics
-    /// If the page has no line `n`.
     pub fn word(&self, n: usize) -> &'static AtomicU64 {
         &self.words(n)[0]
     }
 
     /// The futex word of line `n`, which must hold nothing else.
-    ///
-    /// # Panics
-    /// If the page has no line `n`.
     pub fn futex_word(&self, n: usize) -> &'static AtomicU32 {
         let word = self.line(n).cast::<AtomicU32>();
         // SAFETY: aligned, in a page that is never unmapped; atomics are valid for any bytes.

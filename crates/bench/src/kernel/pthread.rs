@@ -13,17 +13,11 @@ pub struct Mutex(NonNull<libc::pthread_mutex_t>);
 
 impl Mutex {
     /// A robust mutex on a line of its own: the next owner is told if the last one died.
-    ///
-    /// # Panics
-    /// If the C library refuses.
     pub fn robust(page: Page, line: usize) -> Self {
         Self::init(page, line, libc::PTHREAD_MUTEX_ROBUST)
     }
 
     /// A mutex on a line of its own that stays locked if its owner dies.
-    ///
-    /// # Panics
-    /// If the C library refuses.
     pub fn plain(page: Page, line: usize) -> Self {
         Self::init(page, line, libc::PTHREAD_MUTEX_STALLED)
     }
@@ -45,9 +39,6 @@ impl Mutex {
     }
 
     /// Locks it.
-    ///
-    /// # Panics
-    /// If its last owner died with it.
     #[inline(always)]
     pub fn lock(&self) {
         // SAFETY: `init` made it.
@@ -55,9 +46,6 @@ impl Mutex {
     }
 
     /// Unlocks it.
-    ///
-    /// # Panics
-    /// If it is robust and another thread holds it.
     #[inline(always)]
     pub fn unlock(&self) {
         // SAFETY: `init` made it. If this thread does not hold it, exclusion is lost and memory
@@ -72,9 +60,6 @@ pub struct RwLock(NonNull<libc::pthread_rwlock_t>);
 
 impl RwLock {
     /// A lock on a line of its own.
-    ///
-    /// # Panics
-    /// If the C library refuses.
     pub fn new(page: Page, line: usize) -> Self {
         let lock = page.line(line).cast();
         let mut attributes = MaybeUninit::uninit();
@@ -90,9 +75,6 @@ impl RwLock {
     }
 
     /// Locks it for reading.
-    ///
-    /// # Panics
-    /// If it has too many readers.
     #[inline(always)]
     pub fn read(&self) {
         // SAFETY: `new` made it.
@@ -100,9 +82,6 @@ impl RwLock {
     }
 
     /// Locks it for writing.
-    ///
-    /// # Panics
-    /// If this thread holds it already.
     #[inline(always)]
     pub fn write(&self) {
         // SAFETY: `new` made it.
@@ -110,9 +89,6 @@ impl RwLock {
     }
 
     /// Unlocks it.
-    ///
-    /// # Panics
-    /// If the C library refuses.
     #[inline(always)]
     pub fn unlock(&self) {
         // SAFETY: `new` made it. If this thread does not hold it, exclusion is lost and memory
@@ -127,9 +103,6 @@ pub struct Semaphore(NonNull<libc::sem_t>);
 
 impl Semaphore {
     /// A semaphore with one permit, on a line of its own.
-    ///
-    /// # Panics
-    /// If the C library refuses.
     pub fn new(page: Page, line: usize) -> Self {
         let semaphore = page.line(line).cast();
         // SAFETY: an unused line, long and aligned enough, of a page that is never unmapped.
@@ -139,9 +112,6 @@ impl Semaphore {
     }
 
     /// Takes a permit.
-    ///
-    /// # Panics
-    /// If a signal interrupts the wait.
     #[inline(always)]
     pub fn wait(&self) {
         // SAFETY: `new` made it.
@@ -149,9 +119,6 @@ impl Semaphore {
     }
 
     /// Returns a permit.
-    ///
-    /// # Panics
-    /// If it has too many permits.
     #[inline(always)]
     pub fn post(&self) {
         // SAFETY: `new` made it.

@@ -26,17 +26,11 @@ impl PipeLink {
     }
 
     /// Opens the sending end.
-    ///
-    /// # Panics
-    /// If it is taken.
     pub fn tx(&self) -> Tx {
         self.0.tx().into()
     }
 
     /// Opens the receiving end.
-    ///
-    /// # Panics
-    /// If it is taken.
     pub fn rx(&self) -> Rx {
         self.0.rx().into()
     }

@@ -18,9 +18,6 @@ pub struct OneLine<const PAUSING: bool> {
 
 impl<const PAUSING: bool> OneLine<PAUSING> {
     /// The pinger's end, and the end that answers.
-    ///
-    /// # Panics
-    /// If the kernel has no memory left.
     pub fn ends() -> (Self, Self) {
         let word = Page::new().word(0);
         (Self { word, number: 0 }, Self { word, number: 0 })
@@ -74,9 +71,6 @@ pub struct FutexPair {
 
 impl FutexPair {
     /// The pinger's end, and the end that answers.
-    ///
-    /// # Panics
-    /// If the kernel has no memory left.
     pub fn ends() -> (Self, Self) {
         let page = Page::new();
         let [there, back] = [0, 1].map(|line| FutexCounter { word: page.futex_word(line), number: 0 });

@@ -25,7 +25,7 @@ pub struct Panel {
 
 /// A logarithmic axis.
 pub struct Axis {
-    pub title: &'static str,
+    pub title: Option<&'static str>,
     pub range: Range<f64>,
     /// The values that are labelled.
     pub marks: Vec<f64>,
@@ -128,8 +128,7 @@ impl Panel {
             .axis_desc_style(label)
             .x_label_formatter(&|value| (self.x.label)(*value))
             .y_label_formatter(&|value| (self.y.label)(*value))
-            .x_desc(self.x.title)
-            .y_desc(self.y.title)
+            .x_desc(self.x.title.unwrap_or_default())
             .draw()?;
 
         // The grey lines are below the others.
@@ -204,7 +203,6 @@ fn draw_names(area: &Area<'_>, mut ends: Vec<(&Line, (i32, i32))>, bottom: i32) 
 impl Axis {
     /// An axis around these values, labelled at powers of ten, or at 1, 2 and 5 times those if few.
     pub fn around(
-        title: &'static str,
         values: impl Iterator<Item = f64> + Clone,
         label: impl Fn(f64) -> String + 'static,
     ) -> Self {
@@ -218,7 +216,7 @@ impl Axis {
         };
         let (tens, finer) = (marks(&[1.0]), marks(&[1.0, 2.0, 5.0]));
         let marks = if tens.len() > 2 { tens } else { finer };
-        Self { title, marks, label: Box::new(label), range }
+        Self { title: None, marks, label: Box::new(label), range }
     }
 }
 
@@ -228,7 +226,7 @@ mod tests {
 
     #[test]
     fn axis_around_labels_powers_of_ten_or_finer_steps() {
-        let marks = |values: [f64; 2]| Axis::around("", values.into_iter(), |mark| mark.to_string()).marks;
+        let marks = |values: [f64; 2]| Axis::around(values.into_iter(), |mark| mark.to_string()).marks;
         assert_eq!(marks([93.0, 1100.0]), [100.0, 200.0, 500.0, 1000.0]);
         assert_eq!(marks([93.0, 110_000.0]), [100.0, 1000.0, 10_000.0, 100_000.0]);
         assert_eq!(marks([5.0, 5.0]), [5.0]);

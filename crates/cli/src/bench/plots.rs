@@ -28,7 +28,7 @@ pub fn all(report: &Report) -> Result<Vec<(&'static str, String)>, Failure> {
 fn latency(report: &Report) -> Chart {
     let panel = |mode, title| {
         let time = |measured: &Measured| measured.record.median();
-        by_size(report, Work::RoundTrip, mode, title, time, "time", table::round_time)
+        by_size(report, Work::RoundTrip, mode, title, time, table::round_time)
     };
     Chart {
         title: "Round trips by message size",
@@ -45,7 +45,7 @@ fn latency(report: &Report) -> Chart {
 
 fn throughput(report: &Report) -> Chart {
     let rate = |measured: &Measured| measured.key.bytes as f64 / measured.record.median();
-    let panel = |mode, title| by_size(report, Work::Stream, mode, title, rate, "rate", table::round_rate);
+    let panel = |mode, title| by_size(report, Work::Stream, mode, title, rate, table::round_rate);
     Chart {
         title: "Streams by message size",
         subtitle: format!("Median rate; more is better. {}", report.machine.cpu),
@@ -82,7 +82,6 @@ fn by_size(
     mode: Mode,
     title: &'static str,
     value: impl Fn(&Measured) -> f64,
-    unit: &'static str,
     label: fn(f64) -> String,
 ) -> Option<Panel> {
     let chosen: Vec<&Measured> = matching(report, |key| key.work == work && key.mode == mode);
@@ -98,8 +97,8 @@ fn by_size(
     }
     let marks: Vec<f64> = sizes.into_iter().map(|bytes| bytes as f64).collect();
     let range = *marks.first()?..*marks.last()?;
-    let x = Axis { title: "bytes a message", range, marks, label: Box::new(size) };
-    panel(title, x, |values| Axis::around(unit, values, label), lines)
+    let x = Axis { title: Some("bytes a message"), range, marks, label: Box::new(size) };
+    panel(title, x, |values| Axis::around(values, label), lines)
 }
 
 /// Percentiles, on an axis of how few times are slower: half, a tenth, a hundredth.
@@ -122,12 +121,12 @@ fn percentiles(report: &Report, mode: Mode, title: &'static str) -> Option<Panel
         Line { name: name(key.peer), style, points: points.collect() }
     });
     let x = Axis {
-        title: "share of all round trips",
+        title: Some("share of all round trips"),
         range: 2.0..MAX,
         marks: vec![2.0, 10.0, 100.0, 1000.0, MAX],
         label: Box::new(|one_in| format!("{} %", ((1.0 - 1.0 / one_in) * 1e4).round() / 100.0)),
     };
-    panel(title, x, |values| Axis::around("time", values, table::round_time), lines.collect())
+    panel(title, x, |values| Axis::around(values, table::round_time), lines.collect())
 }
 
 /// `None` without lines, or without an axis to draw them along.
