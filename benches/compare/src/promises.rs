@@ -93,7 +93,7 @@ pub const PROMISES: [Promise; 20] = [
         to: &[sync::READ],
         bound: AtMost(1.2),
     },
-    Promise { what: "Condvar::notify_one, nobody waits, ns", of: sync::NOTIFY, to: &[], bound: AtMost(20.0) },
+    Promise { what: "Condvar::notify_one, no waiters, ns", of: sync::NOTIFY, to: &[], bound: AtMost(20.0) },
     Promise {
         what: "Condvar, one CPU, to bare futexes",
         of: sync::CONDVAR_ONE,

@@ -37,6 +37,8 @@ pub struct Bench {
     ticks: Ticks,
     keys: Vec<(Key, Option<&'static str>)>,
     entries: Vec<Entry<'static>>,
+    /// Kept alive even without entries, so that a killed process is a failure.
+    _pairs: [Rc<ProcessPair>; 2],
     /// The cases that could not be made, and why.
     pub left_out: Vec<(Key, Failure)>,
 }
@@ -94,7 +96,7 @@ impl Bench {
             let batch = CaseBatch { readout, pair, job, has_peer, all_handovers: 0, handovers: 0 };
             entries.push(Entry::new(key.to_string(), batch));
         }
-        Ok(Self { runner, ticks, keys, entries, left_out })
+        Ok(Self { runner, ticks, keys, entries, _pairs: pairs, left_out })
     }
 
     /// The clock of single round trips.

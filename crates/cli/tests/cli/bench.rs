@@ -337,16 +337,16 @@ fn bench_progress_bar_is_drawn_at_a_terminal_and_erased() {
         libc::openpty(&raw mut outer, &raw mut inner, ptr::null_mut(), ptr::null(), &raw const size)
     };
     assert_eq!(failed, 0, "a terminal");
-    // SAFETY: both are open, and nobody else's.
+    // SAFETY: both are open, and owned by nothing else.
     let [outer, inner] = [outer, inner].map(|end| unsafe { File::from_raw_fd(end) });
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
     command.args(BRIEF).arg("lock").env("TERM", "xterm").stderr(inner).stdout(Stdio::piped());
     let bench = command.spawn().unwrap();
-    // The command has the other end open as well.
+    // This process must not keep the other end open.
     drop(command);
     let reader = thread::spawn(move || {
         let mut text = Vec::new();
-        // Where nobody has the other end any more, reading fails.
+        // Reading fails once the other end is closed.
         let _ = (&outer).read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });

@@ -14,7 +14,7 @@ pub fn child(what: &str, segment: &str) -> Role {
 }
 
 /// Adds the objects that the processes use.
-pub fn furnish(segment: &Segment) {
+pub fn add_objects(segment: &Segment) {
     segment.add::<Mutex>("mutex", ()).unwrap();
     segment.add::<Queue<u64>>("jobs", 4).unwrap();
     segment.add::<RwLock>("table", ()).unwrap();

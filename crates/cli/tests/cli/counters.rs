@@ -7,7 +7,7 @@ use breezeway::sync::{Barrier, Condvar, Event, Mutex, RwLock, Semaphore};
 use breezeway::{LockError, PopError, PushError, Segment};
 use serde_json::{Value as Json, json};
 
-use super::child::{child, furnish};
+use super::child::{add_objects, child};
 use super::object;
 use crate::support::Watchdog;
 use crate::support::scratch::Name;
@@ -55,7 +55,7 @@ fn inspect_counters_count_sleeping_callers() {
     for _ in 0..2 {
         assert!(matches!(queue.push_timeout(2, SHORT), Err(PushError::Timeout(2))));
     }
-    // Who does not wait is not counted, however often it asks.
+    // Calls that do not wait are not counted.
     (0..1000).for_each(|_| assert!(matches!(queue.try_push(2), Err(PushError::Full(2)))));
     assert_eq!(counters(&name, "queue", &["full", "empty", "wakes"]), json!([2, 1, 0]));
     assert!(counters(&name, "queue", &["parks"])[0].as_u64().unwrap() >= 3);
@@ -108,7 +108,7 @@ fn inspect_counters_count_deaths() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-deaths");
     let made = Segment::create(&name, 1 << 20).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let jobs = made.get::<Queue<u64>>("jobs").unwrap();
     jobs.push(1).unwrap();
     for _ in 0..2 {

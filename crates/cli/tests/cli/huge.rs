@@ -18,7 +18,7 @@ const SLOT: u64 = 16;
 
 /// Creates an unattached segment with a queue that claims this many slots, in a sparse file.
 /// Returns the offset of the slots.
-fn swollen(name: &Name, participants: u32, capacity: u64) -> u64 {
+fn oversized(name: &Name, participants: u32, capacity: u64) -> u64 {
     let entry = 256 + u64::from(participants) * 64;
     let options = Segment::options().participants(participants).objects(1).persist(true);
     drop(options.create(name, entry + (1 << 16)).unwrap().add::<Queue<u64>>("jobs", 4).unwrap());
@@ -36,7 +36,7 @@ fn swollen(name: &Name, participants: u32, capacity: u64) -> u64 {
 fn inspect_huge_queue_skips_slots_that_do_not_exist() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("cli-huge-slots");
-    swollen(&name, 4, 1 << 36);
+    oversized(&name, 4, 1 << 36);
     assert_eq!(facts(&name, "jobs", &["capacity", "stuck"]), serde_json::json!([1_u64 << 36, 0]));
     for command in [&["ls"][..], &["ls", "--json"], &["top", "--count", "1"], &["gc", "--dry-run"]] {
         text(command);
@@ -50,13 +50,13 @@ fn inspect_huge_queue_finds_many_dead_holders_soon() {
     const SLOTS: u64 = 3 << 20;
     let _watchdog = Watchdog::start(60);
     let name = Name::new("cli-huge-dead");
-    let slots = swollen(&name, DEAD, SLOTS);
+    let slots = oversized(&name, DEAD, SLOTS);
     let file = OpenOptions::new().write(true).open(name.path()).unwrap();
-    // A state, then a pid that no process has.
+    // The state, and a pid that no process has.
     let entry = [1_u32.to_ne_bytes(), u32::MAX.to_ne_bytes()].concat();
     let entries = [entry, vec![0; 56]].concat().repeat(DEAD as usize);
     file.write_all_at(&entries, 256).unwrap();
-    // The last ones write.
+    // The last participants are writing.
     let slot = |n: u64| [(u64::from(DEAD) - n % 1000) << 4 | 1, 0].map(u64::to_ne_bytes).concat();
     let words: Vec<u8> = (0..SLOTS).flat_map(slot).collect();
     file.write_all_at(&words, slots).unwrap();
@@ -72,7 +72,7 @@ fn inspect_huge_queue_finds_many_dead_holders_soon() {
 
 /// Whether the command succeeds with 64 MiB of address space, which is less than inspecting an
 /// object of 64 MiB takes.
-fn is_content(arguments: &str) -> bool {
+fn succeeds_in_64_mib(arguments: &str) -> bool {
     let program = assert_cmd::cargo::cargo_bin!("breezeway").display();
     let line = format!("ulimit -v 65536; exec {program} {arguments}");
     Command::new("sh").args(["-c", &line]).output().unwrap().status.success()
@@ -83,9 +83,9 @@ fn is_content(arguments: &str) -> bool {
 fn ls_huge_objects_are_not_copied() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-huge-copy");
-    swollen(&name, 4, 1 << 24);
+    oversized(&name, 4, 1 << 24);
     for arguments in ["ls", "gc --dry-run", &format!("gc {} --dry-run", &*name)] {
-        assert!(is_content(arguments), "{arguments}");
+        assert!(succeeds_in_64_mib(arguments), "{arguments}");
     }
     let report = inspect::outline(&name).unwrap();
     let jobs = &report.objects[0];
@@ -104,10 +104,10 @@ fn ls_huge_segments_of_other_users_are_not_read() {
     }
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-huge-foreign");
-    swollen(&name, 4, 1 << 24);
+    oversized(&name, 4, 1 << 24);
     std::os::unix::fs::chown(name.path(), Some(65534), None).unwrap();
-    // Other tests may have large segments of this user meanwhile.
-    until(|| is_content("ls --json") && is_content("top --count 1"));
+    // Tests that run at the same time may have large segments.
+    until(|| succeeds_in_64_mib("ls --json") && succeeds_in_64_mib("top --count 1"));
     assert!(!text(&["ls"]).contains(&*name));
     assert_eq!(inspect::inspect(&name).unwrap().owner, 65534);
 }

@@ -9,7 +9,7 @@ use breezeway::sync::{
 use breezeway::{Array, Atomic, Segment, Value};
 use serde_json::{Value as Json, json};
 
-use super::child::{child, furnish};
+use super::child::{add_objects, child};
 use super::{facts, object, segment, text};
 use crate::support::Watchdog;
 use crate::support::process::until;
@@ -55,7 +55,7 @@ fn inspect_mutex_holder_alive_and_killed() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-holder");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     made.get::<Queue<u64>>("jobs").unwrap().push_slice(&[1, 2]).unwrap();
     let (holder, leaser) = (child("hold", &name), child("lease", &name));
 
@@ -76,7 +76,7 @@ fn inspect_queue_lease_of_a_dead_process_is_stuck() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-dead-holder");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     made.get::<Queue<u64>>("jobs").unwrap().push_slice(&[1, 2]).unwrap();
     let (holder, leaser) = (child("hold", &name), child("lease", &name));
     let pid = leaser.pid();
@@ -100,7 +100,7 @@ fn inspect_readers_and_permits_by_process() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-permits");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let sitter = child("sit", &name);
     assert_eq!(facts(&name, "seats", &["available", "total"]), json!([2, 5]));
     for (object, fact, times) in [("seats", "held_by", 3), ("table", "readers", 2)] {
@@ -121,7 +121,7 @@ fn inspect_waiters_where_the_kernel_permits() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-waiters");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let mutex = made.get::<Mutex>("mutex").unwrap();
     let guard = mutex.lock().unwrap();
     let (mut locker, mut popper) = (child("lock", &name), child("pop", &name));
@@ -132,7 +132,7 @@ fn inspect_waiters_where_the_kernel_permits() {
         }
         until(|| text(&["inspect", &name]).contains("waiters "));
     } else {
-        eprintln!("this system keeps processes from looking at each other: who waits was not tested");
+        eprintln!("this system does not let processes inspect each other: waiters were not tested");
     }
     drop(guard);
     assert_eq!(locker.hear(), "locked");
@@ -230,7 +230,7 @@ fn inspect_describes_every_kind() {
 fn inspect_writes_nothing() {
     let name = Name::new("cli-untouched");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let before = fs::read(name.path()).unwrap();
     text(&["ls"]);
     text(&["inspect", &name]);

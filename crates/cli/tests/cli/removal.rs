@@ -42,7 +42,7 @@ fn gc_removes_only_stale_segments() {
     let dry: serde_json::Value = serde_json::from_str(&run(&["--dry-run", "--json"])).unwrap();
     assert_eq!(dry, json!({ "schema": 1, "dry_run": true, "stale": [stale], "removed": [], "failed": [] }));
     assert_eq!(are_taken(&names), [true; 4]);
-    // The whole list has it, too.
+    // Without names, gc lists it as well.
     assert!(json(&["gc", "--dry-run", "--json"])["stale"].as_array().unwrap().contains(&json!(stale)));
 
     assert_eq!(run(&["--yes"]), format!("removed: {stale}\n"));
@@ -101,7 +101,7 @@ fn rm_continues_after_a_failure() {
     let failed = breezeway(&["rm", stale, &missing, used]).assert().code(1).stdout("");
     failed.stderr(predicates::str::contains(&*missing));
     assert_eq!(are_taken(&names), [false, false, true, true]);
-    // Who has it keeps it.
+    // A process that has the segment attached keeps it.
     assert_eq!(segment.participants().unwrap().len(), 1);
 
     assert_eq!(text(&["rm", kept]), "");

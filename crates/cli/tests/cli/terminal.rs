@@ -99,14 +99,14 @@ fn top_draws_over_its_last_frame_until_interrupted() {
         seen.extend_from_slice(&some[..count]);
         String::from_utf8_lossy(&seen).matches(FRAME).count() >= 3
     });
-    // What Ctrl-C sends, to the command itself.
+    // Ctrl-C sends this to the command itself.
     let top = child_of(script.id());
     kill_process(Pid::from_raw(top as i32).unwrap(), Signal::INT).unwrap();
     std::io::copy(&mut out, &mut std::io::sink()).unwrap();
     assert_eq!(script.wait().unwrap().code(), Some(130));
 }
 
-/// Regression: what was taller than the screen scrolled past, and only its end was to be seen.
+/// Regression: a frame taller than the screen scrolled, and only its end was visible.
 #[test]
 fn top_fits_its_frame_to_the_screen() {
     let _watchdog = Watchdog::start(120);
@@ -131,7 +131,7 @@ fn top_fits_its_frame_to_the_screen() {
         }
         assert_eq!(*more, format!("… {} more lines", total - shown.len()));
     }
-    // All of it, where there is room.
+    // A large screen shows all of it.
     let (printed, _) = heard(script_of(&format!("stty rows 1000 cols 1000; {top}")), "");
     assert_eq!(printed.matches("mutex-59").count(), 2, "{printed}");
 }

@@ -71,7 +71,8 @@ fn generate_writes_manual_pages_and_completions() {
         }
     }
     assert!(read("breezeway.1").contains(".TH"));
-    assert!(read("breezeway-top.1").contains("watch"), "the alias");
+    assert!(read("breezeway-top.1").contains("breezeway top plant"));
+    assert_eq!(read("breezeway-watch.1"), ".so man1/breezeway-top.1\n");
     assert!(read("breezeway-gc.1").contains("dry"));
     let blocked = scratch.file("file");
     fs::write(&blocked, "").unwrap();
