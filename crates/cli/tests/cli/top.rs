@@ -1,4 +1,4 @@
-//! `breezeway watch`.
+//! `breezeway top`.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -28,13 +28,13 @@ fn while_busy<R>(queue: &Queue<u64>, body: impl FnOnce() -> R) -> R {
 }
 
 #[test]
-fn rates_come_with_the_second_look() {
+fn top_rates_come_with_the_second_snapshot() {
     let _watchdog = Watchdog::start(120);
-    let name = Name::new("cli-watch");
+    let name = Name::new("cli-top");
     let made = Segment::create(&name, 1 << 16).unwrap();
     let queue = made.add::<Queue<u64>>("jobs", 4).unwrap();
-    let watch = ["watch", &name, "--every", "0.2", "--count", "3"];
-    let seen = while_busy(&queue, || text(&watch));
+    let top = ["top", &name, "--every", "0.2", "--count", "3"];
+    let seen = while_busy(&queue, || text(&top));
     assert_eq!(seen.matches(&format!("{}: 65536 bytes", &*name)).count(), 3, "{seen}");
     assert_eq!(seen.matches("jobs: ").count() - seen.matches("/jobs: ").count(), 3, "{seen}");
     assert_eq!(seen.matches(" pushes a second").count(), 2, "{seen}");
@@ -42,13 +42,13 @@ fn rates_come_with_the_second_look() {
 }
 
 #[test]
-fn a_line_of_json_for_each_look() {
+fn top_json_is_a_line_for_each_snapshot() {
     let _watchdog = Watchdog::start(120);
-    let name = Name::new("cli-watch-json");
+    let name = Name::new("cli-top-json");
     let made = Segment::create(&name, 1 << 16).unwrap();
     let queue = made.add::<Queue<u64>>("jobs", 4).unwrap();
-    let watch = ["watch", &name, "--every", "0.2", "--count", "2", "--json"];
-    let seen = while_busy(&queue, || text(&watch));
+    let top = ["top", &name, "--every", "0.2", "--count", "2", "--json"];
+    let seen = while_busy(&queue, || text(&top));
     let looks: Vec<Json> = seen.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(looks.len(), 2);
     assert!(looks.iter().all(|look| look["schema"] == 1 && look["segments"][0]["name"] == *name));
@@ -64,23 +64,23 @@ fn a_line_of_json_for_each_look() {
 }
 
 #[test]
-fn all_segments_are_watched_without_a_name() {
+fn top_without_a_name_shows_all_segments() {
     let _watchdog = Watchdog::start(120);
-    let name = Name::new("cli-watch-all");
+    let name = Name::new("cli-top-all");
     let _made = Segment::create(&name, 1 << 16).unwrap();
-    assert!(text(&["watch", "--count", "1"]).contains(&*name));
+    assert!(text(&["top", "--count", "1"]).contains(&*name));
 }
 
 #[test]
-fn a_segment_that_goes_ends_the_watch() {
+fn top_ends_when_its_segment_is_removed() {
     let _watchdog = Watchdog::start(120);
-    let name = Name::new("cli-watch-gone");
+    let name = Name::new("cli-top-gone");
     let made = Segment::create(&name, 1 << 16).unwrap();
     let gone = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| breezeway(&["watch", &name, "--every", "0.01"]).assert());
+        let top = scope.spawn(|| breezeway(&["top", &name, "--every", "0.01"]).assert());
         std::thread::sleep(std::time::Duration::from_millis(200));
         drop(made);
-        watch.join().unwrap()
+        top.join().unwrap()
     });
     gone.code(1).stderr(predicates::str::contains(&*name));
 }

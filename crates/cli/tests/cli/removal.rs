@@ -8,7 +8,7 @@ use support::scratch::{Name, patch};
 use super::child::child;
 use super::{breezeway, json, text};
 
-/// A stale segment, one in use, one that is to stay, and a damaged one.
+/// A stale segment, one in use, a persistent one, and a damaged one.
 fn four(what: &str) -> ([Name; 4], Segment) {
     let names = ["stale", "used", "kept", "damaged"].map(|kind| Name::new(&format!("{what}-{kind}")));
     let [stale, used, kept, damaged] = &names;
@@ -25,7 +25,7 @@ fn are_taken(names: &[Name; 4]) -> [bool; 4] {
 }
 
 #[test]
-fn gc_removes_what_is_stale_and_nothing_else() {
+fn gc_removes_only_stale_segments() {
     let _watchdog = Watchdog::start(120);
     let (names, segment) = four("cli-gc");
     let arguments = |options: &[&'static str]| {
@@ -42,7 +42,7 @@ fn gc_removes_what_is_stale_and_nothing_else() {
     let dry: serde_json::Value = serde_json::from_str(&run(&["--dry-run", "--json"])).unwrap();
     assert_eq!(dry, json!({ "schema": 1, "dry_run": true, "stale": [stale], "removed": [], "failed": [] }));
     assert_eq!(are_taken(&names), [true; 4]);
-    // The whole list has it, too.
+    // Without names, gc lists it as well.
     assert!(json(&["gc", "--dry-run", "--json"])["stale"].as_array().unwrap().contains(&json!(stale)));
 
     assert_eq!(run(&["--yes"]), format!("removed: {stale}\n"));
@@ -51,7 +51,7 @@ fn gc_removes_what_is_stale_and_nothing_else() {
 }
 
 #[test]
-fn gc_has_nothing_to_do() {
+fn gc_with_nothing_to_do() {
     let name = Name::new("cli-gc-none");
     let segment = Segment::create(&name, 1 << 16).unwrap();
     assert_eq!(text(&["gc", &name]), "nothing is stale\n");
@@ -61,7 +61,7 @@ fn gc_has_nothing_to_do() {
 }
 
 #[test]
-fn gc_does_not_ask_where_there_is_no_terminal() {
+fn gc_does_not_ask_without_a_terminal() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-gc-pipe");
     child("create", &name).kill();
@@ -69,9 +69,9 @@ fn gc_does_not_ask_where_there_is_no_terminal() {
     assert!(!name.is_taken());
 }
 
-/// The review's finding: where one name was nobody's, nothing was done about the others.
+/// Regression: a name without a segment kept the others from being removed.
 #[test]
-fn gc_removes_all_it_can() {
+fn gc_continues_after_a_failure() {
     let _watchdog = Watchdog::start(120);
     let missing = Name::new("cli-gc-missing");
     for as_json in [false, true] {
@@ -93,7 +93,7 @@ fn gc_removes_all_it_can() {
 }
 
 #[test]
-fn rm_removes_all_it_can() {
+fn rm_continues_after_a_failure() {
     let _watchdog = Watchdog::start(120);
     let (names, segment) = four("cli-rm");
     let [stale, used, kept, damaged] = &names;
@@ -101,7 +101,7 @@ fn rm_removes_all_it_can() {
     let failed = breezeway(&["rm", stale, &missing, used]).assert().code(1).stdout("");
     failed.stderr(predicates::str::contains(&*missing));
     assert_eq!(are_taken(&names), [false, false, true, true]);
-    // Who has it keeps it.
+    // A process that has the segment attached keeps it.
     assert_eq!(segment.participants().unwrap().len(), 1);
 
     assert_eq!(text(&["rm", kept]), "");

@@ -1,6 +1,6 @@
-//! A segment, live: what `inspect` shows, and what has happened per second since the last look.
+//! `breezeway top`: what `inspect` or `ls` shows, again and again, with the rates of all counters.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,12 +12,6 @@ use serde::Serialize;
 use crate::Failure;
 use crate::{json, show};
 
-/// On a terminal, the cursor goes back to the top; what the new picture does not cover is cleared.
-const TOP: &str = "\x1b[H";
-const TO_THE_LINES_END: &str = "\x1b[K";
-const TO_THE_END: &str = "\x1b[J";
-const CLEAR: &str = "\x1b[2J";
-
 /// How fast a counter of an object grows.
 #[derive(Serialize)]
 struct Rate<'a> {
@@ -28,76 +22,78 @@ struct Rate<'a> {
 }
 
 #[derive(Serialize)]
-struct Look<'a> {
+struct Snapshot<'a> {
     /// Nanoseconds since 1970.
     at: u64,
     segments: &'a [Report],
     rates: Vec<Rate<'a>>,
 }
 
-pub fn watch(name: Option<&str>, every: Duration, count: Option<u64>, as_json: bool) -> Result<(), Failure> {
+pub fn top(name: Option<&str>, every: Duration, count: Option<u64>, as_json: bool) -> Result<(), Failure> {
     let is_live = io::stdout().is_terminal() && !as_json;
     let mut last: Option<(Instant, Vec<Report>)> = None;
-    let mut looks = 0;
-    while count.is_none_or(|count| looks < count) {
-        if looks > 0 {
+    let mut frames = 0;
+    while count.is_none_or(|count| frames < count) {
+        if frames > 0 {
             thread::sleep(every);
         }
-        let (now, reports) = (Instant::now(), look(name)?);
+        let (now, reports) = (Instant::now(), inspect(name)?);
         let rates = match &last {
             Some((then, before)) => rates(before, &reports, (now - *then).as_secs_f64()),
             None => Vec::new(),
         };
         if as_json {
-            json::print_line(Look { at: unix_nanos(), segments: &reports, rates })?;
+            json::print_line(Snapshot { at: unix_nanos(), segments: &reports, rates })?;
+        } else if is_live {
+            draw(&frame(name, &reports, &rates), frames == 0)?;
         } else {
-            draw(&picture(name, &reports, &rates), is_live, looks == 0)?;
+            show::print(&frame(name, &reports, &rates))?;
         }
         last = Some((now, reports));
-        looks += 1;
+        frames += 1;
     }
     Ok(())
 }
 
-fn look(name: Option<&str>) -> Result<Vec<Report>, SegmentError> {
+fn inspect(name: Option<&str>) -> Result<Vec<Report>, SegmentError> {
     match name {
         Some(name) => Ok(vec![inspect::inspect(name)?]),
         None => inspect::list(),
     }
 }
 
-fn picture(name: Option<&str>, reports: &[Report], rates: &[Rate<'_>]) -> String {
+fn frame(name: Option<&str>, reports: &[Report], rates: &[Rate<'_>]) -> String {
     let text = match name {
-        Some(_) => reports.iter().map(show::full).collect::<Vec<_>>().join("\n"),
+        Some(_) => reports.iter().map(show::details).collect::<Vec<_>>().join("\n"),
         None => show::summary(reports),
     };
-    let busy = rates.iter().filter(|rate| rate.per_second > 0.0).map(|rate| {
+    let growing = rates.iter().filter(|rate| rate.per_second > 0.0).map(|rate| {
         let Rate { segment, object, counter, per_second } = rate;
-        let (segment, object) = (show::harmless(segment), show::harmless(object));
+        let (segment, object) = (show::sanitized(segment), show::sanitized(object));
         format!("{segment}/{object}: {per_second:.0} {counter} a second\n")
     });
-    format!("{}\n\n{}", text.trim_end(), busy.collect::<String>())
+    format!("{}\n\n{}", text.trim_end(), growing.collect::<String>())
 }
 
-/// Each picture over the last one, without a flicker; one behind the other where there is no terminal.
-fn draw(picture: &str, is_live: bool, is_first: bool) -> Result<(), Failure> {
-    if !is_live {
-        return show::print(picture);
-    }
-    let picture = match Term::stdout().size_checked() {
-        Some((rows, columns)) => fitted(picture.trim_end(), rows.into(), columns.into()),
-        None => picture.trim_end().to_owned(),
+/// Draws a frame over the last one, in one write so that it does not flicker.
+fn draw(frame: &str, is_first: bool) -> Result<(), Failure> {
+    let terminal = Term::buffered_stdout();
+    let frame = match terminal.size_checked() {
+        Some((rows, columns)) => fitted(frame.trim_end(), rows.into(), columns.into()),
+        None => frame.trim_end().to_owned(),
     };
-    let lines = picture.replace('\n', &format!("{TO_THE_LINES_END}\n"));
-    let clear = if is_first { CLEAR } else { "" };
-    let mut out = io::stdout();
-    write!(out, "{clear}{TOP}{lines}{TO_THE_LINES_END}\n{TO_THE_END}")?;
-    Ok(out.flush()?)
+    if is_first {
+        terminal.clear_screen()?;
+    }
+    terminal.move_cursor_to(0, 0)?;
+    terminal.clear_to_end_of_screen()?;
+    terminal.write_line(&frame)?;
+    Ok(terminal.flush()?)
 }
 
-/// As many lines as a screen has room for, of which the cursor takes the last row, and how many more there are.
-fn fitted(picture: &str, rows: usize, columns: usize) -> String {
-    let lines: Vec<&str> = picture.lines().collect();
+/// The lines that a screen has room for, less the row of the cursor, and how many more there are.
+fn fitted(frame: &str, rows: usize, columns: usize) -> String {
+    let lines: Vec<&str> = frame.lines().collect();
     let room = rows.saturating_sub(1);
     let fit = |room: usize| {
         let mut taken = 0;
@@ -108,24 +104,25 @@ fn fitted(picture: &str, rows: usize, columns: usize) -> String {
         lines.iter().take_while(fits).count()
     };
     if fit(room) == lines.len() {
-        return picture.to_owned();
+        return frame.to_owned();
     }
     let shown = fit(room.saturating_sub(1));
     let (top, rest) = lines.split_at(shown);
     [top, &[&*format!("… {} more lines", rest.len())]].concat().join("\n")
 }
 
-/// Rows that a line takes. What is not ASCII may be wide: too few lines are better than one too many.
+/// The rows that a line takes. Characters outside ASCII count as wide: showing too few lines is
+/// better than one too many.
 fn height(line: &str, columns: usize) -> usize {
     let width: usize = line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
     width.div_ceil(columns).max(1)
 }
 
-/// Of everything that is counted, in objects that were there the last time as well.
+/// The rates of all counters of objects that were there in the last snapshot.
 fn rates<'a>(before: &[Report], now: &'a [Report], seconds: f64) -> Vec<Rate<'a>> {
     let mut rates = Vec::new();
     for report in now {
-        // One that was made anew meanwhile has another beginning.
+        // A segment that was created anew has other counters.
         let is_same =
             |earlier: &&Report| earlier.name == report.name && earlier.created_at == report.created_at;
         let Some(before) = before.iter().find(is_same) else { continue };

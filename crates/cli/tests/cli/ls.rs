@@ -8,7 +8,7 @@ use support::scratch::Name;
 use super::child::child;
 use super::{json, text};
 
-/// The line of the table that tells of a segment, in words.
+/// The words of a segment's line in the table.
 fn line(table: &str, name: &str) -> Vec<String> {
     let line = table.lines().find(|line| line.split_whitespace().next() == Some(name));
     line.unwrap_or_else(|| panic!("{table}")).split_whitespace().map(str::to_owned).collect()
@@ -20,7 +20,7 @@ fn listed(name: &str) -> Option<Json> {
 }
 
 #[test]
-fn each_segment_has_a_line() {
+fn ls_has_a_line_for_each_segment() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-ls");
     let segment = Segment::builder().mode(0o640).create(&name, 1 << 16).unwrap();
@@ -52,7 +52,7 @@ fn each_segment_has_a_line() {
 }
 
 #[test]
-fn stale_and_persistent_ones_are_told() {
+fn ls_tells_stale_and_persistent() {
     let _watchdog = Watchdog::start(120);
     let (stale, kept) = (Name::new("cli-ls-stale"), Name::new("cli-ls-kept"));
     child("create", &stale).kill();
@@ -66,7 +66,7 @@ fn stale_and_persistent_ones_are_told() {
 }
 
 #[test]
-fn what_is_gone_is_not_listed() {
+fn ls_skips_removed_segments() {
     let name = Name::new("cli-ls-gone");
     drop(Segment::create(&name, 1 << 16).unwrap());
     assert!(listed(&name).is_none());

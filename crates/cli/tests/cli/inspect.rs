@@ -1,4 +1,4 @@
-//! `breezeway inspect`: what there is, who has it, who waits for it.
+//! `breezeway inspect`: objects, holders and waiters.
 
 use std::fs;
 
@@ -13,11 +13,11 @@ use support::process::until;
 use support::scratch::Name;
 use support::waiting::asleep;
 
-use super::child::{child, furnish};
+use super::child::{add_objects, child};
 use super::{facts, object, segment, text};
 
 #[test]
-fn the_header_and_who_is_there() {
+fn inspect_shows_header_and_participants() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-inspect");
     let made = Segment::builder().participants(5).objects(3).create(&name, 1 << 16).unwrap();
@@ -51,11 +51,11 @@ fn the_header_and_who_is_there() {
 }
 
 #[test]
-fn a_killed_holder_is_dead_and_a_living_one_has_a_name() {
+fn inspect_mutex_holder_alive_and_killed() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-holder");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     made.get::<Queue<u64>>("jobs").unwrap().push_slice(&[1, 2]).unwrap();
     let (holder, leaser) = (child("hold", &name), child("lease", &name));
 
@@ -72,11 +72,11 @@ fn a_killed_holder_is_dead_and_a_living_one_has_a_name() {
 }
 
 #[test]
-fn what_the_dead_held_is_stuck() {
+fn inspect_queue_lease_of_a_dead_process_is_stuck() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-dead-holder");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     made.get::<Queue<u64>>("jobs").unwrap().push_slice(&[1, 2]).unwrap();
     let (holder, leaser) = (child("hold", &name), child("lease", &name));
     let pid = leaser.pid();
@@ -96,11 +96,11 @@ fn what_the_dead_held_is_stuck() {
 }
 
 #[test]
-fn readers_and_permits_are_counted_by_process() {
+fn inspect_readers_and_permits_by_process() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-permits");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let sitter = child("sit", &name);
     assert_eq!(facts(&name, "seats", &["available", "total"]), json!([2, 5]));
     for (object, fact, times) in [("seats", "held_by", 3), ("table", "readers", 2)] {
@@ -110,29 +110,29 @@ fn readers_and_permits_are_counted_by_process() {
     assert!(text(&["inspect", &name]).contains(" × 3"));
 }
 
-/// Whether processes may look into others of the same user that are not their children.
-fn may_look() -> bool {
+/// Whether processes may inspect others of the same user that are not their children.
+fn may_inspect_processes() -> bool {
     let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     matches!(scope.trim(), "" | "0") || rustix::process::geteuid().is_root()
 }
 
 #[test]
-fn who_waits_is_seen_where_the_system_lets_one_look() {
+fn inspect_waiters_where_the_kernel_permits() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-waiters");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let mutex = made.get::<Mutex>("mutex").unwrap();
     let guard = mutex.lock().unwrap();
     let (mut locker, mut popper) = (child("lock", &name), child("pop", &name));
     until(|| object(&name, "mutex")["facts"]["awaited"] == true);
-    if may_look() {
+    if may_inspect_processes() {
         for (object, pid) in [("mutex", locker.pid()), ("jobs", popper.pid())] {
             until(|| self::object(&name, object)["waiters"][0]["pid"] == pid);
         }
         until(|| text(&["inspect", &name]).contains("waiters "));
     } else {
-        eprintln!("this system keeps processes from looking at each other: who waits was not tested");
+        eprintln!("this system does not let processes inspect each other: waiters were not tested");
     }
     drop(guard);
     assert_eq!(locker.hear(), "locked");
@@ -141,7 +141,7 @@ fn who_waits_is_seen_where_the_system_lets_one_look() {
 }
 
 #[test]
-fn every_kind_says_what_it_can() {
+fn inspect_describes_every_kind() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-kinds");
     let made = Segment::create(&name, 1 << 20).unwrap();
@@ -227,14 +227,14 @@ fn every_kind_says_what_it_can() {
 }
 
 #[test]
-fn looking_changes_nothing() {
+fn inspect_writes_nothing() {
     let name = Name::new("cli-untouched");
     let made = Segment::create(&name, 1 << 16).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let before = fs::read(name.path()).unwrap();
     text(&["ls"]);
     text(&["inspect", &name]);
-    text(&["watch", &name, "--count", "2", "--every", "0.01"]);
+    text(&["top", &name, "--count", "2", "--every", "0.01"]);
     text(&["gc", &name, "--yes"]);
     assert!(before == fs::read(name.path()).unwrap());
     assert_eq!(made.participants().unwrap().len(), 1);

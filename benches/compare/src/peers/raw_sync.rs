@@ -1,4 +1,4 @@
-//! raw_sync: its events, beside a place for one message; its mutex.
+//! raw_sync: its events, each beside a slot for one message, and its mutex.
 
 #![allow(unsafe_code)]
 
@@ -16,42 +16,43 @@ use raw_sync::locks::{LockImpl, LockInit, Mutex};
 
 use super::Line;
 
-/// Where a message lies, and the event that tells of it: one that sleeps, or one that looks all the time. It holds one message,
-/// which is enough there and back.
-pub struct Posts<const BUSY: bool>(Page);
+/// A slot for one message, which is enough for round trips, and the event that announces it. With
+/// `BUSY` the event polls.
+pub struct RawSyncLink<const BUSY: bool>(Page);
 
-/// An end.
-pub struct Post {
+/// An end of the link.
+pub struct RawSyncEnd {
     event: Box<dyn EventImpl>,
     words: &'static [AtomicU64],
 }
 
-impl<const BUSY: bool> Link<Line> for Posts<BUSY> {
-    type Tx = Post;
-    type Rx = Post;
+impl<const BUSY: bool> Link<Line> for RawSyncLink<BUSY> {
+    type Tx = RawSyncEnd;
+    type Rx = RawSyncEnd;
 
     fn new(_: usize) -> Result<Self, Failure> {
         let page = Page::new();
         let start = page.line(0).as_ptr();
         let new = if BUSY { BusyEvent::new } else { Event::new };
-        // SAFETY: a line of a page that is never unmapped, long and aligned enough, zeroed, and nobody else's yet.
+        // SAFETY: an unused line, zeroed, long and aligned enough, of a page that is never
+        // unmapped.
         let event = unsafe { new(start, true) };
         event.map_err(|error| Failure::Ended(error.to_string()))?;
         Ok(Self(page))
     }
 
-    fn tx(&self) -> Open<Post> {
+    fn tx(&self) -> Open<RawSyncEnd> {
         let page = self.0;
-        Box::new(move || Post::open::<BUSY>(page))
+        Box::new(move || RawSyncEnd::open::<BUSY>(page))
     }
 
-    fn rx(&self) -> Open<Post> {
+    fn rx(&self) -> Open<RawSyncEnd> {
         let page = self.0;
-        Box::new(move || Post::open::<BUSY>(page))
+        Box::new(move || RawSyncEnd::open::<BUSY>(page))
     }
 }
 
-impl Post {
+impl RawSyncEnd {
     fn open<const BUSY: bool>(page: Page) -> Self {
         let start = page.line(0).as_ptr();
         let from_existing = if BUSY { BusyEvent::from_existing } else { Event::from_existing };
@@ -61,16 +62,17 @@ impl Post {
     }
 }
 
-impl Sender<Line> for Post {
+impl Sender<Line> for RawSyncEnd {
     fn send(&mut self, message: &Line) {
         self.words.iter().zip(message).for_each(|(word, value)| word.store(*value, Ordering::Relaxed));
-        // ORDER: pairs with the fence below. The busy event's own accesses are relaxed and order nothing.
+        // ORDER: pairs with the fence below. The busy event's own accesses are relaxed and order
+        // nothing.
         fence(Ordering::Release);
         self.event.set(EventState::Signaled).expect("an event");
     }
 }
 
-impl Receiver<Line> for Post {
+impl Receiver<Line> for RawSyncEnd {
     fn receive(&mut self, message: &mut Line) {
         self.event.wait(Timeout::Infinite).expect("an event");
         // ORDER: pairs with the fence above.
@@ -80,18 +82,18 @@ impl Receiver<Line> for Post {
 }
 
 /// A mutex.
-pub struct Raw(Box<dyn LockImpl>);
+pub struct RawSyncMutex(Box<dyn LockImpl>);
 
-impl Raw {
+impl RawSyncMutex {
     pub fn new() -> Self {
-        // SAFETY: a line of a page that is never unmapped, long and aligned enough, and nobody else's. What it says it protects is
-        // never looked at.
+        // SAFETY: an unused line, long and aligned enough, of a page that is never unmapped. The
+        // pointer to what the mutex protects is never read.
         let mutex = unsafe { Mutex::new(Page::new().line(0).as_ptr(), ptr::null_mut()) };
         Self(mutex.expect("a mutex").0)
     }
 }
 
-impl Lock for Raw {
+impl Lock for RawSyncMutex {
     #[inline(always)]
     fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
         let _guard = self.0.lock().expect("the lock");

@@ -5,26 +5,27 @@
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
-use std::thread::yield_now;
 use std::{fs, io, process, ptr};
 
 use bytemuck::{bytes_of, bytes_of_mut};
 
+use super::fd_channel::yield_if_would_block;
 use crate::message::{Message, Receiver, Sender};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// As many messages as a queue holds where nobody has raised the limit.
+/// Messages that a queue holds unless an administrator has raised the limit.
 const CAPACITY: libc::c_long = 10;
 
-/// A queue. Its name is gone as soon as it is open; forked children inherit it.
+/// A queue, unlinked as soon as it is open; forked children inherit the descriptor.
 #[derive(Clone)]
-pub struct Mail(Arc<OwnedFd>);
+pub struct PosixMq(Arc<OwnedFd>);
 
-impl Mail {
-    /// One for messages of so many bytes, which who sends and receives waits for, or tries until it works.
+impl PosixMq {
+    /// Opens a queue for messages of `bytes`. A polled queue does not block: sends and receives are
+    /// retried until they succeed.
     ///
     /// # Errors
-    /// Those of the kernel: it may have no such queues, or allow no more of them, or none so large.
+    /// Those of the kernel, which may lack message queues or limit their number and size.
     pub fn new(bytes: usize, is_polled: bool) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -42,43 +43,35 @@ impl Mail {
         }
         // SAFETY: as above.
         unsafe { libc::mq_unlink(name.as_ptr()) };
-        // SAFETY: just opened, and nobody else's; on Linux it is a descriptor.
+        // SAFETY: just opened and owned by nothing else; on Linux it is a descriptor.
         Ok(Self(Arc::new(unsafe { OwnedFd::from_raw_fd(queue) })))
     }
 }
 
-/// The longest message that everybody may send.
-pub fn longest() -> Option<usize> {
+/// The longest message that an unprivileged process may send, if the kernel has message queues.
+pub fn max_message_size() -> Option<usize> {
     fs::read_to_string("/proc/sys/fs/mqueue/msgsize_max").ok()?.trim().parse().ok()
 }
 
-impl<M: Message> Sender<M> for Mail {
+impl<M: Message> Sender<M> for PosixMq {
     #[inline(always)]
     fn send(&mut self, message: &M) {
         let bytes = bytes_of(message);
         // SAFETY: the descriptor is open, and the bytes are borrowed.
         while unsafe { libc::mq_send(self.0.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), 0) } < 0 {
-            again();
+            yield_if_would_block(&io::Error::last_os_error());
         }
     }
 }
 
-impl<M: Message> Receiver<M> for Mail {
+impl<M: Message> Receiver<M> for PosixMq {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
         let bytes = bytes_of_mut(message);
         let (start, len) = (bytes.as_mut_ptr().cast(), bytes.len());
         // SAFETY: the descriptor is open, and the space is borrowed.
         while unsafe { libc::mq_receive(self.0.as_raw_fd(), start, len, ptr::null_mut()) } < 0 {
-            again();
+            yield_if_would_block(&io::Error::last_os_error());
         }
     }
-}
-
-/// A try in vain costs a system call, so the CPU is offered at once to who else wants it.
-#[cold]
-fn again() {
-    let error = io::Error::last_os_error();
-    assert!(error.kind() == io::ErrorKind::WouldBlock, "{error}");
-    yield_now();
 }

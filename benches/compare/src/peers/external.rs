@@ -1,7 +1,8 @@
 //! Programs in other languages: Boost's message queue in C++, and Python's multiprocessing.
 //!
-//! Each is started with what it is to do and the two CPUs to do it on. It forks its own partner, and for each line with a number
-//! does so many of it, checks what came, and answers with the nanoseconds it took. When there is nothing more to read, it ends.
+//! Each program is started with the name of its work and the two CPUs to do it on. It forks a peer
+//! of its own. For each line with a number it does the work that many times, checks what arrives,
+//! and prints the nanoseconds it took. It ends at the end of its input.
 
 use std::env;
 use std::fs;
@@ -10,16 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use breezeway_bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
-use breezeway_bench::sides::Side;
+use breezeway_bench::kernel::affinity::{OUR_CPU, PEER_CPU};
+use breezeway_bench::runner::Entry;
 
 use super::{
-    ADD, BATCH, BOOST, BULK, LOCK, MANY_8, MANY_64_WAITING, PARKED, PARKED_MANY, PYTHON, READ, ROUND_TRIP,
-    STREAM_8, STREAM_8_WAITING, STREAM_64, STREAM_64_WAITING, TASK, add, name_of,
+    ADD, BATCH_TIME, BOOST, BULK, LOCK, MANY_8, MANY_64_WAITING, PARKED, PARKED_MANY, PYTHON, READ,
+    ROUND_TRIP, STREAM_8, STREAM_8_WAITING, STREAM_64, STREAM_64_WAITING, TASK, add, name_of,
 };
-use crate::program::Program;
+use crate::selection::Selection;
 
-/// What Boost does, as its program calls it. Its one queue is from many to many, and so it is held against both of ours.
+/// The works of Boost's program, and what it calls them. Its one queue is from many to many; it is
+/// compared with both `spsc` and `Queue`.
 const OF_BOOST: [(&str, &str); 11] = [
     (ROUND_TRIP, "round-trip-64-tried"),
     (PARKED, "round-trip-64"),
@@ -34,7 +36,7 @@ const OF_BOOST: [(&str, &str); 11] = [
     (LOCK, "mutex"),
 ];
 
-/// And Python.
+/// The works of Python's program, and what it calls them.
 const OF_PYTHON: [(&str, &str); 10] = [
     (PARKED, "pipe-round-trip-64"),
     (PARKED_MANY, "queue-round-trip-64"),
@@ -48,23 +50,23 @@ const OF_PYTHON: [(&str, &str); 10] = [
     (TASK, "pool-map"),
 ];
 
-/// Adds what is installed, and says why the rest is not there.
-pub fn add_processes(program: &mut Program) -> Vec<String> {
+/// Adds what is installed, and returns what is missing and why.
+pub fn add_processes(selection: &mut Selection) -> Vec<String> {
     let mut missing = Vec::new();
-    if is_wanted(program, BOOST, &OF_BOOST) {
+    if is_selected(selection, BOOST, &OF_BOOST) {
         match compile() {
-            Ok(binary) => add_all(program, BOOST, &OF_BOOST, || Command::new(&binary)),
+            Ok(binary) => add_all(selection, BOOST, &OF_BOOST, || Command::new(&binary)),
             Err(why) => missing.push(format!("Boost: {why}")),
         }
     }
-    if !is_wanted(program, PYTHON, &OF_PYTHON) {
+    if !is_selected(selection, PYTHON, &OF_PYTHON) {
         return missing;
     }
     if !env::args().any(|argument| argument == "--python") {
         missing.push("Python: only with --python".to_owned());
     } else if Command::new("python3").arg("--version").output().is_ok_and(|version| version.status.success())
     {
-        add_all(program, PYTHON, &OF_PYTHON, || {
+        add_all(selection, PYTHON, &OF_PYTHON, || {
             let mut python = Command::new("python3");
             python.arg(source("multiprocessing_figures.py"));
             python
@@ -75,15 +77,20 @@ pub fn add_processes(program: &mut Program) -> Vec<String> {
     missing
 }
 
-fn is_wanted(program: &Program, peer: &str, works: &[(&str, &str)]) -> bool {
-    works.iter().any(|(work, _)| program.has(&name_of(work, peer)))
+fn is_selected(selection: &Selection, peer: &str, works: &[(&str, &str)]) -> bool {
+    works.iter().any(|(work, _)| selection.has(&name_of(work, peer)))
 }
 
-fn add_all(program: &mut Program, peer: &str, works: &[(&str, &'static str)], command: impl Fn() -> Command) {
+fn add_all(
+    selection: &mut Selection,
+    peer: &str,
+    works: &[(&str, &'static str)],
+    command: impl Fn() -> Command,
+) {
     for (work, argument) in works {
-        add(program, work, peer, |name| {
-            let mut outsider = Outsider::start(command().arg(argument));
-            Side::new(name, move |times| outsider.time(times)).lasting(BATCH)
+        add(selection, work, peer, |name| {
+            let mut program = ExternalProgram::start(command().arg(argument));
+            Entry::new(name, move |times| program.time(times)).min_batch_time(BATCH_TIME)
         });
     }
 }
@@ -93,8 +100,8 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Compiles Boost's program beside this one, unless that was done already. The compiler finds out whether Boost is there: where
-/// its headers are is the compiler's business, and `CPLUS_INCLUDE_PATH` another place to look.
+/// Compiles Boost's program beside this one, unless it is up to date. The compiler looks for
+/// Boost's headers in its own places and in `CPLUS_INCLUDE_PATH`.
 fn compile() -> Result<PathBuf, String> {
     let source = source("boost_mq.cpp");
     let binary = env::current_exe().map_err(|error| error.to_string())?.with_file_name("boost_mq");
@@ -109,41 +116,41 @@ fn compile() -> Result<PathBuf, String> {
         return Ok(binary);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let why = said.lines().find(|line| line.contains("error")).unwrap_or("for a reason it does not tell");
+    let why = said.lines().find(|line| line.contains("error")).unwrap_or("it prints no error");
     Err(format!("g++ does not compile it: {why}"))
 }
 
-/// A program at our command.
-struct Outsider {
+/// A program that runs batches on request.
+struct ExternalProgram {
     process: Child,
-    /// Until it is to end.
-    orders: Option<ChildStdin>,
+    /// `None` once it is to end.
+    requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
-impl Outsider {
+impl ExternalProgram {
     fn start(command: &mut Command) -> Self {
-        let cpus = [OUR_CPU, PARTNER_CPU].map(|cpu| cpu.map_or(String::new(), |cpu| cpu.to_string()));
+        let cpus = [OUR_CPU, PEER_CPU].map(|cpu| cpu.map_or(String::new(), |cpu| cpu.to_string()));
         command.args(cpus).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("a program");
-        let orders = process.stdin.take();
+        let requests = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().expect("its answers"));
-        Self { process, orders, answers }
+        Self { process, requests, answers }
     }
 
     fn time(&mut self, times: u64) -> Duration {
-        let mut orders = self.orders.as_ref().expect("a program that has not ended");
-        writeln!(orders, "{times}").expect("a program that listens");
+        let mut requests = self.requests.as_ref().expect("a program that has not ended");
+        writeln!(requests, "{times}").expect("a program that reads");
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("an answer");
-        Duration::from_nanos(answer.trim().parse().expect("a number: it has failed if there is none"))
+        Duration::from_nanos(answer.trim().parse().expect("a number, unless the program has failed"))
     }
 }
 
-impl Drop for Outsider {
+impl Drop for ExternalProgram {
     fn drop(&mut self) {
-        // It reads the end of its orders, and ends.
-        self.orders = None;
+        // At the end of its input the program ends.
+        self.requests = None;
         let _ = self.process.wait();
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use support::Watchdog;
 use support::scratch::Name;
 
-use super::child::{child, furnish};
+use super::child::{add_objects, child};
 use super::object;
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -20,7 +20,7 @@ fn counters(segment: &str, object: &str, names: &[&str]) -> Json {
 }
 
 #[test]
-fn messages_are_counted_by_where_they_lie() {
+fn inspect_counters_count_messages() {
     let name = Name::new("cli-pushes");
     let made = Segment::create(&name, 1 << 20).unwrap();
     let queue = made.add::<Queue<u64>>("queue", 3).unwrap();
@@ -45,7 +45,7 @@ fn messages_are_counted_by_where_they_lie() {
 }
 
 #[test]
-fn who_goes_to_sleep_is_counted() {
+fn inspect_counters_count_sleeping_callers() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-parks");
     let made = Segment::create(&name, 1 << 20).unwrap();
@@ -55,7 +55,7 @@ fn who_goes_to_sleep_is_counted() {
     for _ in 0..2 {
         assert!(matches!(queue.push_timeout(2, SHORT), Err(PushError::Timeout(2))));
     }
-    // Who does not wait is not counted, however often it asks.
+    // Calls that do not wait are not counted.
     (0..1000).for_each(|_| assert!(matches!(queue.try_push(2), Err(PushError::Full(2)))));
     assert_eq!(counters(&name, "queue", &["full", "empty", "wakes"]), json!([2, 1, 0]));
     assert!(counters(&name, "queue", &["parks"])[0].as_u64().unwrap() >= 3);
@@ -89,7 +89,7 @@ fn who_goes_to_sleep_is_counted() {
 }
 
 #[test]
-fn a_sleeper_that_was_woken_is_counted() {
+fn inspect_counters_count_wakes() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-wakes");
     let made = Segment::create(&name, 1 << 20).unwrap();
@@ -104,11 +104,11 @@ fn a_sleeper_that_was_woken_is_counted() {
 }
 
 #[test]
-fn deaths_are_counted() {
+fn inspect_counters_count_deaths() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-deaths");
     let made = Segment::create(&name, 1 << 20).unwrap();
-    furnish(&made);
+    add_objects(&made);
     let jobs = made.get::<Queue<u64>>("jobs").unwrap();
     jobs.push(1).unwrap();
     for _ in 0..2 {

@@ -16,20 +16,19 @@ use predicates::str::{contains, is_empty};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// As little as there can be.
+use super::breezeway;
+
+/// Arguments for the shortest measurement.
 const BRIEF: [&str; 5] = ["bench", "--quick", "--rounds", "1", "--only"];
 
-fn breezeway() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_breezeway"))
-}
-
+/// The command with these arguments after [`BRIEF`].
 fn measured(only: &str) -> Command {
-    let mut command = breezeway();
-    command.args(BRIEF).arg(only);
+    let mut command = breezeway(&BRIEF);
+    command.arg(only);
     command
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -47,10 +46,9 @@ impl Drop for Folder {
 }
 
 #[test]
-fn the_table_has_what_was_asked_for_and_what_it_is_compared_with() {
+fn bench_table_has_the_cases_asked_for_and_their_baselines() {
     let output = measured("round-trip spsc 64 B").assert().success().stderr(is_empty());
-    let rows =
-        ["round trip, hot", "naked line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
+    let rows = ["round trip, hot", "one line", "round trip, parked", "bare futex", "spsc", "pipe", "× pipe"];
     for row in rows {
         output.get_output().stdout.windows(row.len()).find(|text| *text == row.as_bytes()).expect(row);
     }
@@ -58,22 +56,22 @@ fn the_table_has_what_was_asked_for_and_what_it_is_compared_with() {
 }
 
 #[test]
-fn locks_stand_beside_the_c_librarys() {
+fn bench_table_has_locks_beside_the_c_librarys() {
     let all = ["Mutex", "pthread mutex, robust", "Value::get", "Semaphore", "sem_t", "RwLock, read"];
     let output = measured("lock alone").assert().success().get_output().stdout.clone();
     let output = String::from_utf8(output).unwrap();
     all.iter().for_each(|name| assert!(output.contains(name), "{name} in {output}"));
-    measured("lock contended Mutex").assert().success().stdout(contains("lock, two processes at it"));
+    measured("lock contended Mutex").assert().success().stdout(contains("lock, two processes"));
 }
 
-/// A lock that seldom changes hands looks fast, and nobody could tell.
+/// A lock that seldom changes hands looks fast.
 #[test]
-fn contended_locks_say_how_often_they_change_hands() {
+fn bench_handovers_are_counted_of_contended_locks() {
     let output = measured("lock contended").args(["--json", "-"]).assert().success();
     let document: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
     for result in document["results"].as_array().unwrap() {
         let is_reading = result["peer"].as_str().unwrap().ends_with("read");
-        let share = result["turns"].as_f64();
+        let share = result["handovers"].as_f64();
         assert!(if is_reading { share.is_none() } else { (0.0..=1.0).contains(&share.unwrap()) }, "{result}");
     }
     let readers = |result: &&Value| result["peer"] == "RwLock, read";
@@ -82,7 +80,7 @@ fn contended_locks_say_how_often_they_change_hands() {
 }
 
 #[test]
-fn the_json_keeps_to_its_schema() {
+fn bench_json_keeps_to_its_schema() {
     let output = measured("64 B").args(["--json", "-"]).assert().success().get_output().stdout.clone();
     let document: Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(document["schema"], 1);
@@ -92,7 +90,7 @@ fn the_json_keeps_to_its_schema() {
     }
     let results = document["results"].as_array().unwrap();
     for result in results {
-        keeps_to_the_schema(result);
+        assert_schema(result);
     }
     let find = |case: &str, peer: &str, mode: &str, metric: &str| {
         let wanted = [("case", case), ("peer", peer), ("mode", mode), ("metric", metric)];
@@ -113,14 +111,14 @@ fn the_json_keeps_to_its_schema() {
     assert_eq!(find("round-trip", "pipe", "parked", "time")["ratio_to_pipe"], 1.0);
     assert!(find("round-trip", "spsc", "hot", "time")["ratio_to_line"].is_f64());
     assert!(find("round-trip", "spsc", "parked", "time")["ratio_to_line"].is_null());
-    assert_eq!(find("round-trip", "spsc", "parked", "time")["yardstick"], "bare futex");
+    assert_eq!(find("round-trip", "spsc", "parked", "time")["baseline"], "bare futex");
     assert_eq!(find("stream", "spsc, batches", "hot", "time")["unit"], "ns");
     let (time, rate) = (find("stream", "spsc", "hot", "time"), find("stream", "spsc", "hot", "throughput"));
     let bytes = time["median"].as_f64().unwrap() * rate["median"].as_f64().unwrap();
     assert!((bytes - 64.0).abs() < 0.01, "{bytes} are 64");
 }
 
-fn keeps_to_the_schema(result: &Value) {
+fn assert_schema(result: &Value) {
     let text = |key: &str| result[key].as_str().unwrap_or_else(|| panic!("{key} in {result}"));
     let number = |key: &str| result[key].as_f64().unwrap_or_else(|| panic!("{key} in {result}"));
     assert!(["round-trip", "stream", "lock"].contains(&text("case")));
@@ -131,20 +129,20 @@ fn keeps_to_the_schema(result: &Value) {
     let percentiles = ["p50", "p90", "p99", "p999", "slowest"];
     let percentiles: Vec<f64> =
         percentiles.into_iter().filter(|key| !result[key].is_null()).map(number).collect();
-    // A round of six batches: nothing is known of the slowest in a hundred.
+    // A round of six batches is too short for the 99th percentile.
     assert!(text("case") == "round-trip" || result["p99"].is_null(), "{result}");
     assert!(result["p50"].is_f64() && result["slowest"].is_f64() && result.get("p999").is_some());
     let from_good_to_bad =
         |pair: &[f64]| if text("unit") == "ns" { pair[0] <= pair[1] } else { pair[0] >= pair[1] };
     assert!(percentiles.windows(2).all(from_good_to_bad), "{result}");
     assert!(percentiles.iter().all(|number| *number > 0.0), "{result}");
-    for ratio in ["ratio_to_pipe", "ratio_to_line", "ratio_to_yardstick"] {
+    for ratio in ["ratio_to_pipe", "ratio_to_line", "ratio_to_baseline"] {
         assert!(result.get(ratio).is_some_and(|ratio| ratio.is_null() || ratio.is_f64()), "{result}");
     }
 }
 
 #[test]
-fn pictures_and_a_page_are_drawn() {
+fn bench_plot_draws_charts_and_a_page() {
     let folder = Folder::new("plots");
     let json = folder.0.join("numbers.json");
     let plots = folder.0.join("new/folder");
@@ -160,10 +158,11 @@ fn pictures_and_a_page_are_drawn() {
     assert_eq!(document["schema"], 1);
     for name in ["latency", "throughput", "distribution"] {
         let svg = fs::read_to_string(plots.join(format!("{name}.svg"))).unwrap();
-        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{name}");
-        assert_eq!(svg.matches("<g transform").count(), 2, "{name} has a panel for each way to wait");
-        assert!(svg.contains("prefers-color-scheme:dark") && svg.contains(">spsc</text>"), "{name}");
-        is_well_formed(&svg);
+        assert!(svg.starts_with("<svg ") && svg.contains("xmlns=\"http://www.w3.org/2000/svg\""), "{name}");
+        let panels = ["Both processes poll", if name == "throughput" { "blocking calls" } else { "sleep" }];
+        assert!(panels.iter().all(|title| svg.contains(title)), "{name} has a panel for each mode");
+        assert!(svg.contains("prefers-color-scheme:dark") && svg.contains("\nspsc\n</text>"), "{name}");
+        assert_well_formed(&svg);
     }
     let page = fs::read_to_string(plots.join("report.html")).unwrap();
     assert_eq!(page.matches("<svg").count(), 3);
@@ -172,8 +171,8 @@ fn pictures_and_a_page_are_drawn() {
     assert!(links.iter().all(|link| !page.contains(link)), "the page needs nothing else");
 }
 
-/// Every tag is closed, in order; attributes are quoted; numbers are numbers; and there are no stray signs.
-fn is_well_formed(xml: &str) {
+/// Tags are closed in order, attributes quoted, numbers finite, and characters escaped.
+fn assert_well_formed(xml: &str) {
     let mut open = Vec::new();
     let mut rest = xml;
     while let Some(at) = rest.find('<') {
@@ -190,7 +189,7 @@ fn is_well_formed(xml: &str) {
         }
         let text = &rest[end + 1..];
         let next = text.find('<').unwrap_or(text.len());
-        let entities = ["&amp;", "&lt;", "&gt;", "&quot;"];
+        let entities = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;"];
         let stray = text[..next]
             .match_indices('&')
             .find(|(at, _)| !entities.iter().any(|entity| text[*at..].starts_with(entity)));
@@ -201,25 +200,23 @@ fn is_well_formed(xml: &str) {
 }
 
 #[test]
-fn cpus_that_are_not_there_are_a_usage_error() {
+fn bench_cpus_that_do_not_exist_are_a_usage_error() {
     for (cpus, message) in [
         ("0,100000", "may not use CPU 100000"),
         ("0", "two numbers are needed"),
         ("one,two", "two numbers are needed"),
     ] {
-        breezeway()
-            .args(["bench", "--cpus", cpus])
+        breezeway(&["bench", "--cpus", cpus])
             .assert()
             .code(2)
             .stdout(is_empty())
             .stderr(contains(message).and(contains("--cpus")));
     }
-    breezeway().args(["bench", "--cpus", "0,0", "--unpinned"]).assert().code(2);
+    breezeway(&["bench", "--cpus", "0,0", "--unpinned"]).assert().code(2);
 }
 
-/// On one CPU, a cache line that goes to and fro is as slow as the scheduler.
 #[test]
-fn two_processes_on_one_cpu_are_warned_of() {
+fn bench_cpus_warns_of_two_processes_on_one() {
     let allowed = fs::read_to_string("/proc/self/status").unwrap();
     let allowed = allowed.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
     let first = allowed.split(['-', ',']).next().unwrap();
@@ -227,22 +224,21 @@ fn two_processes_on_one_cpu_are_warned_of() {
         .args(["--cpus", &format!("{first},{first}")])
         .assert()
         .success()
-        .stdout(contains("careful: both processes are pinned to CPU").and(contains("0.00 GB/s").not()))
+        .stdout(contains("warning: both processes are pinned to CPU").and(contains("0.00 GB/s").not()))
         .stdout(contains(" MB/s").or(contains(" GB/s")));
 }
 
 #[test]
-fn what_nobody_measures_is_a_usage_error() {
-    measured("carrier pigeon").assert().code(2).stderr(contains("nothing that is measured"));
-    breezeway().args(["bench", "--rounds", "0"]).assert().code(2);
+fn bench_only_without_a_match_is_a_usage_error() {
+    measured("carrier pigeon").assert().code(2).stderr(contains("no case has all these words"));
+    breezeway(&["bench", "--rounds", "0"]).assert().code(2);
 }
 
-/// It is known before anything is measured: a full run takes minutes, which were lost.
+/// Before anything is measured: a full run takes minutes.
 #[test]
-fn what_cannot_be_written_is_a_failure_at_once() {
+fn bench_json_and_plot_fail_at_once_if_not_writable() {
     for option in ["--json", "--plot"] {
-        breezeway()
-            .args(["bench", option, "/proc/no/such/folder/x"])
+        breezeway(&["bench", option, "/proc/no/such/folder/x"])
             // Half of what a full run takes.
             .timeout(Duration::from_secs(120))
             .assert()
@@ -254,7 +250,7 @@ fn what_cannot_be_written_is_a_failure_at_once() {
 
 /// `bench --plot DIR --json FILE | head`
 #[test]
-fn a_reader_who_has_had_enough_takes_nothing_from_the_files() {
+fn bench_files_are_written_despite_a_closed_pipe() {
     let folder = Folder::new("head");
     let (json, plots) = (folder.0.join("numbers.json"), folder.0.join("plots"));
     fs::write(&json, "what was there before, ".repeat(1000)).unwrap();
@@ -269,7 +265,7 @@ fn a_reader_who_has_had_enough_takes_nothing_from_the_files() {
 }
 
 #[test]
-fn nobody_has_to_be_pinned() {
+fn bench_unpinned_measures() {
     measured("lock contended Semaphore")
         .arg("--unpinned")
         .assert()
@@ -277,16 +273,15 @@ fn nobody_has_to_be_pinned() {
         .stdout(contains("two processes, not pinned").and(contains("sem_t")));
 }
 
-/// Somebody kills one of the processes that measure.
 #[test]
-fn a_measurement_that_cannot_go_on_ends() {
+fn bench_fails_when_a_measuring_process_is_killed() {
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
     let command = command.args(["bench", "--only", "lock"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let bench = command.spawn().unwrap();
     let children = format!("/proc/{0}/task/{0}/children", bench.id());
     let child: u32 = loop {
         let children = fs::read_to_string(&children).unwrap();
-        // All of them, so that the measurement has begun or is about to.
+        // With all four processes there, the measurement has begun or is about to.
         if let [_, _, _, last] = children.split_whitespace().collect::<Vec<_>>()[..] {
             break last.parse().unwrap();
         }
@@ -294,15 +289,14 @@ fn a_measurement_that_cannot_go_on_ends() {
     };
     kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
     bench.wait_with_output().unwrap().assert().code(1).stdout(is_empty()).stderr(
-        contains("breezeway: the measurement has failed: a partner has ended")
+        contains("breezeway: the measurement has failed: a peer process has ended")
             .and(contains("panicked").not()),
     );
 }
 
-/// Where the kernel has no message queues to give, everything else is measured.
 #[test]
 #[allow(unsafe_code)]
-fn a_machine_without_message_queues_says_so_and_goes_on() {
+fn bench_leaves_out_message_queues_that_the_kernel_refuses() {
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
     command.args(BRIEF).arg("round-trip parked 8 B");
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -319,25 +313,23 @@ fn a_machine_without_message_queues_says_so_and_goes_on() {
         .stdout(contains("not measured: round-trip parked POSIX mq 8 B: ").and(contains("unix seqpacket")));
 }
 
-/// What the fields mean is told to who reads them, all of them.
 #[test]
-fn the_schema_is_in_the_long_help() {
+fn bench_help_explains_every_json_field() {
     let output = measured("lock contended Semaphore").args(["--json", "-"]).assert().success();
     let document: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
-    let help = breezeway().args(["bench", "--help"]).assert().success().get_output().stdout.clone();
+    let help = breezeway(&["bench", "--help"]).assert().success().get_output().stdout.clone();
     let help = String::from_utf8(help).unwrap();
     let fields = [&document, &document["machine"], &document["results"][0]];
     for field in fields.iter().flat_map(|fields| fields.as_object().unwrap().keys()) {
         let is_word = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()) == field;
         assert!(help.split_whitespace().any(is_word), "{field} in {help}");
     }
-    breezeway().args(["bench", "-h"]).assert().success().stdout(contains("ratio_to_pipe").not());
+    breezeway(&["bench", "-h"]).assert().success().stdout(contains("ratio_to_pipe").not());
 }
 
-/// At a terminal there is a bar while it measures, and nothing of it stays.
 #[test]
 #[allow(unsafe_code)]
-fn a_bar_is_drawn_at_a_terminal_and_wiped_away() {
+fn bench_progress_bar_is_drawn_at_a_terminal_and_erased() {
     let (mut outer, mut inner) = (-1, -1);
     let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the numbers and the size are locals; a name and settings are not asked for.
@@ -345,16 +337,16 @@ fn a_bar_is_drawn_at_a_terminal_and_wiped_away() {
         libc::openpty(&raw mut outer, &raw mut inner, ptr::null_mut(), ptr::null(), &raw const size)
     };
     assert_eq!(failed, 0, "a terminal");
-    // SAFETY: both are open, and nobody else's.
+    // SAFETY: both are open, and owned by nothing else.
     let [outer, inner] = [outer, inner].map(|end| unsafe { File::from_raw_fd(end) });
     let mut command = process::Command::new(env!("CARGO_BIN_EXE_breezeway"));
     command.args(BRIEF).arg("lock").env("TERM", "xterm").stderr(inner).stdout(Stdio::piped());
     let bench = command.spawn().unwrap();
-    // The command has the other end open as well.
+    // This process must not keep the other end open.
     drop(command);
     let reader = thread::spawn(move || {
         let mut text = Vec::new();
-        // Where nobody has the other end any more, reading fails.
+        // Reading fails once the other end is closed.
         let _ = (&outer).read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
