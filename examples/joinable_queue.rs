@@ -1,6 +1,6 @@
-//! A producer puts jobs and waits until two workers, other processes, have done them all.
+//! A producer pushes jobs, and waits until two workers in other processes have done them all.
 //!
-//! Prints the items, each by the worker that does it, and `all done` when the last is.
+//! Prints `item 1` to `item 4`, each in the worker that does it, and `all done` after the last.
 
 use std::error::Error;
 
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn work(queue: JoinableQueue<String>) {
-    // Until the queue is closed. A worker that is killed in the middle leaves its job to the other.
+    // Until the queue is closed. The job of a killed worker goes to the other one.
     while let Ok(job) = queue.get() {
         println!("{}", *job);
         job.done().unwrap();

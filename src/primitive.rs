@@ -1,7 +1,7 @@
 //! Where atomics and spinning come from: `core`, or loom's model of them under `--cfg loom`.
 //!
-//! Nothing else in the crate names `core::sync::atomic`, so an algorithm written against this module can be
-//! model-checked as it stands.
+//! No other module of the crate names `core::sync::atomic`, so an algorithm that is written against
+//! this module can be model-checked as it stands.
 
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{
@@ -30,15 +30,16 @@ pub(crate) use loom::{
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-/// Between two SeqCst operations of a thread: nothing, for their order is total. loom takes them for AcqRel, and only its fences for
-/// more.
+/// Orders two SeqCst operations of a thread in a loom model. Outside of models it does nothing,
+/// because the order of SeqCst operations is total; loom takes them for AcqRel, and only its fences
+/// are SeqCst.
 #[inline(always)]
 pub(crate) fn seq_cst() {
     #[cfg(loom)]
     fence(Ordering::SeqCst);
 }
 
-/// Asks the processor to fetch the cache line that this address is in, because it will be read.
+/// Asks the processor to fetch the cache line of this address, because it will be read soon.
 #[cfg(not(loom))]
 #[inline(always)]
 #[allow(unsafe_code)]

@@ -1,32 +1,40 @@
 //! The algorithms, over references to their state: they do not know where the memory comes from.
 //!
-//! - [`barrier`]: parties that wait for each other, of whom some may die
-//! - [`condvar`]: waiters with a slot each, to be notified
-//! - [`message_slab`]: messages of any size, of which a death loses none
-//! - [`elements`]: an array's elements, stored so that none is ever torn
-//! - [`endpoints`]: whose the two ends of a single-producer queue are
-//! - [`event`]: a flag that wakes everybody
-//! - [`event_count`]: a word to sleep on until somebody publishes
-//! - [`frames`]: how messages of any length lie in a ring of bytes
-//! - [`journal`]: undoing what a dead process left half done
-//! - [`kind_ops`], [`kinds`]: what is known of each kind of object, and where to find it
+//! Each module's documentation has the table of its states: which participant moves each, and which
+//! store or compare-and-swap is the commit point. Those that loom explores have a `model`.
+//!
+//! - [`async_waiter`]: how a task waits: it registers for a wake-up, and returns instead of parking
+//! - [`atomic_copy`]: copies between private bytes and shared words, one relaxed atomic word at a
+//!   time
+//! - [`barrier`]: parties that wait until all have arrived; broken if one of them dies
 //! - [`mod@cache_padded`]: a word on cache lines of its own
-//! - [`mpmc`]: a ring with many producers and consumers, repaired after the dead
-//! - [`mutex`]: the robust lock with spinning, bounded parks and deadlines
-//! - [`wait`]: how long to wait, and the way from looking to sleeping
-//! - [`owned_semaphore`]: permits that know whose they are
-//! - [`rwlock`]: readers that count themselves, and a writer that looks at all counts
-//! - [`semaphore`]: a count of permits
-//! - [`seqlock`]: a value that readers copy without a lock and no death tears
-//! - `waker_cell`: where a task leaves its waker
+//! - [`condvar`]: a condition variable with a slot for each waiter
+//! - [`elements`]: an array's elements in shared words, stored so that no small element is ever
+//!   torn
+//! - [`endpoints`]: the holders of the two endpoints of a single-producer queue
+//! - [`event`]: a flag to wait for; setting it wakes all waiters
+//! - [`event_count`]: a futex word to park on until something is published
+//! - [`frames`]: how messages of any length lie in a ring of bytes
+//! - [`journal`]: an undo log for the elements that a lock's holder overwrites
+//! - [`kind_ops`], [`kinds`]: what is known of each kind of object, and the table by its number
+//! - [`message_slab`]: messages of any size in chains of blocks, under a lock
+//! - [`mpmc`]: a bounded ring with many producers and many consumers
+//! - [`mutex`]: the robust lock, with spinning, bounded parks and deadlines
+//! - [`owned_semaphore`]: a semaphore whose permits record their owner, and are reclaimed after its
+//!   death
+//! - `packed_word`: a word `{number:44 | owner:16 | state:4}`, as the slots of `mpmc` and `condvar`
+//!   have it
+//! - [`rwlock`]: a readers-writer lock in which each participant counts its own readers
+//! - [`semaphore`]: a counting semaphore
+//! - [`seqlock`]: a value that readers copy without a lock, and that no death tears
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
-//! - [`wait_stats`]: what has happened, for who looks from outside
-//! - [`async_waiter`]: waiting without a thread to sleep
-//! - `wait_set`: words that tasks wait on
-//! - [`atomic_copy`]: copies through shared words
+//! - [`wait`]: how long an operation waits: try, spin, then park for a recheck interval at a time
+//! - `wait_set`: the words that tasks wait on, watched by one thread for all of them
+//! - [`wait_stats`]: statistics of an object for inspection: waits, parks, wake-ups, repairs
+//! - `waker_cell`: where a task leaves its waker
 
 pub(crate) mod async_waiter;
-#[cfg_attr(loom, allow(dead_code))] // Not every user of words has a model.
+#[cfg_attr(loom, allow(dead_code))] // Not every module that copies words has a model.
 pub(crate) mod atomic_copy;
 pub(crate) mod barrier;
 pub(crate) mod cache_padded;
@@ -52,6 +60,7 @@ pub(crate) mod mpmc;
 #[cfg(not(loom))]
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
+mod packed_word;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 pub(crate) mod seqlock;
@@ -64,10 +73,12 @@ pub(crate) mod wait_stats;
 #[cfg(feature = "async")]
 pub(crate) mod waker_cell;
 
-/// Made of atomics only: any bytes are one, and they may change under a shared reference.
+/// A state that consists of atomics only: any bytes are a valid value, and they may change under a
+/// shared reference.
 ///
 /// # Safety
-/// That is so.
+/// Any bytes are a valid value of the type, and it does not matter if they change under a shared
+/// reference.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 pub(crate) unsafe trait Cells: Sync {}

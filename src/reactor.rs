@@ -4,8 +4,8 @@
 //! - `files`: the same for files
 //! - [`waiter_thread`]: the thread, and what it sleeps on
 //! - [`mod@retry`]: an operation that is tried again when there is news
-//! - [`per_process`]: what each process has of its own
 //! - [`stream`]: one operation after the other, as a stream
+//! - [`waker_registration`]: a task's waker cell, on the side of the task
 //!
 //! It is started when a task waits for the first time, and ends when none has waited for a while. The kernel lets a thread sleep on
 //! 128 words; where tasks wait on more there are more threads. A forked child has none of them, and starts its own.
@@ -15,28 +15,28 @@
 mod block_on;
 #[cfg(feature = "process")]
 mod files;
-mod per_process;
 mod retry;
 mod stream;
 mod waiter_thread;
+mod waker_registration;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use block_on::block_on;
 #[cfg(feature = "process")]
 pub(crate) use files::readable;
-use per_process::PerProcess;
-pub(crate) use per_process::WakerRegistration;
 pub(crate) use retry::retry_until_ready;
 pub use stream::ItemStream;
 pub(crate) use stream::{StreamSource, WaitArg};
 use waiter_thread::{Owner, WaiterThread};
+pub(crate) use waker_registration::WakerRegistration;
 
 use crate::raw::async_waiter::WaitTarget;
 use crate::raw::wait::WakePolicy;
 use crate::raw::wait_set;
 use crate::segment::Segment;
 use crate::sys::clock;
+use crate::sys::per_process::PerProcess;
 
 /// That of this process.
 static REACTOR: PerProcess<Reactor> = PerProcess::new();

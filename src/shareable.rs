@@ -8,10 +8,14 @@ use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit};
 
 /// A type that may live in shared memory.
 ///
-/// Implemented for every `Copy + Send + 'static` type that is [`NoUninit`] (it has no padding and no pointers, so every
-/// byte of it means something to another process) and [`CheckedBitPattern`] (a copy read from memory that others write
-/// can be checked before it is used). That is every [`Pod`](bytemuck::Pod) type (numbers, arrays of them, structs that derive
-/// it), `bool`, `char`, and fieldless enums and structs that derive the checked traits. Never implement it by hand: derive bytemuck's traits.
+/// Implemented for every `Copy + Send + 'static` type that is [`NoUninit`] and
+/// [`CheckedBitPattern`]. `NoUninit` means no padding and no pointers, so every byte means
+/// something to another process. `CheckedBitPattern` means that a copy which was read from memory
+/// that other processes write can be checked before it is used.
+///
+/// That is every [`Pod`](bytemuck::Pod) type (numbers, arrays of them, structs that derive it),
+/// `bool`, `char`, and fieldless enums and structs that derive the checked traits. Do not implement
+/// it by hand: derive bytemuck's traits.
 ///
 /// ```
 /// use bytemuck::{Pod, Zeroable};
@@ -39,26 +43,28 @@ pub trait Shareable: NoUninit + CheckedBitPattern + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: NoUninit + CheckedBitPattern + Send + 'static> Shareable for T {}
 
-/// Reads a `B` from the bytes that `fill` writes. What `fill` leaves alone is zero.
+/// Reads a `B` from the bytes that `fill` writes. Bytes that `fill` does not write are zero.
 #[inline(always)]
 pub(crate) fn read_bits<B: AnyBitPattern>(fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> B {
     let mut bits = MaybeUninit::<B>::zeroed();
-    // SAFETY: the pointer covers `size_of::<B>()` bytes of `bits`, which nothing else borrows, and `MaybeUninit<u8>`
-    // asks nothing of them.
+    // SAFETY: the pointer covers `size_of::<B>()` bytes of `bits`, which nothing else borrows, and
+    // `MaybeUninit<u8>` is valid for any bytes.
     let bytes = unsafe { core::slice::from_raw_parts_mut(bits.as_mut_ptr().cast(), size_of::<B>()) };
     fill(bytes);
-    // SAFETY: `B: AnyBitPattern` is valid for any initialised bytes, and they all are: zeroed above, and `fill` can only
-    // replace them by initialised ones (it has no uninitialised bytes to write in safe code of this crate).
+    // SAFETY: `B: AnyBitPattern` is valid for any initialised bytes, and all of them are: zeroed
+    // above, and `fill` can only replace them by initialised ones (safe code of this crate has no
+    // uninitialised bytes to write).
     unsafe { bits.assume_init() }
 }
 
-/// Reads a `T` from the bytes that `fill` writes, or `None` where they are not a `T`.
+/// Reads a `T` from the bytes that `fill` writes; `None` if they are not a `T`.
 #[inline(always)]
 pub(crate) fn read<T: Shareable>(fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> Option<T> {
     let bits = read_bits::<T::Bits>(fill);
     if !T::is_valid_bit_pattern(&bits) {
         return None;
     }
-    // SAFETY: `CheckedBitPattern` promises that `Bits` has the layout of `Self` and that a pattern it accepts is a `Self`.
+    // SAFETY: `CheckedBitPattern` promises that `Bits` has the layout of `Self`, and that a pattern
+    // which it accepts is a `Self`.
     Some(unsafe { core::mem::transmute_copy(&bits) })
 }

@@ -12,8 +12,9 @@ pub(crate) trait AsyncWaiter: fmt::Debug {
     /// whether somebody has died whom it waits for.
     fn is_recheck(&self) -> bool;
 
-    /// Has the task called when there is news at the bed, which is marked then. What it waits for is to be looked for once more behind
-    /// this. `false` where nobody will call it, and nothing was done.
+    /// Sets the target's waiters bit, and has the task woken when the target is notified. What it
+    /// waits for is to be looked for once more after this. `false` if the task will not be woken, and
+    /// nothing was done.
     fn register(&self, target: WaitTarget<'_>, policy: WakePolicy) -> bool;
 
     /// Has the task called at once: there is more for it to do than one attempt is to.
@@ -21,7 +22,7 @@ pub(crate) trait AsyncWaiter: fmt::Debug {
     fn wake_now(&self);
 }
 
-/// A word that somebody can sleep on.
+/// A word that threads and tasks can wait on.
 #[derive(Clone, Copy)]
 pub(crate) enum WaitTarget<'a> {
     /// News is what somebody publishes.

@@ -1,7 +1,7 @@
 //! Copies between private bytes and shared words, one relaxed atomic word at a time.
 //!
-//! A word is never torn, and reading one that another process writes at that moment is not undefined behaviour: that is
-//! what an ordinary copy would lack. What order the words have among each other is the caller's business.
+//! Unlike in an ordinary copy, a word is never torn, and reading a word that another process writes
+//! at that moment is not undefined behaviour. The caller orders the words among each other.
 
 use core::mem::MaybeUninit;
 
@@ -10,9 +10,10 @@ use crate::primitive::{AtomicU64, Ordering};
 /// Bytes in a word.
 pub(crate) const WORD: usize = 8;
 
-/// Fills `bytes` from the words; the last word may count in part.
+/// Fills `bytes` from the words. Of the last word, only as many bytes are used as there is room
+/// for.
 ///
-/// Every word of `bytes` must have its counterpart; further words are left alone.
+/// There must be a word for all of `bytes`; further words are not read.
 #[inline(always)]
 pub(crate) fn load(words: &[AtomicU64], bytes: &mut [MaybeUninit<u8>]) {
     debug_assert!(bytes.len() <= words.len() * WORD);
@@ -30,7 +31,7 @@ pub(crate) fn load(words: &[AtomicU64], bytes: &mut [MaybeUninit<u8>]) {
 
 /// Writes `bytes` to the words, the last one padded with zeros.
 ///
-/// Every word of `bytes` must have its counterpart; further words are left alone.
+/// There must be a word for all of `bytes`; further words are not written.
 #[inline(always)]
 pub(crate) fn store(words: &[AtomicU64], bytes: &[u8]) {
     debug_assert!(bytes.len() <= words.len() * WORD);
@@ -45,7 +46,7 @@ pub(crate) fn store(words: &[AtomicU64], bytes: &[u8]) {
     }
 }
 
-/// Up to eight bytes as a word, zeros behind them.
+/// Up to eight bytes as a word, padded with zeros.
 #[inline(always)]
 pub(crate) fn word_of(bytes: &[u8]) -> u64 {
     let mut word = [0; WORD];

@@ -1,48 +1,62 @@
-//! Parties that wait for each other, any of whom may be killed at any instruction.
+//! Parties that wait for each other, any of which may be killed at any instruction.
 //!
-//! The word is `{generation:31 | history:32 | broken:1}`. Bit `k` of the history says that generation `g - 1 - k` was reset rather
-//! than passed. In generation `g`:
+//! A central barrier as Hensgen, Finkel and Manber describe it ("Two algorithms for barrier
+//! synchronization", 1988), with two changes: a generation number in the place of the sense flag,
+//! and a slot for each party in the place of the count of arrivals. A slot names its party, so that
+//! the barrier can be broken if the party dies.
+//!
+//! The word is `{generation:31 | history:32 | broken:1}`. Bit `k` of the history is set if
+//! generation `g - 1 - k` was reset rather than passed. In generation `g`:
 //!
 //! | word | meaning | who moves it |
 //! |---|---|---|
-//! | `g`, ok | parties arrive | who has claimed the last slot, by a CAS to `g + 1`, passed, ok: **this is the commit of a pass**. Whose time is up, or who finds a party dead, by a CAS to `g`, broken. Anybody who aborts, to `g`, broken. Anybody who resets, to `g + 1`, reset, ok |
-//! | `g`, broken | nobody passes any more | anybody who resets, to `g + 1`, reset, ok |
+//! | `g`, ok | parties arrive | the party that has claimed the last slot, by a CAS to `g + 1`, passed, ok: **this is the commit point of a pass**. A party whose time is over, or a participant that finds a party dead, by a CAS to `g`, broken. Any participant that aborts, to `g`, broken. Any participant that resets, to `g + 1`, reset, ok |
+//! | `g`, broken | no party passes any more | any participant that resets, to `g + 1`, reset, ok |
 //!
-//! There are two rows of slots, as many in each as there are parties: the arrivals of even generations, and of odd ones. So the
-//! arrivals of the generation before this one stay to be seen while those of this one come: these are the parties, as far as
-//! anybody knows. A slot in the row of `g`:
+//! There are two rows of slots, each with as many slots as there are parties: one row for the
+//! arrivals of even generations, one for those of odd ones. So while parties arrive in one
+//! generation, the arrivals of the generation before can still be read: they say which participants
+//! the parties are. A slot in the row of `g`:
 //!
 //! | slot | meaning | who moves it |
 //! |---|---|---|
-//! | of another generation, or of none | not claimed yet | a party that arrives claims the first such slot, by a CAS to `{g, its id}`: **this is the commit of an arrival**, and the slot's number is its index |
-//! | `{g, id}` | participant `id` has arrived | whoever finds it dead, to `{g, 0}`, once the barrier is broken for it |
+//! | of another generation, or zero | not claimed yet | an arriving party claims the first such slot, by a CAS to `{g, its id}`: **this is the commit point of an arrival**, and the slot's number is the party's index |
+//! | `{g, id}` | participant `id` has arrived | a participant that finds it dead, to `{g, 0}`, after it has broken the barrier |
 //!
-//! Slots are claimed from the first to the last, each by somebody who has seen all before it claimed. So who claims the last one
-//! has seen all that the others did before they arrived. A claim that comes too late, because the barrier was reset
-//! meanwhile, is one of a generation that is over, and the next party in that row claims the slot anew. (A number of a
-//! generation comes round after 2^31 of them. A slot that nobody has claimed since would then seem to be claimed: there would
-//! have to have been no pass, but as many resets.)
+//! Slots are claimed from the first to the last, each by a party that has seen all slots before it
+//! claimed. So the party that claims the last one has seen all that the others did before they
+//! arrived. If the barrier is reset between a party's look at the word and its claim, the claim is
+//! one of a generation that is over, and the next party in that row claims the slot anew. (The
+//! number of a generation comes round after 2^31 generations. A slot that was not claimed since
+//! would then seem to be claimed; for that, all of those generations would have to have been reset,
+//! and none passed.)
+//!
+//! No wake-up is lost. Each change of the word is followed by a notification of all waiters. If a
+//! participant is killed between the two, its repair notifies all waiters again.
 
 #[cfg(all(test, loom))]
 mod model;
+mod word;
 
 use super::event_count::{EventCount, WAKE_ALL};
 use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU64, Ordering};
+pub(crate) use word::BarrierOutcome;
+use word::{Arrival, BROKEN, BarrierView, Generation};
 
-/// The state, in front of the slots.
+/// The state, before the slots.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct BarrierState {
     word: AtomicU64,
     _padding1: [u64; 15],
-    /// Parties sleep on it.
+    /// Parties park on it.
     pub(crate) event: EventCount,
     _padding2: u32,
-    /// Of those that waited for others to come.
+    /// Waits of parties for others to arrive.
     pub(crate) early: WaitStats,
-    /// Deaths that it was broken for.
+    /// Deaths that the barrier was broken for.
     pub(crate) repairs: Counter,
     _padding3: [u64; 11],
 }
@@ -50,7 +64,7 @@ pub(crate) struct BarrierState {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<BarrierState>() == 256);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that is never accessed.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl super::Cells for BarrierState {}
@@ -62,118 +76,35 @@ pub(crate) const MAX_PARTIES: u64 = 1024;
 /// Slots for each party.
 const ROWS: usize = 2;
 
-/// Bytes of a barrier with its slots; `None` where there cannot be such a barrier.
+/// Bytes of a barrier with its slots; `None` if there cannot be such a barrier.
 #[cfg(not(loom))]
 pub(crate) fn length(parties: u64) -> Option<u64> {
     let slots = ROWS as u64 * size_of::<AtomicU64>() as u64;
     (1..=MAX_PARTIES).contains(&parties).then(|| size_of::<BarrierState>() as u64 + parties * slots)
 }
 
-/// More steps than any arrival takes that others do not keep from its end: somebody leads it round in circles.
+/// More steps than an arrival takes, unless a participant that breaks the protocol leads it round
+/// in circles.
 const STEP_LIMIT: u32 = 1 << 22;
 
-/// More often than the word can change while a repair goes on, before nothing of the dead counts any more: twice by
-/// passes, once by breaking, once by a reset.
+/// More often than the word can change during a repair before nothing of the dead participant
+/// counts any more: twice by passes, once by breaking, once by a reset.
 const REPAIR_LIMIT: u32 = 16;
 
-/// The number of a generation.
-type Generation = u64;
-
-const GENERATIONS: u64 = (1 << 31) - 1;
-
-/// The word as it was at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct BarrierView(u64);
-
-const BROKEN: u64 = 1;
-const HISTORY_AT: u32 = 1;
-const GENERATION_AT: u32 = 33;
-
-impl BarrierView {
-    fn generation(self) -> Generation {
-        self.0 >> GENERATION_AT
-    }
-
-    /// The generation before this one.
-    fn last_generation(self) -> Generation {
-        self.generation().wrapping_sub(1) & GENERATIONS
-    }
-
-    fn history(self) -> u32 {
-        (self.0 >> HISTORY_AT) as u32
-    }
-
-    fn is_broken(self) -> bool {
-        self.0 & BROKEN != 0
-    }
-
-    fn broken(self) -> Self {
-        Self(self.0 | BROKEN)
-    }
-
-    /// The next generation, after a pass or a reset.
-    fn next(self, was_reset: bool) -> Self {
-        let generation = (self.generation() + 1) & GENERATIONS;
-        let history = self.history() << 1 | u32::from(was_reset);
-        Self(generation << GENERATION_AT | u64::from(history) << HISTORY_AT)
-    }
-
-    /// What has become of a generation; `None` while it goes on. One that nobody remembers may have been broken, and is taken so: only
-    /// where there are more processes than parties can they leave one of them so far behind.
-    fn outcome(self, generation: Generation) -> Option<BarrierOutcome> {
-        match self.generation().wrapping_sub(generation) & GENERATIONS {
-            0 => self.is_broken().then_some(BarrierOutcome::Broken),
-            behind @ 1..=32 if self.history() >> (behind - 1) & 1 == 0 => Some(BarrierOutcome::Passed),
-            _ => Some(BarrierOutcome::Broken),
-        }
-    }
-}
-
-/// A slot's word: `{arrived:1 | generation:31 | participant:32}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Arrival(u64);
-
-const ARRIVED: u64 = 1 << 63;
-const ARRIVED_IN_AT: u32 = 32;
-
-impl Arrival {
-    fn new(generation: Generation, participant: u32) -> Self {
-        Self(ARRIVED | generation << ARRIVED_IN_AT | u64::from(participant))
-    }
-
-    fn is_in(self, generation: Generation) -> bool {
-        self.0 >> ARRIVED_IN_AT == Self::new(generation, 0).0 >> ARRIVED_IN_AT
-    }
-
-    fn participant(self) -> u32 {
-        self.0 as u32
-    }
-
-    fn anonymous(self) -> Self {
-        Self(self.0 >> ARRIVED_IN_AT << ARRIVED_IN_AT)
-    }
-}
-
-/// What has become of a generation that somebody had arrived in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum BarrierOutcome {
-    Passed,
-    Broken,
-}
-
-/// Why somebody has not arrived.
+/// Why a party has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArriveError {
+    /// The barrier is broken.
     Broken,
-    /// All have arrived, and the last of them has not let them pass yet.
+    /// All parties have arrived, and the last of them has not let them pass yet.
     Full,
-    /// It would not be the last.
+    /// The party would not be the last.
     WouldWait,
-    /// Words that no process that keeps to the rules has left so.
+    /// The words are such as no participant that keeps to the protocol leaves.
     Corrupt,
 }
 
-/// Somebody has arrived.
+/// A party's arrival.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub(crate) struct Arrived {
@@ -190,21 +121,23 @@ pub(crate) struct RawBarrier<'a> {
 }
 
 impl<'a> RawBarrier<'a> {
-    /// There are two slots for each party.
+    /// The barrier of this state, in `slots`: two for each party.
     pub(crate) fn new(state: &'a BarrierState, slots: &'a [AtomicU64]) -> Self {
         let (even, odd) = slots.split_at(slots.len() / ROWS);
         Self { state, even, odd }
     }
 
     fn view(&self) -> BarrierView {
-        // ORDER: Acquire pairs with the Release in `change`: who passes sees what all did before they arrived, and who arrives sees
-        // the claims of the generations before.
+        // ORDER: Acquire pairs with the Release in `change`: a party that passes sees what all did
+        // before they arrived, and a party that arrives sees the claims of the generations before.
         BarrierView(self.state.word.load(Ordering::Acquire))
     }
 
-    /// Moves the word, and tells everybody who waits; or says what it was.
+    /// Moves the word and notifies all waiters; or returns the word that was found instead of
+    /// `from`.
     fn change(&self, from: BarrierView, to: BarrierView) -> Result<(), BarrierView> {
-        // ORDER: Release pairs with the Acquire in `view`; Acquire, for who finds that it has moved.
+        // ORDER: Release pairs with the Acquire in `view`; Acquire, for a participant that finds
+        // that the word has moved.
         match self.state.word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 self.state.event.notify(WAKE_ALL);
@@ -228,12 +161,12 @@ impl<'a> RawBarrier<'a> {
         self.arrive_after(0, me)
     }
 
-    /// Arrives if all others have.
+    /// Arrives, as participant `me`, if all other parties have.
     pub(crate) fn arrive_last(&self, me: u32) -> Result<Arrived, ArriveError> {
         self.arrive_after(self.even.len() - 1, me)
     }
 
-    /// Arrives if so many others have.
+    /// Arrives, as participant `me`, if at least `others` parties have.
     fn arrive_after(&self, others: usize, me: u32) -> Result<Arrived, ArriveError> {
         let mut view = self.view();
         let mut index = 0;
@@ -241,25 +174,31 @@ impl<'a> RawBarrier<'a> {
             if view.is_broken() {
                 return Err(ArriveError::Broken);
             }
+            // All slots of this generation are claimed: the caller waits for the next generation.
             let Some(slot) = self.row(view.generation()).get(index) else { return Err(ArriveError::Full) };
-            // ORDER: Acquire pairs with the Release of the claim: who has seen all others' has seen all that they did before.
+            // ORDER: Acquire pairs with the Release of the claim: a party that has seen the claims
+            // of all others has seen all that they did before.
             let found = Arrival(slot.load(Ordering::Acquire));
+            // Another party's: slots are claimed in order, so the next one is looked at.
             if found.is_in(view.generation()) {
                 index += 1;
                 continue;
             }
+            // Slots after an unclaimed one are unclaimed, so exactly `index` parties have arrived.
             if index < others {
                 return Err(ArriveError::WouldWait);
             }
-            // Who claimed the slot had seen the word of its generation, and so does this. If the word is what it was, the slot is
-            // of an earlier one, and not somebody's place in a later one.
+            // The party that claimed the slot had seen the word of its generation, and so does this
+            // look. If the word is what it was, the claim is one of an earlier generation, and not
+            // a party's place in a later one.
             let now = self.view();
             if now != view {
                 (view, index) = (now, 0);
                 continue;
             }
             let claimed = Arrival::new(view.generation(), me);
-            // ORDER: Release pairs with the Acquire above. The commit. Where it fails, the slot is looked at again.
+            // ORDER: Release pairs with the Acquire above. The commit point. If another party has
+            // claimed the slot first, it is looked at again.
             if slot.compare_exchange(found.0, claimed.0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 return Ok(Arrived { view, index });
             }
@@ -267,34 +206,39 @@ impl<'a> RawBarrier<'a> {
         Err(ArriveError::Corrupt)
     }
 
-    /// What has become of the generation that somebody had arrived in; `None` while it goes on.
+    /// The outcome of the generation of this arrival; `None` while it goes on.
     pub(crate) fn outcome(&self, arrived: Arrived) -> Option<BarrierOutcome> {
         self.view().outcome(arrived.view.generation())
     }
 
-    /// Lets all pass. To be called by the last to arrive.
+    /// Lets all parties pass. To be called by the last to arrive.
     pub(crate) fn pass(&self, arrived: Arrived) -> BarrierOutcome {
-        // The commit.
+        // The commit point.
         match self.change(arrived.view, arrived.view.next(false)) {
             Ok(()) => BarrierOutcome::Passed,
+            // Broken or reset before the last party could let the others pass.
             Err(found) => found.outcome(arrived.view.generation()).unwrap_or(BarrierOutcome::Broken),
         }
     }
 
-    /// Breaks the generation that somebody had arrived in, if it still goes on; else, says what has become of it.
+    /// Breaks the generation of this arrival, if it still goes on.
+    ///
+    /// # Errors
+    /// The generation's outcome, if it has one already.
     pub(crate) fn give_up(&self, arrived: Arrived) -> Result<(), BarrierOutcome> {
         let change = self.change(arrived.view, arrived.view.broken());
         change.map_err(|found| found.outcome(arrived.view.generation()).unwrap_or(BarrierOutcome::Broken))
     }
 
-    /// Breaks the barrier, in whatever generation it is.
+    /// Breaks the barrier, in whichever generation it is.
     pub(crate) fn abort(&self) {
         // ORDER: as in `change`.
         self.state.word.fetch_or(BROKEN, Ordering::AcqRel);
         self.state.event.notify(WAKE_ALL);
     }
 
-    /// Begins the next generation. This one is broken for who had arrived in it.
+    /// Begins the next generation. The present one is broken for the parties that have arrived in
+    /// it.
     pub(crate) fn reset(&self) {
         let mut view = self.view();
         while let Err(found) = self.change(view, view.next(true)) {
@@ -306,13 +250,13 @@ impl<'a> RawBarrier<'a> {
         self.view().is_broken()
     }
 
-    /// How many have arrived and wait.
+    /// How many parties have arrived and wait.
     pub(crate) fn waiting(&self) -> usize {
         let view = self.view();
         if view.is_broken() { 0 } else { self.arrivals(view.generation()).count() }
     }
 
-    /// The generation, and who has arrived in it: for whoever only looks.
+    /// The generation, and the participants that have arrived in it, for inspection.
     #[cfg(not(loom))]
     pub(crate) fn attendance(&self) -> (u64, impl Iterator<Item = u32>) {
         let generation = self.view().generation();
@@ -325,8 +269,9 @@ impl<'a> RawBarrier<'a> {
         arrivals.filter(move |arrival| arrival.is_in(generation))
     }
 
-    /// Breaks the barrier if a participant that is proven dead, or leaves, was one of the parties, and forgets it. Nobody has its id
-    /// yet. Everybody who waits is told to look again: it may have died before it could tell them.
+    /// Breaks the barrier if a participant that is proven dead, or that leaves, is one of the
+    /// parties, and removes its id from the slots. The id must not be in use again yet. Notifies
+    /// all waiters: the participant may have died before it notified them.
     pub(crate) fn repair(&self, id: u32, leaves: bool) {
         for _ in 0..REPAIR_LIMIT {
             let view = self.view();
@@ -337,12 +282,16 @@ impl<'a> RawBarrier<'a> {
                 self.state.repairs.add(1);
                 break;
             }
+            // The word has changed meanwhile: the participant may be a party no more, or still be
+            // one.
         }
+        // After the breaking, which needs the id; before the id is used again.
         for slot in self.even.iter().chain(self.odd) {
             // ORDER: as in `arrive_after`.
             let found = Arrival(slot.load(Ordering::Acquire));
             if found.participant() == id {
-                // ORDER: AcqRel keeps what the claim has released. Fails where a party has the slot now.
+                // ORDER: AcqRel keeps what the claim has released. Fails if another party has
+                // claimed the slot by now.
                 let _ =
                     slot.compare_exchange(found.0, found.anonymous().0, Ordering::AcqRel, Ordering::Relaxed);
             }
@@ -350,7 +299,8 @@ impl<'a> RawBarrier<'a> {
         self.state.event.notify(WAKE_ALL);
     }
 
-    /// Whether the others wait for it: it has arrived, or it was there the last time and has died since.
+    /// Whether the other parties wait for this participant: it has arrived; or it was among those
+    /// that passed the last time and has died since. One that leaves is no party after a pass.
     fn is_party(&self, view: BarrierView, id: u32, leaves: bool) -> bool {
         let has_arrived_in =
             |generation| self.arrivals(generation).any(|arrival| arrival.participant() == id);

@@ -2,7 +2,7 @@
 
 use crate::primitive::AtomicU64;
 
-/// A word on two cache lines of its own: processors fetch them in pairs.
+/// A word on two cache lines of its own, because processors fetch them in pairs.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]

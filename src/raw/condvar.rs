@@ -1,28 +1,38 @@
-//! A condition variable whose waiters have a slot each, so that a notification is always somebody's.
+//! A condition variable with a slot for each waiter, so that a notification is always given to one
+//! known waiter.
 //!
-//! Not a sequence number, as glibc's and std's: that does not say who waits and who was notified, so neither can be put right after a
-//! death. Here a slot names its waiter, and has a word of its own to sleep on.
+//! In the manner of Birrell's queue of waiters with a semaphore each ("Implementing condition
+//! variables with semaphores", 2003). glibc's and std's condition variables count in a sequence
+//! number instead. That does not say which thread waits and which was notified, so neither can be
+//! repaired after a death. Here a slot names its waiter, and has an event count of its own to park
+//! on.
 //!
 //! The word of a slot is `{ticket:44 | owner:16 | state:4}`:
 //!
 //! | word | meaning | who moves it |
 //! |---|---|---|
-//! | 0 (FREE) | nobody's | a waiter, by a CAS to its ticket, its id, WAITING |
-//! | ticket, owner, WAITING | its owner waits, since it drew that ticket | a notifier, by a CAS to NOTIFIED: **this is the commit of a notification**. Its owner, when its time is over, by a CAS to FREE. Its owner dead: its repairer, to FREE |
-//! | ticket, owner, NOTIFIED | its owner was notified and does not have the mutex again yet | its owner, to FREE, when it has. Its owner dead: its repairer, to FREE |
+//! | 0 (FREE) | no waiter has the slot | a waiter, by a CAS to its ticket, its id, WAITING |
+//! | ticket, owner, WAITING | the owner has waited since it drew that ticket | a notifier, by a CAS to NOTIFIED: **this is the commit point of a notification**. The owner, when its time is over, by a CAS to FREE. If the owner is dead, its repairer, to FREE |
+//! | ticket, owner, NOTIFIED | the owner was notified and does not have the mutex again yet | the owner, to FREE, once it has the mutex. If the owner is dead, its repairer, to FREE |
 //!
 //! | bit of `taken` | meaning | who moves it |
 //! |---|---|---|
-//! | 0 | no notifier need look at the slot | the slot's owner, before it lets go of the mutex |
-//! | 1 | somebody may wait there | the slot's owner, before it frees the slot; its repairer likewise |
+//! | 0 | notifiers skip the slot | the slot's owner, to 1, before it unlocks the mutex |
+//! | 1 | a waiter may have the slot | the slot's owner, to 0, before it frees the slot; its repairer likewise |
 //!
-//! A bit is moved by nobody but who has its slot, or its one repairer: the dead one's id belongs to one process at a time. So it is
-//! never 0 where somebody waits who has let go of the mutex, and a death leaves no count that is wrong. Where no bit is set, a
-//! notification costs a look at one line.
+//! A bit is moved only by the owner of its slot, or by the owner's one repairer: the id of a dead
+//! participant belongs to one process at a time. So the bit is never 0 while its owner waits
+//! without the mutex, and a death leaves no count that is wrong. If no bit is set, a notification
+//! costs a look at one cache line.
 //!
-//! A dead participant may have been notified, or may have changed what others wait for and not have notified them yet. So behind any
-//! death, and behind the freeing of the dead one's slots, everybody is notified. A repairer that is killed makes the next one do all
-//! of that again.
+//! No notification is lost. A waiter takes its slot and sets its bit while it holds the mutex, so a
+//! notifier that has held the mutex after it finds both. A waiter that gives up frees its slot by a
+//! CAS: either it was not notified, or it sees that it was, and counts the notification as
+//! delivered.
+//!
+//! A dead participant may have been notified; or it may have changed what the others wait for, and
+//! not have notified them yet. So after any death, and after the dead participant's slots are
+//! freed, all waiters are notified. If a repairer is killed, the next one does all of that again.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -33,7 +43,7 @@ use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU64, Ordering};
 use slot_word::{CondvarSlotState, CondvarSlotWord, CondvarTicket};
 
-/// How many may wait at once.
+/// How many threads can wait at once.
 #[cfg(not(loom))]
 pub(crate) const SLOTS: usize = 256;
 #[cfg(loom)]
@@ -51,9 +61,9 @@ pub(crate) struct CondvarState {
     tickets: AtomicU64,
     /// A bit for each slot.
     taken: [AtomicU64; BIT_WORDS],
-    /// Of those that waited to be notified.
+    /// Waits for a notification.
     pub(crate) unnotified: WaitStats,
-    /// Slots that were taken back from the dead.
+    /// Slots that were reclaimed from dead participants.
     pub(crate) repairs: Counter,
     _padding1: [u64; 16 - 5 - BIT_WORDS],
     slots: [CondvarSlot; SLOTS],
@@ -64,7 +74,7 @@ pub(crate) struct CondvarState {
 #[repr(C)]
 struct CondvarSlot {
     word: AtomicU64,
-    /// The slot's owner sleeps on it.
+    /// The slot's owner parks on it.
     event: EventCount,
     _padding1: u32,
 }
@@ -72,7 +82,7 @@ struct CondvarSlot {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<CondvarState>() == 128 + SLOTS * 16 && size_of::<CondvarSlot>() == 16);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that is never accessed.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl super::Cells for CondvarState {}
@@ -82,18 +92,19 @@ unsafe impl super::Cells for CondvarState {}
 #[must_use]
 pub(crate) struct WaiterSlot {
     index: usize,
-    /// The word, while it waits.
+    /// The slot's word until the waiter is notified.
     waiting: CondvarSlotWord,
 }
 
-/// The slot's word is nothing that its waiter or a notifier has written.
+/// The slot's word is one that neither its waiter nor a notifier has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
 
 impl CondvarSlot {
+    /// Moves the slot's word from one state to the next. `false` if it was not `from`.
     fn move_from(&self, from: CondvarSlotWord, to: CondvarSlotWord) -> bool {
-        // ORDER: Release, so that who finds the slot in its next state, by an Acquire, comes behind what its last one did; Acquire
-        // pairs with that.
+        // ORDER: Release, so that a participant that finds the slot in its next state by an Acquire
+        // comes after what the last one did; Acquire pairs with that.
         self.word.compare_exchange(from.into(), to.into(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
@@ -104,23 +115,27 @@ impl CondvarSlot {
 }
 
 impl CondvarState {
-    /// Takes a slot for participant `me`, who has the mutex and does not let go of it before. `None` where all are taken.
+    /// Takes a slot for a thread of participant `me`, which holds the mutex and unlocks it only
+    /// after this. `None` if all slots are taken.
     pub(crate) fn enter(&self, me: u32) -> Option<WaiterSlot> {
-        // ORDER: relaxed; the number stands for itself. Those who come one behind the other have the mutex in between.
+        // ORDER: relaxed; the number stands for itself. Between two waiters of which one comes
+        // after the other, the mutex orders the two.
         let number = self.tickets.fetch_add(1, Ordering::Relaxed);
         let waiting = CondvarSlotWord::waiting(CondvarTicket::new(number), me);
-        // Each begins elsewhere, so that they are not in each other's way.
+        // Each waiter begins to search at another slot, so that waiters do not contend for the
+        // first.
         let first = (number % SLOTS as u64) as usize;
         let index = (first..SLOTS)
             .chain(0..first)
             .find(|index| self.slots[*index].move_from(CondvarSlotWord::FREE, waiting))?;
         let (word, bit) = self.bit(index);
-        // ORDER: Release pairs with the Acquire in `next_after`. Who notifies behind the release of the mutex sees the bit.
+        // ORDER: Release pairs with the Acquire in `visible`. A notifier that comes after the
+        // unlock of the mutex sees the bit.
         word.fetch_or(bit, Ordering::Release);
         Some(WaiterSlot { index, waiting })
     }
 
-    /// What the waiter sleeps on.
+    /// The event count that the waiter parks on.
     pub(crate) fn event(&self, place: WaiterSlot) -> &EventCount {
         &self.slots[place.index].event
     }
@@ -130,27 +145,31 @@ impl CondvarState {
         match self.slots[place.index].load() {
             word if word == place.waiting => Ok(false),
             word if word == place.waiting.notified() => Ok(true),
+            // No living waiter's slot is freed or taken by another participant.
             _ => Err(Damaged),
         }
     }
 
-    /// Frees the slot of a waiter that has not been notified. `false` where it has, and still has the slot.
+    /// Frees the slot of a waiter that was not notified. `false` if it was, and still has the slot.
     pub(crate) fn give_up(&self, place: WaiterSlot) -> bool {
         self.hide(place.index);
         self.slots[place.index].move_from(place.waiting, CondvarSlotWord::FREE)
     }
 
-    /// Frees the slot of a waiter that was notified, and has the mutex again.
+    /// Frees the slot of a waiter that was notified and holds the mutex again.
     pub(crate) fn release(&self, place: WaiterSlot) {
         self.hide(place.index);
-        // Fails for a damaged word only.
+        // Fails only if the word is damaged.
         self.slots[place.index].move_from(place.waiting.notified(), CondvarSlotWord::FREE);
     }
 
-    /// Notifies up to `count` of those who wait, in the order in which they came, and says how many they were.
+    /// Notifies up to `count` waiters, in the order in which they came, and returns how many there
+    /// were.
     pub(crate) fn notify(&self, count: usize) -> usize {
-        // ORDER: relaxed; only who comes meanwhile can have a ticket from here on, and it need not be told.
+        // ORDER: relaxed; only a waiter that comes meanwhile can have a ticket from here on, and it
+        // need not be notified.
         let end = CondvarTicket::new(self.tickets.load(Ordering::Relaxed));
+        // All of them: the order does not matter, and one pass over the slots is enough.
         if count >= SLOTS {
             let all = self.visible().filter(|index| self.notify_slot(*index, self.slots[*index].load(), end));
             return all.count();
@@ -162,13 +181,16 @@ impl CondvarState {
                 break;
             }
             let Some((index, word)) = self.next_after(last, end) else { break };
+            // If another notifier was faster, or the waiter has given up, it does not count: its
+            // successor in the order is notified instead.
             notified += usize::from(self.notify_slot(index, word, end));
             last = Some(word.ticket());
         }
         notified
     }
 
-    /// Notifies who waits in this slot, if it does.
+    /// Notifies the waiter of this slot, and returns whether it was there to be notified: `word` is
+    /// the slot's word as it was found.
     fn notify_slot(&self, index: usize, word: CondvarSlotWord, end: CondvarTicket) -> bool {
         let slot = &self.slots[index];
         let notified = is_eligible(word, end) && slot.move_from(word, word.notified());
@@ -178,7 +200,8 @@ impl CondvarState {
         notified
     }
 
-    /// Who waits and came next behind the holder of the ticket `last`, or first.
+    /// The slot and word of the waiter with the lowest ticket after `last`, or with the lowest of
+    /// all.
     fn next_after(
         &self,
         last: Option<CondvarTicket>,
@@ -197,7 +220,7 @@ impl CondvarState {
         next
     }
 
-    /// The slots in which somebody may wait.
+    /// The slots in which a waiter may be.
     fn visible(&self) -> impl Iterator<Item = usize> {
         self.taken.iter().enumerate().flat_map(|(nth, word)| {
             // ORDER: Acquire pairs with the Release in `enter`.
@@ -207,6 +230,7 @@ impl CondvarState {
                 bits &= bits - 1;
                 Some(nth * BITS + bit)
             })
+            // A damaged word may have more bits set than there are slots.
             .filter(|index| *index < SLOTS)
         })
     }
@@ -215,27 +239,32 @@ impl CondvarState {
         (&self.taken[index / BITS], 1 << (index % BITS))
     }
 
-    /// Makes notifiers pass over a slot that this is about to free.
+    /// Makes notifiers skip a slot that the caller is about to free.
     fn hide(&self, index: usize) {
         let (word, bit) = self.bit(index);
-        // ORDER: relaxed; the slot's next owner comes behind the Release that frees the slot, and sets the bit again.
+        // ORDER: relaxed; the slot's next owner comes after the Release that frees the slot, and
+        // sets the bit again.
         word.fetch_and(!bit, Ordering::Relaxed);
     }
 
-    /// Frees the slots of a participant that is proven dead, and makes everybody look again. Idempotent, but for one at a time.
+    /// Frees the slots of a participant that is proven dead, and notifies all waiters. Idempotent,
+    /// but one repairer at a time may run it.
     pub(crate) fn repair(&self, dead: u32) {
         for (index, slot) in self.slots.iter().enumerate() {
             if slot.load().owner() == dead {
+                // Hidden before it is freed: from then on the bit is its next owner's.
                 self.hide(index);
-                // ORDER: as in `move_from`. Its last notifier, whoever that was, comes before the notification below.
+                // ORDER: as in `move_from`. The slot's last notifier comes before the notification
+                // below.
                 slot.word.swap(CondvarSlotWord::FREE.into(), Ordering::AcqRel);
                 self.repairs.add(1);
             }
         }
+        // Even if no slot was freed: the participant may have died as a notifier.
         self.notify(SLOTS);
     }
 
-    /// Whose the slots are, and whether they were notified: for whoever only looks.
+    /// The owners of the slots, and whether they were notified, for inspection.
     #[cfg(not(loom))]
     pub(crate) fn waiters(&self) -> impl Iterator<Item = (u32, bool)> {
         let words = self.slots.iter().map(|slot| CondvarSlotWord::from(slot.word.load(Ordering::Relaxed)));
@@ -247,7 +276,8 @@ impl CondvarState {
     }
 }
 
-/// Whether a notification that began when `end` was the next ticket is meant for the waiter of this word, too.
+/// Whether the word is that of a waiter which came before `end` was the next ticket, so that a
+/// notification that began then is meant for it, too.
 fn is_eligible(word: CondvarSlotWord, end: CondvarTicket) -> bool {
     word.state() == CondvarSlotState::Waiting && word.ticket().is_before(end)
 }

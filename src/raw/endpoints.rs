@@ -1,27 +1,29 @@
-//! Whose the two ends of a single-producer queue are.
+//! The holders of the two endpoints of a single-producer queue.
 //!
-//! One word: `{closed:1 | unused:1 | consumer's half:31 | producer's half:31}`, a half being `{changes:13 | state:2 | id:16}`:
+//! One word: `{closed:1 | unused:1 | consumer's half:31 | producer's half:31}`, where a half is
+//! `{changes:13 | state:2 | id:16}`:
 //!
-//! | end | meaning | who moves it |
+//! | endpoint | meaning | who moves it |
 //! |---|---|---|
-//! | VACANT | nobody has had it, or its holder let go of it for another to take | who opens it, to TAKEN |
-//! | TAKEN, id | participant `id`'s | its holder: to VACANT, IN_TRANSIT or DISCONNECTED; whoever finds it dead: to DISCONNECTED, or to TAKEN by itself |
-//! | IN_TRANSIT, id | sent on its way by participant `id` | who receives it, to TAKEN; whoever finds the sender dead, to DISCONNECTED; the sender, when it leaves, to VACANT |
-//! | DISCONNECTED | its holder dropped it, or died | who opens it, to TAKEN |
+//! | VACANT | no participant has claimed it yet, or its holder released it for a successor | a participant that opens it, to TAKEN |
+//! | TAKEN, id | participant `id` holds it | the holder, to VACANT, IN_TRANSIT or DISCONNECTED. A participant that finds the holder dead, to DISCONNECTED, or to TAKEN with its own id |
+//! | IN_TRANSIT, id | participant `id` serialised it, and no receiver has claimed it | the receiver, to TAKEN. A participant that finds the sender dead, to DISCONNECTED. The sender, when it leaves, to VACANT |
+//! | DISCONNECTED | its holder dropped it, or died | a participant that opens it, to TAKEN |
 //!
-//! The peer of an end that is DISCONNECTED is told so. The peer of a VACANT one waits for somebody to come. The changes are counted, so
-//! that who has found a holder dead does not take the end from the next one, who may have the same id.
+//! The peer of a DISCONNECTED endpoint gets an error. The peer of a VACANT endpoint waits for a
+//! successor. Each change of a half is counted, so that a participant which has found a holder dead
+//! does not take the endpoint from the next holder, even if that one has the dead holder's id.
 
 use crate::primitive::{AtomicU64, Ordering};
 
-/// One of the two ends.
+/// One of the two endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointRole {
     Producer,
     Consumer,
 }
 
-/// Whose an end is.
+/// The state of an endpoint, with its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointState {
     Vacant,
@@ -65,7 +67,7 @@ impl EndpointState {
         state << STATE_AT | id as u64
     }
 
-    /// The participant that has to live for the end to be in good hands.
+    /// The participant on whose life the endpoint depends: its holder, or its sender.
     pub(crate) const fn id(self) -> Option<u32> {
         match self {
             Self::Taken(id) | Self::InTransit(id) => Some(id),
@@ -98,7 +100,7 @@ impl EndpointsView {
         self.0 >> end.shift() & HALF
     }
 
-    /// The same after one more change of this end.
+    /// The word after one more change of this endpoint. The count of changes wraps inside its half.
     const fn with(self, end: EndpointRole, holder: EndpointState) -> Self {
         let half = (self.half(end) & !(CHANGE - 1)).wrapping_add(CHANGE) & HALF | holder.bits();
         Self(self.0 & !(HALF << end.shift()) | half << end.shift())
@@ -114,31 +116,37 @@ pub(crate) struct Endpoints(AtomicU64);
 impl Endpoints {
     #[inline(always)]
     pub(crate) fn view(&self) -> EndpointsView {
-        // ORDER: Acquire pairs with the Release in `change`: who finds an end gone finds all that was done at it.
+        // ORDER: Acquire pairs with the Release in `update`: a participant that finds an endpoint
+        // disconnected finds all that was done at it.
         EndpointsView(self.0.load(Ordering::Acquire))
     }
 
-    /// Gives an end to another holder. `false` where it has changed since it was seen.
+    /// Moves an endpoint to another state. `false` if the endpoint has changed since `seen` was
+    /// read.
     pub(crate) fn change(&self, end: EndpointRole, seen: EndpointsView, to: EndpointState) -> bool {
         self.update(|view| (view.half(end) == seen.half(end)).then(|| view.with(end, to)))
     }
 
-    /// The same for whoever has it, if that is `from`.
+    /// Moves an endpoint from state `from` to another one, however often it has changed. `false` if
+    /// its state is not `from`.
     pub(crate) fn change_from(&self, end: EndpointRole, from: EndpointState, to: EndpointState) -> bool {
         self.update(|view| (view.holder(end) == from).then(|| view.with(end, to)))
     }
 
-    /// Closes the queue. `false` where it was closed.
+    /// Closes the queue. `false` if it was closed already.
     pub(crate) fn close(&self) -> bool {
         self.update(|view| (!view.is_closed()).then_some(EndpointsView(view.0 | CLOSED)))
     }
 
-    /// Takes the ends from a participant that is proven dead or about to leave, and whose id nobody has yet. `true` where it had
-    /// one. One that is on its way from somebody who leaves can still be received.
+    /// Takes both endpoints from a participant that is proven dead or about to leave, and whose id
+    /// is not in use again yet. `true` if it had one. An endpoint in transit from a participant
+    /// that leaves can still be received.
     pub(crate) fn repair(&self, id: u32, leaves: bool) -> bool {
         let mut had_one = false;
         for end in [EndpointRole::Producer, EndpointRole::Consumer] {
             had_one |= self.change_from(end, EndpointState::Taken(id), EndpointState::Disconnected);
+            // A leaving sender's message is still on its way; a dead sender's may never have been
+            // sent.
             let sent = if leaves { EndpointState::Vacant } else { EndpointState::Disconnected };
             had_one |= self.change_from(end, EndpointState::InTransit(id), sent);
         }
@@ -147,7 +155,8 @@ impl Endpoints {
 
     fn update(&self, change: impl Fn(EndpointsView) -> Option<EndpointsView>) -> bool {
         let change = |word| change(EndpointsView(word)).map(|view| view.0);
-        // ORDER: Release pairs with the Acquire in `view`; Acquire, so that who takes an end finds it as its last holder left it.
+        // ORDER: Release pairs with the Acquire in `view`; Acquire, so that a participant that
+        // takes an endpoint finds it as its last holder left it.
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
     }
 }

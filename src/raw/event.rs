@@ -1,16 +1,25 @@
-//! A flag that wakes everybody who waits for it, also if it is taken back at once.
+//! A flag to wait for. Setting it wakes all waiters, even if it is cleared at once.
+//!
+//! The flag of Python's `threading.Event` with a generation beside it. The word is
+//! `{generation:63 | set:1}`:
 //!
 //! | word | meaning | who moves it |
 //! |---|---|---|
-//! | `{g, 0}` | not set | who sets it, to `{g + 1, 1}`: **this is the commit of a `set`** |
-//! | `{g, 1}` | set, for the `g`-th time | who clears it, to `{g, 0}`: **this is the commit of a `clear`** |
+//! | `{g, 0}` | not set | a setter, to `{g + 1, 1}`: **this is the commit point of a `set`** |
+//! | `{g, 1}` | set, for the `g`-th time | a clearer, to `{g, 0}`: **this is the commit point of a `clear`** |
 //!
-//! `{generation:63 | set:1}`. Any word is one of these. A waiter reads it once; if it is not set, the waiter is through as soon as the
-//! word is another, for that takes a `set`, whatever came behind it.
+//! Any word is one of these. A waiter reads the word once. If the flag is not set, the wait is over
+//! as soon as the word is another one: only a `set` leads to that, whatever followed it. So a pulse
+//! (`set`, then `clear`) is not lost on a waiter that was parked meanwhile.
 //!
-//! Setting and clearing write the word also where that changes nothing. Otherwise this could happen: one publishes work, finds the
-//! event set and goes; meanwhile another clears the event and then looks for work, and neither sees what the other wrote. As it is, one
-//! of the writes comes first: either the event is set behind the clearing, or who cleared it sees the work.
+//! Setting and clearing write the word even if that changes nothing. Without that, a producer could
+//! publish work, find the event set and go, while a consumer clears the event and then looks for
+//! work, and neither would see what the other wrote. With it, one of the two writes comes first:
+//! either the event is set after the clearing, or the clearer sees the work.
+//!
+//! No wake-up is lost for longer than until the next `set`: a setter that finds the flag set
+//! notifies too, because the one before may have been killed between its commit point and its
+//! notification. Each parked waiter also looks again after the recheck interval.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -23,16 +32,17 @@ const SET: u64 = 1;
 /// One generation.
 const GENERATION: u64 = 2;
 
-/// The state, on two cache lines of its own: processors fetch them in pairs. Who sets the event needs both words.
+/// The state, on two cache lines of its own, because processors fetch them in pairs. A setter needs
+/// both words.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct EventState {
     word: AtomicU64,
-    /// Who waits sleeps on it.
+    /// Waiters park on it.
     pub(crate) sets: EventCount,
     _padding1: u32,
-    /// Of those that found it not set.
+    /// Waits of threads that found the event not set.
     pub(crate) unset: WaitStats,
     _padding2: [u64; 11],
 }
@@ -40,7 +50,7 @@ pub(crate) struct EventState {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<EventState>() == 128);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that is never accessed.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl super::Cells for EventState {}
@@ -57,27 +67,29 @@ impl EventState {
         self.word.load(Ordering::Acquire) & SET != 0
     }
 
-    /// Sets the event and wakes everybody who waits. `false` where it was set.
+    /// Sets the event and wakes all waiters. `false` if it was set already.
     #[inline]
     pub(crate) fn set(&self) -> bool {
-        // ORDER: Release pairs with the Acquire of whoever is through by it, or clears it.
+        // ORDER: Release pairs with the Acquire of a waiter whose wait this ends, and of `clear`.
         let was_set = self.replace(Ordering::Release, |word| match word & SET {
             0 => word.wrapping_add(GENERATION) | SET,
+            // Written as it is: see the module's documentation.
             _ => word,
         });
-        // Where it was set, who set it may have been killed before it woke anybody.
+        // Even if it was set already: the setter before may have been killed before it notified.
         self.sets.notify(WAKE_ALL);
         !was_set
     }
 
-    /// Takes it back. `false` where it was not set.
+    /// Clears the event. `false` if it was not set.
     #[inline]
     pub(crate) fn clear(&self) -> bool {
-        // ORDER: Acquire pairs with the Release in `set`: who clears the event sees what was done before it was set.
+        // ORDER: Acquire pairs with the Release in `set`: the clearer sees what was done before the
+        // event was set.
         self.replace(Ordering::Acquire, |word| word & !SET)
     }
 
-    /// Replaces the word, and says whether the event was set.
+    /// Replaces the word, and returns whether the event was set before.
     #[inline(always)]
     fn replace(&self, order: Ordering, by: impl Fn(u64) -> u64) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
@@ -89,13 +101,13 @@ impl EventState {
         }
     }
 
-    /// How often the event was set, and taken back between, since it was made: for whoever only looks.
+    /// How many times the event went from not set to set since it was made, for inspection.
     #[cfg(not(loom))]
     pub(crate) fn times_set(&self) -> u64 {
         self.word.load(Ordering::Relaxed) / GENERATION
     }
 
-    /// Begins to wait: `None` where the event is set.
+    /// Begins a wait; `None` if the event is set.
     #[inline(always)]
     pub(crate) fn begin_wait(&self) -> Option<Unset> {
         // ORDER: Acquire pairs with the Release in `set`.
@@ -103,10 +115,11 @@ impl EventState {
         (word & SET == 0).then_some(Unset(word))
     }
 
-    /// Whether the event has been set since.
+    /// Whether the event was set after the wait began.
     #[inline(always)]
     pub(crate) fn was_set_since(&self, unset: Unset) -> bool {
-        // ORDER: Acquire pairs with the Release in `set`, also where the event is clear again: clearing it passes that on.
+        // ORDER: Acquire pairs with the Release in `set`, even if the event is clear again: the CAS
+        // of the clearing continues that release sequence.
         self.word.load(Ordering::Acquire) != unset.0
     }
 }

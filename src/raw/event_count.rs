@@ -37,7 +37,7 @@ const COUNT_STEP: u32 = 2;
 #[repr(transparent)]
 pub(crate) struct EventCount(AtomicU32);
 
-/// Who may sleep on an event word.
+/// Which waiters may sleep on an event count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WakePolicy {
     /// One.
@@ -91,7 +91,7 @@ impl EventCount {
         PreparedWait { word, is_seen: barrier::heavy() }
     }
 
-    /// The same for who sleeps so briefly that it may be overlooked.
+    /// Announces a sleeper without the barrier, for a sleep so brief that a notifier may overlook it.
     #[cfg(not(loom))]
     pub(crate) fn prepare_wait_relaxed(&self) -> PreparedWait {
         PreparedWait { word: self.set_waiters_bit(), is_seen: false }

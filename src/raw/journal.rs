@@ -1,16 +1,17 @@
-//! Undoing what a dead process left half done.
+//! An undo log (write-ahead log of old values) for the elements that a lock's holder overwrites.
 //!
-//! An undo log for the holder of a lock: before it overwrites elements it notes what they were, and only then overwrites.
-//! Whoever takes the lock from the dead writes the old elements back.
+//! The holder records the old elements before it overwrites any. If it dies, the next locker writes
+//! the old elements back.
 //!
 //! | `pending` | meaning | who moves it |
 //! |---|---|---|
-//! | 0 | the elements count as they are; the records mean nothing | the lock's holder, to n, when n records are complete |
-//! | n | the first n records say what elements were before | the same, to 0: **this store is the commit**; or its successor, to 0, when all n are written back |
+//! | 0 | the elements are valid as they are; the records mean nothing | the lock's holder, to n, once n records are complete |
+//! | n | the first n records hold the old elements | the lock's holder, to 0: **this store is the commit point**. If the holder is dead, the next locker, to 0, once all n elements are written back |
 //!
-//! Undoing writes the same bytes however often it is begun, so the one that undoes may die as well. All of this is
-//! against the dead only (a living peer waits for the lock), so the order of the instructions is what counts, and
-//! compiler fences are enough.
+//! Undoing writes the same bytes each time it is begun, so the process that undoes may be killed as
+//! well. A living peer waits for the lock, and the lock orders its accesses; the journal is read
+//! out of turn only after a death. So the order of the instructions is what counts, and compiler
+//! fences are enough.
 
 use crate::primitive::{AtomicU64, Ordering, compiler_fence};
 
@@ -30,13 +31,15 @@ pub(crate) const fn record_words(element_size: usize) -> usize {
 }
 
 impl<'a> Journal<'a> {
-    /// A journal over elements of `element_size` bytes, with as many records as fit.
+    /// The journal over elements of `element_size` bytes, with as many records as fit into
+    /// `records`.
     #[inline]
     pub(crate) fn new(pending: &'a AtomicU64, records: &'a [AtomicU64], element_size: usize) -> Self {
         Self { pending, records, record_words: record_words(element_size) }
     }
 
-    /// Record `n`, for element `index`: the words to save its old bytes in. It counts once `arm` says so.
+    /// Prepares record `n` for element `index`, and returns the words to save the old bytes in. The
+    /// record takes effect with [`arm`](Self::arm).
     #[inline(always)]
     pub(crate) fn record(&self, n: usize, index: usize) -> &'a [AtomicU64] {
         let record = &self.records[n * self.record_words..][..self.record_words];
@@ -44,45 +47,49 @@ impl<'a> Journal<'a> {
         &record[1..]
     }
 
-    /// The element that record `n` is for.
+    /// The index of the element that record `n` is for.
     #[inline(always)]
     pub(crate) fn index(&self, n: usize) -> usize {
         self.records[n * self.record_words].load(Ordering::Relaxed) as usize
     }
 
-    /// From here on, dying undoes the first `n` records.
+    /// Makes the first `n` records take effect: from here on, a death undoes them.
     pub(crate) fn arm(&self, n: usize) {
         self.set_pending(n as u64);
     }
 
-    /// From here on, dying undoes nothing.
+    /// Ends the section: from here on, a death undoes nothing.
     pub(crate) fn commit(&self) {
         self.set_pending(0);
     }
 
     fn set_pending(&self, n: u64) {
-        // Stores before stay before, stores behind stay behind, in the order of instructions.
+        // In the order of the instructions, stores before the call stay before `pending`, and those
+        // after it stay after.
         compiler_fence(Ordering::SeqCst);
         self.pending.store(n, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
     }
 
-    /// Whether the lock's last holder left something to undo.
+    /// Whether the lock's last holder has left records to undo.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Relaxed) != 0
     }
 
-    /// Hands the saved elements to `restore` (index and old bytes, in words), the last first, and is done.
+    /// Passes each saved element to `restore` (index and old bytes, in words), the last record
+    /// first, and then ends the section.
     ///
-    /// `false` where the journal is corrupt: it names more records than there are, or `restore` refuses an index. Then it
-    /// stays as it is.
+    /// `false` if the journal is corrupt: it counts more records than there are, or `restore`
+    /// refuses an index. Then `pending` stays as it is.
     #[cold]
     pub(crate) fn undo(&self, mut restore: impl FnMut(u64, &[AtomicU64]) -> bool) -> bool {
         let pending = self.pending.load(Ordering::Relaxed);
         if pending > (self.records.len() / self.record_words) as u64 {
             return false;
         }
+        // Backwards: if two records are for one element, the older one has the bytes from before
+        // the section.
         for n in (0..pending as usize).rev() {
             let record = &self.records[n * self.record_words..][..self.record_words];
             if !restore(record[0].load(Ordering::Relaxed), &record[1..]) {

@@ -1,4 +1,4 @@
-//! A depot of messages of any size: what is true of each, and an index of it all that can be made anew.
+//! A slab of messages of any size: what is true of each, and an index of it all that can be made anew.
 //!
 //! The bytes of a message lie in a chain of blocks, and a slot knows the chain. A slot's tag says whose the message is:
 //!
@@ -10,7 +10,7 @@
 //!
 //! The tags are the **truth**: each operation has one store to a tag, and that is its commit. All else (the lists of free blocks,
 //! free slots and ready messages, and how many they are) is the **index**, which only saves searching. Whoever changes either
-//! holds the depot's lock. When a holder dies, the next one throws the index away and derives it from the truth again; if that one
+//! holds the slab's lock. When a holder dies, the next one throws the index away and derives it from the truth again; if that one
 //! is killed as well, so does the one after it. Only `reclaim_from` changes a tag without the lock, that of a dead owner, which nobody
 //! else touches; then it marks the index stale.
 //!
@@ -20,7 +20,7 @@
 //! - [`index`]: making the index anew
 //! - [`layout`]: what lies where
 //! - [`tag`]: what a tag says
-//! - [`view`]: a depot seen from outside
+//! - [`view`]: a slab seen from outside
 
 #![allow(unsafe_code)]
 // Without `serde` there is nothing to be put in, but the dead of others are repaired after.
@@ -68,7 +68,7 @@ struct BlockChain<'a> {
     last: Option<&'a SlabBlock>,
 }
 
-/// A depot where it lies.
+/// A slab where it lies.
 #[derive(Clone, Copy)]
 pub(crate) struct MessageSlab<'a> {
     layout: SlabLayout,
@@ -78,13 +78,13 @@ pub(crate) struct MessageSlab<'a> {
 }
 
 impl<'a> MessageSlab<'a> {
-    /// The depot of this layout in words that begin on a cache line.
+    /// The slab of this layout in words that begin on a cache line.
     ///
     /// # Panics
     /// Where they do not, or are fewer than the layout's: both were checked when the object was attached.
     pub(crate) fn new(layout: SlabLayout, words: &'a [AtomicU64]) -> Self {
-        assert!(Some(size_of_val(words) as u64) == layout.length(), "a depot is as long as its layout");
-        assert!(words.as_ptr().cast::<SlabHeader>().is_aligned(), "a depot begins on a cache line");
+        assert!(Some(size_of_val(words) as u64) == layout.length(), "a slab is as long as its layout");
+        assert!(words.as_ptr().cast::<SlabHeader>().is_aligned(), "a slab begins on a cache line");
         let (head, rest) = words.split_at(size_of::<SlabHeader>() / WORD);
         let (slots, blocks) = rest.split_at(layout.slots * size_of::<SlabSlot>() / WORD);
         // SAFETY: as long as a head, aligned; a head is atomics, of which any bytes are one.
@@ -127,7 +127,7 @@ impl<'a> MessageSlab<'a> {
         self.head.stale.load(Ordering::Relaxed) != 0
     }
 
-    /// Makes an empty depot of zeros that nobody else knows of yet.
+    /// Makes an empty slab of zeros that nobody else knows of yet.
     pub(crate) fn init(&self, first_stamp: u64) {
         self.head.next_stamp.store(first_stamp, Ordering::Relaxed);
         self.head.first_stamp.store(first_stamp, Ordering::Relaxed);
@@ -137,7 +137,7 @@ impl<'a> MessageSlab<'a> {
 
     // Without the lock.
 
-    /// Closes the depot; `false` where it was closed.
+    /// Closes the slab; `false` where it was closed.
     pub(crate) fn close(&self) -> bool {
         // ORDER: relaxed; the flag stands for itself, and is obeyed under the lock.
         self.head.closed.swap(1, Ordering::Relaxed) == 0

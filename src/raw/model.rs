@@ -1,4 +1,4 @@
-//! What the models share.
+//! The explorer that the loom models share.
 
 #![allow(clippy::unwrap_used)] // Tests, in a module that clippy does not take for one.
 
@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use loom::model::Builder;
 
-/// Plays the scene in every order in which threads are interrupted at most `interruptions` times. Returns what the scenes
-/// returned, for it to be seen that they showed what there is to see.
+/// Plays the scene in every interleaving with at most `preemptions` preemptions. Returns the set of
+/// results, so that a model can assert that the interleavings which it is about did happen.
 pub(super) fn explore<R: Ord + Send + 'static>(
-    interruptions: usize,
+    preemptions: usize,
     scene: impl Fn() -> R + Send + Sync + 'static,
 ) -> BTreeSet<R> {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let mut model = Builder::new();
-    model.preemption_bound = Some(interruptions);
+    model.preemption_bound = Some(preemptions);
     model.check({
         let seen = Arc::clone(&seen);
         move || {

@@ -1,27 +1,39 @@
-//! A bounded ring with many producers and consumers, any of whom may be killed at any instruction.
+//! A bounded ring with many producers and consumers, any of which may be killed at any instruction.
 //!
-//! After Vyukov's bounded queue, whose slots each carry the lap they are in. Here a slot's word also names who is at work in
-//! it, so that the work of the dead can be undone, and the two counters are mere hints that anyone may help forward.
+//! After Vyukov's bounded MPMC queue (1024cores.net), in which each slot carries the lap it is in.
+//! Two things differ: a slot's word also names the participant that is at work in the slot, so that
+//! what a dead participant has begun can be undone; and the two counters are hints, which any
+//! participant may advance.
 //!
-//! The word is `{lap:44 | owner:16 | state:4}`; position `{lap, index}` is the ring's `lap`-th use of slot `index`. For a slot in
-//! lap `L`:
+//! The word of a slot is `{lap:44 | owner:16 | state:4}`. Position `{lap, index}` is the ring's
+//! `lap`-th use of slot `index`. For a slot in lap `L`:
 //!
 //! | word | meaning | who moves it |
 //! |---|---|---|
 //! | `L`, FREE | position not used yet | a producer, by a CAS to `L`, WRITING |
-//! | `L`, WRITING, owner | its message is being written | its owner, to `L`, FULL: **this store is the commit of a push**. Its owner dead: anybody, by a CAS to `L + 1`, FREE |
-//! | `L`, FULL | holds a message | a consumer that has copied it out, by a CAS to `L + 1`, FREE: **this is the commit of a pop**. For a lease, to `L`, LEASED |
-//! | `L`, LEASED, owner | its message is in its owner's hands | its owner, to `L + 1`, FREE (**the commit of an `ack`**) or to `L`, RETURNED. Its owner dead: anybody, by a CAS to `L`, RETURNED |
-//! | `L`, RETURNED | holds a message that somebody has let fall | as FULL; it lies behind `head`, so consumers search for it |
-//! | `L - 1`, LEASED or RETURNED | in the way of position `L` | a producer that comes by skips it, by a CAS that only raises the lap to `L` |
+//! | `L`, WRITING, owner | the owner writes its message | the owner, to `L`, FULL: **this store is the commit point of a push**. If the owner is dead, any participant, by a CAS to `L + 1`, FREE |
+//! | `L`, FULL | holds a message | a consumer that has copied it out, by a CAS to `L + 1`, FREE: **this is the commit point of a pop**. A consumer that leases it, by a CAS to `L`, LEASED. The producer that pushed it after the queue was closed, by a CAS to `L + 1`, FREE |
+//! | `L`, LEASED, owner | the owner has leased the message | the owner, to `L + 1`, FREE (**the commit point of an `ack`**) or to `L`, RETURNED. If the owner is dead, any participant, by a CAS to `L`, RETURNED |
+//! | `L`, RETURNED | holds a message whose lease ended without an `ack` | as FULL, by consumers alone. `head` passes such a slot, so consumers search all slots for it |
+//! | `L - 1`, LEASED or RETURNED | the slot's last message keeps position `L` from being used | a producer that comes to position `L` skips it, by a CAS that only raises the lap to `L` |
 //!
-//! `tail` and `head` never lie beyond the first position that is not pushed, or not popped, yet: a position is claimed only by who
-//! finds it there, and passed only by who sees it claimed. They may lie behind, when their mover was killed or slow; then whoever
-//! comes next finds used slots there and walks on.
+//! `tail` never lies after the first position that is not pushed yet, nor `head` after the first
+//! that is not popped yet: a position is claimed only by a participant that walked to it from the
+//! hint, and a hint is moved past a position only after the position was seen claimed. A hint may
+//! lag, if its mover was killed or is slow; then the next participant finds used slots at the hint
+//! and walks on.
 //!
-//! Repair follows proven death only. So the owner of a WRITING slot that is still WRITING may store without looking: nobody
-//! takes the slot from a process that is merely slow.
+//! No message is lost or delivered twice. A message is in the ring from the store of FULL on, and
+//! each way out of the ring is one CAS, which one participant wins. A consumer that is killed
+//! before its CAS has taken nothing; one that is killed with a lease leaves the slot's word, from
+//! which the lease is reclaimed. No wake-up is lost either, beyond what a recheck interval bounds:
+//! the event counts are notified after the commit point, and a participant that is killed between
+//! the two leaves the others parked for at most that interval.
+//!
+//! Repair follows proven death only. So the owner of a WRITING slot stores FULL without a CAS: no
+//! participant takes the slot from a process that is merely slow.
 
+mod geometry;
 mod lease;
 #[cfg(all(test, loom))]
 mod model;
@@ -36,32 +48,33 @@ use super::cache_padded::CachePadded;
 use super::event_count::EventCount;
 use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU64, Ordering};
+pub(crate) use geometry::MpmcGeometry;
 #[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
 pub(crate) use lease::LeasedSlot;
 use slot_word::{Lap, MpmcSlotState, MpmcSlotWord};
 #[cfg(not(loom))]
 pub(crate) use view::SlotUse;
 
-/// The state, in front of the slots.
+/// The state, before the slots.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct MpmcState {
     tail: CachePadded,
     head: CachePadded,
-    /// Consumers sleep on it.
+    /// Consumers park on it.
     pub(crate) items: EventCount,
-    /// Producers sleep on it.
+    /// Producers park on it.
     pub(crate) space: EventCount,
     /// Not 0 once the queue is closed.
     closed: AtomicU64,
     /// `{count, whether there may be RETURNED slots}`.
     returned: AtomicU64,
-    /// Of consumers that found nothing,
+    /// Waits of consumers that found no message.
     pub(crate) empty: WaitStats,
-    /// and of producers that found no room.
+    /// Waits of producers that found no room.
     pub(crate) full: WaitStats,
-    /// Slots in which work of the dead was undone.
+    /// Slots in which the work of a dead participant was undone.
     pub(crate) repairs: Counter,
     _padding1: [u64; 6],
 }
@@ -69,7 +82,7 @@ pub(crate) struct MpmcState {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<MpmcState>() == 384);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that is never accessed.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl super::Cells for MpmcState {}
@@ -79,7 +92,7 @@ pub(crate) const fn slot_words(size: usize) -> usize {
     1 + size.div_ceil(WORD)
 }
 
-/// Bytes of a ring with its state; `None` where there cannot be such a ring.
+/// Bytes of a ring with its state; `None` if there cannot be such a ring.
 #[cfg(not(loom))]
 pub(crate) fn length(capacity: u64, size: usize) -> Option<u64> {
     let words = capacity.checked_mul(slot_words(size) as u64)?;
@@ -96,67 +109,16 @@ pub(crate) struct MpmcRing<'a> {
     geometry: &'a MpmcGeometry,
 }
 
-/// What of a ring does not change, in private memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MpmcGeometry {
-    capacity: u64,
-    slot_words: usize,
-    /// Bits of a position below its lap.
-    index_bits: u32,
-}
-
-impl MpmcGeometry {
-    /// For a ring of so many slots, at least one, for messages of `size` bytes.
-    pub(crate) fn new(capacity: u64, size: usize) -> Self {
-        let index_bits = capacity.next_power_of_two().trailing_zeros();
-        Self { capacity, slot_words: slot_words(size), index_bits }
-    }
-
-    pub(crate) fn capacity(&self) -> u64 {
-        self.capacity
-    }
-
-    #[inline(always)]
-    fn position(&self, lap: Lap, index: u64) -> u64 {
-        lap.number() << self.index_bits | index
-    }
-
-    #[inline(always)]
-    fn lap(&self, position: u64) -> Lap {
-        Lap::new(position >> self.index_bits)
-    }
-
-    #[inline(always)]
-    fn index(&self, position: u64) -> u64 {
-        position & ((1 << self.index_bits) - 1)
-    }
-
-    /// The position behind this one.
-    #[inline(always)]
-    fn next(&self, position: u64) -> u64 {
-        let index = self.index(position) + 1;
-        if index < self.capacity { position + 1 } else { self.position(self.lap(position).next(), 0) }
-    }
-
-    /// Positions from `from` to `to`; negative where `to` lies behind.
-    fn distance(&self, from: u64, to: u64) -> i64 {
-        let bits = self.index_bits.min(63);
-        // In a large ring, a position has not room for all of a lap: what is shifted out means nothing.
-        let laps = self.lap(from).distance_within(self.lap(to), 64 - bits);
-        let indices = self.index(to) as i64 - self.index(from) as i64;
-        laps.saturating_mul(self.capacity as i64).saturating_add(indices)
-    }
-}
-
-/// What became of an attempt to push or pop.
+/// The result of one attempt to push or pop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MpmcAttempt {
     Done,
-    /// Full, or empty.
+    /// The ring is full, or empty.
     WouldBlock,
-    /// Somebody is at work where this would go on.
+    /// A producer is writing the next slot: it has to commit, or to be found dead, before this goes
+    /// on.
     Behind(BusySlot),
-    /// Words that no process that keeps to the rules has left so.
+    /// The words are such as no participant that keeps to the protocol leaves.
     Corrupt,
 }
 
@@ -167,7 +129,7 @@ pub(crate) struct Pushed {
     word: MpmcSlotWord,
 }
 
-/// A slot that somebody is at work in.
+/// A slot that a participant is at work in, and its word as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BusySlot {
     index: u64,
@@ -175,13 +137,13 @@ pub(crate) struct BusySlot {
 }
 
 impl BusySlot {
-    /// The participant that is at work.
+    /// The participant that is at work in the slot.
     pub(crate) fn owner(&self) -> u32 {
         self.word.owner()
     }
 }
 
-/// A word of a slot, and where the slot is.
+/// A slot's word and payload, and the position by which the slot was found.
 #[derive(Clone, Copy)]
 struct SlotRef<'a> {
     word: &'a AtomicU64,
@@ -192,7 +154,7 @@ struct SlotRef<'a> {
 
 #[allow(clippy::len_without_is_empty)]
 impl<'a> MpmcRing<'a> {
-    /// `slots` has [`slot_words`] words for each of the capacity's slots.
+    /// The ring of this state, in `slots`: [`slot_words`] words for each slot of the capacity.
     #[inline(always)]
     pub(crate) fn new(state: &'a MpmcState, slots: &'a [AtomicU64], geometry: &'a MpmcGeometry) -> Self {
         Self { state, slots, geometry }
@@ -202,6 +164,7 @@ impl<'a> MpmcRing<'a> {
     #[inline(always)]
     fn slot(&self, position: u64) -> Option<SlotRef<'a>> {
         let index = self.geometry.index(position);
+        // Only a damaged hint leads here.
         if index >= self.geometry.capacity {
             return None;
         }
@@ -210,7 +173,8 @@ impl<'a> MpmcRing<'a> {
         Some(SlotRef { word, payload, index, lap: self.geometry.lap(position) })
     }
 
-    /// More steps than any attempt takes that others do not keep from its end: somebody leads it round in circles.
+    /// More steps than an attempt takes, unless a participant that breaks the protocol leads it
+    /// round in circles.
     fn step_limit(&self) -> u64 {
         self.geometry.capacity.saturating_mul(16).saturating_add(1 << 20)
     }
@@ -218,48 +182,64 @@ impl<'a> MpmcRing<'a> {
     /// Puts a message into the next free slot, as participant `me`.
     #[inline(always)]
     pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<Pushed, MpmcAttempt> {
-        // ORDER: Acquire pairs with the Release in `advance_hint`: the slots before this position show what made them passed.
+        // ORDER: Acquire pairs with the Release in `advance_hint`: the slots before this position
+        // show what made them passed.
         let mut position = self.state.tail.word.load(Ordering::Acquire);
         for _ in 0..self.step_limit() {
             let Some(slot) = self.slot(position) else { return Err(MpmcAttempt::Corrupt) };
-            // ORDER: Acquire pairs with the Release of who freed the slot: what it read is read.
+            // ORDER: Acquire pairs with the Release of the participant that freed the slot: its
+            // reads of the old message are done.
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             if found == MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Free) {
                 let claimed = MpmcSlotWord::new(slot.lap, me, MpmcSlotState::Writing);
                 if slot.move_from(found, claimed) {
+                    // Before the copy, so that other producers go to the next slot meanwhile.
                     self.advance_hint(&self.state.tail, position);
                     atomic_copy::store(slot.payload, message);
-                    // ORDER: Release pairs with the Acquire in `try_pop`. The commit.
+                    // ORDER: Release pairs with the Acquire in `try_take`. The commit point.
                     let full = MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full);
                     slot.word.store(full.into(), Ordering::Release);
                     return Ok(Pushed { index: slot.index, word: full });
                 }
+                // Another producer claimed the slot first; its word now says so.
                 continue;
             }
             let ahead = slot.lap.distance_to(found.lap());
+            // The position is used, in this lap or before a later one: the hint lags, or a lease
+            // was just skipped.
             if ahead > 0 || ahead == 0 && found.state() != MpmcSlotState::Free {
                 position = self.advance_hint_past(&self.state.tail, position, || {
                     self.earliest_unused(found.lap(), slot.index)
                 });
                 continue;
             }
+            // The slot is in an earlier lap still: the ring has come round to what is not gone yet.
             match found.state() {
+                // A lease may last for ever, so it must not block the ring while another slot is
+                // free. If this CAS fails, the lease has ended or the slot was skipped: either way
+                // the next look decides.
                 MpmcSlotState::Leased | MpmcSlotState::Returned if self.has_room_beyond(position) => {
                     slot.move_from(found, found.in_lap(slot.lap));
                 }
+                // The last lap's message is not popped yet, or no slot after the lease is free:
+                // full.
                 MpmcSlotState::Full | MpmcSlotState::Leased | MpmcSlotState::Returned => {
                     return Err(MpmcAttempt::WouldBlock);
                 }
+                // The producer of the last lap has not committed. It may be dead; the caller finds
+                // out.
                 MpmcSlotState::Writing => {
                     return Err(MpmcAttempt::Behind(BusySlot { index: slot.index, word: found }));
                 }
+                // A slot that is FREE for an earlier lap: `tail` never passes an unused position.
                 MpmcSlotState::Free | MpmcSlotState::Unknown => return Err(MpmcAttempt::Corrupt),
             }
         }
         Err(MpmcAttempt::Corrupt)
     }
 
-    /// Takes back a message that was pushed too late. `false` where somebody has it by now.
+    /// Takes back a message that was pushed after the queue was closed. `false` if a consumer has
+    /// it by now.
     #[cold]
     pub(crate) fn retract(&self, pushed: Pushed) -> bool {
         let Pushed { index, word } = pushed;
@@ -273,76 +253,92 @@ impl<'a> MpmcRing<'a> {
     pub(crate) fn try_pop(&self, message: &mut [MaybeUninit<u8>]) -> MpmcAttempt {
         self.take_any(|slot, found| {
             atomic_copy::load(slot.payload, message);
-            // ORDER: Release, so that the message is read before its slot is free; pairs with the Acquire in `try_push`. If the slot
-            // is what it was, nobody has written it meanwhile, and the copy is whole. The commit.
+            // ORDER: Release, so that the message is read before its slot is free; pairs with the
+            // Acquire in `try_push`. If the word is as it was found, no producer has written the
+            // slot meanwhile, and the copy is whole. The commit point.
             slot.move_from(found, MpmcSlotWord::new(found.lap().next(), 0, MpmcSlotState::Free))
         })
     }
 
-    /// Finds the next message; `take` takes it from a slot, and says `false` where somebody was faster.
+    /// Finds the next message in the order of pushing. `take` takes it from its slot, and returns
+    /// `false` if another consumer was faster.
     #[inline(always)]
     fn try_take(&self, mut take: impl FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> MpmcAttempt {
         // ORDER: as in `try_push`.
         let mut position = self.state.head.word.load(Ordering::Acquire);
         for _ in 0..self.step_limit() {
             let Some(slot) = self.slot(position) else { return MpmcAttempt::Corrupt };
-            // ORDER: Acquire pairs with the Release of the commit in `try_push`: the message is there.
+            // ORDER: Acquire pairs with the Release of the commit point in `try_push`: the message
+            // is there.
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             if found == MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full) {
                 if take(slot, found) {
                     self.advance_hint(&self.state.head, position);
                     return MpmcAttempt::Done;
                 }
+                // Another consumer took the message first; the word now says so.
                 continue;
             }
             let ahead = slot.lap.distance_to(found.lap());
             match found.state() {
+                // The first position that no producer has claimed: empty.
                 MpmcSlotState::Free if ahead == 0 => return MpmcAttempt::WouldBlock,
+                // The next message in order is being written. Its producer may be dead; the caller
+                // finds out.
                 MpmcSlotState::Writing if ahead == 0 => {
                     return MpmcAttempt::Behind(BusySlot { index: slot.index, word: found });
                 }
+                // FULL, but not the word above: a full slot with an owner.
                 MpmcSlotState::Full if ahead == 0 => return MpmcAttempt::Corrupt,
                 MpmcSlotState::Unknown => return MpmcAttempt::Corrupt,
+                // The position is popped, leased or skipped: the hint lags.
                 _ if ahead >= 0 => {
                     position = self.advance_hint_past(&self.state.head, position, || self.earliest_unread());
                 }
-                // Not pushed yet: what lies there is in the way.
+                // Not pushed yet: a lease of an earlier lap is in the way. Empty.
                 MpmcSlotState::Leased | MpmcSlotState::Returned => return MpmcAttempt::WouldBlock,
+                // The position of an earlier lap was not popped: `head` never passes such a one.
                 _ => return MpmcAttempt::Corrupt,
             }
         }
         MpmcAttempt::Corrupt
     }
 
-    /// A position that `tail` cannot lie behind, seen from a slot in a later lap: the slot was used in the lap before that, and `head`
-    /// is never beyond `tail`.
+    /// A lower bound of where `tail` belongs, given that slot `index` was found in lap `lap`: the
+    /// position after the slot's use in the lap before; or `head`, if that is later, because `head`
+    /// never lies after the first position that is not pushed yet.
     fn earliest_unused(&self, lap: Lap, index: u64) -> u64 {
-        let used = self.geometry.next(self.geometry.position(lap.before(), index));
+        let used = self.geometry.next(self.geometry.position(lap.previous(), index));
         let head = self.state.head.word.load(Ordering::Acquire);
         if self.geometry.distance(used, head) > 0 { head } else { used }
     }
 
-    /// A position that `head` cannot lie behind: all before it have been used again.
+    /// A lower bound of where `head` belongs: one lap before `tail`, because all positions before
+    /// that have been used again.
     fn earliest_unread(&self) -> u64 {
         let tail = self.state.tail.word.load(Ordering::Acquire);
         let (lap, index) = (self.geometry.lap(tail), self.geometry.index(tail));
-        self.geometry.position(lap.before(), index)
+        self.geometry.position(lap.previous(), index)
     }
 
-    /// Moves a counter past a position, unless somebody has done so. Not by a compare-and-swap: a mover that sleeps between its
-    /// look and its store moves the counter back, and whoever comes next walks on from there.
+    /// Moves a hint from this position to the next, unless another participant has moved it
+    /// already. With a load and a store instead of a CAS: a participant that is stopped between the
+    /// two moves the hint back, and the next participant walks on from there.
     #[inline(always)]
     fn advance_hint(&self, counter: &CachePadded, position: u64) {
         if counter.word.load(Ordering::Relaxed) == position {
-            // ORDER: Release pairs with the Acquire of who reads the counter: it sees this position's slot passed.
+            // ORDER: Release pairs with the Acquire of the participants that read the hint: they
+            // see this position's slot passed.
             counter.word.store(self.geometry.next(position), Ordering::Release);
         }
     }
 
-    /// Helps a counter past a position, and gives the next one to try: `bound`, where the counter lay farther behind than that.
+    /// Moves a hint past a used position, and returns the next position to try. If `bound` lies
+    /// after the next position, the hint is moved there at once.
     #[cold]
     fn advance_hint_past(&self, counter: &CachePadded, position: u64, bound: impl FnOnce() -> u64) -> u64 {
         let now = counter.word.load(Ordering::Acquire);
+        // Another participant has moved the hint: go on from where it is.
         if now != position {
             return now;
         }
@@ -362,25 +358,26 @@ impl<'a> MpmcRing<'a> {
         self.state.closed.load(Ordering::Acquire) != 0
     }
 
-    /// Closes the queue. `false` where it was closed.
+    /// Closes the queue. `false` if it was closed already.
     pub(crate) fn close(&self) -> bool {
         // ORDER: Release pairs with the Acquire in `is_closed`.
         self.state.closed.swap(1, Ordering::AcqRel) == 0
     }
 
-    /// How far producers have come.
+    /// The producers' hint: how far they have come, about.
     #[inline(always)]
     pub(crate) fn pushed(&self) -> u64 {
         self.state.tail.word.load(Ordering::Relaxed)
     }
 
-    /// How far consumers have come.
+    /// The consumers' hint: how far they have come, about.
     #[inline(always)]
     pub(crate) fn popped(&self) -> u64 {
         self.state.head.word.load(Ordering::Relaxed)
     }
 
-    /// Messages in the ring, about: those in hands are not counted, those being written are.
+    /// Messages in the ring, about: with those that are being written, without those that are
+    /// leased.
     pub(crate) fn len(&self) -> u64 {
         let head = self.state.head.word.load(Ordering::Acquire);
         let tail = self.state.tail.word.load(Ordering::Acquire);
@@ -390,10 +387,11 @@ impl<'a> MpmcRing<'a> {
 }
 
 impl SlotRef<'_> {
+    /// Moves the slot's word from one state to the next. `false` if it was not `from`.
     #[inline(always)]
     fn move_from(&self, from: MpmcSlotWord, to: MpmcSlotWord) -> bool {
-        // ORDER: Acquire pairs with the Release of who brought the slot to this state; Release, so that what was done in the slot
-        // comes before its new state.
+        // ORDER: Acquire pairs with the Release of the participant that brought the slot to this
+        // state; Release, so that what was done in the slot comes before its new state.
         self.word.compare_exchange(from.into(), to.into(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }

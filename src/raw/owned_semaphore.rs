@@ -1,12 +1,17 @@
-//! Permits that know whose they are.
+//! A counting semaphore whose permits record their owner, so that those of a dead participant can
+//! be reclaimed.
+//!
+//! Each permit has a word:
 //!
 //! | word of a permit | meaning | who moves it |
 //! |---|---|---|
-//! | 0 | free | a participant, by a CAS to its id: **this is the commit**, and it records the owner at once |
-//! | p | participant p's, which knows its index | p, to 0, or to "p, FORGOTTEN". It dead or gone: who repairs, to 0 |
-//! | p, FORGOTTEN | p's, and nobody there knows its index any more | p, to 0, when it releases one that it forgot. It dead or gone: as above |
+//! | 0 | free | a participant, by a CAS to its id: **this is the commit point of an acquire**, and it records the owner at once |
+//! | p | participant p has the permit, and a guard there knows its index | p, to 0, or to "p, FORGOTTEN". If p is dead or has left, its repairer, to 0 |
+//! | p, FORGOTTEN | participant p has the permit, and no guard there knows its index any more | p, to 0, when it releases any of its forgotten permits. If p is dead or has left, as above |
 //!
-//! There is no count beside the words that a death could leave wrong. Who frees a permit wakes a sleeper.
+//! No permit is lost: there is no count beside the words that a death could leave wrong, and
+//! whatever a dead participant had is freed by its id. A participant that frees a permit notifies a
+//! waiter. If it is killed between the two, parked waiters look again after their recheck interval.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -15,17 +20,17 @@ use super::event_count::EventCount;
 use super::wait_stats::{Counter, WaitStats};
 use crate::primitive::{AtomicU32, Ordering};
 
-/// The state, in front of the words.
+/// The state, before the permits' words.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct OwnedSemaphoreState {
-    /// Who waits for a permit sleeps on it.
+    /// Waiters for a permit park on it.
     pub(crate) freed: EventCount,
     _padding1: u32,
-    /// Of those that found no permit.
+    /// Waits of threads that found no permit free.
     pub(crate) empty: WaitStats,
-    /// Permits that were taken back from the dead or gone.
+    /// Permits that were reclaimed from participants that are dead or have left.
     pub(crate) repairs: Counter,
     _padding2: [u64; 11],
 }
@@ -33,15 +38,15 @@ pub(crate) struct OwnedSemaphoreState {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<OwnedSemaphoreState>() == 128);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that is never accessed.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl super::Cells for OwnedSemaphoreState {}
 
-/// The most permits there may be.
+/// The most permits that there can be.
 pub(crate) const MAX_OWNED_PERMITS: u64 = 1 << 16;
 
-/// Bytes of so many permits with their state; `None` where there cannot be so many.
+/// Bytes of `permits` permits with their state; `None` if there cannot be this many.
 #[cfg(not(loom))]
 pub(crate) fn length(permits: u64) -> Option<u64> {
     (1..=MAX_OWNED_PERMITS)
@@ -57,14 +62,14 @@ fn owner(word: u32) -> u32 {
     word & !FORGOTTEN
 }
 
-/// What became of an attempt to take a permit.
+/// The result of one attempt to take a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PermitAttempt {
-    /// This one is the caller's.
+    /// The permit of this index is the caller's.
     Taken(usize),
-    /// None is free.
+    /// No permit is free.
     WouldBlock,
-    /// One belongs to somebody who cannot be.
+    /// A permit's owner is an id that no participant has.
     Corrupt,
 }
 
@@ -81,19 +86,22 @@ impl<'a> OwnedSemaphore<'a> {
         Self { state, words }
     }
 
-    /// Takes a permit as one of so many participants, looking for a free one from this index on.
+    /// Takes a permit for participant `me`, of `participants` that there can be. Looks for a free
+    /// one from index `from` on.
     #[inline]
     pub(crate) fn try_take(&self, me: u32, participants: u32, from: usize) -> PermitAttempt {
         let from = from.min(self.words.len());
         for at in (from..self.words.len()).chain(0..from) {
             let mut word = self.words[at].load(Ordering::Relaxed);
             if word == FREE {
-                // ORDER: Acquire pairs with the Release of who freed it.
+                // ORDER: Acquire pairs with the Release in `free`.
                 match self.words[at].compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed) {
                     Ok(_) => return PermitAttempt::Taken(at),
+                    // Another participant was faster; its id is checked below.
                     Err(found) => word = found,
                 }
             }
+            // A permit of an owner that cannot exist would never be freed, so it is reported.
             if owner(word) > participants || word == FORGOTTEN {
                 return PermitAttempt::Corrupt;
             }
@@ -101,7 +109,8 @@ impl<'a> OwnedSemaphore<'a> {
         PermitAttempt::WouldBlock
     }
 
-    /// Gives back a permit, and wakes somebody for it. `false` where it is not the caller's; then nothing has happened.
+    /// Frees the caller's permit of index `at`, and notifies a waiter. `false` if the permit is not
+    /// the caller's; then nothing has happened.
     #[inline]
     pub(crate) fn give_back(&self, me: u32, at: usize) -> bool {
         self.free(at, me) && {
@@ -112,21 +121,23 @@ impl<'a> OwnedSemaphore<'a> {
 
     #[inline]
     fn free(&self, at: usize, word: u32) -> bool {
-        // ORDER: Release pairs with the Acquire in `try_take`. Fails only where somebody else has damaged the word.
+        // ORDER: Release pairs with the Acquire in `try_take`. Fails if the word is not the owner's
+        // any more.
         self.words[at].compare_exchange(word, FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// Lets a permit be any that the caller has.
+    /// Marks the caller's permit of index `at` as forgotten: no guard knows the index any more.
     pub(crate) fn forget(&self, me: u32, at: usize) {
         // ORDER: relaxed; the owner stays the same.
         let _ = self.words[at].compare_exchange(me, me | FORGOTTEN, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Gives back any permit that the caller forgot. `false` where there is none.
+    /// Frees one of the permits that the caller forgot, and notifies a waiter. `false` if there is
+    /// none.
     pub(crate) fn give_back_forgotten(&self, me: u32) -> bool {
         let word = me | FORGOTTEN;
         let mut all = 0..self.words.len();
-        // Threads of one process may be after the same.
+        // If another thread of this process frees a permit first, the search goes on.
         let freed = all.any(|at| self.words[at].load(Ordering::Relaxed) == word && self.free(at, word));
         if freed {
             self.state.freed.notify(1);
@@ -134,26 +145,27 @@ impl<'a> OwnedSemaphore<'a> {
         freed
     }
 
-    /// How many are free right now.
+    /// How many permits are free right now.
     pub(crate) fn free_now(&self) -> usize {
         self.words.iter().filter(|word| word.load(Ordering::Relaxed) == FREE).count()
     }
 
-    /// Whose they are, those that are anybody's.
+    /// The owners of the permits that are not free.
     pub(crate) fn owners(&self) -> impl Iterator<Item = u32> {
         self.words.iter().map(|word| owner(word.load(Ordering::Relaxed))).filter(|owner| *owner != 0)
     }
 
-    /// Whether a participant has any.
+    /// Whether a participant has any permit.
     pub(crate) fn has_any(&self, id: u32) -> bool {
         self.owners().any(|owner| owner == id)
     }
 
-    /// Frees those of a participant that is dead or gone, and wakes as many.
+    /// Frees the permits of a participant that is dead or has left, and notifies as many waiters.
     pub(crate) fn repair(&self, id: u32) {
         let mut freed = 0;
         for (at, cell) in self.words.iter().enumerate() {
             let word = cell.load(Ordering::Relaxed);
+            // Id 0 is no participant: its words are free permits.
             freed += u32::from(id != 0 && owner(word) == id && self.free(at, word));
         }
         if freed > 0 {

@@ -1,14 +1,18 @@
-//! A counting semaphore: how many permits are left, and a word to sleep on until there is one.
+//! A counting semaphore: the number of permits left, and an event count to park on until there is
+//! one.
+//!
+//! Dijkstra's semaphore, as POSIX's `sem_t` has it.
 //!
 //! | count | meaning | who moves it |
 //! |---|---|---|
 //! | 0 | no permit is left | a releaser, to as many as it releases |
-//! | n, up to [`MAX_PERMITS`] | n permits are left | an acquirer, to n - 1: **this is the commit of an acquire**. A releaser, to more: **this is the commit of a release** |
-//! | more | damaged | nobody |
+//! | n, up to [`MAX_PERMITS`] | n permits are left | an acquirer, to n - 1: **this is the commit point of an acquire**. A releaser, to more: **this is the commit point of a release** |
+//! | more | damaged | no participant |
 //!
-//! Each change is one compare-and-swap, so a death leaves nothing half done and there is nothing to repair. Nobody knows whose the
-//! permits are. Between its commit and waking somebody a releaser may be killed, and so may who was woken, before it has a permit:
-//! then a permit is there and others sleep, until the end of their slice.
+//! Each change is one compare-and-swap, so a death leaves nothing half done and there is nothing to
+//! repair. Permits have no owner: those of a dead participant stay taken. A releaser may be killed
+//! between its commit point and its notification, and a notified waiter before it has a permit:
+//! then a permit is left while others are parked, until their recheck interval ends.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -17,19 +21,20 @@ use super::event_count::{EventCount, WAKE_ALL};
 use super::wait_stats::WaitStats;
 use crate::primitive::{AtomicU64, Ordering};
 
-/// As many permits as there may be.
+/// The most permits that there can be.
 pub(crate) const MAX_PERMITS: u64 = i32::MAX as u64;
 
-/// The state, on two cache lines of its own: processors fetch them in pairs. Who releases needs both words.
+/// The state, on two cache lines of its own, because processors fetch them in pairs. A releaser
+/// needs both words.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct SemaphoreState {
     count: AtomicU64,
-    /// Who waits for a permit sleeps on it.
+    /// Waiters for a permit park on it.
     pub(crate) permits: EventCount,
     _padding1: u32,
-    /// Of those that found no permit.
+    /// Waits of threads that found no permit left.
     pub(crate) empty: WaitStats,
     _padding2: [u64; 11],
 }
@@ -37,7 +42,7 @@ pub(crate) struct SemaphoreState {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<SemaphoreState>() == 128);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that is never accessed.
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl super::Cells for SemaphoreState {}
@@ -45,25 +50,25 @@ unsafe impl super::Cells for SemaphoreState {}
 /// Why a permit was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcquireError {
-    /// None is left.
+    /// No permit is left.
     WouldBlock,
-    /// There cannot be so many.
+    /// The count is more than [`MAX_PERMITS`].
     Corrupt,
 }
 
-/// Why permits were not given back. Nothing has changed.
+/// Why permits were not released. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReleaseError {
-    /// There would be more than [`MAX_PERMITS`].
+    /// There would be more than [`MAX_PERMITS`] permits.
     TooMany,
-    /// There are more already.
+    /// The count is more than [`MAX_PERMITS`] already.
     Corrupt,
 }
 
 impl SemaphoreState {
-    /// Starts with so many permits, up to [`MAX_PERMITS`]. Nobody else knows of the state yet.
+    /// Starts with this many permits, up to [`MAX_PERMITS`]. The object is not published yet.
     pub(crate) fn init(&self, permits: u64) {
-        // ORDER: relaxed; whoever publishes the object publishes this.
+        // ORDER: relaxed; publishing the object publishes this.
         self.count.store(permits, Ordering::Relaxed);
     }
 
@@ -77,7 +82,8 @@ impl SemaphoreState {
                 1..=MAX_PERMITS => {}
                 _ => return Err(AcquireError::Corrupt),
             }
-            // ORDER: Acquire pairs with the Release in `release`: what was done under a permit has happened before the next one.
+            // ORDER: Acquire pairs with the Release in `add`: what was done with a permit has
+            // happened before the next acquirer has it.
             match self.count.compare_exchange(count, count - 1, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(found) => count = found,
@@ -85,7 +91,7 @@ impl SemaphoreState {
         }
     }
 
-    /// Gives permits back, or more than there were, and wakes as many who wait.
+    /// Releases permits, also more than were acquired, and notifies as many waiters.
     #[inline(always)]
     pub(crate) fn release(&self, permits: u64) -> Result<(), ReleaseError> {
         self.add(permits)?;
@@ -97,6 +103,7 @@ impl SemaphoreState {
     fn add(&self, permits: u64) -> Result<(), ReleaseError> {
         let mut count = self.count.load(Ordering::Relaxed);
         loop {
+            // A count above the maximum is damage, and nothing is added to it.
             let room = MAX_PERMITS.checked_sub(count).ok_or(ReleaseError::Corrupt)?;
             if permits > room {
                 return Err(ReleaseError::TooMany);
@@ -111,7 +118,7 @@ impl SemaphoreState {
         }
     }
 
-    /// Permits that are left, or what stands there instead.
+    /// The number of permits left, or whatever number a damaged word holds.
     #[inline]
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)

@@ -1,17 +1,20 @@
-//! A value in several slots and a version that says which one counts.
+//! A value that readers copy without a lock: several slots, and a version that says which slot is
+//! current.
 //!
-//! After the sequence lock as Boehm gives it for C++ ("Can seqlocks get along with programming language memory models?",
-//! MSPC 2012), with one change: the writer never writes the slot that counts. A writer that dies leaves the version as it
-//! was, so readers neither wait for it nor see what it wrote.
+//! After the sequence lock as Boehm gives it for C++ ("Can seqlocks get along with programming
+//! language memory models?", MSPC 2012), with one change: the writer never writes the current slot.
+//! A writer that dies leaves the version as it was, so readers neither wait for it nor see what it
+//! wrote.
 //!
-//! | word | states | who moves it |
+//! | word | meaning | who moves it |
 //! |---|---|---|
-//! | `version` = v | slot `v % K` counts, the other `K - 1` do not | the one writer (the holder of a lock), by 1, when the next slot is complete: **this store is the commit** |
-//! | slot `v % K` | stable | nobody |
-//! | slot `(v + 1) % K` | anything | the one writer |
+//! | `version` = v | slot `v % K` is current, the other `K - 1` are not | the one writer (the holder of a lock), by 1, once the next slot is complete: **this store is the commit point** |
+//! | slot `v % K` | the value | no participant |
+//! | slot `(v + 1) % K` | any bytes | the one writer |
 //!
-//! A reader that copied slot `v % K` and then finds version `w` has a whole value if nobody can have begun to write that
-//! slot again: that writer would have had to publish `v + K - 1` first, so `w - v <= K - 2` suffices.
+//! A reader that copied slot `v % K` and then finds version `w` has a whole value if no writer can
+//! have begun to write that slot again. Such a writer would have had to publish `v + K - 1` first,
+//! so `w - v <= K - 2` suffices.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -29,7 +32,7 @@ pub(crate) struct Versioned<'a, const K: u64> {
 }
 
 impl<'a, const K: u64> Versioned<'a, K> {
-    /// `slots` is cut into `K` slots of equal length.
+    /// The value of this version, in `slots`: `K` slots of equal length.
     #[inline(always)]
     pub(crate) fn new(version: &'a AtomicU64, slots: &'a [AtomicU64]) -> Self {
         const { assert!(K >= 2 && K.is_power_of_two()) };
@@ -40,39 +43,43 @@ impl<'a, const K: u64> Versioned<'a, K> {
     #[inline(always)]
     fn slot(&self, version: u64) -> &'a [AtomicU64] {
         let words = self.slots.len() / K as usize;
-        // In range for any version, also one that a corrupt segment made up.
+        // In range for any version, also for one of a damaged segment.
         let start = (version % K) as usize * words;
         &self.slots[start..start + words]
     }
 
-    /// Copies the value that counts; `false` where a writer came by meanwhile and the bytes are worth nothing.
+    /// Copies the current value. `false` if a writer may have written the slot meanwhile; then the
+    /// bytes mean nothing.
     #[inline(always)]
     pub(crate) fn try_read(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
-        // ORDER: Acquire pairs with the Release store in `publish`: the slot is as complete as its version says.
+        // ORDER: Acquire pairs with the Release store in `publish`: the slot is complete once its
+        // version is seen.
         let version = self.version.load(Ordering::Acquire);
         atomic_copy::load(self.slot(version), bytes);
-        // ORDER: pairs with the Release fence in `publish`: whoever read a word of a later round sees a version of that
-        // round's beginning in the load behind this fence.
+        // ORDER: pairs with the Release fence in `publish`: a reader that read a word of a later
+        // round sees, in the load after this fence, the version that was stored before that round
+        // began.
         fence(Ordering::Acquire);
         let again = self.version.load(Ordering::Relaxed);
         again.wrapping_sub(version) <= K - 2
     }
 
-    /// Copies the value that counts. The caller holds the writer's lock, so nobody comes by.
+    /// Copies the current value. The caller holds the writers' lock, so no writer interferes.
     #[inline(always)]
     pub(crate) fn read_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
         // ORDER: relaxed; the lock orders this after the last writer's stores.
         atomic_copy::load(self.slot(self.version.load(Ordering::Relaxed)), bytes);
     }
 
-    /// Makes `bytes` the value. The caller holds the writer's lock.
+    /// Makes `bytes` the value. The caller holds the writers' lock.
     #[inline(always)]
     pub(crate) fn publish(&self, bytes: &[u8]) {
         let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
-        // ORDER: pairs with the Acquire fence in `try_read`: the words below come after the version stored last time.
+        // ORDER: pairs with the Acquire fence in `try_read`: the words below come after the version
+        // stored last time.
         fence(Ordering::Release);
         atomic_copy::store(self.slot(next), bytes);
-        // ORDER: Release pairs with the Acquire load in `try_read`. The commit.
+        // ORDER: Release pairs with the Acquire load in `try_read`. The commit point.
         self.version.store(next, Ordering::Release);
     }
 }

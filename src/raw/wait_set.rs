@@ -138,7 +138,7 @@ impl<K> WaitSet<K> {
     /// Puts a task in, and marks the word; says, too, whether the watcher does not know it.
     ///
     /// # Safety
-    /// What `keep` gives keeps the bed where it is.
+    /// What `keep` gives keeps the target where it is.
     pub(crate) unsafe fn add(
         &mut self,
         target: WaitTarget<'_>,
@@ -154,14 +154,16 @@ impl<K> WaitSet<K> {
         (ticket, word.wait(ticket, cell, now))
     }
 
-    /// The same for a task that was called and looked in vain.
+    /// Puts a task in again that was called and did not find what it waits for. Says whether the
+    /// watcher does not know the mark.
     pub(crate) fn add_again(&mut self, ticket: WaitTicket, cell: Arc<WakerCell>, now: u64) -> bool {
         let Some(word) = self.words.get_mut(&ticket.word) else { return false };
         word.called -= 1;
         word.wait(ticket, cell, now)
     }
 
-    /// The same for one that was not. If it was meanwhile, it will be polled again.
+    /// Marks the word again for a task that was not called. Says whether the watcher does not know the
+    /// mark. If the task was called meanwhile, it will be polled again.
     pub(crate) fn mark_again(&mut self, ticket: WaitTicket, now: u64) -> bool {
         let Some(word) = self.words.get_mut(&ticket.word) else { return false };
         let others = word.waiting.len() - usize::from(word.waiting.contains_key(&ticket.number));

@@ -1,8 +1,11 @@
-//! What has happened at an object, counted where nobody is in a hurry: about to sleep, woken, or repairing after the dead.
+//! Statistics of an object: how often its operations waited, parked and were woken, and what was
+//! repaired.
 //!
-//! Each number only grows, and nobody goes by it: it is there for who looks from outside. A death may lose what it was about to
-//! count, and a repair that is begun anew may count twice. The numbers lie in words that were to spare beside the words that sleepers
-//! sleep on, so that no fast way reads or writes them, and who is about to sleep moves no cache line for them but one.
+//! They are counted on slow paths only: before a park, after a wake-up, in a repair. Each number
+//! only grows, and no operation depends on it: it is read by inspection. A death may lose what was
+//! about to be counted, and a repair that is begun again may count twice. The numbers lie in spare
+//! words beside the event counts, so that no fast path reads or writes them, and a thread that is
+//! about to park moves one more cache line at most.
 
 #[cfg(not(loom))]
 use crate::primitive::{AtomicU64, Ordering};
@@ -12,13 +15,13 @@ use crate::primitive::{AtomicU64, Ordering};
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct Counter {
-    /// No model asks for it.
+    /// No loom model reads it.
     #[cfg(not(loom))]
     number: AtomicU64,
 }
 
 impl Counter {
-    /// Counts so many more.
+    /// Adds `more` to the number.
     #[cold]
     pub(crate) fn add(&self, more: u64) {
         #[cfg(not(loom))]
@@ -36,17 +39,17 @@ impl Counter {
     }
 }
 
-/// What those did who waited for something.
+/// How often threads and tasks waited for something.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(crate) struct WaitStats {
-    /// Calls that went to sleep: what they were for was not to be had, and did not come soon.
+    /// Calls that parked: what they waited for was not there, and did not come while they spun.
     pub(crate) waits: Counter,
-    /// Sleeps, of which a long wait has one for each of its slices. A task, whose thread does not sleep, counts here alone: each attempt
-    /// behind which it waits.
+    /// Parks, of which a long wait has one for each recheck interval. A task counts in this number
+    /// alone: each attempt after which it waits, although no thread parks.
     pub(crate) parks: Counter,
-    /// Sleeps behind which it was there.
+    /// Parks after which the thread found what it waited for.
     pub(crate) wakes: Counter,
 }
 

@@ -11,11 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::per_process::{PerProcess, WakerRegistration};
+use super::waker_registration::WakerRegistration;
 use crate::primitive::Arc;
 use crate::raw::waker_cell::{WakeReason, WakerCell};
 use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
+use crate::sys::per_process::PerProcess;
 use crate::sys::poll;
 
 /// Those of this process.

@@ -1,7 +1,9 @@
-//! loom's exploration of the [`RawBarrier`]: parties that arrive, pass, give up, reset and die beside each other. Whoever is overlooked
-//! sleeps for ever here, and loom reports the deadlock.
+//! loom's exploration of the [`RawBarrier`]: parties that arrive, pass, give up, reset and die at
+//! the same time. A park has no recheck interval here, so a lost wake-up is a deadlock, which loom
+//! reports.
 //!
-//! After each scene somebody resets the barrier and all pass it, so that one that nobody can use any more shows.
+//! After each scene the barrier is reset and passed twice, so that a barrier which cannot be used
+//! any more shows.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -20,9 +22,9 @@ use crate::sys::clock::Deadline;
 struct Shared {
     state: BarrierState,
     slots: Vec<AtomicU64>,
-    /// A plain counter for each party, to be seen by all behind the barrier.
+    /// A relaxed counter for each party, which all parties must see after the barrier.
     marks: Vec<AtomicU64>,
-    /// How often somebody was the last.
+    /// How many times a party was the last to arrive.
     led: AtomicU64,
 }
 
@@ -45,8 +47,8 @@ impl Shared {
         self.slots.len() / 2
     }
 
-    /// Sleeps until `look` finds something, as `wait_for` does.
-    fn sleep_until<R>(&self, mut try_once: impl FnMut() -> Option<R>) -> R {
+    /// Parks until `try_once` finds something, as `wait_for` does.
+    fn park_until<R>(&self, mut try_once: impl FnMut() -> Option<R>) -> R {
         loop {
             if let Some(found) = try_once() {
                 return found;
@@ -59,9 +61,10 @@ impl Shared {
         }
     }
 
-    /// Arrives, where that need be when there is room for it.
+    /// Arrives, and waits for the next generation if this one is full. `None` if the barrier is
+    /// broken.
     fn arrive(&self, me: u32) -> Option<Arrived> {
-        self.sleep_until(|| match self.barrier().arrive(me) {
+        self.park_until(|| match self.barrier().arrive(me) {
             Ok(arrived) => Some(Some(arrived)),
             Err(ArriveError::Broken) => Some(None),
             Err(ArriveError::Full) => None,
@@ -69,26 +72,27 @@ impl Shared {
         })
     }
 
-    /// Waits, as participant `me`, and gives its index if all have passed.
+    /// Waits at the barrier as participant `me`. Returns its index if all parties have passed.
     fn wait(&self, me: u32) -> Option<usize> {
         let arrived = self.arrive(me)?;
         let outcome = if self.barrier().is_last(arrived) {
             self.led.fetch_add(1, Ordering::Relaxed);
             self.barrier().pass(arrived)
         } else {
-            self.sleep_until(|| self.barrier().outcome(arrived))
+            self.park_until(|| self.barrier().outcome(arrived))
         };
         (outcome == BarrierOutcome::Passed).then_some(arrived.index)
     }
 
-    /// Waits so often as all parties do, and checks each time that all others have come as far. Its indices.
+    /// Waits at the barrier `rounds` times, and asserts each time that all parties have come as
+    /// far. Returns its index in each round.
     fn rounds(&self, me: u32, rounds: u64) -> Vec<Option<usize>> {
         let round = |round| {
-            // ORDER: relaxed; the barrier is what makes it seen.
+            // ORDER: relaxed; the barrier makes it seen.
             self.marks[me as usize].store(round, Ordering::Relaxed);
             let index = self.wait(me);
             let seen = |mark: &AtomicU64| mark.load(Ordering::Relaxed) >= round;
-            assert!(index.is_none() || self.marks[1..].iter().all(seen), "one has not come so far");
+            assert!(index.is_none() || self.marks[1..].iter().all(seen), "a party has not come as far");
             index
         };
         (1..=rounds).map(round).collect()
@@ -99,14 +103,14 @@ impl Shared {
         thread::spawn(move || shared.rounds(me, rounds))
     }
 
-    /// Waits once, and says whether all have passed.
+    /// A thread that waits at the barrier once, and returns whether all parties have passed.
     fn waiter(shared: &Arc<Self>, me: u32) -> JoinHandle<bool> {
         let shared = Arc::clone(shared);
         thread::spawn(move || shared.wait(me).is_some())
     }
 
-    /// Now that nobody else is about: after a reset, the barrier is as good as new.
-    fn settle(&self) {
+    /// Asserts that the barrier works like a new one after a reset. All other threads have ended.
+    fn assert_reusable(&self) {
         let barrier = self.barrier();
         barrier.reset();
         for _ in 0..2 {
@@ -120,7 +124,7 @@ impl Shared {
     }
 }
 
-/// How often each index came, in each of the rounds.
+/// Asserts that each index was given once in each round.
 fn assert_each_index_once(parties: usize, indices: &[Vec<Option<usize>>]) {
     for round in 0..indices[0].len() {
         let mut found: Vec<_> = indices.iter().map(|of_one| of_one[round].unwrap()).collect();
@@ -130,19 +134,19 @@ fn assert_each_index_once(parties: usize, indices: &[Vec<Option<usize>>]) {
 }
 
 #[test]
-fn two_parties_pass_three_times() {
+fn barrier_wait_two_parties_three_rounds() {
     model::explore(3, || {
         let shared = Shared::new(2);
         let other = Shared::party(&shared, 2, 3);
         let indices = [shared.rounds(1, 3), other.join().unwrap()];
         assert_each_index_once(2, &indices);
         assert_eq!(shared.led.load(Ordering::Relaxed), 3);
-        shared.settle();
+        shared.assert_reusable();
     });
 }
 
 #[test]
-fn three_parties_pass_twice() {
+fn barrier_wait_three_parties_two_rounds() {
     model::explore(2, || {
         let shared = Shared::new(3);
         let others = [Shared::party(&shared, 2, 2), Shared::party(&shared, 3, 2)];
@@ -150,26 +154,27 @@ fn three_parties_pass_twice() {
         indices.extend(others.into_iter().map(|other| other.join().unwrap()));
         assert_each_index_once(3, &indices);
         assert_eq!(shared.led.load(Ordering::Relaxed), 2);
-        shared.settle();
+        shared.assert_reusable();
     });
 }
 
-/// Three come to a barrier of one: who finds another there waits for the next time.
+/// Three threads at a barrier of one party: a thread that finds the barrier full waits for the next
+/// generation.
 #[test]
-fn those_who_are_too_many_wait_for_the_next_time() {
+fn barrier_wait_more_threads_than_parties() {
     model::explore(3, || {
         let shared = Shared::new(1);
         let others = [2, 3].map(|me| Shared::waiter(&shared, me));
         assert_eq!(shared.wait(1), Some(0));
         assert!(others.map(|other| other.join().unwrap()).into_iter().all(|passed| passed));
         assert_eq!(shared.led.load(Ordering::Relaxed), 3);
-        shared.settle();
+        shared.assert_reusable();
     });
 }
 
-/// One gives up while the last one comes: all pass, or none does.
+/// A party gives up while the last one arrives: all pass, or none does.
 #[test]
-fn given_up_while_the_last_one_comes() {
+fn barrier_give_up_timeout_during_last_arrival() {
     let seen = model::explore(3, || {
         let shared = Shared::new(3);
         let others = [2, 3].map(|me| Shared::waiter(&shared, me));
@@ -182,15 +187,16 @@ fn given_up_while_the_last_one_comes() {
         });
         let passed = outcome == Some(BarrierOutcome::Passed);
         others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), passed));
-        shared.settle();
+        shared.assert_reusable();
         passed
     });
     assert_eq!(seen.len(), 2);
 }
 
-/// Somebody resets while two wait, and aborts, for one may have come behind the reset and wait for nobody: both pass, or neither does.
+/// The barrier is reset while two parties wait, and aborted, because one of them may have arrived
+/// after the reset and would wait for ever: both pass, or neither does.
 #[test]
-fn reset_and_aborted_while_two_wait() {
+fn barrier_reset_then_abort_two_waiters() {
     let seen = model::explore(3, || {
         let shared = Shared::new(2);
         let others = [1, 2].map(|me| Shared::waiter(&shared, me));
@@ -198,15 +204,16 @@ fn reset_and_aborted_while_two_wait() {
         shared.barrier().abort();
         let passed = others.map(|other| other.join().unwrap());
         assert_eq!(passed[0], passed[1]);
-        shared.settle();
+        shared.assert_reusable();
         passed[0]
     });
     assert_eq!(seen.len(), 2);
 }
 
-/// Who was told that the barrier broke tries again after a reset: in the end, all pass once together.
+/// Parties that find the barrier broken try again after the reset: in the end, all pass once
+/// together.
 #[test]
-fn all_try_again_until_they_pass() {
+fn barrier_wait_retry_after_reset() {
     model::explore(2, || {
         let shared = Shared::new(2);
         let others = [1, 2].map(|me| {
@@ -214,15 +221,16 @@ fn all_try_again_until_they_pass() {
             thread::spawn(move || while shared.wait(me).is_none() {})
         });
         shared.barrier().reset();
-        // One may have passed with the other's first try, or been reset alone: then that one waits for nobody.
+        // The reset may have broken one party's wait only, or both, or neither: in each case both
+        // end here.
         others.into_iter().for_each(|other| other.join().unwrap());
-        shared.settle();
+        shared.assert_reusable();
     });
 }
 
-/// One arrives only if it is the last.
+/// A party that does not wait arrives only if it is the last.
 #[test]
-fn one_that_will_not_wait() {
+fn barrier_arrive_last_nonblocking() {
     let seen = model::explore(4, || {
         let shared = Shared::new(2);
         let other = Shared::waiter(&shared, 2);
@@ -239,15 +247,16 @@ fn one_that_will_not_wait() {
             assert!(shared.wait(1).is_some());
         }
         assert!(other.join().unwrap());
-        shared.settle();
+        shared.assert_reusable();
         outcome
     });
     assert_eq!(seen.len(), 2);
 }
 
-/// Two resets lie between one's looking at the word and its claiming a slot: the slot is another's by then.
+/// Two resets between a party's look at the word and its claim: the slot may be another party's by
+/// then.
 #[test]
-fn one_that_comes_late_takes_nobodys_place() {
+fn barrier_arrive_during_two_resets() {
     model::explore(3, || {
         let shared = Shared::new(2);
         let late = thread::spawn({
@@ -260,14 +269,14 @@ fn one_that_comes_late_takes_nobodys_place() {
         let arrived = barrier.arrive(2).unwrap();
         assert!(late.join().unwrap());
         let mut arrivals = barrier.arrivals(arrived.view.generation());
-        assert!(arrivals.any(|arrival| arrival.participant() == 2), "its place is another's");
-        shared.settle();
+        assert!(arrivals.any(|arrival| arrival.participant() == 2), "its slot is another party's");
+        shared.assert_reusable();
     });
 }
 
-/// The last one is reset while it does what the last one does.
+/// The barrier is reset while the last party lets all pass.
 #[test]
-fn reset_under_the_last_one() {
+fn barrier_reset_during_pass() {
     let seen = model::explore(4, || {
         let shared = Shared::new(1);
         let resetter = thread::spawn({
@@ -276,7 +285,7 @@ fn reset_under_the_last_one() {
         });
         let passed = shared.wait(1).is_some();
         resetter.join().unwrap();
-        shared.settle();
+        shared.assert_reusable();
         passed
     });
     assert_eq!(seen.len(), 2);

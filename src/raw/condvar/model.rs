@@ -1,5 +1,5 @@
-//! loom's exploration of the [`CondvarState`]: waiters and notifiers, living and dying. Whoever is overlooked sleeps for ever here, and loom
-//! reports the deadlock.
+//! loom's exploration of the [`CondvarState`]: waiters and notifiers, living and dying. A park has
+//! no recheck interval here, so a lost wake-up is a deadlock, which loom reports.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -25,7 +25,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Sleeps until it is notified.
+    /// Parks until the waiter is notified.
     fn sleep(&self, place: WaiterSlot) {
         while !self.state.is_notified(place).unwrap() {
             let prepared = self.state.event(place).prepare_wait();
@@ -36,7 +36,7 @@ impl Shared {
         }
     }
 
-    /// Takes one off the count, and waits until there is one.
+    /// Waits until the count is not 0, and takes one off it.
     fn take(&self, me: u32) {
         let mut count = self.count.lock().unwrap();
         while *count == 0 {
@@ -54,7 +54,7 @@ impl Shared {
         thread::spawn(move || shared.take(me))
     }
 
-    /// A thread that has begun to wait, and ends when it was notified.
+    /// A thread that has begun to wait, and ends once it is notified.
     fn waiter(shared: &Arc<Self>, me: u32) -> JoinHandle<()> {
         let place = shared.state.enter(me).unwrap();
         let shared = Arc::clone(shared);
@@ -68,7 +68,7 @@ impl Shared {
         *self.count.lock().unwrap() += added;
     }
 
-    /// Nobody is about, and no slot is taken.
+    /// Asserts that no slot is taken. All other threads have ended.
     fn assert_empty(&self) {
         for slot in &self.state.slots {
             assert_eq!(slot.load(), CondvarSlotWord::FREE);
@@ -79,7 +79,7 @@ impl Shared {
 }
 
 #[test]
-fn a_waiter_beside_a_notifier() {
+fn condvar_notify_one_waiter() {
     for holds_the_lock in [true, false] {
         model::explore(6, move || {
             let shared = Arc::new(Shared::default());
@@ -99,7 +99,7 @@ fn a_waiter_beside_a_notifier() {
 }
 
 #[test]
-fn two_waiters_and_a_notification_for_each_or_for_all() {
+fn condvar_notify_two_waiters() {
     for notifications in [&[1, 1][..], &[2], &[usize::MAX]] {
         model::explore(2, move || {
             let shared = Arc::new(Shared::default());
@@ -114,9 +114,10 @@ fn two_waiters_and_a_notification_for_each_or_for_all() {
     }
 }
 
-/// Two notifiers may both have the earlier waiter in mind; the later one gets one of their notifications all the same.
+/// If two notifiers both choose the first waiter, one of their notifications still goes to the
+/// second.
 #[test]
-fn two_waiters_and_two_notifiers() {
+fn condvar_notify_two_notifiers() {
     model::explore(3, || {
         let shared = Arc::new(Shared::default());
         let waiters = [Shared::waiter(&shared, 1), Shared::waiter(&shared, 2)];
@@ -131,9 +132,9 @@ fn two_waiters_and_two_notifiers() {
     });
 }
 
-/// Who came first is notified first.
+/// Waiters are notified in the order in which they came.
 #[test]
-fn in_the_order_in_which_they_came() {
+fn condvar_notify_in_order_of_arrival() {
     model::explore(1, || {
         let state = CondvarState::default();
         // The tickets wrap around between them.
@@ -150,34 +151,34 @@ fn in_the_order_in_which_they_came() {
     });
 }
 
-/// A waiter's time is over while somebody notifies one, and another waits.
+/// A waiter's time is over while a notifier notifies one of two waiters.
 #[test]
-fn a_notification_while_a_time_is_over() {
+fn condvar_give_up_timeout_during_notify() {
     let seen = model::explore(4, || {
         let shared = Arc::new(Shared::default());
-        let hasty = shared.state.enter(1).unwrap();
-        let patient = Shared::waiter(&shared, 2);
+        let timed_out = shared.state.enter(1).unwrap();
+        let waiter = Shared::waiter(&shared, 2);
         let notifier = thread::spawn({
             let shared = Arc::clone(&shared);
             move || assert_eq!(shared.state.notify(1), 1)
         });
-        let gave_up = shared.state.give_up(hasty);
+        let gave_up = shared.state.give_up(timed_out);
         if !gave_up {
-            shared.state.release(hasty);
-            // It is this one's then, which tells the other now.
+            shared.state.release(timed_out);
+            // The notification is this waiter's, so the other one needs a second one.
             assert_eq!(shared.state.notify(1), 1);
         }
         notifier.join().unwrap();
-        patient.join().unwrap();
+        waiter.join().unwrap();
         shared.assert_empty();
         gave_up
     });
     assert_eq!(seen.len(), 2, "both happen: {seen:?}");
 }
 
-/// A slot that is freed goes to another waiter while a notifier looks at it.
+/// A slot is freed and taken by another waiter while a notifier looks at it.
 #[test]
-fn a_slot_changes_hands() {
+fn condvar_notify_slot_reused() {
     model::explore(3, || {
         let shared = Arc::new(Shared::default());
         let others = [8, 9].map(|me| shared.state.enter(me).unwrap());
@@ -202,17 +203,17 @@ fn a_slot_changes_hands() {
 /// Where a waiter is killed.
 #[derive(Clone, Copy, Debug)]
 enum Killed {
-    /// It has a slot, which nobody can see yet.
+    /// It has a slot, and has not set its bit yet.
     Claimed,
     Waiting,
     /// It was notified.
     Notified,
-    /// It was notified, and about to free its slot.
+    /// It was notified, and has cleared its bit to free its slot.
     Leaving,
 }
 
 impl Killed {
-    /// Does what the dead did, and says whether it was notified.
+    /// Does what the dead participant did, and returns whether it was notified.
     fn die(self, state: &CondvarState) -> bool {
         let place = state.enter(DEAD).unwrap();
         if matches!(self, Self::Claimed) {
@@ -229,9 +230,10 @@ impl Killed {
     }
 }
 
-/// A waiter has died, and its repairer finds a notifier at work. The living one wakes up.
+/// A waiter has died, and its repairer runs at the same time as a notifier. The living waiter wakes
+/// up.
 #[test]
-fn a_dead_waiter_before_a_living_one() {
+fn condvar_repair_dead_waiter() {
     for killed in [Killed::Claimed, Killed::Waiting, Killed::Notified, Killed::Leaving] {
         model::explore(3, move || {
             let shared = Arc::new(Shared::default());
@@ -251,9 +253,10 @@ fn a_dead_waiter_before_a_living_one() {
     }
 }
 
-/// A process dies of which one thread was notified and another waits, and so does its first repairer, before it makes anybody look.
+/// A process dies of which one thread was notified and another one waits. Its first repairer is
+/// killed too, before it notifies the waiters.
 #[test]
-fn a_dead_process_of_several_waiters() {
+fn condvar_repair_two_dead_waiters() {
     model::explore(3, || {
         let shared = Arc::new(Shared::default());
         assert!(Killed::Notified.die(&shared.state));
@@ -270,9 +273,9 @@ fn a_dead_process_of_several_waiters() {
     });
 }
 
-/// Somebody has changed what others wait for, and has died before it could notify anybody.
+/// A notifier has changed what the others wait for, and has died before it notified them.
 #[test]
-fn a_dead_notifier() {
+fn condvar_repair_dead_notifier() {
     model::explore(4, || {
         let shared = Arc::new(Shared::default());
         let taker = Shared::taker(&shared, 1);
@@ -283,9 +286,9 @@ fn a_dead_notifier() {
     });
 }
 
-/// A repair touches nobody else's.
+/// A repair touches no slot of a living waiter.
 #[test]
-fn a_repair_beside_the_living() {
+fn condvar_repair_during_notify() {
     model::explore(3, || {
         let shared = Arc::new(Shared::default());
         Killed::Waiting.die(&shared.state);
@@ -295,7 +298,7 @@ fn a_repair_beside_the_living() {
             move || shared.state.repair(DEAD)
         });
         shared.add(1);
-        // To the dead, perhaps.
+        // Perhaps to the dead waiter.
         shared.state.notify(1);
         taker.join().unwrap();
         repairer.join().unwrap();

@@ -1,5 +1,6 @@
-//! loom's exploration of the event: nobody who waits is overlooked, not even where the event is cleared at once, and whoever is through
-//! sees what was done before. The dead just stop. Whoever is overlooked sleeps for ever here, and loom reports the deadlock.
+//! loom's exploration of the [`EventState`]: each waiter wakes up, even if the event is cleared at
+//! once, and sees what was done before the event was set. A dead participant just stops. A park has
+//! no recheck interval here, so a lost wake-up is a deadlock, which loom reports.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -13,7 +14,7 @@ use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::model;
 use crate::sys::clock::Deadline;
 
-/// An event, and what is done before it is set.
+/// An event, and the work that is done before it is set.
 #[derive(Default)]
 struct Shared {
     event: EventState,
@@ -31,7 +32,7 @@ impl Shared {
         self.event.set();
     }
 
-    /// Waits, as `wait` does.
+    /// Waits as the public `wait` does.
     fn wait(&self) {
         if let Some(unset) = self.event.begin_wait() {
             self.wait_on(unset);
@@ -54,13 +55,13 @@ fn spawn(shared: &Arc<Shared>, act: impl FnOnce(&Shared) + Send + 'static) -> Jo
     thread::spawn(move || act(&shared))
 }
 
-/// Plays the scene.
-fn explore(interruptions: usize, scene: impl Fn(&Arc<Shared>) + Send + Sync + 'static) {
-    model::explore(interruptions, move || scene(&Arc::new(Shared::default())));
+/// Plays the scene with a new event.
+fn explore(preemptions: usize, scene: impl Fn(&Arc<Shared>) + Send + Sync + 'static) {
+    model::explore(preemptions, move || scene(&Arc::new(Shared::default())));
 }
 
 #[test]
-fn who_is_through_sees_what_was_done_before() {
+fn event_wait_sees_earlier_writes() {
     explore(8, |shared| {
         let waiter = spawn(shared, |shared| {
             shared.wait();
@@ -71,9 +72,9 @@ fn who_is_through_sees_what_was_done_before() {
     });
 }
 
-/// All who have begun to wait.
+/// Setting and clearing wakes all waiters that have begun to wait.
 #[test]
-fn a_pulse_lets_all_through_who_wait() {
+fn event_set_then_clear_wakes_all() {
     explore(3, |shared| {
         let waiters = [0, 1].map(|_| {
             let unset = shared.event.begin_wait().unwrap();
@@ -90,7 +91,7 @@ fn a_pulse_lets_all_through_who_wait() {
 }
 
 #[test]
-fn two_who_set_it_at_once_set_it_once() {
+fn event_set_two_setters() {
     explore(3, |shared| {
         let waiter = spawn(shared, Shared::wait);
         let other = spawn(shared, Shared::set);
@@ -101,9 +102,10 @@ fn two_who_set_it_at_once_set_it_once() {
     });
 }
 
-/// Work is done and the event is set, where it may be set already; meanwhile another clears it and looks for work.
+/// A worker publishes work and sets the event, which may be set already; meanwhile another thread
+/// clears it and looks for work.
 #[test]
-fn who_clears_it_sees_the_work_or_finds_it_set_again() {
+fn event_clear_during_set() {
     explore(8, |shared| {
         shared.event.set();
         let worker = spawn(shared, Shared::set);
@@ -114,9 +116,10 @@ fn who_clears_it_sees_the_work_or_finds_it_set_again() {
     });
 }
 
-/// Who set it dies before it wakes anybody. The next one that sets it does, whether or not it was cleared meanwhile.
+/// A setter dies before it notifies. The next setter notifies, whether or not the event was cleared
+/// meanwhile.
 #[test]
-fn the_next_one_wakes_for_the_dead() {
+fn event_set_after_dead_setter() {
     for is_cleared in [false, true] {
         explore(3, move |shared| {
             let waiters = [spawn(shared, Shared::wait), spawn(shared, Shared::wait)];
@@ -134,9 +137,9 @@ fn the_next_one_wakes_for_the_dead() {
     }
 }
 
-/// Its mark may stay, and others wait as if it had never been.
+/// A waiter dies: its waiters bit may stay, and does not disturb the others.
 #[test]
-fn a_waiter_that_dies() {
+fn event_set_dead_waiter() {
     explore(3, |shared| {
         let dead = spawn(shared, |shared| {
             let _ = shared.event.sets.prepare_wait();
@@ -149,7 +152,7 @@ fn a_waiter_that_dies() {
 }
 
 #[test]
-fn the_generation_wraps_around() {
+fn event_set_generation_wraps() {
     explore(1, |shared| {
         shared.event.word.store(u64::MAX - SET, Ordering::Relaxed);
         let unset = shared.event.begin_wait().unwrap();

@@ -1,4 +1,4 @@
-//! Making a depot's index anew from the tags of its slots.
+//! Making a slab's index anew from the tags of its slots.
 
 use super::MessageSlab;
 use super::layout::LinkList;

@@ -1,7 +1,7 @@
-//! What a depot consists of, as it lies in shared memory.
+//! What a slab consists of, as it lies in shared memory.
 //!
 //! ```text
-//!   0 stale           24 ready: first, last, count          128 items, and their tally
+//!   0 stale           24 ready: first, last, count          128 items, and their wait statistics
 //!   8 closed          48 free slots: first, -, count        192 space, likewise
 //!  16 next stamp      72 free blocks: first, -, count       256 idle, likewise
 //!                     96 first stamp, repairs
@@ -29,7 +29,7 @@ pub(crate) const BLOCK_BYTES: usize = PAYLOAD_WORDS * WORD;
 pub(crate) struct SlabHeader {
     /// Not 0 while the index must not be believed, though nobody died holding the lock.
     pub(super) stale: AtomicU64,
-    /// Not 0 for ever once the depot is closed.
+    /// Not 0 for ever once the slab is closed.
     pub(super) closed: AtomicU64,
     /// The stamp of the next message. Stored before the message is committed: a death may skip one.
     pub(super) next_stamp: AtomicU64,
@@ -108,7 +108,7 @@ const _: () = {
     assert!(size_of::<SlabBlock>() == 64 && offset_of!(SlabBlock, payload) == 8);
 };
 
-/// How large a depot is.
+/// How large a slab is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlabLayout {
     pub(super) slots: usize,

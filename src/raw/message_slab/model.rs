@@ -1,4 +1,4 @@
-//! A depot against a naive oracle, its index destroyed again and again.
+//! A slab against a naive oracle, its index destroyed again and again.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ impl Random {
     }
 }
 
-/// What a depot should be.
+/// What a slab should be.
 #[derive(Default)]
 struct Oracle {
     /// Number, whether it was leased before, and the message.
@@ -61,7 +61,7 @@ impl Oracle {
 }
 
 #[test]
-fn whatever_becomes_of_the_index_the_depot_is_as_it_should_be() {
+fn message_slab_rebuild_after_any_damage_to_the_index() {
     let layout = SlabLayout::new(7, 19).unwrap();
     for seed in 1..40 {
         let mut random = Random(seed);

@@ -1,4 +1,4 @@
-//! A depot for whoever only looks, without the lock and perhaps at the beginning of it only: numbers that belong together may differ
+//! A slab for whoever only looks, without the lock and perhaps at the beginning of it only: numbers that belong together may differ
 //! by what happened in between, and damaged bytes make numbers without meaning.
 
 use super::layout::{CountedEvent, SlabHeader, SlabSlot};
@@ -6,7 +6,7 @@ use super::{SlabLayout, Tag};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::atomic_copy::WORD;
 
-/// A depot, or the beginning of one.
+/// A slab, or the beginning of one.
 pub(crate) struct SlabView<'a> {
     layout: SlabLayout,
     head: &'a SlabHeader,

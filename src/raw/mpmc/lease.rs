@@ -1,4 +1,5 @@
-//! Messages in somebody's hands: leased, acknowledged, returned, and taken back from the dead.
+//! Leases: messages that a consumer has and has not acknowledged. They end by an acknowledgement,
+//! by being given back, or by the repair after their owner's death.
 
 use core::mem::MaybeUninit;
 
@@ -7,21 +8,21 @@ use super::{BusySlot, MpmcAttempt, MpmcRing, SlotRef};
 use crate::primitive::Ordering;
 use crate::raw::atomic_copy;
 
-/// A slot that is in somebody's hands.
+/// A slot whose message is leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeasedSlot {
     index: u64,
-    /// Whether the message was in other hands before.
+    /// Whether the message was leased before.
     pub(crate) redelivered: bool,
 }
 
-/// There may be slots that were returned.
+/// A slot may be RETURNED.
 const RETURNED_FLAG: u64 = 1;
-/// Tells one return from the next.
+/// Makes the word another one with each return.
 const RETURNED_STEP: u64 = 2;
 
 impl<'a> MpmcRing<'a> {
-    /// Takes the next message into participant `me`'s hands, and copies it out.
+    /// Leases the next message to participant `me`, and copies it out.
     pub(crate) fn try_lease(
         &self,
         me: u32,
@@ -31,6 +32,7 @@ impl<'a> MpmcRing<'a> {
         let take = |slot: SlotRef<'a>, found: MpmcSlotWord| {
             let taken = slot.move_from(found, MpmcSlotWord::new(found.lap(), me, MpmcSlotState::Leased));
             if taken {
+                // Copied after the CAS, unlike in a pop: no producer writes a slot that is leased.
                 atomic_copy::load(slot.payload, message);
                 leased = Some((slot.index, found.state() == MpmcSlotState::Returned));
             }
@@ -43,33 +45,40 @@ impl<'a> MpmcRing<'a> {
         }
     }
 
-    /// Finds a message, one that was returned before all others; `take` takes it from its slot.
+    /// Finds a message, returned ones first. `take` takes it from its slot, and returns `false` if
+    /// another consumer was faster.
     #[inline(always)]
     pub(super) fn take_any(&self, mut take: impl FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> MpmcAttempt {
         // ORDER: Acquire pairs with the Release in `set_returned`.
         let returned = self.state.returned.load(Ordering::Acquire);
+        // A returned message lies before `head`, where `try_take` does not look.
         if returned & RETURNED_FLAG != 0 && self.take_returned(returned, &mut take) {
             return MpmcAttempt::Done;
         }
         self.try_take(take)
     }
 
+    /// Searches all slots for a returned message. If there is none, clears the flag, unless a
+    /// message was returned since `mark` was read.
     #[cold]
     fn take_returned(&self, mark: u64, take: &mut dyn FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> bool {
         for slot in self.all_slots() {
             loop {
-                // ORDER: Acquire pairs with the Release of who wrote the message, and of who returned it.
+                // ORDER: Acquire pairs with the Release of the producer that wrote the message, and
+                // of the participant that returned it.
                 let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
                 if found.state() != MpmcSlotState::Returned {
                     break;
                 }
-                // Again, where a producer has skipped the slot meanwhile: the message is still there.
+                // If `take` fails because a producer has skipped the slot meanwhile, the message is
+                // still there: look again.
                 if take(slot, found) {
                     return true;
                 }
             }
         }
-        // ORDER: relaxed; fails where one was returned meanwhile, and then the mark stays.
+        // ORDER: relaxed. If a message was returned meanwhile, the count has changed, the CAS fails
+        // and the flag stays.
         let _ = self.state.returned.compare_exchange(
             mark,
             mark & !RETURNED_FLAG,
@@ -79,12 +88,14 @@ impl<'a> MpmcRing<'a> {
         false
     }
 
-    /// Ends a lease of participant `me`: the message has been dealt with. **The compare-and-swap is the commit.**
+    /// Ends a lease of participant `me` and removes the message. **The CAS is the commit point.**
+    /// `false` if `me` does not have the lease any more; then nothing has happened.
     pub(crate) fn ack(&self, me: u32, leased: LeasedSlot) -> bool {
         self.end_lease(me, leased, |found| MpmcSlotWord::new(found.lap().next(), 0, MpmcSlotState::Free))
     }
 
-    /// Ends a lease of participant `me`: the message goes to the next who asks.
+    /// Ends a lease of participant `me` and leaves the message to the next consumer. `false` if
+    /// `me` does not have the lease any more; then nothing has happened.
     pub(crate) fn give_back(&self, me: u32, leased: LeasedSlot) -> bool {
         let given =
             self.end_lease(me, leased, |found| MpmcSlotWord::new(found.lap(), 0, MpmcSlotState::Returned));
@@ -98,31 +109,38 @@ impl<'a> MpmcRing<'a> {
         let Some(slot) = self.slot(leased.index) else { return false };
         loop {
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Relaxed));
+            // The lease has ended, or a repair has reclaimed it.
             if found.state() != MpmcSlotState::Leased || found.owner() != me {
                 return false;
             }
-            // Fails where a producer has skipped the slot meanwhile.
+            // Fails only if a producer has skipped the slot meanwhile: then the lap is another.
             if slot.move_from(found, end(found)) {
                 return true;
             }
         }
     }
 
-    /// Marks that there may be returned slots. Behind the return: who finds the mark finds the slot. A process that is killed
-    /// between the two leaves this to its repair.
+    /// Sets the flag that a slot may be RETURNED. After the return, so that a consumer that finds
+    /// the flag finds the slot. If a participant is killed between the two, its repair sets the
+    /// flag.
     fn set_returned(&self) {
         let mark = |returned: u64| Some((returned | RETURNED_FLAG).wrapping_add(RETURNED_STEP));
         // ORDER: Release pairs with the Acquire in `take_any`.
         let _ = self.state.returned.fetch_update(Ordering::Release, Ordering::Relaxed, mark);
     }
 
-    /// Undoes what a dead participant has left in a slot. `true` where the slot is as it was found no more.
+    /// Undoes what a dead participant has left in a slot. `false` if the slot's word is not the one
+    /// that was found any more.
     pub(crate) fn repair_slot(&self, busy: BusySlot) -> bool {
         let BusySlot { index, word } = busy;
         let Some(slot) = self.slot(index) else { return false };
         let repaired = match word.state() {
+            // The push has not committed: the position is given up, as if its message had been
+            // popped.
             MpmcSlotState::Writing => MpmcSlotWord::new(word.lap().next(), 0, MpmcSlotState::Free),
+            // The message was not acknowledged: it is delivered again.
             MpmcSlotState::Leased => MpmcSlotWord::new(word.lap(), 0, MpmcSlotState::Returned),
+            // In all other states the slot has no owner.
             _ => return false,
         };
         let moved = slot.move_from(word, repaired);
@@ -130,19 +148,23 @@ impl<'a> MpmcRing<'a> {
         moved
     }
 
-    /// Undoes what a participant that is proven dead was at work on. Idempotent.
+    /// Undoes what a participant that is proven dead was at work on, in all slots. Idempotent.
     pub(crate) fn repair(&self, dead: u32) {
         let mut returned = false;
         for slot in self.all_slots() {
-            // ORDER: Acquire pairs with the Release of who brought the slot to this state.
+            // ORDER: Acquire pairs with the Release of the participant that brought the slot to
+            // this state.
             let mut word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             let is_of_the_dead = |word: MpmcSlotWord| {
                 word.owner() == dead && matches!(word.state(), MpmcSlotState::Writing | MpmcSlotState::Leased)
             };
-            // Again, where a producer has skipped the slot meanwhile.
+            // If the repair fails because a producer has skipped the slot meanwhile, the lease is
+            // still there: look again.
             while is_of_the_dead(word) && !self.repair_slot(BusySlot { index: slot.index, word }) {
                 word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             }
+            // Any returned message counts, not just those returned here: the dead participant, or
+            // one that repaired before and was killed too, may not have set the flag.
             let word = MpmcSlotWord::from(slot.word.load(Ordering::Relaxed));
             returned |= word.state() == MpmcSlotState::Returned;
         }
@@ -151,18 +173,22 @@ impl<'a> MpmcRing<'a> {
         }
     }
 
-    /// Whether there is a message that participant `me` may still get: one in the ring, or in another's hands.
+    /// Whether participant `me` may still get a message: one in the ring, or one that another
+    /// participant has leased.
     #[cold]
     pub(crate) fn could_still_receive(&self, me: u32) -> bool {
         self.all_slots().any(|slot| {
-            // ORDER: Acquire, so that a look for a message behind this finds the one that is seen here.
+            // ORDER: Acquire, so that a look for a message after this finds the one that is seen
+            // here.
             let word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             match word.state() {
                 MpmcSlotState::Free | MpmcSlotState::Unknown => false,
+                // A caller's own lease cannot come to it while it waits here.
                 MpmcSlotState::Leased => word.owner() != me,
                 MpmcSlotState::Writing | MpmcSlotState::Full => true,
                 MpmcSlotState::Returned => {
-                    // Its giver may have died before the mark, or is about to set it.
+                    // The participant that returned it may have died before it set the flag, or is
+                    // about to set it.
                     self.set_returned();
                     true
                 }
@@ -170,14 +196,15 @@ impl<'a> MpmcRing<'a> {
         })
     }
 
-    /// The slots that are there: of a damaged ring, or of its beginning only, fewer than its capacity.
+    /// The slots that are there: fewer than the capacity if the ring is damaged, or only its
+    /// beginning is given.
     pub(super) fn all_slots(&self) -> impl Iterator<Item = SlotRef<'a>> {
         let ring = *self;
         let there = (self.slots.len() / self.geometry.slot_words) as u64;
         (0..self.geometry.capacity.min(there)).filter_map(move |index| ring.slot(index))
     }
 
-    /// Whether a producer that skips what lies at `position` comes to a slot that it can use.
+    /// Whether a producer that skips the slot at `position` comes to a slot that it can use.
     pub(super) fn has_room_beyond(&self, position: u64) -> bool {
         let mut position = position;
         for _ in 1..self.geometry.capacity() {
@@ -185,11 +212,14 @@ impl<'a> MpmcRing<'a> {
             let Some(slot) = self.slot(position) else { return false };
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Relaxed));
             match found.state() {
+                // Would be skipped as well.
                 MpmcSlotState::Leased | MpmcSlotState::Returned => {}
                 MpmcSlotState::Free => return slot.lap == found.lap(),
+                // A message that is not popped yet, or is being written: the ring is full here.
                 _ => return false,
             }
         }
+        // Each slot is leased or returned.
         false
     }
 }

@@ -1,7 +1,9 @@
-//! loom's exploration of the [`MpmcRing`]: producers and consumers, living and dying, in a ring of one or two slots.
+//! loom's exploration of the [`MpmcRing`]: producers and consumers, living and dying, in a ring of
+//! one or two slots.
 //!
-//! After each scene the ring is emptied and filled once more by one thread alone. So a message that was lost, doubled or stranded
-//! shows, and so does a slot that nobody can use any more, or a counter that lies where it must not.
+//! After each scene one thread alone empties the ring, fills it and empties it again. So a message
+//! that was lost, doubled or stranded shows, and so does a slot that cannot be used any more, or a
+//! hint that lies where it must not.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -28,7 +30,7 @@ struct Shared {
     state: MpmcState,
     slots: Vec<AtomicU64>,
     geometry: MpmcGeometry,
-    /// Set once the participant [`DEAD`](death::DEAD) is dead, and known to be.
+    /// 1 once the participant [`DEAD`](death::DEAD) is proven dead.
     is_dead: AtomicU64,
 }
 
@@ -47,7 +49,7 @@ impl Shared {
         MpmcRing::new(&self.state, &self.slots, &self.geometry)
     }
 
-    /// Pushes a message, as participant `me`. `None` where the ring is full, or somebody is in the way.
+    /// Pushes a message, as participant `me`. `None` if the ring is full, or the next slot is busy.
     fn push(&self, me: u32, number: u64) -> Option<Pushed> {
         match self.ring().try_push(me, bytemuck::bytes_of(&[number; 2])) {
             Ok(pushed) => Some(pushed),
@@ -58,7 +60,7 @@ impl Shared {
         }
     }
 
-    /// Pops a message. `None` where the ring is empty, or somebody is in the way.
+    /// Pops a message. `None` if the ring is empty, or the next slot is busy.
     fn pop(&self) -> Option<u64> {
         let (number, attempt) = message(|bytes| self.ring().try_pop(bytes));
         if attempt == MpmcAttempt::Done {
@@ -68,7 +70,7 @@ impl Shared {
         None
     }
 
-    /// Takes a message into the hands of participant `me`.
+    /// Leases a message to participant `me`. `None` if the ring is empty, or the next slot is busy.
     fn lease(&self, me: u32) -> Option<(u64, LeasedSlot)> {
         let (number, leased) = message(|bytes| self.ring().try_lease(me, bytes));
         match leased {
@@ -80,7 +82,8 @@ impl Shared {
         }
     }
 
-    /// What an operation does about an attempt in vain: it lets others go on, which loom might not think of by itself.
+    /// What an operation does after an attempt that failed: it repairs a busy slot of a dead
+    /// participant, and lets the other threads run, which loom would not do by itself.
     fn skip_or_repair(&self, attempt: MpmcAttempt) {
         assert_ne!(attempt, MpmcAttempt::Corrupt);
         thread::yield_now();
@@ -89,25 +92,26 @@ impl Shared {
         }
     }
 
-    /// A thread that tries to push these messages, in order, and says which it has pushed.
+    /// A thread that tries to push these messages, in order, and returns those that it has pushed.
     fn producer<const N: usize>(shared: &Arc<Self>, me: u32, numbers: [u64; N]) -> JoinHandle<Vec<u64>> {
         let shared = Arc::clone(shared);
         thread::spawn(move || shared.push_all(me, numbers))
     }
 
-    /// Tries to push each of these messages once.
+    /// Tries to push each of these messages once, and returns those that it has pushed.
     fn push_all<const N: usize>(&self, me: u32, numbers: [u64; N]) -> Vec<u64> {
         numbers.into_iter().filter(|number| self.push(me, *number).is_some()).collect()
     }
 
-    /// A thread that tries to pop so often, and says what it has popped.
+    /// A thread that tries `attempts` times to pop, and returns what it has popped.
     fn consumer(shared: &Arc<Self>, attempts: usize) -> JoinHandle<Vec<u64>> {
         let shared = Arc::clone(shared);
         thread::spawn(move || (0..attempts).filter_map(|_| shared.pop()).collect())
     }
 
-    /// What is left, now that nobody else is about; and then the ring is as good as new.
-    fn settle(&self) -> Vec<u64> {
+    /// Pops what is left, after all other threads have ended. Then asserts that the ring works like
+    /// a new one.
+    fn drain_and_refill(&self) -> Vec<u64> {
         let left: Vec<u64> = std::iter::from_fn(|| self.pop()).collect();
         let capacity = self.geometry.capacity();
         for number in 0..capacity {
@@ -127,7 +131,7 @@ impl Shared {
     }
 }
 
-/// What `fill` returns, and the number of the message that it has made.
+/// The number of the message that `fill` writes, and the result of `fill`.
 fn message<R>(fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> (impl FnOnce() -> u64, R) {
     let mut bytes = [MaybeUninit::new(0_u8); SIZE];
     let result = fill(&mut bytes);
@@ -142,7 +146,7 @@ fn message<R>(fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> (impl FnOnce() 
     (number, result)
 }
 
-/// What was pushed has been popped once, by somebody.
+/// Asserts that each message that was pushed has been popped once.
 fn assert_delivered_once(pushed: &[Vec<u64>], popped: &[Vec<u64>]) {
     let sorted = |lists: &[Vec<u64>]| {
         let mut all = lists.concat();
@@ -152,8 +156,8 @@ fn assert_delivered_once(pushed: &[Vec<u64>], popped: &[Vec<u64>]) {
     assert_eq!(sorted(popped), sorted(pushed));
 }
 
-/// Who pops twice gets each producer's messages (10 and more to the first one, 20 and more to the second) in the order in which
-/// they were pushed.
+/// Asserts that a consumer gets each producer's messages in the order in which they were pushed:
+/// 11, 12, … are the first producer's, 21, 22, … the second's.
 fn assert_in_order(popped: &[u64]) {
     for producer in [1, 2] {
         let of_one: Vec<&u64> = popped.iter().filter(|number| **number / 10 == producer).collect();
@@ -161,18 +165,18 @@ fn assert_in_order(popped: &[u64]) {
     }
 }
 
-/// A scene's outcome: how many were pushed, and popped while others were at work.
+/// A scene's outcome: how many messages were pushed, and how many popped while other threads ran.
 type Outcome = (usize, usize);
 
-/// Two producers, the second in a thread of its own, beside a consumer.
-fn two_producers_and_a_consumer(capacity: u64, interruptions: usize) {
-    let seen = model::explore(interruptions, move || -> Outcome {
+/// Two producers, the second in a thread of its own, and a consumer at the same time.
+fn play_two_producers(capacity: u64, preemptions: usize) {
+    let seen = model::explore(preemptions, move || -> Outcome {
         let shared = Shared::new(capacity);
         let other = Shared::producer(&shared, 2, [21]);
         let consumer = Shared::consumer(&shared, 2);
         let pushed = [shared.push_all(1, [11, 12]), other.join().unwrap()];
         let early = consumer.join().unwrap();
-        let late = shared.settle();
+        let late = shared.drain_and_refill();
         assert_in_order(&[early.clone(), late.clone()].concat());
         assert_delivered_once(&pushed, &[early.clone(), late]);
         (pushed.concat().len(), early.len())
@@ -183,16 +187,16 @@ fn two_producers_and_a_consumer(capacity: u64, interruptions: usize) {
     }
 }
 
-/// A producer beside two consumers.
-fn a_producer_and_two_consumers(capacity: u64, interruptions: usize) {
-    let seen = model::explore(interruptions, move || -> Outcome {
+/// A producer and two consumers at the same time.
+fn play_two_consumers(capacity: u64, preemptions: usize) {
+    let seen = model::explore(preemptions, move || -> Outcome {
         let shared = Shared::new(capacity);
         let producer = Shared::producer(&shared, 1, [11, 12, 13]);
         let consumers = [Shared::consumer(&shared, 1), Shared::consumer(&shared, 2)];
         let pushed = [producer.join().unwrap()];
         let mut popped: Vec<_> = consumers.into_iter().map(|consumer| consumer.join().unwrap()).collect();
         let early = popped.concat().len();
-        popped.push(shared.settle());
+        popped.push(shared.drain_and_refill());
         popped.iter().for_each(|popped| assert_in_order(popped));
         assert_delivered_once(&pushed, &popped);
         (pushed[0].len(), early)
@@ -204,21 +208,21 @@ fn a_producer_and_two_consumers(capacity: u64, interruptions: usize) {
 }
 
 #[test]
-fn two_producers_and_a_consumer_in_one_slot() {
-    two_producers_and_a_consumer(1, 2);
+fn mpmc_push_pop_two_producers_one_slot() {
+    play_two_producers(1, 2);
 }
 
 #[test]
-fn two_producers_and_a_consumer_in_two_slots() {
-    two_producers_and_a_consumer(2, 2);
+fn mpmc_push_pop_two_producers_two_slots() {
+    play_two_producers(2, 2);
 }
 
 #[test]
-fn a_producer_and_two_consumers_in_one_slot() {
-    a_producer_and_two_consumers(1, 2);
+fn mpmc_push_pop_two_consumers_one_slot() {
+    play_two_consumers(1, 2);
 }
 
 #[test]
-fn a_producer_and_two_consumers_in_two_slots() {
-    a_producer_and_two_consumers(2, 2);
+fn mpmc_push_pop_two_consumers_two_slots() {
+    play_two_consumers(2, 2);
 }

@@ -1,17 +1,18 @@
-//! A ring for whoever only looks: what is seen may be over by the time it is told, and damaged bytes make numbers without meaning.
+//! A ring for inspection: what is read may have changed by the time it is reported, and damaged
+//! bytes give numbers without meaning.
 
 use super::MpmcRing;
 use super::slot_word::{MpmcSlotState, MpmcSlotWord};
 use crate::primitive::Ordering;
 
-/// What goes on in a slot.
+/// What a participant does in a slot, or has left in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotUse {
     /// This participant writes a message.
     Writes(u32),
-    /// This participant has one in its hands.
+    /// This participant has leased the message.
     Leases(u32),
-    /// It holds one that somebody has let fall.
+    /// The slot holds a message whose lease ended without an acknowledgement.
     Returned,
 }
 
@@ -21,7 +22,8 @@ impl MpmcRing<'_> {
         self.passed(self.pushed())
     }
 
-    /// And consumers.
+    /// Positions that consumers have passed since the ring was made: messages popped or leased,
+    /// about.
     pub(crate) fn passed_by_consumers(&self) -> u64 {
         self.passed(self.popped())
     }
@@ -30,7 +32,7 @@ impl MpmcRing<'_> {
         self.geometry.distance(0, position).max(0) as u64
     }
 
-    /// Who is at work in the slots.
+    /// The slots that a participant writes or has leased, or that hold a returned message.
     pub(crate) fn slot_uses(&self) -> impl Iterator<Item = SlotUse> {
         self.all_slots().filter_map(|slot| {
             let word = MpmcSlotWord::from(slot.word.load(Ordering::Relaxed));

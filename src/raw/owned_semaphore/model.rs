@@ -1,5 +1,6 @@
-//! loom's exploration of [`OwnedSemaphore`]: who has one, who waits for one, and who dies with one. What a permit stands for is a cell, so
-//! loom reports two that have the same; and whoever is overlooked sleeps for ever, which loom reports as a deadlock.
+//! loom's exploration of [`OwnedSemaphore`]: owners and waiters, living and dying. What a permit
+//! stands for is a cell, so loom reports two owners of the same permit. A park has no recheck
+//! interval here, so a lost wake-up is a deadlock, which loom reports too.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -22,7 +23,7 @@ struct Shared {
     things: Vec<UnsafeCell<u32>>,
 }
 
-// SAFETY: `things` are what loom watches.
+// SAFETY: `things` are cells that loom watches.
 #[allow(unsafe_code)]
 unsafe impl Sync for Shared {}
 
@@ -53,14 +54,14 @@ impl Shared {
     }
 
     #[allow(unsafe_code)]
-    fn use_it(&self, at: usize) {
-        // SAFETY: loom checks it.
-        self.things[at].with_mut(|it| unsafe { *it += 1 });
+    fn use_permit(&self, at: usize) {
+        // SAFETY: loom checks the accesses to its cells.
+        self.things[at].with_mut(|cell| unsafe { *cell += 1 });
     }
 
     fn take_and_give(&self, me: u32) {
         let at = self.take(me);
-        self.use_it(at);
+        self.use_permit(at);
         assert!(self.permits().give_back(me, at));
     }
 
@@ -70,8 +71,8 @@ impl Shared {
     }
 }
 
-fn explore(permits: usize, interruptions: usize, scene: impl Fn(&Arc<Shared>) + Send + Sync + 'static) {
-    model::explore(interruptions, move || {
+fn explore(permits: usize, preemptions: usize, scene: impl Fn(&Arc<Shared>) + Send + Sync + 'static) {
+    model::explore(preemptions, move || {
         let shared = Arc::new(Shared {
             state: OwnedSemaphoreState::default(),
             words: (0..permits).map(|_| AtomicU32::new(0)).collect(),
@@ -83,7 +84,7 @@ fn explore(permits: usize, interruptions: usize, scene: impl Fn(&Arc<Shared>) + 
 }
 
 #[test]
-fn two_and_one_permit() {
+fn owned_semaphore_take_two_threads_one_permit() {
     explore(1, 4, |shared| {
         let other = Shared::start(shared, |shared| shared.take_and_give(1));
         shared.take_and_give(2);
@@ -92,7 +93,7 @@ fn two_and_one_permit() {
 }
 
 #[test]
-fn three_and_two_permits() {
+fn owned_semaphore_take_three_threads_two_permits() {
     explore(2, 2, |shared| {
         let others = [1, 2].map(|id| Shared::start(shared, move |shared| shared.take_and_give(id)));
         shared.take_and_give(3);
@@ -100,9 +101,9 @@ fn three_and_two_permits() {
     });
 }
 
-/// Two threads of one process are as good as two processes.
+/// Two threads of one participant exclude each other like two participants.
 #[test]
-fn two_threads_of_one_participant() {
+fn owned_semaphore_take_two_threads_of_one_participant() {
     explore(1, 3, |shared| {
         let other = Shared::start(shared, |shared| shared.take_and_give(1));
         shared.take_and_give(1);
@@ -111,7 +112,7 @@ fn two_threads_of_one_participant() {
 }
 
 #[test]
-fn a_dead_holder_and_who_waits() {
+fn owned_semaphore_repair_dead_holder_one_waiter() {
     explore(1, 3, |shared| {
         shared.take(1);
         let waiter = Shared::start(shared, |shared| shared.take_and_give(2));
@@ -120,9 +121,9 @@ fn a_dead_holder_and_who_waits() {
     });
 }
 
-/// Two permits of the dead are two wake-ups, in however many repairs.
+/// Two permits of a dead participant are two wake-ups.
 #[test]
-fn a_dead_holder_of_two_and_two_who_wait() {
+fn owned_semaphore_repair_dead_holder_two_waiters() {
     explore(2, 2, |shared| {
         shared.take(1);
         let at = shared.take(1);
@@ -134,7 +135,7 @@ fn a_dead_holder_of_two_and_two_who_wait() {
 }
 
 #[test]
-fn two_repairs() {
+fn owned_semaphore_repair_twice() {
     explore(1, 3, |shared| {
         shared.take(1);
         let repairer = Shared::start(shared, |shared| shared.permits().repair(1));
@@ -144,9 +145,9 @@ fn two_repairs() {
     });
 }
 
-/// A forgotten permit is released once, and a live one by nobody else.
+/// A forgotten permit is released once, and a permit that is not forgotten is not released.
 #[test]
-fn two_release_what_was_forgotten() {
+fn owned_semaphore_give_back_forgotten_twice() {
     explore(2, 3, |shared| {
         let (kept, forgotten) = (shared.take(1), shared.take(1));
         shared.permits().forget(1, forgotten);
@@ -156,7 +157,7 @@ fn two_release_what_was_forgotten() {
         shared.permits().give_back_forgotten(1);
         other.join().unwrap();
         assert_eq!(shared.permits().free_now(), 1);
-        shared.use_it(kept);
+        shared.use_permit(kept);
         assert!(shared.permits().give_back(1, kept));
         assert!(!shared.permits().give_back_forgotten(1));
     });

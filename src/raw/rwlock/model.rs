@@ -1,5 +1,6 @@
-//! loom's exploration of [`RawRwLock`]: readers beside writers, living and dying. What the lock protects is a cell, so loom reports two
-//! that are in it at a time; and whoever is overlooked sleeps for ever, which loom reports as a deadlock.
+//! loom's exploration of [`RawRwLock`]: readers and writers, living and dying. What the lock
+//! protects is a cell, so loom reports accesses that conflict. A park has no recheck interval here,
+//! so a lost wake-up is a deadlock, which loom reports too.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -15,14 +16,15 @@ use crate::raw::model;
 use crate::sys::clock::Deadline;
 
 struct Shared {
-    /// The writers' lock. The kernel frees it when its holder dies; so does a thread that just drops it.
+    /// The writers' lock. The kernel frees it when its holder dies; here a dead holder drops its
+    /// guard.
     lock: Mutex<()>,
     state: RwLockState,
     counts: Vec<AtomicU64>,
     protected: UnsafeCell<u32>,
 }
 
-// SAFETY: `protected` is what loom watches.
+// SAFETY: `protected` is a cell that loom watches.
 #[allow(unsafe_code)]
 unsafe impl Sync for Shared {}
 
@@ -58,30 +60,31 @@ impl Shared {
         }
     }
 
-    /// Reads, and says whether it was told of a death.
+    /// Reads, and returns whether there was a death report.
     fn read(&self, id: u32) -> bool {
         self.enter(id);
-        let told = self.raw_lock().is_abandoned();
-        self.look_at_it();
+        let reported = self.raw_lock().is_abandoned();
+        self.read_protected();
         self.raw_lock().leave(self.count(id));
-        told
+        reported
     }
 
     #[allow(unsafe_code)]
-    fn look_at_it(&self) {
-        // SAFETY: loom checks it.
-        self.protected.with(|it| unsafe { it.read() });
+    fn read_protected(&self) {
+        // SAFETY: loom checks the accesses to its cells.
+        self.protected.with(|cell| unsafe { cell.read() });
     }
 
     #[allow(unsafe_code)]
-    fn change_it(&self) {
-        // SAFETY: loom checks it.
-        self.protected.with_mut(|it| unsafe { *it += 1 });
+    fn write_protected(&self) {
+        // SAFETY: loom checks the accesses to its cells.
+        self.protected.with_mut(|cell| unsafe { *cell += 1 });
     }
 
-    /// To the moment in which it would write. Says whether it was told of a death.
+    /// Goes on to where a writer is about to write. Returns its guard, and whether there was a
+    /// death report.
     fn start_to_write(&self, id: u32) -> (MutexGuard<'_, ()>, bool) {
-        let hold = self.lock.lock().unwrap();
+        let guard = self.lock.lock().unwrap();
         self.raw_lock().announce_writer(id);
         while self.raw_lock().first_reader(1).is_some() {
             let prepared = self.state.readers_gone.prepare_wait();
@@ -90,22 +93,22 @@ impl Shared {
             }
             self.state.readers_gone.commit_wait(prepared, Deadline);
         }
-        let told = self.raw_lock().write(id);
-        (hold, told)
+        let reported = self.raw_lock().write(id);
+        (guard, reported)
     }
 
     fn write(&self, id: u32) -> bool {
-        let (_hold, told) = self.start_to_write(id);
-        self.change_it();
+        let (_guard, reported) = self.start_to_write(id);
+        self.write_protected();
         self.raw_lock().finish();
-        told
+        reported
     }
 
-    /// What is done for one that is known to be dead.
+    /// Repairs the lock after a participant that is proven dead.
     fn repair(&self, dead: u32) {
         self.raw_lock().repair(dead);
         if self.raw_lock().has_writer()
-            && let Ok(_hold) = self.lock.try_lock()
+            && let Ok(_guard) = self.lock.try_lock()
         {
             self.raw_lock().clear_dead_writer();
         }
@@ -116,17 +119,17 @@ impl Shared {
         thread::spawn(move || act(&this))
     }
 
-    /// Nobody is left in it or in the way.
+    /// Whether no reader and no writer is left.
     fn is_idle(&self) -> bool {
         self.raw_lock().first_reader(1).is_none() && !self.raw_lock().has_writer()
     }
 }
 
 fn explore<R: Ord + Send + 'static>(
-    interruptions: usize,
+    preemptions: usize,
     scene: impl Fn(&Arc<Shared>) -> R + Send + Sync + 'static,
 ) -> std::collections::BTreeSet<R> {
-    model::explore(interruptions, move || {
+    model::explore(preemptions, move || {
         let shared = Shared::new();
         let seen = scene(&shared);
         assert!(shared.is_idle());
@@ -135,7 +138,7 @@ fn explore<R: Ord + Send + 'static>(
 }
 
 #[test]
-fn a_reader_beside_a_writer() {
+fn rwlock_read_one_writer() {
     explore(4, |shared| {
         let reader = Shared::start(shared, |shared| shared.read(1));
         assert!(!shared.write(2));
@@ -143,9 +146,9 @@ fn a_reader_beside_a_writer() {
     });
 }
 
-/// Two threads of one process share a count.
+/// The readers are of two participants, or two threads of one, which share a count.
 #[test]
-fn two_readers_beside_a_writer() {
+fn rwlock_read_two_readers_one_writer() {
     for [first, second] in [[1, 2], [1, 1]] {
         explore(2, move |shared| {
             let readers = [first, second].map(|id| Shared::start(shared, move |shared| shared.read(id)));
@@ -156,7 +159,7 @@ fn two_readers_beside_a_writer() {
 }
 
 #[test]
-fn a_reader_beside_two_writers() {
+fn rwlock_read_two_writers() {
     explore(2, |shared| {
         let reader = Shared::start(shared, |shared| shared.read(1));
         let writer = Shared::start(shared, |shared| shared.write(2));
@@ -165,9 +168,9 @@ fn a_reader_beside_two_writers() {
     });
 }
 
-/// Readers do not keep each other out.
+/// Two readers are inside at the same time.
 #[test]
-fn two_readers_at_a_time() {
+fn rwlock_read_two_readers_inside() {
     explore(3, |shared| {
         shared.enter(1);
         let other = Shared::start(shared, |shared| shared.read(2));
@@ -177,20 +180,20 @@ fn two_readers_at_a_time() {
 }
 
 #[test]
-fn a_writer_that_gives_up_lets_a_reader_in() {
+fn rwlock_finish_timed_out_writer() {
     explore(3, |shared| {
         let reader = Shared::start(shared, |shared| shared.read(1));
-        let hold = shared.lock.lock().unwrap();
+        let guard = shared.lock.lock().unwrap();
         shared.raw_lock().announce_writer(2);
         shared.raw_lock().finish();
-        drop(hold);
+        drop(guard);
         assert!(!reader.join().unwrap());
     });
 }
 
-/// It died inside, or between its coming and its look.
+/// A writer waits for a reader that died inside, or between its count and its look.
 #[test]
-fn a_writer_behind_a_dead_reader() {
+fn rwlock_repair_dead_reader() {
     explore(3, |shared| {
         shared.count(1).store(1, crate::primitive::Ordering::Relaxed);
         let writer = Shared::start(shared, |shared| shared.write(2));
@@ -199,18 +202,19 @@ fn a_writer_behind_a_dead_reader() {
     });
 }
 
-/// A writer that dies at any of its stages, a reader that comes by, and who repairs. Nobody hangs, and a death in the section is told.
+/// A writer dies at any of its stages, while a reader reads and the lock is repaired. No thread
+/// hangs, and a death in the section is reported.
 #[test]
-fn a_reader_beside_a_dead_writer() {
+fn rwlock_repair_dead_writer_during_read() {
     for stage in 0..3 {
         let seen = explore(2, move |shared| {
             let reader = Shared::start(shared, |shared| shared.read(1));
             die_writing(shared, stage);
             shared.repair(2);
-            let told = reader.join().unwrap();
-            assert_eq!(shared.write(3), stage == 2, "told to the next writer");
+            let reported = reader.join().unwrap();
+            assert_eq!(shared.write(3), stage == 2, "reported to the next writer");
             assert!(!shared.write(3), "and to no other");
-            told
+            reported
         });
         assert_eq!(seen.contains(&true), stage == 2);
     }
@@ -220,17 +224,17 @@ fn die_writing(shared: &Shared, stage: u32) {
     match stage {
         0 => drop(shared.lock.lock().unwrap()),
         1 => {
-            let hold = shared.lock.lock().unwrap();
+            let guard = shared.lock.lock().unwrap();
             shared.raw_lock().announce_writer(2);
-            drop(hold);
+            drop(guard);
         }
         _ => drop(shared.start_to_write(2)),
     }
 }
 
-/// The next writer is there before the dead one is repaired after, or behind it, or in the middle.
+/// The next writer comes before, after or during the repair of a dead one.
 #[test]
-fn a_writer_beside_the_repair_of_another() {
+fn rwlock_repair_dead_writer_during_write() {
     for stage in 0..3 {
         explore(3, move |shared| {
             die_writing(shared, stage);
@@ -238,21 +242,21 @@ fn a_writer_beside_the_repair_of_another() {
             let first = shared.write(3);
             assert_eq!(first, stage == 2);
             repairer.join().unwrap();
-            assert!(!shared.write(3), "told once");
+            assert!(!shared.write(3), "reported once");
         });
     }
 }
 
-/// Two that repair the same death, as when the first is killed at it, while a reader waits.
+/// Two repairs of one death, as after the first repairer was killed, while a reader waits.
 #[test]
-fn two_repairs_of_a_writer() {
+fn rwlock_repair_dead_writer_twice() {
     explore(2, |shared| {
         die_writing(shared, 2);
         let reader = Shared::start(shared, |shared| shared.read(1));
         let repairer = Shared::start(shared, |shared| shared.repair(2));
         shared.repair(2);
         repairer.join().unwrap();
-        assert!(reader.join().unwrap(), "told to a reader");
+        assert!(reader.join().unwrap(), "reported to a reader");
         assert!(shared.write(3));
     });
 }

@@ -1,6 +1,7 @@
-//! loom's exploration of the semaphore: no permit is had twice, and nobody is overlooked. The dead just stop. Whoever is overlooked
-//! sleeps for ever here, and loom reports the deadlock; so where a death makes others sleep on until the end of their slice, the next
-//! release has to wake them instead.
+//! loom's exploration of the [`SemaphoreState`]: no permit is acquired twice, and no wake-up is
+//! lost. A dead participant just stops. A park has no recheck interval here, so a lost wake-up is a
+//! deadlock, which loom reports. If a death leaves others parked until their recheck interval ends,
+//! the next release has to wake them here.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -15,18 +16,18 @@ use crate::raw::model;
 use crate::sys::clock::Deadline;
 
 impl SemaphoreState {
-    /// Waits for a permit, as `wait` does.
+    /// Waits for a permit as `wait_for` does.
     fn acquire(&self) {
-        let mut has_slept = false;
+        let mut has_parked = false;
         while self.try_acquire().is_err() {
             let prepared = self.permits.prepare_wait();
             if self.try_acquire().is_ok() {
                 break;
             }
             self.permits.commit_wait(prepared, Deadline);
-            has_slept = true;
+            has_parked = true;
         }
-        if has_slept {
+        if has_parked {
             self.permits.notify(1);
         }
     }
@@ -44,28 +45,28 @@ fn acquirer(state: &Arc<SemaphoreState>) -> JoinHandle<()> {
     spawn(state, SemaphoreState::acquire)
 }
 
-/// Plays the scene with a semaphore of so many permits.
-fn explore(interruptions: usize, permits: u64, scene: impl Fn(&Arc<SemaphoreState>) + Send + Sync + 'static) {
-    model::explore(interruptions, move || {
+/// Plays the scene with a semaphore of `permits` permits.
+fn explore(preemptions: usize, permits: u64, scene: impl Fn(&Arc<SemaphoreState>) + Send + Sync + 'static) {
+    model::explore(preemptions, move || {
         let state = SemaphoreState::default();
         state.init(permits);
         scene(&Arc::new(state));
     });
 }
 
-/// What the one permit guards: loom reports who is there while another is, and who does not see what another did.
+/// A cell that the one permit guards: loom reports accesses that conflict, or are not ordered.
 #[derive(Default)]
 struct Guarded {
     state: SemaphoreState,
     cell: UnsafeCell<u64>,
 }
 
-// SAFETY: loom looks after its cells.
+// SAFETY: loom checks the accesses to its cells.
 #[allow(unsafe_code)]
 unsafe impl Sync for Guarded {}
 
 #[test]
-fn one_permit_lets_one_at_a_time_through() {
+fn semaphore_acquire_one_permit_excludes() {
     model::explore(3, || {
         let guarded = Arc::new(Guarded::default());
         guarded.state.init(1);
@@ -73,7 +74,7 @@ fn one_permit_lets_one_at_a_time_through() {
             guarded.state.acquire();
             guarded.cell.with_mut(|cell| {
                 #[allow(unsafe_code)]
-                // SAFETY: loom looks after its cells.
+                // SAFETY: loom checks the accesses to its cells.
                 unsafe {
                     *cell += 1;
                 }
@@ -90,55 +91,56 @@ fn one_permit_lets_one_at_a_time_through() {
 }
 
 #[test]
-fn a_sleeper_for_each_permit_that_is_released() {
+fn semaphore_release_twice_two_waiters() {
     explore(3, 0, |state| {
-        let sleepers = [acquirer(state), acquirer(state)];
+        let waiters = [acquirer(state), acquirer(state)];
         state.release(1).unwrap();
         state.release(1).unwrap();
-        sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         assert_eq!(state.count(), 0);
     });
 }
 
 #[test]
-fn two_sleepers_and_two_permits_at_once() {
+fn semaphore_release_two_permits_two_waiters() {
     explore(3, 0, |state| {
-        let sleepers = [acquirer(state), acquirer(state)];
+        let waiters = [acquirer(state), acquirer(state)];
         state.release(2).unwrap();
-        sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         assert_eq!(state.count(), 0);
     });
 }
 
-/// Who takes the permit before the sleeper that was woken for it gives it back, too.
+/// A thread that does not wait may take the permit before the waiter that was woken for it; it
+/// releases the permit again.
 #[test]
-fn a_sleeper_beside_one_that_does_not_sleep() {
+fn semaphore_try_acquire_beside_waiter() {
     explore(3, 0, |state| {
-        let sleeper = acquirer(state);
+        let waiter = acquirer(state);
         let quick = spawn(state, |state| match state.try_acquire() {
             Ok(()) => state.release(1).unwrap(),
-            Err(miss) => assert_eq!(miss, AcquireError::WouldBlock),
+            Err(error) => assert_eq!(error, AcquireError::WouldBlock),
         });
         state.release(1).unwrap();
         quick.join().unwrap();
-        sleeper.join().unwrap();
+        waiter.join().unwrap();
         assert_eq!(state.count(), 0);
     });
 }
 
 #[test]
-fn a_releaser_that_dies_before_it_wakes_anybody() {
+fn semaphore_release_dead_before_notify() {
     explore(3, 0, |state| {
-        let sleepers = [acquirer(state), acquirer(state)];
+        let waiters = [acquirer(state), acquirer(state)];
         spawn(state, |state| state.add(1).unwrap()).join().unwrap();
         state.release(1).unwrap();
-        sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         assert_eq!(state.count(), 0, "no permit is lost");
     });
 }
 
 #[test]
-fn a_sleeper_that_dies_before_it_has_what_it_was_woken_for() {
+fn semaphore_acquire_dead_waiter() {
     explore(3, 0, |state| {
         let dead = spawn(state, |state| {
             let prepared = state.permits.prepare_wait();
@@ -146,17 +148,17 @@ fn a_sleeper_that_dies_before_it_has_what_it_was_woken_for() {
                 state.permits.commit_wait(prepared, Deadline);
             }
         });
-        let sleeper = acquirer(state);
+        let waiter = acquirer(state);
         state.release(1).unwrap();
         state.release(1).unwrap();
-        sleeper.join().unwrap();
+        waiter.join().unwrap();
         dead.join().unwrap();
-        assert_eq!(state.count(), 1, "the dead one's permit is another's");
+        assert_eq!(state.count(), 1, "the permit that the dead waiter was woken for");
     });
 }
 
 #[test]
-fn there_are_never_more_than_there_may_be() {
+fn semaphore_release_over_maximum() {
     explore(3, MAX_PERMITS - 1, |state| {
         let releaser = spawn(state, |state| state.release(1));
         let results = [state.release(1), releaser.join().unwrap()];

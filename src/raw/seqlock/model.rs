@@ -1,12 +1,15 @@
-//! loom's exploration of [`Versioned`]: a reader beside writers, dead and alive, in the orders the memory model allows.
+//! loom's exploration of [`Versioned`]: a reader and writers, living and dying, in the orders that
+//! the memory model allows.
 //!
-//! A value here is two words that both hold the number of its publication, so a mixture shows. Run by
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+//! A value here is two words that both hold the number of its publication, so a mixture shows.
 //!
-//! loom remembers one access of a location, the last: that a reader loaded a word is forgotten once the writer itself
-//! loads it, as `publish` does, and the orders that follow from it are never played. So in every scene the writers come
-//! first (they are the scene's own thread, or spawned before the reader), from where loom moves the reader forward. And
-//! every scene checks that it showed what there is to see.
+//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+//!
+//! loom remembers only the last access of a location. A reader's load of a word is forgotten once
+//! the writer itself loads the word, as `publish` does, and the orders that follow from the
+//! reader's load are never played. So in each scene the writers come first (they are the scene's
+//! own thread, or spawned before the reader), from where loom moves the reader forward. And each
+//! scene asserts that the results which it is about did occur.
 
 #![allow(unsafe_code)]
 #![allow(clippy::unwrap_used)] // Tests, in a module that clippy does not take for one.
@@ -25,7 +28,7 @@ use crate::raw::atomic_copy::{WORD, word_of};
 /// Words of a value: the fewest that can be a mixture.
 const WORDS: usize = 2;
 
-/// What lies in the segment: the value, its writers' lock, and a word that writers write before they publish.
+/// The value, its writers' lock, and a word that writers write before they publish.
 struct Shared<const K: u64> {
     version: AtomicU64,
     slots: Vec<AtomicU64>,
@@ -33,11 +36,11 @@ struct Shared<const K: u64> {
     message: AtomicU64,
 }
 
-/// What a reader got of its two attempts.
+/// The results of a reader's two attempts.
 type Read = [Option<u64>; 2];
 
 impl<const K: u64> Shared<K> {
-    /// With publication 0.
+    /// The state with publication 0.
     fn new() -> Arc<Self> {
         Arc::new(Self {
             version: AtomicU64::new(0),
@@ -51,7 +54,7 @@ impl<const K: u64> Shared<K> {
         Versioned::new(&self.version, &self.slots)
     }
 
-    /// Takes the lock and makes the next publication, after a message of the same number.
+    /// Takes the lock and publishes the next number, after a message of that number.
     fn publish_next(&self) {
         let _held = self.lock.lock().unwrap();
         let next = publication(words(|bytes| self.value().read_locked(bytes))) + 1;
@@ -59,7 +62,8 @@ impl<const K: u64> Shared<K> {
         self.value().publish(bytemuck::bytes_of(&[next; WORDS]));
     }
 
-    /// Takes the lock, begins a publication and dies when its first word is written; the lock passes on.
+    /// Takes the lock, begins a publication, and dies once its first word is written. The lock is
+    /// free then.
     fn die_publishing(&self) {
         let _held = self.lock.lock().unwrap();
         // As `publish` begins.
@@ -68,7 +72,8 @@ impl<const K: u64> Shared<K> {
         self.slots[(next % K) as usize * WORDS].store(u64::MAX, Ordering::Relaxed);
     }
 
-    /// One attempt to read. What it accepts must be a publication, and its message must be there.
+    /// One attempt to read. Asserts that an accepted value is a publication, and that its message
+    /// is there.
     fn read(&self) -> Option<u64> {
         let mut accepted = false;
         let words = words(|bytes| accepted = self.value().try_read(bytes));
@@ -80,7 +85,8 @@ impl<const K: u64> Shared<K> {
         })
     }
 
-    /// A reader that tries twice. Time must not run backwards for it.
+    /// A reader that tries twice. Asserts that it does not read an older publication after a newer
+    /// one.
     fn reader(shared: &Arc<Self>) -> JoinHandle<Read> {
         let shared = Arc::clone(shared);
         thread::spawn(move || {
@@ -102,30 +108,30 @@ fn words(fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> [u64; WORDS] {
     [word_of(&bytes[..WORD]), word_of(&bytes[WORD..])]
 }
 
-/// The publication that these words are of.
+/// The number of the publication that these words are.
 fn publication(words: [u64; WORDS]) -> u64 {
     assert_eq!(words[0], words[1], "a mixture");
     words[0]
 }
 
-/// Plays the scene in every order in which threads are interrupted at most `interruptions` times. Among them, every
-/// publication up to `last` must have been read, and an attempt must have failed.
-fn explore(interruptions: usize, last: u64, scene: impl Fn() -> Read + Send + Sync + 'static) {
+/// Plays the scene in every interleaving with at most `preemptions` preemptions. Asserts that among
+/// them each publication up to `last` was read, and that an attempt failed.
+fn explore(preemptions: usize, last: u64, scene: impl Fn() -> Read + Send + Sync + 'static) {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(BTreeSet::new()));
     let mut model = Builder::new();
-    model.preemption_bound = Some(interruptions);
+    model.preemption_bound = Some(preemptions);
     model.check({
         let seen = std::sync::Arc::clone(&seen);
         move || seen.lock().unwrap().extend(scene())
     });
     let seen: Vec<_> = seen.lock().unwrap().iter().copied().collect();
     let all: Vec<_> = std::iter::once(None).chain((0..=last).map(Some)).collect();
-    assert_eq!(seen, all, "the scenes show what there is to see");
+    assert_eq!(seen, all, "the interleavings show each result");
 }
 
-/// A reader beside a writer that comes round to the slot which the reader copies.
-fn living<const K: u64>(interruptions: usize, publications: u64) {
-    explore(interruptions, publications, move || {
+/// A reader, and a writer that comes round to the slot which the reader copies.
+fn living<const K: u64>(preemptions: usize, publications: u64) {
+    explore(preemptions, publications, move || {
         let shared = Shared::<K>::new();
         let reader = Shared::reader(&shared);
         for _ in 0..publications {
@@ -135,11 +141,12 @@ fn living<const K: u64>(interruptions: usize, publications: u64) {
     });
 }
 
-/// A reader beside a writer that dies over the slot which the reader copies, and another that takes over.
-fn dying<const K: u64>(interruptions: usize, publications: u64) {
-    explore(interruptions, publications + 1, move || {
+/// A reader, a writer that dies while it writes the slot which the reader copies, and its
+/// successor.
+fn dying<const K: u64>(preemptions: usize, publications: u64) {
+    explore(preemptions, publications + 1, move || {
         let shared = Shared::<K>::new();
-        let heir = thread::spawn({
+        let successor = thread::spawn({
             let shared = Arc::clone(&shared);
             move || shared.publish_next()
         });
@@ -148,7 +155,7 @@ fn dying<const K: u64>(interruptions: usize, publications: u64) {
             shared.publish_next();
         }
         shared.die_publishing();
-        heir.join().unwrap();
+        successor.join().unwrap();
         let read = reader.join().unwrap();
         assert_eq!(shared.read(), Some(publications + 1));
         read
@@ -156,21 +163,21 @@ fn dying<const K: u64>(interruptions: usize, publications: u64) {
 }
 
 #[test]
-fn two_slots_beside_a_living_writer() {
+fn seqlock_read_two_slots_living_writer() {
     living::<2>(3, 3);
 }
 
 #[test]
-fn two_slots_beside_a_dying_writer() {
+fn seqlock_read_two_slots_dying_writer() {
     dying::<2>(3, 1);
 }
 
 #[test]
-fn four_slots_beside_a_living_writer() {
+fn seqlock_read_four_slots_living_writer() {
     living::<4>(2, 5);
 }
 
 #[test]
-fn four_slots_beside_a_dying_writer() {
+fn seqlock_read_four_slots_dying_writer() {
     dying::<4>(2, 3);
 }

@@ -1,5 +1,5 @@
-//! loom's exploration of the two [`SpscSide`]s: what lies in the ring is in cells that loom watches, so that two who are in one place
-//! at a time are a failure, whatever they find there.
+//! loom's exploration of the two [`SpscSide`]s. The ring's units are cells that loom watches, so
+//! that two threads in one cell at the same time are a failure, whatever they find there.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 
@@ -22,10 +22,10 @@ struct Shared {
     ring: Vec<UnsafeCell<u64>>,
 }
 
-// SAFETY: loom looks after its cells.
+// SAFETY: loom checks the accesses to its cells.
 unsafe impl Sync for Shared {}
 
-/// A side of the ring, with what it has to do there.
+/// A thread's side of the ring.
 struct Worker<const PRODUCER: bool> {
     shared: Arc<Shared>,
     side: SpscSide<PRODUCER>,
@@ -37,7 +37,8 @@ impl<const PRODUCER: bool> Worker<PRODUCER> {
         Self { shared: Arc::clone(shared), side }
     }
 
-    /// How many units it may write, or read; looks only where it knows of none, as the queues do.
+    /// How many units the side may write or read. Refreshes only if it knows of none, as the queues
+    /// do.
     fn room(&mut self) -> u64 {
         match self.side.known_room() {
             0 => self.side.refresh(&self.shared.state).unwrap(),
@@ -45,7 +46,7 @@ impl<const PRODUCER: bool> Worker<PRODUCER> {
         }
     }
 
-    /// The same, asleep until there is room.
+    /// Parks until the side may write or read, and returns how many units.
     fn wait(&mut self) -> u64 {
         let shared = Arc::clone(&self.shared);
         let event = if PRODUCER { &shared.state.space } else { &shared.state.items };
@@ -77,15 +78,16 @@ impl<const PRODUCER: bool> Worker<PRODUCER> {
 impl Worker<true> {
     fn write(&self, ahead: u64, value: u64) {
         self.place(ahead).with_mut(|cell| {
-            // SAFETY: loom looks after its cells.
+            // SAFETY: loom checks the accesses to its cells.
             unsafe { *cell = value }
         });
     }
 
-    /// Pushes the values, in one commit as many as there is room for; gives up after so many looks. Says how many it pushed.
-    fn push(&mut self, values: &[u64], looks: usize) -> usize {
+    /// Pushes the values, in each commit as many as there is room for. Tries `attempts` times, and
+    /// returns how many it has pushed.
+    fn push(&mut self, values: &[u64], attempts: usize) -> usize {
         let mut pushed = 0;
-        for _ in 0..looks {
+        for _ in 0..attempts {
             let room = (self.room() as usize).min(values.len() - pushed);
             for ahead in 0..room {
                 self.write(ahead as u64, values[pushed + ahead]);
@@ -102,15 +104,15 @@ impl Worker<true> {
 impl Worker<false> {
     fn read(&self, ahead: u64) -> u64 {
         self.place(ahead).with(|cell| {
-            // SAFETY: loom looks after its cells.
+            // SAFETY: loom checks the accesses to its cells.
             unsafe { *cell }
         })
     }
 
-    /// Pops what there is, in one commit each time; looks so many times.
-    fn pop(&mut self, looks: usize) -> Vec<u64> {
+    /// Pops all units there are, in one commit each time. Tries `attempts` times.
+    fn pop(&mut self, attempts: usize) -> Vec<u64> {
         let mut popped = Vec::new();
-        for _ in 0..looks {
+        for _ in 0..attempts {
             let room = self.room();
             popped.extend((0..room).map(|ahead| self.read(ahead)));
             if room > 0 {
@@ -121,29 +123,29 @@ impl Worker<false> {
     }
 }
 
-/// Plays the scene with a ring of this capacity.
+/// Plays the scene with an empty ring of this capacity.
 fn explore<R: Ord + Send + 'static>(
     capacity: usize,
-    interruptions: usize,
+    preemptions: usize,
     scene: impl Fn(&Arc<Shared>) -> R + Send + Sync + 'static,
 ) -> BTreeSet<R> {
-    model::explore(interruptions, move || {
+    model::explore(preemptions, move || {
         let ring = (0..capacity).map(|_| UnsafeCell::new(0)).collect();
         scene(&Arc::new(Shared { state: SpscState::default(), ring }))
     })
 }
 
-/// What was pushed has been popped: once, in order, all of it. Returns how many were pushed, and popped `early`, while the
-/// other side was at work too.
+/// Asserts that all that was pushed has been popped, once and in order. Returns how many units were
+/// pushed, and how many popped `early`, while the other side ran too.
 fn delivered(pushed: usize, early: &[u64], late: &[u64]) -> (usize, usize) {
     let all: Vec<u64> = (1..=pushed as u64).collect();
     assert_eq!([early, late].concat(), all);
     (pushed, early.len())
 }
 
-/// Both sides come round the ring, in batches.
+/// Both sides go round the ring, in batches.
 #[test]
-fn in_order_around_the_ring() {
+fn spsc_push_pop_in_order() {
     for (capacity, values) in [(1, 3), (2, 5), (3, 5)] {
         let seen = explore(capacity, 6, move |shared| {
             let mut producer = Worker::<true>::new(shared);
@@ -165,9 +167,9 @@ fn in_order_around_the_ring() {
     }
 }
 
-/// Both sides sleep when they have to, and neither for ever.
+/// Both sides park when they have to, and are woken.
 #[test]
-fn asleep_and_woken() {
+fn spsc_wait_both_sides_woken() {
     for (capacity, values) in [(1, 3), (2, 4)] {
         explore(capacity, 3, move |shared| {
             let mut consumer = Worker::<false>::new(shared);
@@ -191,9 +193,9 @@ fn asleep_and_woken() {
     }
 }
 
-/// A producer dies over a value, and its heir goes on where it had last committed.
+/// A producer dies while it writes a value, and its successor goes on from the last commit point.
 #[test]
-fn a_producer_and_its_heir() {
+fn spsc_push_dead_producer_successor() {
     for capacity in [1, 2] {
         let seen = explore(capacity, 5, move |shared| {
             let mut dying = Worker::<true>::new(shared);
@@ -213,9 +215,10 @@ fn a_producer_and_its_heir() {
     }
 }
 
-/// A consumer dies over a value that it has read and not committed; its heir reads it again.
+/// A consumer dies after it has read a value and before it commits; its successor reads the value
+/// again.
 #[test]
-fn a_consumer_and_its_heir() {
+fn spsc_pop_dead_consumer_successor() {
     for capacity in [1, 2] {
         let seen = explore(capacity, 5, move |shared| {
             let mut producer = Worker::<true>::new(shared);
@@ -225,9 +228,12 @@ fn a_consumer_and_its_heir() {
                     let mut dying = Worker::<false>::new(&shared);
                     let mut popped = dying.pop(1);
                     let last = (dying.room() > 0).then(|| dying.read(0));
-                    let heirs = Worker::<false>::new(&shared).pop(2);
-                    assert!(last.is_none() || last == heirs.first().copied(), "what the dead one has read");
-                    popped.extend(heirs);
+                    let of_successor = Worker::<false>::new(&shared).pop(2);
+                    assert!(
+                        last.is_none() || last == of_successor.first().copied(),
+                        "what the dead consumer has read"
+                    );
+                    popped.extend(of_successor);
                     popped
                 }
             });
@@ -239,9 +245,9 @@ fn a_consumer_and_its_heir() {
     }
 }
 
-/// The count wraps around at the end of its range.
+/// The indices wrap around at 2^64.
 #[test]
-fn the_count_wraps_around() {
+fn spsc_push_pop_indices_wrap() {
     let seen = explore(2, 5, |shared| {
         for line in [&shared.state.tail, &shared.state.head] {
             line.word.store(u64::MAX - 1, Ordering::Relaxed); // A multiple of the capacity.

@@ -118,7 +118,7 @@ impl Scene {
         }
     }
 
-    /// As the thread of a lane does it.
+    /// Runs as a waiter thread does.
     fn run(&self) {
         let mut words = futex::FutexSet::default();
         let mut wakes: Vec<PendingWake> = Vec::new();
@@ -169,7 +169,7 @@ impl Watcher {
         self.thread.join().unwrap();
     }
 
-    /// The same when nobody waits any more.
+    /// Stops the watcher, and asserts that no task waits any more.
     fn finish(self) {
         let scene = Arc::clone(&self.scene);
         self.stop();
@@ -281,7 +281,7 @@ impl Task {
         if self.poll() { self.end() } else { self.proceed() }
     }
 
-    /// The same for one that has looked in vain.
+    /// Waits until a task that has found no item has one.
     fn proceed(self) {
         self.model_waker.wait();
         self.finish()

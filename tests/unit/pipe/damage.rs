@@ -48,7 +48,7 @@ fn frames_of_no_kind_are_damage() {
             assert!(matches!(rx.recv(), Err(PopError::Corrupt { .. })), "{frame:?}");
             assert!(matches!(rx.try_recv_bytes(), Err(PopError::Corrupt { .. })));
             assert!(matches!(rx.recv_bytes_timeout(SOON), Err(PopError::Corrupt { .. })));
-            assert!(rx.poll());
+            assert!(rx.is_ready());
         }
         let mut all = rx.iter();
         assert!(matches!(all.next(), Some(Err(PopError::Corrupt { .. }))));
@@ -80,7 +80,7 @@ fn a_length_is_believed_when_it_has_come() {
     for total in [1 << 40, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
         let (mut tx, mut rx) = receiver();
         tx.push(&first(&[1; 100], total)).unwrap();
-        assert!(!rx.poll());
+        assert!(!rx.is_ready());
         for _ in 0..100 {
             tx.push(&more(&[2; 1000])).unwrap();
             assert!(matches!(rx.try_recv_bytes(), Err(PopError::Empty)));
@@ -123,7 +123,7 @@ fn a_flood_of_rests_keeps_nobody() {
     for _ in 0..20 {
         assert!(matches!(rx.recv_timeout(Duration::from_millis(2)), Err(PopError::Timeout)));
         assert!(matches!(rx.try_recv(), Err(PopError::Empty)));
-        assert!(!rx.poll());
+        assert!(!rx.is_ready());
     }
     drop(rx);
     assert!(flood.join().unwrap() > 20);

@@ -1,4 +1,5 @@
-//! A party dies, and others find out and repair, several at the same time: nobody waits for the dead.
+//! Deaths: a party dies, and several participants repair the barrier at the same time. No party
+//! waits for the dead one.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -10,19 +11,19 @@ use crate::raw::barrier::BROKEN;
 /// The participant that dies.
 const DEAD: u32 = 7;
 
-/// Where it is killed.
+/// Where the party is killed.
 #[derive(Clone, Copy, Debug)]
 enum Killed {
     /// It has arrived.
     Arrived,
-    /// It was the last, and has let all pass, and woken nobody.
+    /// It was the last, has let all pass, and has not notified them.
     Passed,
-    /// It has broken the barrier, and woken nobody.
+    /// It has broken the barrier, and has not notified the waiters.
     Aborted,
 }
 
 impl Shared {
-    /// Comes as [`DEAD`], and goes no further.
+    /// Arrives as participant [`DEAD`], goes on to where it is killed, and stops there.
     fn die(&self, killed: Killed) {
         let (barrier, word) = (self.barrier(), &self.state.word);
         match (killed, barrier.arrive(DEAD)) {
@@ -36,7 +37,7 @@ impl Shared {
         }
     }
 
-    /// Its death is proven, and two repair.
+    /// Two participants repair the barrier after participant [`DEAD`].
     fn repair_twice(shared: &Arc<Self>) {
         let repairer = thread::spawn({
             let shared = Arc::clone(shared);
@@ -46,15 +47,17 @@ impl Shared {
         repairer.join().unwrap();
     }
 
-    /// Who gets the dead one's id is not taken for it.
+    /// Asserts that no slot has the dead participant's id, so that the id's next owner is not taken
+    /// for it.
     fn assert_forgotten(&self) {
         let mut names = self.slots.iter().map(|slot| slot.load(Ordering::Relaxed) as u32);
         assert!(names.all(|name| name != DEAD));
     }
 }
 
-/// One waits, and the other dies. Who waits passes only if both had come; and since both were there, the next time is broken.
-fn one_waits(killed: Killed) {
+/// One party waits, and the other dies. The waiter passes only if both had arrived; then the next
+/// generation is broken, because the dead one was a party.
+fn play_one_waiter(killed: Killed) {
     let seen = model::explore(3, move || {
         let shared = Shared::new(2);
         let other = Shared::waiter(&shared, 1);
@@ -63,26 +66,27 @@ fn one_waits(killed: Killed) {
         let passed = other.join().unwrap();
         assert!(shared.barrier().is_broken());
         shared.assert_forgotten();
-        shared.settle();
+        shared.assert_reusable();
         passed
     });
     assert_eq!(seen.len(), 2);
 }
 
 #[test]
-fn one_waits_and_the_other_dies_arrived() {
-    one_waits(Killed::Arrived);
+fn barrier_repair_dead_after_arrival() {
+    play_one_waiter(Killed::Arrived);
 }
 
 #[test]
-fn one_waits_and_the_other_dies_before_it_wakes_anybody() {
-    one_waits(Killed::Passed);
-    one_waits(Killed::Aborted);
+fn barrier_repair_dead_before_notify() {
+    play_one_waiter(Killed::Passed);
+    play_one_waiter(Killed::Aborted);
 }
 
-/// It has passed, and dies before it comes again. The others have come again, without it or in its place, or are on their way.
+/// A party has passed, and dies before it arrives again. Two others arrive at the same time as its
+/// repair.
 #[test]
-fn dead_between_two_passes() {
+fn barrier_repair_dead_between_rounds() {
     let seen = model::explore(2, || {
         let shared = Shared::new(2);
         let barrier = shared.barrier();
@@ -95,15 +99,15 @@ fn dead_between_two_passes() {
         assert_eq!(passed[0], passed[1]);
         assert_eq!(shared.barrier().is_broken(), !passed[0]);
         shared.assert_forgotten();
-        shared.settle();
+        shared.assert_reusable();
         passed[0]
     });
     assert_eq!(seen.len(), 2);
 }
 
-/// The first to come again does not wipe out that the dead one was there.
+/// The first party that arrives again does not erase that the dead one was a party.
 #[test]
-fn dead_between_two_passes_and_one_waits() {
+fn barrier_repair_dead_between_rounds_one_waiter() {
     model::explore(3, || {
         let shared = Shared::new(2);
         let barrier = shared.barrier();
@@ -113,13 +117,14 @@ fn dead_between_two_passes_and_one_waits() {
         Shared::repair_twice(&shared);
         assert!(!other.join().unwrap());
         shared.assert_forgotten();
-        shared.settle();
+        shared.assert_reusable();
     });
 }
 
-/// Its death is found out while somebody resets: the barrier is not broken for it once it is reset.
+/// A dead party is repaired while the barrier is reset: after the reset, the barrier is not broken
+/// for it.
 #[test]
-fn dead_and_reset() {
+fn barrier_repair_during_reset() {
     model::explore(3, || {
         let shared = Shared::new(2);
         shared.die(Killed::Arrived);
@@ -131,13 +136,13 @@ fn dead_and_reset() {
         resetter.join().unwrap();
         assert!(!shared.barrier().is_broken());
         shared.assert_forgotten();
-        shared.settle();
+        shared.assert_reusable();
     });
 }
 
-/// One that leaves breaks nothing that it had not arrived at.
+/// A participant that leaves does not break a generation in which it has not arrived.
 #[test]
-fn left_between_two_passes() {
+fn barrier_repair_left_between_rounds() {
     model::explore(2, || {
         let shared = Shared::new(2);
         let barrier = shared.barrier();
@@ -147,9 +152,9 @@ fn left_between_two_passes() {
         shared.barrier().repair(DEAD, true);
         assert!(others.map(|other| other.join().unwrap()).into_iter().all(|passed| passed));
         shared.assert_forgotten();
-        // Who dies under the same id later is another.
+        // The id's next owner dies: it was no party.
         shared.barrier().repair(DEAD, false);
         assert!(!shared.barrier().is_broken());
-        shared.settle();
+        shared.assert_reusable();
     });
 }

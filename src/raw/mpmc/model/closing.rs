@@ -1,5 +1,6 @@
-//! A queue is closed while somebody pushes, and while somebody has a message in its hands. What is pushed and not taken back is
-//! delivered to a consumer that goes on until it finds the queue closed and empty.
+//! Closing: a queue is closed while a producer pushes, and while a message is leased. Each message
+//! that is pushed and not retracted is delivered to a consumer that goes on until it finds the
+//! queue closed and empty.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -10,8 +11,8 @@ use crate::sys::barrier;
 use crate::sys::clock::Deadline;
 
 impl Shared {
-    /// As `Queue::push` does. `false` where the queue is closed, or full.
-    fn put(&self, me: u32, number: u64) -> bool {
+    /// Pushes as `Queue::push` does. `false` if the queue is closed, or full.
+    fn push_unless_closed(&self, me: u32, number: u64) -> bool {
         if self.ring().is_closed() {
             return false;
         }
@@ -31,7 +32,7 @@ impl Shared {
         self.state.space.notify(WAKE_ALL);
     }
 
-    /// Ends a lease, as `Lease` does.
+    /// Notifies after the end of a lease, as `Lease` does.
     fn end_lease(&self, ended: bool, given_back: bool) {
         assert!(ended);
         if given_back {
@@ -44,8 +45,9 @@ impl Shared {
         }
     }
 
-    /// One look of a pop. `None` for one that is to be repeated, `Some(None)` where the queue is closed and empty.
-    fn look(&self, me: u32) -> Option<Option<u64>> {
+    /// One attempt of a pop. `None` if it is to be repeated, `Some(None)` if the queue is closed
+    /// and empty.
+    fn try_receive(&self, me: u32) -> Option<Option<u64>> {
         let attempt = || {
             let (number, attempt) = super::message(|bytes| self.ring().try_pop(bytes));
             (attempt == MpmcAttempt::Done).then(number).ok_or(attempt)
@@ -63,10 +65,10 @@ impl Shared {
         }
     }
 
-    /// As `Queue::pop` does. `None` where the queue is closed and empty.
-    fn take(&self, me: u32) -> Option<u64> {
+    /// Pops as `Queue::pop` does. `None` if the queue is closed and empty.
+    fn pop_until_closed(&self, me: u32) -> Option<u64> {
         let try_once = || {
-            let found = self.look(me);
+            let found = self.try_receive(me);
             if found.is_some_and(|found| found.is_some()) && self.ring().is_closed() {
                 self.state.items.notify(WAKE_ALL);
             }
@@ -85,9 +87,9 @@ impl Shared {
     }
 }
 
-/// A push and a close at the same time.
+/// Two pushes and a close at the same time.
 #[test]
-fn closed_while_somebody_pushes() {
+fn mpmc_close_during_push() {
     let seen = model::explore(2, || {
         let shared = Shared::new(2);
         let closer = thread::spawn({
@@ -96,9 +98,9 @@ fn closed_while_somebody_pushes() {
         });
         let producer = thread::spawn({
             let shared = Arc::clone(&shared);
-            move || [11, 12].map(|number| shared.put(1, number).then_some(number))
+            move || [11, 12].map(|number| shared.push_unless_closed(1, number).then_some(number))
         });
-        let popped: Vec<u64> = std::iter::from_fn(|| shared.take(2)).collect();
+        let popped: Vec<u64> = std::iter::from_fn(|| shared.pop_until_closed(2)).collect();
         let pushed: Vec<u64> = producer.join().unwrap().into_iter().flatten().collect();
         closer.join().unwrap();
         assert_eq!(popped, pushed);
@@ -107,11 +109,11 @@ fn closed_while_somebody_pushes() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2]);
 }
 
-/// A lease is given back, or acknowledged, while a consumer finds the queue closed.
-fn closed_while_leased(given_back: bool) {
+/// A lease is given back or acknowledged while a consumer finds the queue closed.
+fn play_close_while_leased(given_back: bool) {
     model::explore(3, move || {
         let shared = Shared::new(2);
-        assert!(shared.put(1, 11));
+        assert!(shared.push_unless_closed(1, 11));
         let (_, leased) = shared.lease(3).unwrap();
         let holder = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -125,40 +127,36 @@ fn closed_while_leased(given_back: bool) {
             let shared = Arc::clone(&shared);
             move || shared.close()
         });
-        let popped: Vec<u64> = std::iter::from_fn(|| shared.take(2)).collect();
+        let popped: Vec<u64> = std::iter::from_fn(|| shared.pop_until_closed(2)).collect();
         holder.join().unwrap();
         closer.join().unwrap();
-        assert_eq!(
-            popped.len(),
-            usize::from(given_back),
-            "what was given back was delivered, before the end"
-        );
+        assert_eq!(popped.len(), usize::from(given_back), "what was given back is delivered before the end");
     });
 }
 
 #[test]
-fn closed_while_a_lease_is_given_back() {
-    closed_while_leased(true);
+fn mpmc_close_during_give_back() {
+    play_close_while_leased(true);
 }
 
 #[test]
-fn closed_while_a_lease_is_acknowledged() {
-    closed_while_leased(false);
+fn mpmc_close_during_ack() {
+    play_close_while_leased(false);
 }
 
-/// What comes too late is either taken back or taken out.
+/// A message that is retracted while a consumer pops is either retracted or popped.
 #[test]
-fn taken_back_or_taken_out() {
+fn mpmc_retract_during_pop() {
     let seen = model::explore(4, || {
         let shared = Shared::new(1);
         let consumer = Shared::consumer(&shared, 2);
-        let taken_back = shared.push(1, 11).is_some_and(|pushed| shared.ring().retract(pushed));
+        let retracted = shared.push(1, 11).is_some_and(|pushed| shared.ring().retract(pushed));
         let pushed_next = shared.push(1, 12).is_some();
         let mut popped = consumer.join().unwrap();
-        popped.extend(shared.settle());
-        let expected = [(!taken_back).then_some(11), pushed_next.then_some(12)];
+        popped.extend(shared.drain_and_refill());
+        let expected = [(!retracted).then_some(11), pushed_next.then_some(12)];
         assert_eq!(popped, expected.into_iter().flatten().collect::<Vec<u64>>());
-        (taken_back, pushed_next)
+        (retracted, pushed_next)
     });
     assert!(seen.contains(&(true, true)) && seen.contains(&(false, true)), "{seen:?}");
 }

@@ -1,4 +1,5 @@
-//! A participant dies in the middle of something. Others find it in their way, and several repair it at the same time.
+//! Deaths: a participant dies in the middle of an operation. Others find its slot busy, and several
+//! of them repair it at the same time.
 
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -17,14 +18,15 @@ pub(super) const DEAD: u32 = 7;
 enum Killed {
     /// It has claimed a slot.
     Claimed,
-    /// It has also helped the tail past it.
+    /// It has also advanced `tail` past the slot.
     Helped,
-    /// It has also written a part of its message.
+    /// It has also written part of its message.
     Writing,
 }
 
 impl Shared {
-    /// Begins a push at the ring's first position, as [`DEAD`] does, and goes no further. Nothing where somebody was faster.
+    /// Begins a push at the ring's first position as participant [`DEAD`], and stops there. Does
+    /// nothing if another producer has claimed the position.
     fn die_pushing(&self, killed: Killed) {
         let ring = self.ring();
         let slot = ring.slot(0).unwrap();
@@ -39,7 +41,8 @@ impl Shared {
                 }
             }
         }
-        // ORDER: Release pairs with the Acquire in `repair_if_dead`, as the kernel's word for a death would.
+        // ORDER: Release pairs with the Acquire in `repair_if_dead`, as the kernel's proof of death
+        // would.
         self.is_dead.store(1, Ordering::Release);
     }
 
@@ -49,15 +52,16 @@ impl Shared {
         }
     }
 
-    /// A thread that repairs what [`DEAD`] was at work on.
+    /// A thread that repairs the ring after participant [`DEAD`].
     fn repairer(shared: &Arc<Self>) -> JoinHandle<()> {
         let shared = Arc::clone(shared);
         thread::spawn(move || shared.ring().repair(DEAD))
     }
 }
 
-/// A dying producer, and beside it a living one and a consumer. It dies before they come, or while they are there.
-fn a_dying_producer(capacity: u64, killed: Killed, before: bool) {
+/// A dying producer, a living one and a consumer. The first dies before the others begin, or at the
+/// same time.
+fn play_dying_producer(capacity: u64, killed: Killed, before: bool) {
     let seen = model::explore(2, move || -> Outcome {
         let shared = Shared::new(capacity);
         let repairer = if before {
@@ -74,35 +78,35 @@ fn a_dying_producer(capacity: u64, killed: Killed, before: bool) {
         let pushed = [shared.push_all(1, [11, 12])];
         let early = consumer.join().unwrap();
         repairer.join().unwrap();
-        let late = shared.settle();
+        let late = shared.drain_and_refill();
         assert_in_order(&[early.clone(), late.clone()].concat());
         assert_delivered_once(&pushed, &[early.clone(), late]);
         (pushed[0].len(), early.len())
     });
-    // Where the dead one has the only slot, the first push is in vain.
+    // If the dead producer has the only slot, the first push fails.
     let most = if before && capacity == 1 { 1 } else { 2 };
     assert!([(1, 0), (1, 1), (most, 1)].iter().all(|outcome| seen.contains(outcome)), "{seen:?}");
 }
 
 #[test]
-fn a_producer_dies_in_the_only_slot() {
+fn mpmc_repair_dead_producer_one_slot() {
     for killed in [Killed::Claimed, Killed::Helped, Killed::Writing] {
-        a_dying_producer(1, killed, true);
-        a_dying_producer(1, killed, false);
+        play_dying_producer(1, killed, true);
+        play_dying_producer(1, killed, false);
     }
 }
 
 #[test]
-fn a_producer_dies_in_the_first_of_two_slots() {
+fn mpmc_repair_dead_producer_two_slots() {
     for killed in [Killed::Claimed, Killed::Helped, Killed::Writing] {
-        a_dying_producer(2, killed, true);
-        a_dying_producer(2, killed, false);
+        play_dying_producer(2, killed, true);
+        play_dying_producer(2, killed, false);
     }
 }
 
-/// A consumer dies with a message in its hands, and a producer skips the slot while two repair it.
+/// A consumer dies with a lease, and a producer skips the slot while two participants repair it.
 #[test]
-fn a_consumer_dies_with_a_message_in_its_hands() {
+fn mpmc_repair_dead_lease_owner() {
     let seen = model::explore(2, || -> Outcome {
         let shared = Shared::new(2);
         assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
@@ -114,7 +118,7 @@ fn a_consumer_dies_with_a_message_in_its_hands() {
         shared.ring().repair(DEAD);
         repairer.join().unwrap();
         let early = consumer.join().unwrap();
-        assert_delivered_once(&[vec![11], pushed.clone()], &[early.clone(), shared.settle()]);
+        assert_delivered_once(&[vec![11], pushed.clone()], &[early.clone(), shared.drain_and_refill()]);
         (pushed.len(), early.iter().sum::<u64>() as usize)
     });
     assert!([0, 11, 13].iter().all(|popped| seen.contains(&(1, *popped))), "{seen:?}");

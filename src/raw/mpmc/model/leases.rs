@@ -1,4 +1,5 @@
-//! Messages in hands: given back while others look for what was given back, and while producers go past.
+//! Leases: they end while other consumers search for returned messages, and while producers skip
+//! their slots.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -6,8 +7,9 @@ use loom::thread;
 use super::{Outcome, Shared, assert_delivered_once, model};
 use crate::raw::mpmc::LeasedSlot;
 
-/// A ring of two slots: message 11 in the hands of participant 3, and behind it a slot that was used.
-fn in_hands() -> (Arc<Shared>, LeasedSlot) {
+/// A ring of two slots: participant 3 has leased message 11, and the slot after it is used and free
+/// again.
+fn leased_and_used() -> (Arc<Shared>, LeasedSlot) {
     let shared = Shared::new(2);
     assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
     let (number, leased) = shared.lease(3).unwrap();
@@ -15,24 +17,24 @@ fn in_hands() -> (Arc<Shared>, LeasedSlot) {
     (shared, leased)
 }
 
-/// A producer goes past a slot that was returned, while a consumer takes it out.
+/// A producer skips a slot that was returned, while a consumer pops its message.
 #[test]
-fn returned_and_skipped() {
+fn mpmc_give_back_then_skipped() {
     let seen = model::explore(4, || -> Outcome {
-        let (shared, leased) = in_hands();
+        let (shared, leased) = leased_and_used();
         assert!(shared.ring().give_back(3, leased));
         let consumer = Shared::consumer(&shared, 2);
         let pushed = shared.push_all(1, [13, 14]);
         let early = consumer.join().unwrap();
-        assert_delivered_once(&[vec![11], pushed.clone()], &[early.clone(), shared.settle()]);
+        assert_delivered_once(&[vec![11], pushed.clone()], &[early.clone(), shared.drain_and_refill()]);
         (pushed.len(), early.len())
     });
     assert!([(1, 1), (1, 2), (2, 2)].iter().all(|outcome| seen.contains(outcome)), "{seen:?}");
 }
 
-/// A message is given back while a consumer finds that nothing was, and clears the mark.
+/// Messages are given back while a consumer finds none that was returned, and clears the flag.
 #[test]
-fn given_back_while_somebody_looks() {
+fn mpmc_give_back_during_search() {
     let seen = model::explore(3, || -> Outcome {
         let shared = Shared::new(2);
         assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
@@ -49,17 +51,18 @@ fn given_back_while_somebody_looks() {
         giver.join().unwrap();
         let mut popped: Vec<_> = consumers.into_iter().map(|consumer| consumer.join().unwrap()).collect();
         let early = popped.concat().len();
-        popped.push(shared.settle());
+        popped.push(shared.drain_and_refill());
         assert_delivered_once(&[vec![11, 12]], &popped);
         (2, early)
     });
     assert!((0..=2).all(|early| seen.contains(&(2, early))), "{seen:?}");
 }
 
-/// A lease ends, either way, while a producer goes past its slot and a consumer comes by.
-fn ended_and_skipped(acknowledged: bool) {
+/// A lease is acknowledged or given back while a producer skips its slot and a consumer looks at
+/// it.
+fn play_end_during_skip(acknowledged: bool) {
     let seen = model::explore(3, move || -> Outcome {
-        let (shared, leased) = in_hands();
+        let (shared, leased) = leased_and_used();
         let consumer = Shared::consumer(&shared, 2);
         let producer = Shared::producer(&shared, 1, [13, 14]);
         let ring = shared.ring();
@@ -71,25 +74,25 @@ fn ended_and_skipped(acknowledged: bool) {
         if !acknowledged {
             pushed.push(vec![11]);
         }
-        assert_delivered_once(&pushed, &[early, shared.settle()]);
+        assert_delivered_once(&pushed, &[early, shared.drain_and_refill()]);
         outcome
     });
     assert!([(1, 0), (1, 1), (2, 1)].iter().all(|outcome| seen.contains(outcome)), "{seen:?}");
 }
 
 #[test]
-fn acknowledged_and_skipped() {
-    ended_and_skipped(true);
+fn mpmc_ack_during_skip() {
+    play_end_during_skip(true);
 }
 
 #[test]
-fn given_back_and_skipped() {
-    ended_and_skipped(false);
+fn mpmc_give_back_during_skip() {
+    play_end_during_skip(false);
 }
 
-/// Two consumers are after one message, one to lease it, and that one hands it on.
+/// Two consumers want one message. One of them leases it and then gives it back.
 #[test]
-fn leased_by_one_of_two() {
+fn mpmc_lease_two_consumers() {
     let seen = model::explore(3, || {
         let shared = Shared::new(1);
         let lessee = thread::spawn({
@@ -101,7 +104,7 @@ fn leased_by_one_of_two() {
         let leased = lessee.join().unwrap();
         assert!(leased.is_none_or(|(number, given_back)| given_back && pushed.contains(&number)));
         let early = consumer.join().unwrap();
-        assert_delivered_once(&[pushed], &[early.clone(), shared.settle()]);
+        assert_delivered_once(&[pushed], &[early.clone(), shared.drain_and_refill()]);
         (leased.is_some(), early.len())
     });
     assert!(

@@ -24,7 +24,8 @@ fn a_task_goes_and_another_waits() {
     });
 }
 
-/// The same beside a sleeper: if the watcher is woken and not the sleeper, there is nobody to be called for that.
+/// A task goes while a sleeper waits: if the watcher is woken and not the sleeper, it has no task to call
+/// for that.
 #[test]
 fn a_task_goes_and_a_sleeper_waits() {
     explore(3, WakePolicy::AnyOne, |scene| {
