@@ -16,7 +16,7 @@ use crate::sys;
 use crate::sys::fork::ForkGeneration;
 
 /// A point at which a number of parties, in any processes, wait for each other. Once all have
-/// arrived all go on, and the barrier can be passed again.
+/// arrived, all go on, and the barrier can be passed again.
 ///
 /// It is made for a number of parties, 1 to 1024. A party is one thread that calls
 /// [`wait`](Self::wait), in any process. After the barrier, each party sees what the others did

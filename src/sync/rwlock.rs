@@ -38,8 +38,7 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 /// dropping it, `recovered()` is true for the readers that follow and for the next writer, whose
 /// guard delivers the death report.
 ///
-/// The algorithm is Hsieh and Weihl's (IPPS 1992), with a robust writers' lock and a count for each
-/// process.
+/// After Hsieh and Weihl (IPPS 1992), with a robust writers' lock and a count for each process.
 ///
 /// ```
 /// use breezeway::sync::RwLock;
@@ -124,7 +123,6 @@ impl RwLock {
     /// # Errors
     /// [`LockError::Timeout`] if writers keep the lock until the timeout elapses, and the errors of
     /// [`read`](Self::read).
-    #[doc(alias = "pthread_rwlock_timedrdlock")]
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::Timeout(timeout))
@@ -157,7 +155,6 @@ impl RwLock {
     /// # Errors
     /// [`LockError::Timeout`] if readers or another writer keep the lock until the timeout elapses,
     /// and the errors of [`read`](Self::read).
-    #[doc(alias = "pthread_rwlock_timedwrlock")]
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::Timeout(timeout))
