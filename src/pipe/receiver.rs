@@ -1,4 +1,4 @@
-//! [`Receiver`]: the receiving end of a pipe, and [`Messages`], its iterator.
+//! [`Receiver`]: the receiving end of a pipe.
 
 use core::fmt;
 use core::marker::PhantomData;
