@@ -57,7 +57,7 @@ impl FrameReader {
 
 macro_rules! impl_async_sender_methods {
     ([$($generics:tt)*] $object:ty, $message:ty) => {
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object
         where
             $message: Serialize,
@@ -78,7 +78,7 @@ macro_rules! impl_async_sender_methods {
             }
         }
 
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object {
             /// Sends bytes without encoding them, for a `recv_bytes` operation at the other end.
             /// Waits for room in the ring, without blocking the task's thread.
@@ -97,7 +97,7 @@ macro_rules! impl_async_sender_methods {
 
 macro_rules! impl_async_receiver_methods {
     ([$($generics:tt)*] $object:ty, $message:ty) => {
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object
         where
             $message: DeserializeOwned,
@@ -124,7 +124,7 @@ macro_rules! impl_async_receiver_methods {
             }
         }
 
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object {
             /// Receives the bytes of the next message, without decoding it. Waits for it, without
             /// blocking the task's thread.

@@ -12,7 +12,7 @@ use crate::error::TaskError;
 use crate::reactor::readable;
 use crate::sys::pidfd::ProcessExit;
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl Child {
     /// Waits until the child has ended, without blocking the task's thread, and returns its exit
     /// code as [`join`](Self::join) does. Any number of tasks may wait, any number of times.
@@ -46,7 +46,7 @@ impl Child {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<R> Process<R> {
     /// Waits until the process has ended, without blocking the task's thread, and returns its exit
     /// code; see [`Child::join_async`].
@@ -58,7 +58,7 @@ impl<R> Process<R> {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<R: Serialize + DeserializeOwned> Process<R> {
     /// Waits until the process has ended, without blocking the task's thread, and returns the
     /// function's result as [`result`](Self::result) does.

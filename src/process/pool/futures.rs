@@ -106,7 +106,7 @@ impl<I: Iterator, R> fmt::Debug for MapStream<I, R> {
     }
 }
 
-/// For tasks of an executor, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<I: Iterator, R> MapIter<I, R> {
     /// The results as a stream, in the order of the arguments.
     pub fn into_stream(self) -> MapStream<I, R> {
@@ -114,7 +114,7 @@ impl<I: Iterator, R> MapIter<I, R> {
     }
 }
 
-/// For tasks of an executor, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<I: Iterator, R> MapIterUnordered<I, R> {
     /// The results as a stream, in the order of their arrival.
     pub fn into_stream(self) -> MapStream<I, R> {
