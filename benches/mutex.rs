@@ -3,66 +3,46 @@
 use std::hint::black_box;
 
 use breezeway::sync::Mutex;
-use breezeway_bench::kernel::locks as c;
+use breezeway_bench::contention;
+use breezeway_bench::kernel::affinity::pin_to_our_cpu;
 use breezeway_bench::kernel::page::Page;
+use breezeway_bench::kernel::pthread;
 use breezeway_bench::locks::{Lock, SpinWord};
-use breezeway_bench::partner::Partner;
-use breezeway_bench::race::{self, Track};
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use breezeway_bench::report::run_group;
+use breezeway_bench::runner::Entry;
 
-mod support;
+#[path = "support/raw_sync.rs"]
+mod raw_sync;
 
-use support::raw_sync::RawSync;
+use raw_sync::RawSync;
 
-fn uncontended(c: &mut Criterion) {
+fn main() {
+    pin_to_our_cpu();
     let page = Page::new();
-    let mut group = c.benchmark_group("mutex, lock and unlock");
-    alone(&mut group, "breezeway", &Mutex::new().expect("a mutex"));
-    alone(&mut group, "robust pthread", &c::Mutex::robust(page, 0));
-    alone(&mut group, "pthread", &c::Mutex::plain(page, 1));
-    alone(&mut group, "raw_sync", &RawSync::new(page, 2));
-    alone(&mut group, "compare and swap, swap", &SpinWord::new(page, 3));
+    run_group(
+        "mutex, lock and unlock",
+        vec![
+            alone("robust pthread", pthread::Mutex::robust(page, 0)),
+            alone("breezeway", Mutex::new().expect("a mutex")),
+            alone("pthread", pthread::Mutex::plain(page, 1)),
+            alone("raw_sync", RawSync::new(page, 2)),
+            alone("compare and swap, swap", SpinWord::new(page, 3)),
+        ],
+    );
+    let (robust, mutex) = (pthread::Mutex::robust(page, 4), Mutex::new().expect("a mutex"));
+    run_group(
+        "mutex, two processes, a section",
+        vec![
+            contention::entry("robust pthread", robust, || robust),
+            contention::entry("breezeway", &mutex, || mutex.clone()),
+            contention::entry("raw_sync", RawSync::new(page, 5), || RawSync::existing(page, 5)),
+        ],
+    );
 }
 
-fn alone(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lock: &impl Lock) {
+fn alone(name: &'static str, lock: impl Lock + 'static) -> Entry<'static> {
     let mut count = 0;
     (0..1000).for_each(|_| lock.locked(|| count += 1));
     assert_eq!(count, 1000);
-    group.bench_function(name, |b| b.iter(|| black_box(lock).locked(|| black_box(()))));
+    Entry::looped(name, move || black_box(&lock).locked(|| black_box(())))
 }
-
-fn contended(c: &mut Criterion) {
-    let page = Page::new();
-    let track = Track::new();
-    let mutex = Mutex::new().expect("a mutex");
-    let robust = c::Mutex::robust(page, 1);
-    let raw_sync = RawSync::new(page, 2);
-    let partner = Partner::fork(|| {
-        let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 2));
-        vec![race::job(mutex, track), race::job(robust, track), race::job(raw_sync, track)]
-    });
-    let mut group = c.benchmark_group("mutex, two processes");
-    together(&mut group, "breezeway", &partner, 0, &mutex, track);
-    together(&mut group, "robust pthread", &partner, 1, &robust, track);
-    together(&mut group, "raw_sync", &partner, 2, &raw_sync, track);
-}
-
-/// Time per section, whoever had it.
-fn together(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    name: &str,
-    partner: &Partner,
-    job: usize,
-    lock: &impl Lock,
-    track: Track,
-) {
-    // Until both have had the lock.
-    while race::race(partner, job, lock, track, 100_000).turns < 2 {}
-    group.bench_function(name, |b| {
-        b.iter_custom(|sections| race::race(partner, job, lock, track, sections).elapsed);
-    });
-}
-
-criterion_group! { name = benches; config = support::criterion(); targets = uncontended, contended }
-criterion_main!(benches);

@@ -1,4 +1,4 @@
-"""What a task of Python's pool costs; see pool.rs."""
+"""The cost of a task of Python's pool; see pool.rs."""
 
 import multiprocessing
 import statistics

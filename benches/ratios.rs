@@ -1,7 +1,6 @@
-//! The ratios that breezeway promises, measured in interleaved rounds.
+//! The ratios that breezeway promises.
 //!
-//! Run by `cargo bench --bench ratios`, with `-- --rounds N` for other than 15. Run as a test, it only checks that everything
-//! works.
+//! `cargo bench --bench ratios` measures them; `-- --rounds N` sets the number of rounds.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -9,17 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use breezeway::sync::Mutex;
 use breezeway::{Array, Value};
-use breezeway_bench::kernel::affinity;
-use breezeway_bench::kernel::locks as c;
+use breezeway_bench::contention;
+use breezeway_bench::kernel::affinity::pin_to_our_cpu;
 use breezeway_bench::kernel::page::Page;
+use breezeway_bench::kernel::pthread;
 use breezeway_bench::locks::{Lock, SpinWord};
-use breezeway_bench::partner::Partner;
-use breezeway_bench::race::{self, Track};
-use breezeway_bench::sides::{self, Bound::AtMost, Promise, Side, timed};
+use breezeway_bench::report::{self, Bound::AtMost, Promise};
+use breezeway_bench::runner::{Entry, timed};
 
-mod support;
+#[path = "support/raw_sync.rs"]
+mod raw_sync;
 
-use support::raw_sync::RawSync;
+use raw_sync::RawSync;
 
 const MIB: usize = 1 << 20;
 
@@ -51,126 +51,42 @@ const ROBUST_RACE: &str = "two processes: robust pthread mutex";
 const RAW_SYNC_RACE: &str = "two processes: raw_sync mutex";
 
 fn main() {
-    let is_bench = std::env::args().any(|argument| argument == "--bench");
+    pin_to_our_cpu();
+    let page = Page::new();
+    let (mutex, contended) = (Mutex::new().expect("a mutex"), Mutex::new().expect("a mutex"));
+    let (robust, contended_robust) = (pthread::Mutex::robust(page, 0), pthread::Mutex::robust(page, 1));
+    let (plain, spin) = (pthread::Mutex::plain(page, 2), SpinWord::new(page, 3));
+    let (raw_sync, contended_raw_sync) = (RawSync::new(page, 4), RawSync::new(page, 5));
+    let (value, atomic) = (Value::new(7_u64).expect("a value"), AtomicU64::new(7));
+    let (number, added) = (Value::new(0_u64).expect("a value"), Cell::new(0));
+    let private: Vec<u8> = (0..MIB).map(|n| n as u8).collect();
+    let array = Array::new(&private).expect("an array");
+    assert_eq!(value.get(), 7);
+    assert_eq!(array.to_vec(), private);
 
-    affinity::settle();
-    let (racers, alone) = (Racers::new(), Alone::new());
-    let mut sides = alone.sides();
-    sides.extend(racers.sides());
-    if is_bench {
-        sides::play(&mut sides, sides::rounds());
-        sides::report(&sides, &PROMISES);
-    } else {
-        sides.iter_mut().for_each(Side::play_batch);
+    let mut entries = [
+        Entry::looped(MUTEX, || black_box(&mutex).locked(|| ())),
+        Entry::looped(ROBUST, || black_box(&robust).locked(|| ())),
+        Entry::looped(PLAIN, || black_box(&plain).locked(|| ())),
+        Entry::looped(RAW_SYNC, || black_box(&raw_sync).locked(|| ())),
+        Entry::looped(SPIN, || black_box(&spin).locked(|| ())),
+        Entry::looped(GET, || black_box(&value).get()),
+        Entry::looped(LOAD, || black_box(&atomic).load(Ordering::Acquire)),
+        Entry::new(ADD, |times| {
+            added.set(added.get() + times);
+            timed(times, || *black_box(&number).lock().expect("the lock") += 1)
+        }),
+        Entry::looped(TO_VEC, || black_box(&array).to_vec()).bytes(MIB),
+        Entry::looped(VEC_TO_VEC, || black_box(&private).to_vec()).bytes(MIB),
+        contention::entry(MUTEX_RACE, &contended, || contended.clone()),
+        contention::entry(ROBUST_RACE, contended_robust, || contended_robust),
+        contention::entry(RAW_SYNC_RACE, contended_raw_sync, || RawSync::existing(page, 5)),
+    ];
+    if report::run(&mut entries) {
+        report::print(&entries);
+        report::print_promises(&entries, &PROMISES);
+        report::print_handovers(&entries);
     }
-    drop(sides);
-    if is_bench {
-        racers.report();
-    }
-    assert_eq!(alone.number.get(), alone.added.get(), "every addition has counted");
-}
-
-/// What one process does alone.
-struct Alone {
-    mutex: Mutex,
-    robust: c::Mutex,
-    plain: c::Mutex,
-    raw_sync: RawSync,
-    spin: SpinWord,
-    value: Value<u64>,
-    atomic: AtomicU64,
-    number: Value<u64>,
-    added: Cell<u64>,
-    array: Array<u8>,
-    private: Vec<u8>,
-}
-
-impl Alone {
-    fn new() -> Self {
-        let page = Page::new();
-        let private: Vec<u8> = (0..MIB).map(|n| n as u8).collect();
-        let alone = Self {
-            mutex: Mutex::new().expect("a mutex"),
-            robust: c::Mutex::robust(page, 0),
-            plain: c::Mutex::plain(page, 1),
-            raw_sync: RawSync::new(page, 2),
-            spin: SpinWord::new(page, 3),
-            value: Value::new(7).expect("a value"),
-            atomic: AtomicU64::new(7),
-            number: Value::new(0).expect("a value"),
-            added: Cell::new(0),
-            array: Array::new(&private).expect("an array"),
-            private,
-        };
-        assert_eq!(alone.value.get(), 7);
-        assert_eq!(alone.array.to_vec(), alone.private);
-        alone
-    }
-
-    fn sides(&self) -> Vec<Side<'_>> {
-        vec![
-            Side::looped(MUTEX, || black_box(&self.mutex).locked(|| ())),
-            Side::looped(ROBUST, || black_box(&self.robust).locked(|| ())),
-            Side::looped(PLAIN, || black_box(&self.plain).locked(|| ())),
-            Side::looped(RAW_SYNC, || black_box(&self.raw_sync).locked(|| ())),
-            Side::looped(SPIN, || black_box(&self.spin).locked(|| ())),
-            Side::looped(GET, || black_box(&self.value).get()),
-            Side::looped(LOAD, || black_box(&self.atomic).load(Ordering::Acquire)),
-            Side::new(ADD, |times| {
-                self.added.set(self.added.get() + times);
-                timed(times, || *black_box(&self.number).lock().expect("the lock") += 1)
-            }),
-            Side::looped(TO_VEC, || black_box(&self.array).to_vec()),
-            Side::looped(VEC_TO_VEC, || black_box(&self.private).to_vec()),
-        ]
-    }
-}
-
-/// What two processes do at one lock.
-struct Racers {
-    partner: Partner,
-    track: Track,
-    mutex: Mutex,
-    robust: c::Mutex,
-    raw_sync: RawSync,
-    /// Sections, and how often the lock changed hands in them; a pair for each job.
-    turns: [Cell<(u64, u64)>; 3],
-}
-
-impl Racers {
-    fn new() -> Self {
-        let (page, track, mutex) = (Page::new(), Track::new(), Mutex::new().expect("a mutex"));
-        let (robust, raw_sync) = (c::Mutex::robust(page, 0), RawSync::new(page, 1));
-        let partner = Partner::fork(|| {
-            let (mutex, raw_sync) = (mutex.clone(), RawSync::existing(page, 1));
-            vec![race::job(mutex, track), race::job(robust, track), race::job(raw_sync, track)]
-        });
-        Self { partner, track, mutex, robust, raw_sync, turns: Default::default() }
-    }
-
-    fn sides(&self) -> [Side<'_>; 3] {
-        [
-            self.side(MUTEX_RACE, 0, &self.mutex),
-            self.side(ROBUST_RACE, 1, &self.robust),
-            self.side(RAW_SYNC_RACE, 2, &self.raw_sync),
-        ]
-    }
-
-    fn side<'a>(&'a self, name: &'static str, job: usize, lock: &'a impl Lock) -> Side<'a> {
-        Side::new(name, move |sections| {
-            let outcome = race::race(&self.partner, job, lock, self.track, sections);
-            let (all, turns) = self.turns[job].get();
-            self.turns[job].set((all + sections, turns + outcome.turns));
-            outcome.elapsed
-        })
-    }
-
-    /// A lock that seldom changes hands looks fast: its sections are mostly one process's, alone.
-    fn report(&self) {
-        println!("\n{:<44} {:>11}", "side", "sections before the lock changes hands");
-        for (name, turns) in [MUTEX_RACE, ROBUST_RACE, RAW_SYNC_RACE].iter().zip(&self.turns) {
-            let (all, turns) = turns.get();
-            println!("{name:<44} {:>11.1}", all as f64 / turns.max(1) as f64);
-        }
-    }
+    drop(entries);
+    assert_eq!(number.get(), added.get(), "every addition has counted");
 }

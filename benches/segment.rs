@@ -1,38 +1,44 @@
-//! The segment: to make one, to open one, and to let go of it.
+//! The segment: creating, opening and dropping one.
 
 use breezeway::{Segment, Value};
-use criterion::{Criterion, criterion_group, criterion_main};
+use breezeway_bench::kernel::affinity::pin_to_our_cpu;
+use breezeway_bench::report::run_group;
+use breezeway_bench::runner::Entry;
 
-mod support;
-
-/// A segment of no particular size.
+/// The length of a segment.
 const LENGTH: u64 = 1 << 20;
 
-fn segments(c: &mut Criterion) {
-    let mut group = c.benchmark_group("segment of 1 MiB");
-    let name = support::unique("segment");
-    let create = || Segment::create(&name, LENGTH).expect("a new name");
+fn main() {
+    pin_to_our_cpu();
+    let (new, existing) = (unique_name("segment-new"), unique_name("segment"));
+    let create = || Segment::create(&new, LENGTH).expect("a new name");
     drop(create());
-    assert!(Segment::open(&name).is_err(), "its creator's drop has removed it");
-    group.bench_function("create and drop, named", |b| b.iter(create));
-    group.bench_function("create and drop, anonymous", |b| b.iter(|| Segment::new(LENGTH)));
-    let there = create();
-    let open = || Segment::open(&name).expect("the segment");
-    assert_eq!(open().id(), there.id());
-    group.bench_function("open and drop, named", |b| b.iter(open));
-}
+    assert!(Segment::open(&new).is_err(), "its creator's drop has removed it");
+    let segment = Segment::create(&existing, LENGTH).expect("a new name");
+    let open = || Segment::open(&existing).expect("the segment");
+    assert_eq!(open().id(), segment.id());
+    run_group(
+        "segment of 1 MiB",
+        vec![
+            Entry::looped("create and drop, named", create),
+            Entry::looped("create and drop, anonymous", || Segment::new(LENGTH)),
+            Entry::looped("open and drop, named", open),
+        ],
+    );
 
-fn values(c: &mut Criterion) {
-    let mut group = c.benchmark_group("value with a segment of its own");
-    let name = support::unique("value");
-    let create = || Value::<u64>::create(&name, 7).expect("a new name");
+    let (new, existing) = (unique_name("value-new"), unique_name("value"));
+    let create = || Value::<u64>::create(&new, 7).expect("a new name");
     assert_eq!(create().get(), 7);
-    group.bench_function("create and drop", |b| b.iter(create));
-    let _there = create();
-    let open = || Value::<u64>::open(&name).expect("the value");
+    let _value = Value::<u64>::create(&existing, 7).expect("a new name");
+    let open = || Value::<u64>::open(&existing).expect("the value");
     assert_eq!(open().get(), 7);
-    group.bench_function("open and drop", |b| b.iter(open));
+    run_group(
+        "value with a segment of its own",
+        vec![Entry::looped("create and drop", create), Entry::looped("open and drop", open)],
+    );
 }
 
-criterion_group! { name = benches; config = support::criterion(); targets = segments, values }
-criterion_main!(benches);
+/// A name that no other run uses.
+fn unique_name(what: &str) -> String {
+    format!("breezeway-bench-{what}-{}", std::process::id())
+}

@@ -1,7 +1,7 @@
-//! A clock in a process of its own, which its parent does not wait for.
+//! A clock in a process of its own, for which `main` does not wait.
 //!
-//! `clock` prints `tick 1` to `tick 5`, the last of them behind `the end of main`: the clock outlives `main`. `clock daemon` prints
-//! no more once `main` has ended, however many ticks the clock had left.
+//! `clock` prints `tick 1` to `tick 5`, the last of them after `the end of main`: the clock
+//! outlives `main`. `clock daemon` prints no tick after `main` has ended, however many were left.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use breezeway::TaskError;
 use breezeway::process::Process;
 
+/// The clock's second, which is shorter than ours.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Box<dyn Error>> {

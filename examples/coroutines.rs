@@ -1,7 +1,8 @@
-//! Two processes, each with three tasks on an executor of its own, fed by one queue.
+//! Two processes, each with three tasks on an executor of its own, pop numbers from one queue.
 //!
-//! Each task says that it is there; then they square what comes out of the queue, whichever is free. Prints `tokio 1`, `tokio 2`,
-//! `tokio 3`, `async-executor 1` and so on, in any order, and then the squares of 1 to 8, in their order.
+//! Each task prints its name, then squares numbers until the queue is closed. Prints `tokio 1`,
+//! `tokio 2`, `tokio 3`, `async-executor 1` and so on, in any order, and then the squares of 1 to
+//! 8, in their order.
 
 use std::error::Error;
 
@@ -9,7 +10,7 @@ use async_executor::LocalExecutor;
 use breezeway::process::Process;
 use breezeway::queue::{MessageQueue, Queue};
 
-/// Where the numbers come from, and where their squares go.
+/// The queue of the numbers, and the queue of their squares.
 type Queues = (Queue<u64>, MessageQueue<(u64, u64)>);
 
 const TASKS: u32 = 3;

@@ -1,4 +1,5 @@
-//! Two processes greet each other over the ends of a pipe, and report through a queue what they heard.
+//! Two processes greet each other through a two-way pipe, and report through a queue what they have
+//! received.
 //!
 //! Prints `put_1: nice to meet you` and `put_2: hello`.
 
@@ -10,7 +11,7 @@ mod support;
 
 use support::{Outcome, join, role, start};
 
-/// A child's arguments: its end, and where it reports.
+/// A child's arguments: its end of the pipe, and the queue of the reports.
 type Arguments = (Connection<String, String>, MessageQueue<String>);
 
 fn main() -> Outcome {
@@ -23,14 +24,14 @@ fn main() -> Outcome {
     }
     let (one, two) = pipe::duplex::<String, String>()?;
     let reports = MessageQueue::<String>::new(10)?;
-    // What is left here of the ends keeps the pipe there until the children have come for it.
+    // The copies that are left here keep the pipe's memory until the children have attached it.
     let children = [
         start("put_1", &serde_json::to_string(&(&one, &reports))?)?,
         start("put_2", &serde_json::to_string(&(&two, &reports))?)?,
     ];
     children.into_iter().try_for_each(join)?;
-    let mut heard = [reports.pop()?, reports.pop()?];
-    heard.sort();
-    heard.iter().for_each(|report| println!("{report}"));
+    let mut received = [reports.pop()?, reports.pop()?];
+    received.sort();
+    received.iter().for_each(|report| println!("{report}"));
     Ok(())
 }

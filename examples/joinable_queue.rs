@@ -1,6 +1,6 @@
-//! A producer puts jobs and waits until two workers, other processes, have done them all.
+//! A producer pushes jobs, and waits until two workers in other processes have done them all.
 //!
-//! Prints the items, each by the worker that does it, and `all done` when the last is.
+//! Prints `item 1` to `item 4`, each in the worker that does it, and `all done` after the last.
 
 use std::error::Error;
 
@@ -20,9 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn work(queue: JoinableQueue<String>) {
-    // Until the queue is closed. A worker that is killed in the middle leaves its job to the other.
-    while let Ok(job) = queue.get() {
+    // Until the queue is closed. If a worker is killed in the middle, its job goes to the other one.
+    for job in &queue {
+        let job = job.unwrap();
         println!("{}", *job);
-        job.done().unwrap();
+        job.ack().unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! A parent sends 1, 2, 3, 4 down a pipe; a consumer, another process, prints until the end of file.
+//! A parent sends 1, 2, 3, 4 through a pipe. A consumer in another process prints them until the
+//! end of file.
 //!
 //! Prints `1`, `2`, `3`, `4`, a line each.
 
@@ -14,12 +15,12 @@ fn main() -> Outcome {
         return consume(serde_json::from_str(&end)?);
     }
     let (mut tx, rx) = pipe::simplex::<i32>()?;
-    // The end is the child's from here on.
+    // Serialised, the receiver belongs to the child.
     let consumer = start("consumer", &serde_json::to_string(&rx)?)?;
     for number in 1..=4 {
         tx.send(number)?;
     }
-    // The end of file: nobody else has a copy of this end that counts.
+    // The end of file: no other process has this end.
     drop(tx);
     join(consumer)
 }

@@ -1,7 +1,8 @@
-//! An adder, another process, answers over a pipe that goes both ways: numbers first, then texts.
+//! An adder in another process answers through a two-way pipe: it adds numbers, then joins texts.
 //!
 //! Prints `7`, `Hello, World!`, and, from the adder at the end of file, `Done!`.
 
+use breezeway::PopError;
 use breezeway::pipe::{self, Connection};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ mod support;
 
 use support::{Outcome, join, role, start};
 
-/// What can be added.
+/// A value that can be added to one of its kind.
 #[derive(Serialize, Deserialize)]
 enum Item {
     Number(i64),
@@ -33,12 +34,15 @@ fn main() -> Outcome {
 }
 
 fn add(mut end: Connection<Item, (Item, Item)>) -> Outcome {
-    while let Ok(pair) = end.recv() {
-        end.send(match pair {
-            (Item::Number(x), Item::Number(y)) => Item::Number(x + y),
-            (Item::Text(x), Item::Text(y)) => Item::Text(x + &y),
-            _ => return Err("a number and a text".into()),
-        })?;
+    loop {
+        let sum = match end.recv() {
+            Ok((Item::Number(x), Item::Number(y))) => Item::Number(x + y),
+            Ok((Item::Text(x), Item::Text(y))) => Item::Text(x + &y),
+            Ok(_) => return Err("a number and a text".into()),
+            Err(PopError::Disconnected) => break,
+            Err(error) => return Err(error.into()),
+        };
+        end.send(sum)?;
     }
     println!("Done!");
     Ok(())

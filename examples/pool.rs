@@ -1,6 +1,7 @@
-//! A pool of three workers that square numbers four times: mapped, with callbacks, and a function of two arguments.
+//! A pool of three workers raises 1, 2 and 3 to the 16th power in three ways: with `map`, with
+//! callbacks, and with a function of two arguments.
 //!
-//! Prints `1`, `65536` and `43046721` for each of the three.
+//! Prints `1`, `65536` and `43046721` for each way.
 
 use std::error::Error;
 use std::sync::mpsc::channel;
@@ -12,20 +13,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = Pool::new(3)?;
     println!("map: {:?}", pool.map(power, [1, 2, 3])?);
 
-    let (tell, hear) = channel();
+    let (sender, receiver) = channel();
     for x in [1, 2, 3] {
-        let tell = tell.clone();
+        let sender = sender.clone();
         let callback =
-            move |result: &Result<u64, TaskError>| tell.send(*result.as_ref().unwrap_or(&0)).unwrap();
+            move |result: &Result<u64, TaskError>| sender.send(*result.as_ref().unwrap_or(&0)).unwrap();
         drop(pool.submit_with(power, x, callback)?);
     }
-    drop(tell);
-    // In the order in which they are done.
-    let mut results: Vec<u64> = hear.iter().collect();
+    drop(sender);
+    // They arrive in the order in which the tasks are done.
+    let mut results: Vec<u64> = receiver.iter().collect();
     results.sort();
     println!("callbacks: {results:?}");
 
-    // Several arguments are a tuple; one that is the same for all goes into each.
+    // Several arguments are a tuple. An argument that is common to all calls goes into each tuple.
     println!("tuples: {:?}", pool.map(|(x, n)| u64::pow(x, n), [1, 2, 3].map(|x| (x, 16)))?);
 
     pool.close();

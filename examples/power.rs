@@ -1,6 +1,7 @@
-//! Processes that square a number four times: one, then one each for 1, 2 and 3.
+//! Processes that square a number four times: one process for 2, then three at the same time for 1,
+//! 2 and 3.
 //!
-//! Prints `65536`, then `1`, `65536` and `43046721` as they are done.
+//! Prints `65536`, then `1`, `65536` and `43046721` in the order in which the processes are done.
 
 use std::error::Error;
 

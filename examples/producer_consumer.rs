@@ -1,4 +1,5 @@
-//! A producer puts 1, 2, 3, 4 and a sentinel; a consumer, another process, prints until the sentinel.
+//! A producer pushes 1, 2, 3, 4 and a sentinel. A consumer in another process prints the numbers
+//! until the sentinel.
 //!
 //! Prints `1`, `2`, `3`, `4`, a line each.
 
@@ -7,7 +8,7 @@ use std::error::Error;
 use breezeway::process::Process;
 use breezeway::queue::MessageQueue;
 
-/// `None` is the sentinel.
+/// A queue of numbers, in which `None` is the sentinel.
 type Numbers = MessageQueue<Option<i32>>;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! A child puts a message of two types into a queue; its parent gets it.
+//! A child pushes a message with items of two types into a queue. Its parent pops the message.
 //!
 //! Prints `[42, "python"]`.
 
@@ -26,11 +26,11 @@ impl fmt::Debug for Item {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let queue = MessageQueue::new(10)?;
-    let child = Process::spawn(put, queue.clone())?;
+    let child = Process::spawn(produce, queue.clone())?;
     println!("{:?}", queue.pop()?);
     Ok(child.result()?)
 }
 
-fn put(queue: MessageQueue<Vec<Item>>) {
+fn produce(queue: MessageQueue<Vec<Item>>) {
     queue.push(vec![Item::Number(42), Item::Text("python".to_owned())]).unwrap();
 }

@@ -1,6 +1,8 @@
-//! Four workers and five tasks that sleep: four start at once, the fifth when one of them is done.
+//! Five tasks that sleep, for four workers: four tasks start at once, the fifth when one of them is
+//! done.
 //!
-//! Prints `task N starts` and `task N is done` as it happens, then `All subprocesses done!`.
+//! Prints `task N starts` and `task N is done` as tasks start and end, then `All subprocesses
+//! done!`.
 
 use std::error::Error;
 use std::io::{Write, stdout};
@@ -11,7 +13,7 @@ use breezeway::process::Pool;
 use breezeway::queue::Queue;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Lines of several processes: whoever prints one has it to itself.
+    // A token that only one process has at a time: the one that prints a line.
     let turn = Queue::<u8>::new(1)?;
     turn.push(0)?;
     let pool = Pool::new(4)?;

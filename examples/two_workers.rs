@@ -1,6 +1,8 @@
-//! Two processes at one queue: `put_it` squares 2 four times and puts each square, `get_it` takes four and puts value − value.
+//! Two processes at one queue: `put_it` squares 2 four times and pushes each square, `get_it` pops
+//! four times and pushes value − value.
 //!
-//! Prints the four numbers that are left: zeros where `get_it` took one of `put_it`'s squares (4, 16, 256, 65536).
+//! Prints the four numbers that are left: a zero for each of the squares (4, 16, 256, 65536) that
+//! `get_it` has popped.
 
 use std::error::Error;
 
@@ -13,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     workers.into_iter().try_for_each(Process::result)?;
     queue.close();
     for number in &queue {
-        println!("{number}");
+        println!("{}", number?);
     }
     Ok(())
 }
@@ -29,7 +31,7 @@ fn put_it(queue: Queue<i64>) {
 fn get_it(queue: Queue<i64>) {
     for _ in 0..4 {
         let number = queue.pop().unwrap();
-        // What the program asks for.
+        // The point of the example: always 0.
         #[allow(clippy::eq_op)]
         queue.push(number - number).unwrap();
     }

@@ -1,4 +1,4 @@
-//! A parent shares a value and an array with a child process, which changes both.
+//! A parent shares a value and an array with a child, which changes both.
 //!
 //! Prints `50.0 [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]`.
 

@@ -1,8 +1,8 @@
-//! Typed cells: what processes share.
+//! Typed cells: values in shared memory.
 //!
-//! - [`Array`]: a fixed number of elements under one lock
-//! - [`Atomic`]: an integer or bool without a lock
-//! - [`Value`]: one value under a lock, read without it
+//! - [`Array`]: a fixed number of elements with one lock
+//! - [`Atomic`]: an integer or `bool` without a lock
+//! - [`Value`]: one value that is written under a lock and read without it
 
 mod array;
 mod atomic;

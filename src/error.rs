@@ -1,6 +1,6 @@
 //! Every error type of the crate: one enum a family, with structured fields and a message that says what to do.
 //!
-//! - [`array`], [`lock`], [`barrier`], [`condvar`], [`event`], [`semaphore`]: cells and synchronisation
+//! - [`mod@array`], [`lock`], [`barrier`], [`condvar`], [`event`], [`semaphore`]: cells and synchronisation
 //! - [`push`], [`pop`], [`done`]: queues; [`stop`]: what their algorithms say, before it is one of these
 //! - [`segment`]: segments and the objects in them
 //! - [`pool`], [`spawn`], [`task`]: processes

@@ -142,7 +142,7 @@ pub use crate::{
     segment::object::{Initial, Object},
     segment::participants::Participant,
     segment::{ObjectInfo, Segment, Tagged},
-    shareable::Shareable,
+    shareable::{AnyBits, Shareable},
 };
 
 /// The crate whose derives make a type [`Shareable`].

@@ -1,20 +1,23 @@
-//! Pipes: typed messages of any length between two processes, whose end is known.
+//! Pipes: typed messages of any length between two processes, with an end of file.
 //!
-//! [`simplex`] makes a [`Sender`] and a [`Receiver`], [`duplex`] two [`Connection`]s that both send and receive. A message is
-//! whatever serde knows, or bytes. Short ones are written where they are read from; one that is longer than the ring streams
-//! through it. The ends belong to one process each, and travel: as an argument of a child, as a part of a message.
+//! [`simplex`] creates a [`Sender`] and a [`Receiver`], [`duplex`] two [`Connection`]s that both
+//! send and receive. A message is any serde value, or bytes. A short message is encoded where it is
+//! read; a message that is longer than the ring streams through it. Each end belongs to one process
+//! at a time, and travels: as an argument of a child, or as a part of a message.
 //!
-//! **When a process is killed at any instruction:** every message whose `send` returned is delivered exactly once, whole and in
-//! order, to a receiver that lives. Then a dead (or dropped) sender is the end of file: [`PopError::Disconnected`]. One that
-//! dies in the middle of a message leaves nothing of it, which the receiver is told first: [`PopError::Truncated`]. A
-//! dead (or dropped) receiver is the sender's broken pipe: [`PushError::Disconnected`], and the value comes back. Nobody hangs;
-//! who sleeps, or sends without ever having to wait, is told within 100 ms.
+//! **When a process is killed at any instruction:** every message whose `send` returned is
+//! delivered exactly once, whole and in order, to a live receiver. After that a dead (or dropped)
+//! sender is the end of file: [`PopError::Disconnected`]. A sender that dies in the middle of a
+//! message leaves no part of it, and before the end of file the receiver gets
+//! [`PopError::Truncated`]. A dead (or dropped) receiver is the sender's broken pipe:
+//! [`PushError::Disconnected`], which returns the value. No operation hangs: a process that sleeps,
+//! or sends without ever waiting, gets the error within 100 ms.
 //!
 //! ```
 //! use breezeway::pipe;
 //!
 //! let (mut here, mut there) = pipe::duplex::<(i32, i32), i32>()?;
-//! // Mostly another process, which has got its end as an argument:
+//! // Usually another process, which gets its end as an argument:
 //! let adder = std::thread::spawn(move || {
 //!     while let Ok((x, y)) = there.recv() {
 //!         there.send(x + y).ok();
@@ -27,21 +30,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! An end that was serialised is its reader's, and the copy that is left here has no say; as long as nobody has read it, it is in
-//! the hands of the process that sent it, which keeps an end or a copy until then: without any, the pipe's memory is gone. A forked child has no say in its parent's ends either.
+//! # Sending an end to another process
 //!
-//! Both ends of a [`duplex`] pipe sending long messages at the same time, and nobody receiving, wait for each other for ever, as with
-//! every pipe.
+//! A serialised end belongs to the process that deserialises it, and the copy that is left in this
+//! process can no longer be used. Until then the end is in transit, and belongs to the process that
+//! serialised it. That process must keep an end or a copy for so long: without any, the pipe's
+//! memory is gone. A forked child cannot use its parent's ends either.
 //!
+//! # Deadlock
+//!
+//! If both ends of a [`duplex`] pipe send long messages at the same time and neither receives, they
+//! wait for each other forever, as with every pipe.
+//!
+//! # Files
+//!
+//! - `connection`, `receiver`, `sender`: the ends; `builder`: the options of a pipe
+//! - `endpoint_macros`, `futures`: the operations of all kinds of ends, blocking and as futures
+//! - `wait`: waiting for many receiving ends and files at once
+//! - `reader`, `writer`: frames into messages, messages into frames; `frame`: the format of a frame
+//! - `in_place_encoder`: a value encoded where it is read
 //! - `wait_budget`: how long an operation of several steps may wait
-//! - `connection`, `receiver`, `sender`: the ends
-//! - `in_place_encoder`: a value encoded where it will be read
-//! - `endpoint_macros`: what ends of all kinds can
-//! - `frame`: how messages lie in a ring
-//! - `futures`: the ends for tasks
-//! - `builder`: how large a pipe is
-//! - `reader`, `writer`: frames into messages, messages into frames
-//! - `wait`: waiting for many at once
 //!
 //! [`PopError::Disconnected`]: crate::PopError::Disconnected
 //! [`PopError::Truncated`]: crate::PopError::Truncated
@@ -71,7 +79,8 @@ pub use wait::{Waitable, wait};
 
 use crate::error::SegmentError;
 
-/// Makes a pipe in memory without a name, of 64 KiB, for this process and those it sends an end to.
+/// Creates a one-way pipe of 64 KiB in an anonymous segment, for this process and the processes to
+/// which it sends an end.
 ///
 /// ```
 /// use breezeway::{PopError, pipe};
@@ -85,23 +94,25 @@ use crate::error::SegmentError;
 /// ```
 ///
 /// # Errors
-/// `NoSpace`, `Os`.
+/// - [`SegmentError::NoSpace`] if there is no memory for the ring.
+/// - [`SegmentError::Os`] if the operating system refuses.
 #[doc(alias = "Pipe")]
 pub fn simplex<T>() -> Result<(Sender<T>, Receiver<T>), SegmentError> {
     PipeBuilder::default().simplex()
 }
 
-/// Makes a pipe that goes both ways: the first end sends `A` and receives `B`, the second the other way round. 64 KiB each way.
+/// Creates a two-way pipe of 64 KiB each way in an anonymous segment: the first end sends `A` and
+/// receives `B`, the second end sends `B` and receives `A`.
 ///
 /// # Errors
-/// `NoSpace`, `Os`.
+/// Those of [`simplex`].
 #[doc(alias = "Pipe")]
 #[allow(clippy::type_complexity)]
 pub fn duplex<A, B>() -> Result<(Connection<A, B>, Connection<B, A>), SegmentError> {
     PipeBuilder::default().duplex()
 }
 
-/// How to make a pipe, beyond what it carries.
+/// A builder of a pipe with options: its capacity, and the length of its longest message.
 pub fn builder() -> PipeBuilder {
     PipeBuilder::default()
 }

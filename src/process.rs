@@ -18,43 +18,51 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`Process`]: a child and its result; [`Builder`]: how to start one
-//! - [`Child`]: a child, whatever its result; [`active_children`]: all of them
-//! - [`Pool`]: processes that are handed tasks; [`PoolBuilder`], [`TaskHandle`], [`MapIter`]
+//! - [`Process`]: a child and its result; [`ProcessBuilder`]: how to start one
+//! - [`Child`]: a child without its result; [`active_children`]: all of them
+//! - [`Pool`]: worker processes that run tasks; [`PoolBuilder`], [`TaskHandle`], [`MapIter`]
 //! - [`Parent`], from [`parent_process`]: the process that started this one
-//! - [`wait()`]: for several processes and receiving ends at once
-//! - [`current_name`]: what this process is called; [`cpu_count`]: how many it can make use of
+//! - [`wait()`]: waiting for several processes and receiving ends at once
+//! - [`current_name`]: this process's name; [`cpu_count`]: the CPUs it may use
 //!
-//! # How a child begins
+//! # How a child starts
 //!
-//! A child is this program's executable, started anew (`/proc/self/exe`; never a bare `fork`, which would copy locks that nobody
-//! unlocks). It calls its function before `main` begins, and ends instead of `main`: no line in `main` is needed, and none of it
-//! runs in the child. So this works in a program, an example, a test of `cargo test`, in debug and in release builds.
+//! A child is this program's executable, started anew through `/proc/self/exe`. It is never a bare
+//! `fork`, which would copy locks that no thread of the child unlocks. A constructor of the program
+//! calls the child's function before `main` begins, and the child ends instead of running `main`:
+//! `main` needs no line for it. This works in a program, an example and a test of `cargo test`, in
+//! debug and in release builds.
 //!
-//! The function is found by its place in the executable, which must be the same build on both sides; it must not lie in a shared
-//! library. It is a `fn(A) -> R`: a function, or a closure that captures nothing. What it needs are its arguments, which travel by
-//! serde, as its result does. Handles travel too, those to memory without a name as well.
+//! The function is found by its position in the executable, which must be the same build on both
+//! sides; it must not lie in a shared library. It is a `fn(A) -> R`: a function, or a closure that
+//! captures nothing. Its arguments and its result travel by serde. Handles travel too, also those
+//! of anonymous segments.
 //!
-//! Of what the standard library does before `main`, a child lacks the message for an overflow of the main thread's stack (it dies of
-//! the SIGSEGV all the same), and its main thread has no name in a panic's message. Statics are as the program begins with them, not
-//! as its parent has them by then.
+//! Two things that the standard library sets up before `main` are missing in a child: the message
+//! for an overflow of the main thread's stack (the SIGSEGV kills it all the same), and the name of
+//! the main thread in a panic's message. Statics have their initial values, not the parent's
+//! current ones.
 //!
-//! # How it ends
+//! # How a child ends
 //!
-//! When its function returns, when that panics (exit code 1; the message on stderr), exits or is killed. A [daemon](Builder::daemon)
-//! ends with its parent, also when that is killed by SIGKILL. For its other children a process waits before it exits.
+//! A child ends when its function returns, when the function panics (exit code 1, the message on
+//! stderr), when it exits, or when it is killed. A [daemon](ProcessBuilder::daemon) also ends with
+//! its parent, even if SIGKILL ends the parent. A process waits for its other children before it
+//! exits.
 //!
 //! # When a process is killed at any instruction
 //!
-//! A child that is killed has a result, whole, or none: [`TaskError::WorkerDied`]. While it is being started, that is
-//! [`SpawnError::Died`]. A parent that is killed leaves no daemon behind; other children that have begun live on.
+//! A killed child's result is there as a whole, or not at all: [`TaskError::WorkerDied`]. If the
+//! child is killed while it starts, the error is [`SpawnError::Died`]. A killed parent leaves no
+//! daemon behind; its other children that have started live on.
 //!
-//! # Whom it trusts
+//! # Whom a child trusts
 //!
-//! A child does what its parent's memory says, which it opens under the parent's id, and only where it belongs to the same user.
-//! The environment leads it there: who may set a program's environment may have it run any of its functions, as with
-//! `LD_PRELOAD`. A program with more rights than who starts it (setuid, capabilities) ends at once instead, and so cannot
-//! have children of this kind.
+//! A child does what its parent's memory says. It opens that memory under the parent's id, and only
+//! if it belongs to the same user. The environment leads it there: a user who may set a program's
+//! environment can have the program run any of its functions, as with `LD_PRELOAD`. A program that
+//! is started in this way with more rights than its starter has (setuid, capabilities) ends at
+//! once, so such a program cannot have children of this kind.
 
 mod builder;
 mod call;
@@ -75,11 +83,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::builder::Builder;
+pub use self::builder::ProcessBuilder;
 pub use self::child::Child;
 pub use self::current::{Parent, cpu_count, current_name, parent_process};
 #[cfg(feature = "async")]
-pub use self::pool::Results;
+pub use self::pool::MapStream;
 pub use self::pool::{MapIter, MapIterUnordered, Pool, PoolBuilder, Rerun, TaskHandle};
 pub use crate::pipe::{Waitable, wait};
 
@@ -92,8 +100,8 @@ use crate::sys::pidfd::ProcessExit;
 ///
 /// Dropping it neither ends the process nor waits for it.
 ///
-/// **When a process is killed at any instruction:** a killed child has a result, whole, or none ([`TaskError::WorkerDied`]). A killed
-/// parent leaves no daemon behind.
+/// **When a process is killed at any instruction:** a killed child's result is there as a whole, or
+/// not at all ([`TaskError::WorkerDied`]). A killed parent leaves no daemon behind.
 #[must_use = "a process whose handle is dropped runs on: `join` waits for it"]
 pub struct Process<R> {
     child: Child,
@@ -102,14 +110,15 @@ pub struct Process<R> {
 }
 
 impl Process<()> {
-    /// How to start a process otherwise than [`spawn`](Self::spawn) does.
-    pub fn builder() -> Builder {
-        Builder::new()
+    /// A builder of a process with options: a name, a daemon, an environment, standard streams.
+    pub fn builder() -> ProcessBuilder {
+        ProcessBuilder::new()
     }
 }
 
 impl<R: Serialize + DeserializeOwned> Process<R> {
-    /// Starts a process that calls `f` with `args`, and waits until it has them: what they were made from may then be dropped.
+    /// Starts a process that calls `f` with `args`. Returns once the process has its arguments: the
+    /// objects whose handles are in them may then be dropped here.
     ///
     /// `f` is a function, or a closure that captures nothing. Several arguments are a tuple.
     ///
@@ -122,25 +131,42 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
     /// ```
     ///
     /// # Errors
-    /// `Encode`, `Arguments`, `Died`, `Refused`, `NotInExecutable`, `NoEntry`, `DaemonicParent`, `Os`.
+    /// - [`SpawnError::Encode`] if the arguments cannot be encoded.
+    /// - [`SpawnError::NotInExecutable`] if `f` lies in a shared library.
+    /// - [`SpawnError::DaemonicParent`] if this process is a daemon.
+    /// - [`SpawnError::NoEntry`] if the constructor that children start with did not run here.
+    /// - [`SpawnError::Arguments`] if the child cannot decode the arguments.
+    /// - [`SpawnError::Refused`] if the child cannot start, for example because it is another
+    ///   build.
+    /// - [`SpawnError::Died`] if the child ends before it has its arguments.
+    /// - [`SpawnError::Os`] if the operating system refuses.
     #[doc(alias = "start")]
     pub fn spawn<A: Serialize + DeserializeOwned>(f: fn(A) -> R, args: A) -> Result<Self, SpawnError> {
-        Builder::new().spawn(f, args)
+        ProcessBuilder::new().spawn(f, args)
     }
 
-    /// Waits until the process has ended, and gives what its function returned.
+    /// Waits until the process has ended, and returns the function's result.
     ///
-    /// A handle in it must lead to a named segment, or to one that this process has received itself: what is anonymous is reached
-    /// through its maker, and that has ended.
+    /// A handle in the result must be of a named segment, or of one that this process has attached
+    /// otherwise: an anonymous segment is reached through the process that made it, which has
+    /// ended.
     ///
     /// # Errors
-    /// `TaskPanicked`, `WorkerDied`, `Exited`, `Undecodable`, `Unencodable`, `Unknown`, `NotOurs`, `Os`.
+    /// - [`TaskError::TaskPanicked`] if the function panicked.
+    /// - [`TaskError::WorkerDied`] if a signal killed the process before it had left its result.
+    /// - [`TaskError::Exited`] if the process exited before the function returned.
+    /// - [`TaskError::Unencodable`] if the child could not encode the result.
+    /// - [`TaskError::Undecodable`] if this process cannot decode the result.
+    /// - [`TaskError::Unknown`] if there is no result, and other code of this program has collected
+    ///   the process's exit code.
+    /// - [`TaskError::NotOurs`] if this process was forked from the parent.
+    /// - [`TaskError::Os`] if the operating system refuses.
     pub fn result(self) -> Result<R, TaskError> {
         let exit = self.child.wait_for_exit(None)?;
         self.result_of(exit)
     }
 
-    /// The result of one that has ended so.
+    /// The result of a process that has ended in this way.
     fn result_of(&self, exit: Option<ProcessExit>) -> Result<R, TaskError> {
         match self.control.state().map_err(TaskError::os("read what a child has answered"))? {
             ChildState::Answered(CallOutcome::Returned(result)) => {
@@ -148,7 +174,7 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
             }
             ChildState::Answered(CallOutcome::Panicked(message)) => Err(TaskError::TaskPanicked(message)),
             ChildState::Answered(CallOutcome::Unencodable(message)) => Err(TaskError::Unencodable(message)),
-            // Neither of the latter: `spawn` would have failed.
+            // The latter two do not occur: `spawn` would have failed.
             ChildState::Started
             | ChildState::Running
             | ChildState::Answered(CallOutcome::Undecodable(_))
@@ -166,7 +192,8 @@ impl<R> Process<R> {
         Self { child, control, result: PhantomData }
     }
 
-    /// The process without its result. A clone of it lives on when this handle is dropped, or is [used up](Self::result).
+    /// The process without its result. A clone stays valid after this handle is dropped or
+    /// [consumed](Self::result).
     pub fn child(&self) -> &Child {
         &self.child
     }
@@ -190,20 +217,22 @@ impl<R> Process<R> {
     /// Waits until the process has ended, and returns its exit code; see [`Child::join`].
     ///
     /// # Errors
-    /// [`TaskError::Unknown`], [`TaskError::NotOurs`] and [`TaskError::Os`], as [`Child::join`] has them.
+    /// Those of [`Child::join`].
     pub fn join(&self) -> Result<i32, TaskError> {
         self.child.join()
     }
 
-    /// Waits until the process has ended, for at most `timeout`, and returns its exit code; see [`Child::join_timeout`].
+    /// Waits until the process has ended, for at most `timeout`, and returns its exit code; see
+    /// [`Child::join_timeout`].
     ///
     /// # Errors
-    /// [`TaskError::Timeout`] if the process has not ended by then, and the errors of [`join`](Self::join).
+    /// Those of [`Child::join_timeout`].
     pub fn join_timeout(&self, timeout: Duration) -> Result<i32, TaskError> {
         self.child.join_timeout(timeout)
     }
 
-    /// The exit code; `None` while the process runs, and if its code is unknown. See [`Child::exit_code`].
+    /// The exit code; `None` while the process runs, and if its code is unknown. See
+    /// [`Child::exit_code`].
     #[doc(alias = "exitcode")]
     pub fn exit_code(&self) -> Option<i32> {
         self.child.exit_code()
@@ -217,7 +246,7 @@ impl<R> Process<R> {
     /// Sends SIGTERM to the process; see [`Child::terminate`].
     ///
     /// # Errors
-    /// [`TaskError::NotOurs`] and [`TaskError::Os`], as [`Child::terminate`] has them.
+    /// Those of [`Child::terminate`].
     pub fn terminate(&self) -> Result<(), TaskError> {
         self.child.terminate()
     }
@@ -225,7 +254,7 @@ impl<R> Process<R> {
     /// Sends SIGKILL to the process; see [`Child::kill`].
     ///
     /// # Errors
-    /// [`TaskError::NotOurs`] and [`TaskError::Os`], as [`Child::kill`] has them.
+    /// Those of [`Child::kill`].
     pub fn kill(&self) -> Result<(), TaskError> {
         self.child.kill()
     }
@@ -236,7 +265,7 @@ impl<R> Process<R> {
     }
 }
 
-/// Its [sentinel](Child::sentinel): so it can be [waited for](wait()) among others.
+/// The process's [sentinel](Child::sentinel), by which [`wait()`] waits for it among others.
 impl<R> AsFd for Process<R> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sentinel()
@@ -249,7 +278,7 @@ impl<R> fmt::Debug for Process<R> {
     }
 }
 
-/// The processes that this one has started, directly, and that have not ended.
+/// The children of this process that have not ended, without their children.
 pub fn active_children() -> Vec<Child> {
     registry::active()
 }

@@ -1,14 +1,25 @@
-//! Queues between processes, which lose nothing when one of them is killed.
+//! Queues between processes, which lose nothing when a process is killed.
 //!
 //! - [`spsc`]: one producer, one consumer, values of a fixed size; wait-free, the fastest
-//! - [`bytes`]: one producer, one consumer, messages of any length, written and read where they lie
+//! - [`bytes`]: one producer, one consumer, messages of any length, written and read in place
 //! - [`Queue`]: many producers, many consumers, values of a fixed size; lock-free, with leases
-//! - `MessageQueue` (feature `serde`): many producers, many consumers, messages of any type and size
-//! - `JoinableQueue` (feature `serde`): jobs, which come back when their worker dies, and can be waited for
+//! - `MessageQueue` (feature `serde`): many producers, many consumers, messages of any type and
+//!   size
+//! - `JoinableQueue` (feature `serde`): jobs that are delivered again if their worker dies, and
+//!   that a producer can wait for
 //!
-//! Each operation comes in three forms: `push` waits as long as it takes, `try_push` not at all, `push_timeout` so long. A wait
-//! spins briefly, then sleeps; nothing is spent on waking where nobody sleeps. With the feature `async` there is a fourth, `push_async`,
-//! for a task that waits without holding up its thread; and queues are streams.
+//! Each operation has three forms: `push` waits until it succeeds, `try_push` never waits, and
+//! `push_timeout` waits no longer than its timeout. A waiter spins briefly and then parks; an
+//! operation on a queue without parked waiters makes no system call. The feature `async` adds a
+//! fourth form, `push_async`, a future that does not block its thread, and streams of queues.
+//!
+//! | operation | by |
+//! |---|---|
+//! | `push` | every queue |
+//! | `pop` | every queue of values; [`read`](bytes::BytesConsumer::read) on [`bytes`] |
+//! | `lease`, then `ack` | [`Queue`] and `JoinableQueue` |
+//! | `join` | `JoinableQueue` |
+//! | `iter` | every queue of values: items are `Result`s, the end is the end of the queue |
 
 pub mod bytes;
 mod endpoint;
@@ -17,6 +28,7 @@ mod joinable;
 #[cfg(feature = "serde")]
 mod message;
 mod mpmc;
+mod push_all;
 mod queue_macros;
 mod slot_array;
 pub mod spsc;
@@ -25,7 +37,7 @@ pub mod spsc;
 pub(crate) use message::codec;
 
 #[cfg(feature = "serde")]
-pub use joinable::{Job, JobId, JoinableQueue};
+pub use joinable::{Job, JobId, JobIter, JoinableQueue};
 #[cfg(feature = "serde")]
 pub use message::{Limits, MessageIter, MessageQueue};
 pub use mpmc::{Iter, Lease, Queue};

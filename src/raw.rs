@@ -82,3 +82,8 @@ pub(crate) mod waker_cell;
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 pub(crate) unsafe trait Cells: Sync {}
+
+// SAFETY: it is an atomic.
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+unsafe impl Cells for crate::primitive::AtomicU64 {}

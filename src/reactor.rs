@@ -1,47 +1,48 @@
-//! What makes a future of each blocking wait: a thread that sleeps for all tasks of the process.
+//! Blocking waits as futures: waiter threads sleep for all tasks of a process.
 //!
-//! - [`mod@block_on`]: a future that has a thread to itself, which sleeps for it
-//! - `files`: the same for files
-//! - [`waiter_thread`]: the thread, and what it sleeps on
-//! - [`mod@retry`]: an operation that is tried again when there is news
-//! - [`per_process`]: what each process has of its own
+//! - [`mod@block_on`]: a future whose thread sleeps for it alone
+//! - `files`: tasks that wait for file descriptors
+//! - [`waiter_thread`]: a waiter thread, and the words it sleeps on
+//! - [`mod@retry`]: an operation that is tried again after each wake-up
 //! - [`stream`]: one operation after the other, as a stream
+//! - [`waker_registration`]: a task's waker cell, on the side of the task
 //!
-//! It is started when a task waits for the first time, and ends when none has waited for a while. The kernel lets a thread sleep on
-//! 128 words; where tasks wait on more there are more threads. A forked child has none of them, and starts its own.
+//! A waiter thread starts when a task waits for the first time, and ends once no task has waited
+//! for a second. The kernel lets a thread sleep on 128 words; if tasks wait on more, there are more
+//! threads. A forked child inherits none of them, and starts its own.
 
 #![allow(unsafe_code)]
 
 mod block_on;
 #[cfg(feature = "process")]
 mod files;
-mod per_process;
 mod retry;
 mod stream;
 mod waiter_thread;
+mod waker_registration;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use block_on::block_on;
 #[cfg(feature = "process")]
 pub(crate) use files::readable;
-use per_process::PerProcess;
-pub(crate) use per_process::WakerRegistration;
 pub(crate) use retry::retry_until_ready;
 pub use stream::ItemStream;
 pub(crate) use stream::{StreamSource, WaitArg};
 use waiter_thread::{Owner, WaiterThread};
+pub(crate) use waker_registration::WakerRegistration;
 
 use crate::raw::async_waiter::WaitTarget;
 use crate::raw::wait::WakePolicy;
 use crate::raw::wait_set;
 use crate::segment::Segment;
 use crate::sys::clock;
+use crate::sys::per_process::PerProcess;
 
-/// That of this process.
+/// The reactor of this process.
 static REACTOR: PerProcess<Reactor> = PerProcess::new();
 
-/// What the threads of a process sleep on for its tasks.
+/// The waiter threads of a process.
 #[derive(Debug, Default)]
 struct Reactor {
     threads: Mutex<Vec<WaiterThread>>,
@@ -52,8 +53,8 @@ impl Reactor {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a task called when there is news at the bed, which lies in the segment: by the thread of this lane, or of any. `None` where the
-    /// system gives no thread for it.
+    /// Registers a task to be woken when the target, which lies in the segment, is notified: with
+    /// the waiter thread `own_thread`, or with any. `None` if the system refuses to start a thread.
     fn add(
         &'static self,
         own_thread: Option<usize>,
@@ -62,14 +63,14 @@ impl Reactor {
         segment: &Segment,
         registration: WakerRegistration,
     ) -> Option<ReactorTicket> {
-        assert!(segment.mapping().contains(target.address()), "what is waited on lies in the segment");
+        assert!(segment.mapping().contains(target.address()), "the target lies in the segment");
         let mut threads = self.lock();
-        let has_it = |thread: &WaiterThread| thread.is_shared() && thread.wait_set.has(target);
+        let has_target = |thread: &WaiterThread| thread.is_shared() && thread.wait_set.has(target);
         let has_room = |thread: &WaiterThread| thread.is_shared() && thread.has_room();
-        let at_home = own_thread.filter(|own_thread| {
+        let preferred = own_thread.filter(|own_thread| {
             threads[*own_thread].wait_set.has(target) || threads[*own_thread].has_room()
         });
-        let known = at_home.or_else(|| threads.iter().position(has_it));
+        let known = preferred.or_else(|| threads.iter().position(has_target));
         let index = known.or_else(|| threads.iter().position(has_room)).unwrap_or(threads.len());
         if index == threads.len() {
             threads.push(WaiterThread::default());
@@ -91,11 +92,12 @@ impl Reactor {
     }
 }
 
-/// A task's place. Dropped, it is given up: what the task was called for and has not seen to is passed on.
+/// A task's registration with a waiter thread. Dropping it deregisters the task; a wake-up that the
+/// task has not handled is forwarded to another waiter.
 #[derive(Debug)]
 struct ReactorTicket {
     reactor: &'static Reactor,
-    /// The lane of the thread that has the task for itself, if one had when it took the ticket.
+    /// The waiter thread that ran the task alone when it registered, if one did.
     own_thread: Option<usize>,
     thread: usize,
     ticket: wait_set::WaitTicket,
@@ -103,17 +105,17 @@ struct ReactorTicket {
 }
 
 impl ReactorTicket {
-    /// Whether it is good for a task that waits there.
+    /// Whether the ticket is for this target and this waiter thread.
     fn is_at(&self, target: WaitTarget<'_>, own_thread: Option<usize>) -> bool {
         self.ticket.is_at(target) && self.own_thread == own_thread
     }
 
-    /// Gives it up for a task that has what it waited for.
+    /// Deregisters the waker once the task has its result.
     fn complete(self) {
         self.registration.complete();
     }
 
-    /// Has the task called again: one that `was_called` came to nothing by that.
+    /// Registers the task again: its last attempt failed, after a wake-up if it `was_called`.
     fn renew(&self, was_called: bool) {
         let mut threads = self.reactor.lock();
         let thread = &mut threads[self.thread];
@@ -132,7 +134,8 @@ impl ReactorTicket {
 impl Drop for ReactorTicket {
     fn drop(&mut self) {
         if self.registration.is_ours() {
-            // What keeps the memory is dropped under the lock, while the task has it as well: the last to let go is its owner.
+            // The wait set's clone of the segment is dropped under the lock, while the task still
+            // has its own: the last clone is never dropped here.
             let mut threads = self.reactor.lock();
             let thread = &mut threads[self.thread];
             let needs_wake = thread.wait_set.remove(self.ticket);

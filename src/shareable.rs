@@ -1,4 +1,5 @@
-//! [`Shareable`]: what may live in memory that other processes write.
+//! [`Shareable`]: a type that may live in memory that other processes write; [`AnyBits`]: one that
+//! is read from there without a check.
 
 #![allow(unsafe_code)]
 
@@ -42,6 +43,25 @@ pub trait Shareable: NoUninit + CheckedBitPattern + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: NoUninit + CheckedBitPattern + Send + 'static> Shareable for T {}
+
+/// A [`Shareable`] type of which every bit pattern is a value.
+///
+/// Numbers are, and arrays of them, and types that derive [`Pod`](bytemuck::Pod). Whatever bytes a
+/// peer wrote are a value of such a type, so [`Value::get`](crate::Value::get) and
+/// [`Array::get`](crate::Array::get) return it without a check. `bool`, `char` and enums are not:
+/// [`Value::get_checked`](crate::Value::get_checked) and
+/// [`Array::get_checked`](crate::Array::get_checked) read them.
+///
+/// It is implemented for every [`Shareable`] type that is [`AnyBitPattern`].
+#[diagnostic::on_unimplemented(
+    message = "not every bit pattern is a `{Self}`, so reading one from shared memory needs a check",
+    label = "call `get_checked` instead (or `to_vec_checked`, for a whole array)",
+    note = "another process can write any bytes; the checked forms return an error if they are no `{Self}`"
+)]
+pub trait AnyBits: Shareable + AnyBitPattern {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Shareable + AnyBitPattern> AnyBits for T {}
 
 /// Reads a `B` from the bytes that `fill` writes. Bytes that `fill` does not write are zero.
 #[inline(always)]

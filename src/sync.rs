@@ -1,15 +1,16 @@
-//! Locks between processes, which pass on when their holder is killed, and the other ways in which they wait for each other.
+//! Synchronisation between processes: locks that pass on when their holder is killed, and waits
+//! that no death makes endless.
 //!
-//! - [`Barrier`]: parties that wait until all of them are there
-//! - [`BoundedSemaphore`]: so many at a time, and permits that know whose they are
-//! - [`Condvar`]: waiting, with a mutex, for something to become true
-//! - [`Event`]: a flag to wait for
-//! - [`Mutex`]: one at a time
-//! - [`Once`]: something to be done once
-//! - `raw_sync`: a mutex or an event handed to `raw_sync` code (feature `raw_sync`)
-//! - [`ReentrantMutex`]: one thread at a time, which may lock it again
-//! - [`RwLock`]: one that writes at a time, or any number that read
-//! - [`Semaphore`]: so many at a time, or so many things to take
+//! - [`Barrier`]: a number of parties that wait for each other
+//! - [`BoundedSemaphore`]: a fixed number of permits, each of which records its owner
+//! - [`Condvar`]: waiting, with a mutex, until a condition is true
+//! - [`Event`]: a flag that processes wait for
+//! - [`Mutex`]: a lock that one thread of one process holds at a time
+//! - [`Once`]: an initialisation that one process does, before the others go on
+//! - `RawSyncMutex`: a mutex for code that expects `raw_sync`'s traits (feature `raw_sync`)
+//! - [`ReentrantMutex`]: a lock that the thread which holds it may lock again
+//! - [`RwLock`]: a lock for one writer at a time, or any number of readers
+//! - [`Semaphore`]: a number of permits, which any process may release
 
 mod barrier;
 mod bounded_semaphore;

@@ -10,6 +10,7 @@
 //! - [`futex`]: sleeping on shared words, and waking
 //! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
+//! - `per_process`: a cell of which each process has its own
 //! - `pidfd`: processes by descriptor, which is never reused for another process
 //! - `poll`: waiting for files that can be read
 //! - [`process`]: this process's identity, and whether another process still runs
@@ -28,6 +29,8 @@ pub(crate) mod futex;
 #[cfg(feature = "process")]
 pub(crate) mod image;
 pub(crate) mod liveness;
+#[cfg(any(feature = "async", feature = "process"))]
+pub(crate) mod per_process;
 #[cfg(feature = "process")]
 pub(crate) mod pidfd;
 #[cfg(feature = "process")]

@@ -1,9 +1,10 @@
-// Boost.Interprocess: its message queue between two processes, and its mutex. A part of `cargo run --features peers`, which compiles
-// it and says what it is to do: src/peers/outside.rs.
+// Boost.Interprocess: its message queue between two processes, and its mutex. It is compiled and run by
+// `cargo run --features peers`; see src/peers/external.rs.
 //
-//   boost_mq WORK OUR_CPU PARTNER_CPU
+//   boost_mq WORK OUR_CPU PEER_CPU
 //
-// For each line with a number it does so many of the work, checks what came, and answers with the nanoseconds that took.
+// For each line with a number it does the work that many times, checks what arrives, and prints the
+// nanoseconds it took.
 
 #include <boost/interprocess/anonymous_shared_memory.hpp>
 #include <boost/interprocess/ipc/message_queue.hpp>
@@ -31,10 +32,10 @@
 namespace ipc = boost::interprocess;
 using Clock = std::chrono::steady_clock;
 
-// As in breezeway's own benches: a queue for few there and back, for 1024 one way, and for what 2 MiB hold in bulk.
+// Capacities as in breezeway-bench: for round trips, for streams, and for the messages that fit into 2 MiB.
 constexpr std::size_t few = 64, capacity = 1024, bulks = 31, bulk = 64 << 10;
 // Attempts in a row before the first that gives the CPU away.
-constexpr int eager_attempts = 100;
+constexpr int spin_attempts = 100;
 
 [[noreturn]] static void fail(const char *what) {
     std::fprintf(stderr, "boost_mq: %s\n", what);
@@ -46,18 +47,18 @@ static void pin(const char *cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(std::atoi(cpu), &set);
-    // Where it may not run there, it stays where it may.
+    // If the kernel refuses, the process stays where it may run.
     sched_setaffinity(0, sizeof set, &set);
 }
 
-template <class Attempt> static void persist(Attempt attempt) {
+template <class Attempt> static void poll_until(Attempt attempt) {
     for (int attempts = 0; !attempt(); ++attempts) {
-        if (attempts < eager_attempts) __builtin_ia32_pause();
+        if (attempts < spin_attempts) __builtin_ia32_pause();
         else sched_yield();
     }
 }
 
-// A queue that both processes have mapped before they part, and whose name is gone by then.
+// A queue that both processes map before the fork; its name is removed at once.
 static std::unique_ptr<ipc::message_queue> make_queue(std::size_t messages, std::size_t bytes) {
     static int count = 0;
     const std::string name = "breezeway-compare-" + std::to_string(getpid()) + "-boost-" + std::to_string(count++);
@@ -66,131 +67,131 @@ static std::unique_ptr<ipc::message_queue> make_queue(std::size_t messages, std:
     return queue;
 }
 
-// A message that carries a number: short ones in each word, long ones where they begin and end.
+// A message that carries a number: a short one in each word, a long one at its beginning and end.
 struct Message {
     std::vector<std::uint64_t> words;
 
     explicit Message(std::size_t bytes) : words(bytes / sizeof(std::uint64_t)) {}
 
-    void stamp(std::uint64_t number) {
+    void set_number(std::uint64_t number) {
         if (words.size() <= 8) std::fill(words.begin(), words.end(), number);
         else words.front() = words.back() = number;
     }
 
     void check(std::uint64_t number) const {
-        const bool is_right = words.size() <= 8
+        const bool has_number = words.size() <= 8
             ? std::all_of(words.begin(), words.end(), [=](std::uint64_t word) { return word == number; })
             : words.front() == number && words.back() == number;
-        if (!is_right) fail("another message than was sent");
+        if (!has_number) fail("a message that was not sent");
     }
 
     std::size_t bytes() const { return words.size() * sizeof(std::uint64_t); }
 };
 
-static void send(ipc::message_queue &queue, const Message &message, bool is_tried) {
+static void send(ipc::message_queue &queue, const Message &message, bool is_polled) {
     const auto *start = message.words.data();
-    if (is_tried) persist([&] { return queue.try_send(start, message.bytes(), 0); });
+    if (is_polled) poll_until([&] { return queue.try_send(start, message.bytes(), 0); });
     else queue.send(start, message.bytes(), 0);
 }
 
-static void receive(ipc::message_queue &queue, Message &message, bool is_tried) {
+static void receive(ipc::message_queue &queue, Message &message, bool is_polled) {
     ipc::message_queue::size_type received = 0;
     unsigned priority = 0;
     auto *start = message.words.data();
-    if (is_tried) persist([&] { return queue.try_receive(start, message.bytes(), received, priority); });
+    if (is_polled) poll_until([&] { return queue.try_receive(start, message.bytes(), received, priority); });
     else queue.receive(start, message.bytes(), received, priority);
-    if (received != message.bytes()) fail("a message of another length");
+    if (received != message.bytes()) fail("a message of the wrong length");
 }
 
-// What the two tell each other about batches.
-struct Desk {
-    ipc::interprocess_semaphore asked{0}, begun{0}, done{0};
+// What the two processes exchange about batches.
+struct Mailbox {
+    ipc::interprocess_semaphore requested{0}, begun{0}, done{0};
     std::uint64_t times = 0;
     Clock::rep end = 0;
 };
 
-// Does so many, and says how long that took.
+// Does the work this many times and returns how long that took.
 using Batch = std::function<Clock::duration(std::uint64_t)>;
 
-static Desk &make_desk() {
-    // Mapped for as long as either process lives.
-    static ipc::mapped_region region = ipc::anonymous_shared_memory(sizeof(Desk));
-    return *new (region.get_address()) Desk;
+static Mailbox &make_mailbox() {
+    // Mapped until both processes end.
+    static ipc::mapped_region region = ipc::anonymous_shared_memory(sizeof(Mailbox));
+    return *new (region.get_address()) Mailbox;
 }
 
-// Forks; the child does its part of each batch, and dies with its parent.
-static void fork_partner(Desk &desk, const char *cpu, const std::function<void(std::uint64_t)> &part) {
+// Forks a peer that does its part of each batch, and dies with its parent.
+static void fork_peer(Mailbox &mailbox, const char *cpu, const std::function<void(std::uint64_t)> &part) {
     const pid_t parent = getpid(), child = fork();
-    if (child < 0) fail("no process left");
+    if (child < 0) fail("the kernel cannot fork");
     if (child > 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
     pin(cpu);
     for (;;) {
-        desk.asked.wait();
-        desk.begun.post();
-        part(desk.times);
-        desk.end = Clock::now().time_since_epoch().count();
-        desk.done.post();
+        mailbox.requested.wait();
+        mailbox.begun.post();
+        part(mailbox.times);
+        mailbox.end = Clock::now().time_since_epoch().count();
+        mailbox.done.post();
     }
 }
 
-static void begin(Desk &desk, std::uint64_t times) {
-    desk.times = times;
-    desk.asked.post();
-    desk.begun.wait();
+static void begin(Mailbox &mailbox, std::uint64_t times) {
+    mailbox.times = times;
+    mailbox.requested.post();
+    mailbox.begun.wait();
 }
 
-static Batch round_trip(std::size_t bytes, bool is_tried, const char *cpu) {
+static Batch round_trip(std::size_t bytes, bool is_polled, const char *cpu) {
     auto there = std::shared_ptr(make_queue(few, bytes)), back = std::shared_ptr(make_queue(few, bytes));
-    Desk &desk = make_desk();
-    fork_partner(desk, cpu, [=](std::uint64_t times) {
+    Mailbox &mailbox = make_mailbox();
+    fork_peer(mailbox, cpu, [=](std::uint64_t times) {
         Message message(bytes);
         for (std::uint64_t n = 0; n <= times; ++n) {
-            receive(*there, message, is_tried);
+            receive(*there, message, is_polled);
             message.check(n);
-            message.stamp(n + 1);
-            send(*back, message, is_tried);
+            message.set_number(n + 1);
+            send(*back, message, is_polled);
         }
     });
-    return [=, &desk](std::uint64_t times) {
-        begin(desk, times);
+    return [=, &mailbox](std::uint64_t times) {
+        begin(mailbox, times);
         Message message(bytes);
         Clock::time_point start;
-        // The first only tells that the partner is there.
+        // The first round trip makes sure that the peer is ready, and does not count.
         for (std::uint64_t n = 0; n <= times; ++n) {
-            message.stamp(n);
-            send(*there, message, is_tried);
-            receive(*back, message, is_tried);
+            message.set_number(n);
+            send(*there, message, is_polled);
+            receive(*back, message, is_polled);
             message.check(n + 1);
             if (n == 0) start = Clock::now();
         }
         const auto elapsed = Clock::now() - start;
-        desk.done.wait();
+        mailbox.done.wait();
         return elapsed;
     };
 }
 
-static Batch stream(std::size_t bytes, bool is_tried, const char *cpu) {
+static Batch stream(std::size_t bytes, bool is_polled, const char *cpu) {
     auto queue = std::shared_ptr(make_queue(bytes < bulk ? capacity : bulks, bytes));
-    Desk &desk = make_desk();
-    fork_partner(desk, cpu, [=](std::uint64_t times) {
+    Mailbox &mailbox = make_mailbox();
+    fork_peer(mailbox, cpu, [=](std::uint64_t times) {
         Message message(bytes);
         for (std::uint64_t n = 0; n < times; ++n) {
-            receive(*queue, message, is_tried);
+            receive(*queue, message, is_polled);
             message.check(n);
         }
     });
-    return [=, &desk](std::uint64_t times) {
-        begin(desk, times);
+    return [=, &mailbox](std::uint64_t times) {
+        begin(mailbox, times);
         Message message(bytes);
         const auto start = Clock::now();
         for (std::uint64_t n = 0; n < times; ++n) {
-            message.stamp(n);
-            send(*queue, message, is_tried);
+            message.set_number(n);
+            send(*queue, message, is_polled);
         }
-        desk.done.wait();
-        return Clock::duration(desk.end) - start.time_since_epoch();
+        mailbox.done.wait();
+        return Clock::duration(mailbox.end) - start.time_since_epoch();
     };
 }
 
@@ -221,7 +222,7 @@ static Batch make(const std::string &work, const char *cpu) {
 }
 
 int main(int argc, char **argv) try {
-    if (argc != 4) fail("boost_mq WORK OUR_CPU PARTNER_CPU");
+    if (argc != 4) fail("boost_mq WORK OUR_CPU PEER_CPU");
     const Batch batch = make(argv[1], argv[3]);
     pin(argv[2]);
     char line[32];

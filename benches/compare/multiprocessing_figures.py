@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Python's multiprocessing at breezeway's work: figures of its own, or a side of `cargo run --features peers -- --python`.
+"""Python's multiprocessing at breezeway's work: by itself, or for `cargo run --features peers -- --python`.
 
     multiprocessing_figures.py [--rounds N]
-        measures everything in interleaved rounds, and prints medians
+        measures all works in interleaved rounds, and prints medians
 
-    multiprocessing_figures.py WORK OUR_CPU PARTNER_CPU
-        for each line with a number does so many of WORK, and answers with the nanoseconds that took
+    multiprocessing_figures.py WORK OUR_CPU PEER_CPU
+        for each line with a number, does WORK that many times and prints the nanoseconds it took
 
-The partner is another process, on another CPU. What it receives is checked.
+The peer is another process, on another CPU. What it receives is checked.
 """
 
 import ctypes
@@ -21,12 +21,12 @@ import time
 mp = multiprocessing.get_context("fork")
 
 PR_SET_PDEATHSIG = 1
-# As many messages as breezeway's queues hold, where Python's can be told.
+# The capacity of breezeway's queues, for those of Python's that have one.
 CAPACITY = 1024
-# Tasks that Pool.map is given at a time.
+# The tasks of one Pool.map.
 TASKS = 64
-OUR_CPU, PARTNER_CPU = "0", "1"
-# How long a batch is to take, in nanoseconds.
+OUR_CPU, PEER_CPU = "0", "1"
+# The least time of a batch, in nanoseconds.
 BATCH = 2_000_000
 
 
@@ -35,11 +35,11 @@ def pin(cpu):
         try:
             os.sched_setaffinity(0, {int(cpu)})
         except OSError:
-            pass  # Where it may not run there, it stays where it may.
+            pass  # The process stays where it may run.
 
 
 def start(part, cpu):
-    """A partner: for each number it does its part, and answers with the time when it was done."""
+    """Starts a peer that, for each number, does its part and answers when it was done."""
     ours, theirs = mp.Pipe()
 
     def live():
@@ -55,13 +55,13 @@ def start(part, cpu):
     return ours
 
 
-def begin(partner, times):
-    partner.send(times)
-    partner.recv()
+def begin(peer, times):
+    peer.send(times)
+    peer.recv()
 
 
 def message(number, size):
-    """Its number, in each word of it; or, if it is long, where it begins and ends."""
+    """A message with this number in each word; a long one has it at its beginning and end."""
     word = number.to_bytes(8, "little")
     return word * (size // 8) if size <= 64 else word + bytes(size - 16) + word
 
@@ -69,7 +69,7 @@ def message(number, size):
 def check(received, number, size):
     word = number.to_bytes(8, "little")
     right = received == message(number, size) if size <= 64 else received[:8] == word == received[-8:]
-    assert right and len(received) == size, "another message than was sent"
+    assert right and len(received) == size, "a message that was not sent"
 
 
 def round_trip(size, cpu, link):
@@ -81,18 +81,18 @@ def round_trip(size, cpu, link):
             check(their_receive(), n, size)
             their_send(message(n + 1, size))
 
-    partner = start(answer, cpu)
+    peer = start(answer, cpu)
 
     def batch(times):
-        begin(partner, times)
+        begin(peer, times)
         began = 0
         for n in range(times + 1):
             send(message(n, size))
             check(receive(), n + 1, size)
-            if n == 0:  # Only tells that the partner is there.
+            if n == 0:  # The first makes sure that the peer is ready.
                 began = time.monotonic_ns()
         elapsed = time.monotonic_ns() - began
-        partner.recv()
+        peer.recv()
         return elapsed
 
     return batch
@@ -105,14 +105,14 @@ def stream(size, cpu, link):
         for n in range(times):
             check(receive(), n, size)
 
-    partner = start(take, cpu)
+    peer = start(take, cpu)
 
     def batch(times):
-        begin(partner, times)
+        begin(peer, times)
         began = time.monotonic_ns()
         for n in range(times):
             send(message(n, size))
-        return partner.recv() - began
+        return peer.recv() - began
 
     return batch
 
@@ -180,7 +180,7 @@ def pool_map(cpu):
             began = time.monotonic_ns()
             results = pool.map(increment, tasks, chunksize=1)
             elapsed += time.monotonic_ns() - began
-            assert results == [n + 1 for n in tasks], "another result"
+            assert results == [n + 1 for n in tasks], "a wrong result"
             left -= len(tasks)
         return elapsed
 
@@ -201,20 +201,20 @@ WORKS = {
 }
 
 
-def serve(work, our_cpu, partner_cpu):
-    batch = WORKS[work](partner_cpu)
+def serve(work, our_cpu, peer_cpu):
+    batch = WORKS[work](peer_cpu)
     pin(our_cpu)
     for line in sys.stdin:
         print(batch(int(line)), flush=True)
 
 
 def report(rounds):
-    # All partners are forked before there are threads, and before anybody is pinned.
-    batches = {name: make(PARTNER_CPU) for name, make in WORKS.items()}
+    # Peers are forked before there are threads, and before this process is pinned.
+    batches = {name: make(PEER_CPU) for name, make in WORKS.items()}
     pin(OUR_CPU)
     times = dict.fromkeys(batches, 1)
     for name, batch in batches.items():
-        # One that takes long may have been interrupted: only several in a row tell.
+        # A long batch may have been interrupted, so several in a row must be long enough.
         while any(batch(times[name]) < BATCH for _ in range(3)):
             times[name] *= 2
     taken = {name: [] for name in batches}

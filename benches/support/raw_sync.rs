@@ -1,4 +1,4 @@
-//! `raw_sync`'s mutex: the C library's, not robust.
+//! The mutex of the crate `raw_sync`: the C library's, not robust.
 
 #![allow(unsafe_code)]
 
@@ -11,13 +11,13 @@ pub struct RawSync(Box<dyn LockImpl>);
 impl RawSync {
     pub fn new(page: Page, line: usize) -> Self {
         let start = page.line(line).as_ptr();
-        // SAFETY: a line of a page that is never unmapped, long enough, and nobody else's yet.
+        // SAFETY: an unused line, long enough, of a page that is never unmapped.
         let (lock, used) = unsafe { Mutex::new(start, start) }.expect("a mutex");
         assert!(used <= LINE);
         Self(lock)
     }
 
-    /// The one that another process made there.
+    /// Opens the mutex that another process made there.
     pub fn existing(page: Page, line: usize) -> Self {
         let start = page.line(line).as_ptr();
         // SAFETY: `new` made it.

@@ -1,11 +1,9 @@
-//! [`Array`]: a fixed number of elements under one lock.
+//! [`Array`]: a fixed number of elements with one lock.
 //!
 //! - [`guard`]: a locked section
-//! - [`initial`]: what an array can be made from
-//! - [`plan`]: what a new array is built from
+//! - [`initial`]: the values an array can be made from
+//! - [`plan`]: the contents and options of a new array
 //! - [`store`]: the lock, the journal and the elements
-
-#![allow(unsafe_code)]
 
 mod guard;
 mod initial;
@@ -15,8 +13,6 @@ mod store;
 use core::fmt;
 use core::ops::{Bound, Range, RangeBounds};
 use std::time::Duration;
-
-use bytemuck::AnyBitPattern;
 
 pub use guard::ArrayGuard;
 pub use initial::Journaled;
@@ -28,27 +24,30 @@ use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::wait::Wait;
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
-use crate::shareable::{self, Shareable};
+use crate::shareable::{self, AnyBits, Shareable};
 
 const ELEMENT: &str = "an element of an array";
 const CORRUPT: LockError = LockError::Corrupt { what: ELEMENT };
 
 /// A fixed number of elements that processes share.
 ///
-/// Every write takes the array's lock, so a locked section is never interleaved with anybody's write. Elements of up to 8
-/// bytes are read without a lock, each whole (though while somebody's section is being published, neighbours may already be
-/// new or still be old); larger ones, ranges and the whole are read under the lock.
+/// Each write takes the array's lock, so no write comes in between during a locked section. An
+/// element of up to 8 bytes is read without a lock, and whole. While a section is being published,
+/// some of its elements may be new and others still old. Larger elements, ranges and the whole
+/// array are read under the lock.
 ///
-/// **When a process is killed at any instruction:** each element is the old one or the new one. The lock passes on, and the
-/// next section's guard says [`recovered`](ArrayGuard::recovered): elements that the dead one's section changed may be new or
-/// old. In an array made as [`Journaled`], the section is rolled back as a whole.
+/// **When a process is killed at any instruction:** each element is the old one or the new one. The
+/// lock passes on, and the guard of the next section says [`recovered`](ArrayGuard::recovered):
+/// elements that the dead process's section changed may be new or old. In an array made as
+/// [`Journaled`], the section is rolled back as a whole.
 ///
 /// ```
 /// use breezeway::Array;
 ///
 /// # let name = format!("breezeway-doc-array-{}", std::process::id());
 /// # let name = name.as_str();
-/// let here = Array::<i32>::create(name, 0..10)?; // or a length, which is zeroed, or a slice, or a vector
+/// // From a range here; also from a length (of zeros), a slice or a vector.
+/// let here = Array::<i32>::create(name, 0..10)?;
 /// let there = Array::<i32>::open(name)?; // in any process of this user
 ///
 /// there.set(0, 5)?;
@@ -59,38 +58,86 @@ const CORRUPT: LockError = LockError::Corrupt { what: ELEMENT };
 /// assert_eq!(here.to_vec(), [10, 22, 4, 6, 8, 10, 12, 14, 16, 18]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Array<T: Shareable> {
+pub struct Array<T> {
     store: ArrayStore<T>,
 }
 
 impl<T: Shareable> Array<T> {
-    /// How many elements it has.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.store.layout.len
     }
 
-    /// Whether it has no elements.
+    /// Whether the array has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether its sections are rolled back as a whole.
+    /// Whether the array was made as [`Journaled`], so that a dead process's section is rolled back
+    /// as a whole.
     pub fn is_journaled(&self) -> bool {
         self.store.layout.journaled
     }
 
-    /// Element `index`, if its bytes are one: for types of which not every bit pattern is (`bool`, `char`, enums).
+    /// Copies element `index`; `None` if `index` is not inside the array. Elements of up to 8 bytes
+    /// take no lock.
+    ///
+    /// It is for types of which every bit pattern is a value; [`get_checked`](Self::get_checked)
+    /// reads the others. If a program has damaged the segment, the element is what the bytes there
+    /// say.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<T>
+    where
+        T: AnyBits,
+    {
+        (index < self.len())
+            .then(|| shareable::read_bits(|bytes| self.store.copy_single_element(index, bytes)))
+    }
+
+    /// Copies all elements to a vector, as they are at one time.
+    ///
+    /// It is for types of which every bit pattern is a value;
+    /// [`to_vec_checked`](Self::to_vec_checked) reads the others.
+    #[doc(alias = "tolist")]
+    pub fn to_vec(&self) -> Vec<T>
+    where
+        T: AnyBits,
+    {
+        let _raw_guard = self.store.lock_to_read();
+        self.store.read_range(0..self.len()).unwrap_or_default()
+    }
+
+    /// Copies a range of elements, as they are at one time, to a slice of the range's length.
     ///
     /// # Errors
-    /// [`BoundsError::OutOfBounds`] if there is no such element; [`LockError::Corrupt`] if its
-    /// bytes are no `T`, because another process wrote them as another type.
+    /// [`BoundsError::OutOfBounds`] if the range does not lie inside the array;
+    /// [`BoundsError::LengthMismatch`] if `target` has another length than the range.
+    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), BoundsError>
+    where
+        T: AnyBits,
+    {
+        let range = self.check_range(range)?;
+        check_lengths(&range, target.len())?;
+        let _raw_guard = self.store.lock_to_read();
+        self.store.read_into(range.start, target);
+        Ok(())
+    }
+
+    /// Copies element `index` and checks that its bytes are a `T`, for types of which not every bit
+    /// pattern is one (`bool`, `char`, enums). Elements of up to 8 bytes take no lock.
+    ///
+    /// # Errors
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if `index` is not inside the array;
+    /// [`ArrayError::Lock`] with [`LockError::Corrupt`] if the bytes are no `T`, because another
+    /// process wrote them as another type.
     #[inline]
     pub fn get_checked(&self, index: usize) -> Result<T, ArrayError> {
         self.check_index(index)?;
         shareable::read(|bytes| self.store.copy_single_element(index, bytes)).ok_or(CORRUPT.into())
     }
 
-    /// All elements, if their bytes are; see [`get_checked`](Self::get_checked).
+    /// Copies all elements to a vector, as they are at one time, and checks that the bytes of each
+    /// are a `T`.
     ///
     /// # Errors
     /// [`LockError::Corrupt`] if the bytes of an element are no `T`.
@@ -99,10 +146,10 @@ impl<T: Shareable> Array<T> {
         self.store.read_range(0..self.len()).ok_or(CORRUPT)
     }
 
-    /// Replaces element `index`.
+    /// Replaces element `index`, waiting for the lock without a timeout.
     ///
     /// # Errors
-    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if there is no such element;
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if `index` is not inside the array;
     /// [`ArrayError::Lock`] with the errors of [`lock`](Self::lock).
     #[inline]
     pub fn set(&self, index: usize, value: T) -> Result<(), ArrayError> {
@@ -112,24 +159,29 @@ impl<T: Shareable> Array<T> {
         Ok(())
     }
 
-    /// Changes element `index` under the lock and returns what `change` returns. If it panics, nothing has changed.
+    /// Changes element `index` under the lock and returns what `change` returns. If `change`
+    /// panics, the element stays what it was.
     ///
     /// # Errors
-    /// The errors of [`set`](Self::set).
+    /// The errors of [`set`](Self::set). Then `change` was not called.
+    ///
+    /// # Panics
+    /// If `change` panics.
     #[inline]
     pub fn update<R>(&self, index: usize, change: impl FnOnce(&mut T) -> R) -> Result<R, ArrayError> {
         self.check_index(index)?;
         let raw_guard = self.store.lock_without_report()?;
         let mut element = shareable::read(|bytes| self.store.copy_element(index, bytes)).ok_or(CORRUPT)?;
         let result = change(&mut element);
-        // `change` may have forked, and the child has no lock.
+        // `change` may have forked, and the child does not hold the lock.
         if raw_guard.is_ours() {
             self.store.write_element(index, &element);
         }
         Ok(result)
     }
 
-    /// Replaces a range of elements under one lock. Killed meanwhile, each is old or new; in a journaled array, all are.
+    /// Replaces a range of elements in one locked section. If the process is killed meanwhile, each
+    /// element is old or new; in a [`Journaled`] array, all are old or all are new.
     ///
     /// # Errors
     /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
@@ -143,20 +195,22 @@ impl<T: Shareable> Array<T> {
         Ok(())
     }
 
-    /// Begins a locked section over all elements, waiting for the lock as long as it takes.
+    /// Begins a locked section over all elements, waiting for the lock without a timeout.
     ///
-    /// The section works on a copy of them all: [`update`](Self::update) is for one element, [`lock_range`](Self::lock_range)
-    /// for some.
+    /// The section works on a copy of all elements: use [`update`](Self::update) for one element,
+    /// and [`lock_range`](Self::lock_range) for some.
     ///
     /// # Errors
     /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
     /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the lock,
     /// the journal or an element is damaged.
+    #[doc(alias = "get_lock")]
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         self.lock_within(0..self.len(), Wait::Forever)
     }
 
-    /// Begins a locked section over a range of elements: only those are copied. The lock is the whole array's.
+    /// Begins a locked section over a range of elements, of which only those are copied, waiting
+    /// for the lock without a timeout. The lock is the whole array's.
     ///
     /// # Errors
     /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside
@@ -165,7 +219,8 @@ impl<T: Shareable> Array<T> {
         Ok(self.lock_within(self.check_range(range)?, Wait::Forever)?)
     }
 
-    /// Begins a locked section if nobody is in one.
+    /// Begins a locked section over all elements if no other thread or process is in one, without
+    /// waiting.
     ///
     /// # Errors
     /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
@@ -174,7 +229,8 @@ impl<T: Shareable> Array<T> {
         self.lock_within(0..self.len(), Wait::NonBlocking)
     }
 
-    /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
+    /// Begins a locked section over all elements, waiting for the lock no longer than `timeout` (on
+    /// the monotonic clock).
     ///
     /// # Errors
     /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
@@ -187,7 +243,10 @@ impl<T: Shareable> Array<T> {
         if index < self.len() { Ok(()) } else { Err(BoundsError::OutOfBounds { index, len: self.len() }) }
     }
 
-    /// The range as indices, found to lie inside.
+    /// The range as indices.
+    ///
+    /// # Errors
+    /// [`BoundsError::OutOfBounds`] if the range does not lie inside the array.
     fn check_range(&self, range: impl RangeBounds<usize>) -> Result<Range<usize>, BoundsError> {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
@@ -214,39 +273,6 @@ impl<T: Shareable> Array<T> {
         let start = range.start;
         let copy = self.store.read_range(range).ok_or_else(|| raw_guard.corrupt(ELEMENT))?;
         Ok(ArrayGuard::new(&self.store, start, copy, raw_guard))
-    }
-}
-
-impl<T: Shareable + AnyBitPattern> Array<T> {
-    /// Element `index`, or `None` where there is none. Up to 8 bytes take no lock.
-    ///
-    /// In a segment that something else than this crate has damaged, it is whatever the bytes there say.
-    #[inline]
-    pub fn get(&self, index: usize) -> Option<T> {
-        (index < self.len())
-            .then(|| shareable::read_bits(|bytes| self.store.copy_single_element(index, bytes)))
-    }
-
-    /// All elements, as they are at one time.
-    pub fn to_vec(&self) -> Vec<T> {
-        let _raw_guard = self.store.lock_to_read();
-        self.store.read_range(0..self.len()).unwrap_or_default()
-    }
-
-    /// Copies a range of elements, as they are at one time, to a slice of the same length.
-    ///
-    /// # Errors
-    /// [`BoundsError::OutOfBounds`] if the range does not lie inside the array;
-    /// [`BoundsError::LengthMismatch`] if `target` has another length than the range.
-    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), BoundsError> {
-        let range = self.check_range(range)?;
-        check_lengths(&range, target.len())?;
-        let target = bytemuck::cast_slice_mut::<T, u8>(target);
-        // SAFETY: initialised bytes are also maybe-initialised ones, and `copy_run` writes only initialised ones.
-        let target = unsafe { core::slice::from_raw_parts_mut(target.as_mut_ptr().cast(), target.len()) };
-        let _raw_guard = self.store.lock_to_read();
-        self.store.copy_run(range.start, target);
-        Ok(())
     }
 }
 
@@ -284,20 +310,20 @@ impl<T: Shareable> sealed::ObjectImpl for Array<T> {
     }
 }
 
-single_object!([T: Shareable] Array<T>);
+single_object!([T] Array<T> where T: Shareable);
 object_handle!([T: Shareable] Array<T>);
 
-impl<T: Shareable> Clone for Array<T> {
+impl<T> Clone for Array<T> {
     fn clone(&self) -> Self {
         Self { store: self.store.clone() }
     }
 }
 
-impl<T: Shareable> fmt::Debug for Array<T> {
+impl<T> fmt::Debug for Array<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Array")
-            .field("len", &self.len())
-            .field("segment", self.segment())
+            .field("len", &self.store.layout.len)
+            .field("segment", self.store.lock.region().segment())
             .finish_non_exhaustive()
     }
 }

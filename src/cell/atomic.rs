@@ -1,24 +1,27 @@
-//! [`Atomic`]: an integer or bool without a lock, with std's verbs.
+//! [`Atomic`]: an integer or `bool` without a lock, with the methods of std's atomics.
 //!
-//! - [`primitive`]: which types it can hold
+//! - [`primitive`]: the types it can hold
 
 #![allow(unsafe_code)]
 
 mod primitive;
 
 use core::fmt;
-use core::ptr::NonNull;
+use core::marker::PhantomData;
+use core::ptr;
 
 pub use primitive::{AtomicInteger, AtomicPrimitive};
 
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::primitive::Ordering;
+use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::atomic_copy::{WORD, word_of};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
+use crate::segment::shared_ref::SharedRef;
 
-/// An integer or bool that processes share without a lock. The verbs and orderings are those of std's atomics.
+/// An integer or `bool` that processes share without a lock. The methods and orderings are those of
+/// std's atomics.
 ///
 /// **When a process is killed at any instruction:** the value is the old one or the new one.
 ///
@@ -34,67 +37,68 @@ use crate::segment::object_macros::{object_handle, single_object};
 /// assert_eq!(here.load(Relaxed), 1);
 /// # Ok::<(), breezeway::SegmentError>(())
 /// ```
-pub struct Atomic<T: AtomicPrimitive> {
-    cell: NonNull<T::Cell>,
-    region: Region,
+pub struct Atomic<T> {
+    /// The word that the value lies in, at its start.
+    word: SharedRef<AtomicU64>,
+    of: PhantomData<fn(T) -> T>,
 }
 
-// SAFETY: the pointer is to an atomic in the mapping that `region` keeps alive.
-unsafe impl<T: AtomicPrimitive> Send for Atomic<T> {}
-// SAFETY: as above.
-unsafe impl<T: AtomicPrimitive> Sync for Atomic<T> {}
-
 impl<T: AtomicPrimitive> Atomic<T> {
+    /// The atomic of the value's width, which is the word's first bytes. All accesses have that
+    /// width, but for the one store of `build`.
     #[inline(always)]
     fn cell(&self) -> &T::Cell {
-        // SAFETY: `attach` took it from a word of the mapping, which `region` keeps mapped; an atomic may change under a shared
-        // reference.
-        unsafe { self.cell.as_ref() }
+        const { assert!(size_of::<T::Cell>() <= WORD && align_of::<T::Cell>() <= WORD) };
+        let word: &AtomicU64 = &self.word;
+        // SAFETY: `T::Cell` is one of std's atomics (the trait is sealed), it fits into the word,
+        // as asserted, and it may change under a shared reference, as the word may.
+        unsafe { &*ptr::from_ref(word).cast::<T::Cell>() }
     }
 
     /// Loads the value.
     ///
     /// # Panics
-    /// As std's, if `order` is `Release` or `AcqRel`.
+    /// If `order` is `Release` or `AcqRel`.
     #[inline]
     pub fn load(&self, order: Ordering) -> T {
         T::load(self.cell(), order)
     }
 
-    /// Stores a value.
+    /// Stores `value`.
     ///
     /// # Panics
-    /// As std's, if `order` is `Acquire` or `AcqRel`.
+    /// If `order` is `Acquire` or `AcqRel`.
     #[inline]
     pub fn store(&self, value: T, order: Ordering) {
         T::store(self.cell(), value, order);
     }
 
-    /// Stores a value and returns the old one.
+    /// Stores `value` and returns the old value.
     #[inline]
     pub fn swap(&self, value: T, order: Ordering) -> T {
         T::swap(self.cell(), value, order)
     }
 
-    /// Stores `new` if the value is `current`. The old value: as `Ok` if it was replaced, as `Err` if not.
+    /// Stores `new` if the value is `current`, and returns the old value.
     ///
     /// # Errors
-    /// The value found, where it is not `current`.
+    /// The value found, if it is not `current`.
     ///
     /// # Panics
-    /// As std's, if `failure` is `Release` or `AcqRel`.
+    /// If `failure` is `Release` or `AcqRel`.
     #[inline]
     pub fn compare_exchange(&self, current: T, new: T, success: Ordering, failure: Ordering) -> Result<T, T> {
         T::compare_exchange(self.cell(), current, new, success, failure)
     }
 
-    /// As [`compare_exchange`](Self::compare_exchange), and may fail although the value is `current`: for loops.
+    /// Stores `new` if the value is `current`, and returns the old value. It may fail even if the
+    /// value is `current`, which suits loops.
     ///
     /// # Errors
-    /// The value found.
+    /// The value found, if it was not replaced.
     ///
     /// # Panics
-    /// As std's, if `failure` is `Release` or `AcqRel`.
+    /// If `failure` is `Release` or `AcqRel`.
     #[inline]
     pub fn compare_exchange_weak(
         &self,
@@ -106,10 +110,14 @@ impl<T: AtomicPrimitive> Atomic<T> {
         self.compare_exchange(current, new, success, failure)
     }
 
-    /// Replaces the value by what `change` makes of it, calling it again whenever somebody was faster, until it says `None`.
+    /// Replaces the value by what `change` returns for it, and returns the old value. If another
+    /// thread or process has changed the value meanwhile, calls `change` again.
     ///
     /// # Errors
-    /// The value found, where `change` said `None`.
+    /// The value found, if `change` returned `None` for it.
+    ///
+    /// # Panics
+    /// If `fetch_order` is `Release` or `AcqRel`, or if `change` panics.
     #[inline]
     pub fn fetch_update(
         &self,
@@ -165,13 +173,13 @@ impl<T: AtomicInteger> Atomic<T> {
         T::sub(self.cell(), value, order)
     }
 
-    /// Raises the value to `value` if it is below; returns the old value.
+    /// Stores the maximum of the value and `value`; returns the old value.
     #[inline]
     pub fn fetch_max(&self, value: T, order: Ordering) -> T {
         T::max(self.cell(), value, order)
     }
 
-    /// Lowers the value to `value` if it is above; returns the old value.
+    /// Stores the minimum of the value and `value`; returns the old value.
     #[inline]
     pub fn fetch_min(&self, value: T, order: Ordering) -> T {
         T::min(self.cell(), value, order)
@@ -200,14 +208,11 @@ impl<T: AtomicPrimitive> sealed::ObjectImpl for Atomic<T> {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        const { assert!(size_of::<T::Cell>() <= WORD && align_of::<T::Cell>() <= WORD) };
-        // The cell is the word's first bytes, and every access to it is of the cell's width.
-        let cell = NonNull::from(&region.words_from(0)[0]).cast();
-        Ok(Self { cell, region })
+        Ok(Self { word: SharedRef::new(region), of: PhantomData })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.word.region()
     }
 }
 
@@ -219,18 +224,18 @@ impl<T: AtomicPrimitive> sealed::IntoPlan<Atomic<T>> for T {
     }
 }
 
-single_object!([T: AtomicPrimitive] Atomic<T>);
+single_object!([T] Atomic<T> where T: AtomicPrimitive);
 object_handle!([T: AtomicPrimitive] Atomic<T>);
 
-impl<T: AtomicPrimitive> Clone for Atomic<T> {
+impl<T> Clone for Atomic<T> {
     fn clone(&self) -> Self {
-        Self { cell: self.cell, region: self.region.clone() }
+        Self { word: self.word.clone(), of: PhantomData }
     }
 }
 
-impl<T: AtomicPrimitive> fmt::Debug for Atomic<T> {
+impl<T> fmt::Debug for Atomic<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Atomic").field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("Atomic").field("segment", self.word.region().segment()).finish_non_exhaustive()
     }
 }
 

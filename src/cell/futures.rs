@@ -1,18 +1,18 @@
-//! Cells for tasks.
+//! Locked sections of cells as futures.
 
 use super::{Array, ArrayGuard, Value, ValueGuard};
 use crate::error::LockError;
 use crate::reactor::retry_until_ready;
 use crate::shareable::Shareable;
 
-/// For tasks, with the feature `async`.
+/// With the feature `async`.
 impl<T: Shareable> Value<T> {
-    /// Begins a locked section; a task waits for the lock without holding up its thread.
+    /// Begins a locked section. The task waits for the lock without blocking its thread.
     ///
-    /// The lock belongs to the thread that polled this when it was free: what
-    /// [`Mutex::lock_async`](crate::sync::Mutex::lock_async) says of its guard goes for this one.
+    /// The lock belongs to the thread that polled this future when the lock was free; the rules for
+    /// the guard are those of [`Mutex::lock_async`](crate::sync::Mutex::lock_async).
     ///
-    /// Dropped before it is done, it does not hold the lock.
+    /// A future that is dropped before it is ready does not hold the lock.
     ///
     /// # Errors
     /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
@@ -22,14 +22,15 @@ impl<T: Shareable> Value<T> {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// With the feature `async`.
 impl<T: Shareable> Array<T> {
-    /// Begins a locked section over all elements; a task waits for the lock without holding up its thread.
+    /// Begins a locked section over all elements. The task waits for the lock without blocking its
+    /// thread.
     ///
-    /// The lock belongs to the thread that polled this when it was free: what
-    /// [`Mutex::lock_async`](crate::sync::Mutex::lock_async) says of its guard goes for this one.
+    /// The lock belongs to the thread that polled this future when the lock was free; the rules for
+    /// the guard are those of [`Mutex::lock_async`](crate::sync::Mutex::lock_async).
     ///
-    /// Dropped before it is done, it does not hold the lock.
+    /// A future that is dropped before it is ready does not hold the lock.
     ///
     /// # Errors
     /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;

@@ -1,14 +1,10 @@
-//! [`Value`]: one value under a lock, read without it.
-
-#![allow(unsafe_code)]
+//! [`Value`]: one value that is written under a lock and read without it.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 use std::time::Duration;
-
-use bytemuck::AnyBitPattern;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
@@ -20,18 +16,21 @@ use crate::raw::wait::Wait;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
-use crate::shareable::{self, Shareable};
+use crate::shareable::{self, AnyBits, Shareable};
 
 /// A value that processes share.
 ///
-/// Every write takes the value's lock, so a locked section is never interleaved with anybody's write. Reads take no
-/// lock: [`get`](Self::get) copies the value published last, whole, whoever is about to change it.
+/// Each write takes the value's lock, so no write comes in between during a locked section. Reads
+/// take no lock: [`get`](Self::get) copies the value published last, whole, even if a writer is
+/// about to replace it.
 ///
-/// **When a process is killed at any instruction:** the value is the old one or the new one, never a mixture. Readers never
-/// wait for a writer, dead or alive. The lock passes on; since nothing half done can be seen, there is no poison.
+/// **When a process is killed at any instruction:** the value is the old one or the new one, never
+/// a mixture. Readers never wait for a writer, dead or alive. The lock passes on; since no reader
+/// can see half a write, there is no poisoning.
 ///
-/// The commit of a write is one store: of the value itself up to 8 bytes, of a version number beyond (the sequence lock of
-/// Boehm, MSPC 2012, over two slots or, for more than 64 bytes, four, so that no slot that counts is ever written).
+/// The commit of a write is one store: of the value itself if it has up to 8 bytes, else of a
+/// version number. (It is the sequence lock of Boehm, MSPC 2012, over two slots, or four for more
+/// than 64 bytes, so that the current slot is never written to.)
 ///
 /// ```
 /// use breezeway::Value;
@@ -47,15 +46,16 @@ use crate::shareable::{self, Shareable};
 /// assert_eq!(here.get(), 102.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Value<T: Shareable> {
+pub struct Value<T> {
     lock: ObjectLock,
     of: PhantomData<fn(T) -> T>,
 }
 
-/// A locked [`Value`]: a private copy to work on, published when the guard is dropped.
+/// A locked section of a [`Value`]: a private copy to work on, published when the guard is dropped.
 ///
-/// Nothing is published after [`discard`](Self::discard), if a panic unwinds through the guard, or if the copy was never
-/// borrowed mutably.
+/// The copy is not published after [`discard`](Self::discard), if a panic unwinds through the
+/// guard, if the copy was never borrowed mutably, or in a forked child. The guard stays in the
+/// thread that locked.
 #[must_use = "dropping the guard unlocks the value at once"]
 pub struct ValueGuard<'a, T: Shareable> {
     copy: T,
@@ -66,13 +66,13 @@ pub struct ValueGuard<'a, T: Shareable> {
     raw_guard: RawGuard<'a>,
 }
 
-/// Reads without a lock that a writer may spoil before the reader asks for the lock.
+/// The reads that writers may spoil before the reader asks for the lock.
 const OPTIMISTIC_READS: u32 = 64;
 
 impl<T: Shareable> Value<T> {
     const IS_SMALL: bool = size_of::<T>() <= WORD;
     const SLOT_WORDS: usize = size_of::<T>().div_ceil(WORD);
-    /// A reader of a long value survives two writers while it copies.
+    /// With four slots, the copy of a long value survives two writes that happen meanwhile.
     const HAS_FOUR_SLOTS: bool = size_of::<T>() > 64;
     const BODY_WORDS: usize = match (Self::IS_SMALL, Self::HAS_FOUR_SLOTS) {
         (true, _) => 0,
@@ -80,18 +80,19 @@ impl<T: Shareable> Value<T> {
         (false, true) => 4 * Self::SLOT_WORDS,
     };
 
-    /// The slots, in a length the compiler knows.
+    /// The slots, with a length that the compiler knows.
     #[inline(always)]
     fn slots(&self) -> &[AtomicU64] {
         &self.lock.body()[..Self::BODY_WORDS]
     }
 
-    /// Copies the value, once: `false` where a writer came by.
+    /// Copies the value, in one attempt; `false` if writers spoiled the copy.
     #[inline(always)]
     fn try_copy(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
         let version = self.lock.inline_word();
         if Self::IS_SMALL {
-            // ORDER: Acquire pairs with the Release in `publish`: what was written before the value is seen with it.
+            // ORDER: Acquire pairs with the Release in `publish`: what was written before the value
+            // is seen with it.
             atomic_copy::bytes_of_word(version.load(Ordering::Acquire), bytes);
             true
         } else if Self::HAS_FOUR_SLOTS {
@@ -101,7 +102,7 @@ impl<T: Shareable> Value<T> {
         }
     }
 
-    /// Copies the value, under the lock.
+    /// Copies the value. The caller holds the lock.
     #[inline(always)]
     fn copy_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
         let version = self.lock.inline_word();
@@ -114,7 +115,7 @@ impl<T: Shareable> Value<T> {
         }
     }
 
-    /// Copies the value, whoever writes.
+    /// Copies the value, also while others write.
     #[inline(always)]
     fn copy(&self, bytes: &mut [MaybeUninit<u8>]) {
         if !self.try_copy(bytes) {
@@ -128,16 +129,18 @@ impl<T: Shareable> Value<T> {
             if (0..OPTIMISTIC_READS).any(|_| self.try_copy(bytes)) {
                 return;
             }
-            // Without waiting: a holder that does not write at this moment leaves the next round alone.
+            // Without waiting: the holder may not be writing, and then the next attempts succeed.
             match self.lock.lock_to_read(Wait::NonBlocking) {
                 Err(LockError::WouldBlock) => std::thread::yield_now(),
-                // Where the lock is this thread's own, nobody else writes. Where it is corrupt, so may the value be.
+                // If the error is `Deadlock`, this thread holds the lock, and no other process
+                // writes. If the lock is corrupt, the value may be, too, and no lock makes it
+                // right.
                 _raw_guard => return self.copy_locked(bytes),
             }
         }
     }
 
-    /// Makes `value` the one that counts, under the lock.
+    /// Makes `value` the current one. The caller holds the lock.
     #[inline(always)]
     fn publish(&self, value: &T) {
         let bytes = bytemuck::bytes_of(value);
@@ -152,7 +155,9 @@ impl<T: Shareable> Value<T> {
         }
     }
 
-    /// The value, if its bytes are one: for types of which not every bit pattern is (`bool`, `char`, enums).
+    /// Copies the value and checks that its bytes are a `T`, for types of which not every bit
+    /// pattern is one (`bool`, `char`, enums). Takes no lock and never waits for a writer to
+    /// finish.
     ///
     /// # Errors
     /// [`LockError::Corrupt`] if the bytes are no `T`, because another process wrote them as
@@ -162,7 +167,21 @@ impl<T: Shareable> Value<T> {
         shareable::read(|bytes| self.copy(bytes)).ok_or(LockError::Corrupt { what: "a value" })
     }
 
-    /// Replaces the value.
+    /// Copies the value. Takes no lock and never waits for a writer to finish.
+    ///
+    /// It is for types of which every bit pattern is a value; [`get_checked`](Self::get_checked)
+    /// reads the others. If a program has damaged the segment, the value is what the bytes there
+    /// say.
+    #[doc(alias = "load")]
+    #[inline]
+    pub fn get(&self) -> T
+    where
+        T: AnyBits,
+    {
+        shareable::read_bits(|bytes| self.copy(bytes))
+    }
+
+    /// Replaces the value, waiting for the lock without a timeout.
     ///
     /// # Errors
     /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
@@ -175,10 +194,14 @@ impl<T: Shareable> Value<T> {
         Ok(())
     }
 
-    /// Changes the value in a locked section and returns what `change` returns. If it panics, nothing has changed.
+    /// Changes the value in a locked section and returns what `change` returns. If `change` panics,
+    /// the value stays what it was.
     ///
     /// # Errors
-    /// The errors of [`set`](Self::set).
+    /// The errors of [`set`](Self::set). Then `change` was not called.
+    ///
+    /// # Panics
+    /// If `change` panics.
     #[inline]
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
         Ok(change(&mut *self.guard(self.lock.lock_without_report(Wait::Forever)?)?))
@@ -188,16 +211,20 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     /// The errors of [`set`](Self::set).
+    #[doc(alias = "swap")]
     #[inline]
     pub fn replace(&self, value: T) -> Result<T, LockError> {
         self.update(|current| core::mem::replace(current, value))
     }
 
-    /// Replaces the value if it equals `current`. The inner result is that of std's atomics: the old value, as `Ok` if it was
-    /// replaced and as `Err` if not.
+    /// Replaces the value if it equals `current`, and returns the old value.
+    ///
+    /// After `?`, the result is that of std's atomics: the old value, as `Ok` if it was replaced
+    /// and as `Err` if it was not.
     ///
     /// # Errors
     /// The errors of [`set`](Self::set).
+    #[doc(alias = "compare_and_swap")]
     pub fn compare_exchange(&self, current: T, new: T) -> Result<Result<T, T>, LockError>
     where
         T: PartialEq,
@@ -209,16 +236,17 @@ impl<T: Shareable> Value<T> {
         Ok(Ok(core::mem::replace(&mut *guard, new)))
     }
 
-    /// Begins a locked section, waiting for the lock as long as it takes.
+    /// Begins a locked section, waiting for the lock without a timeout.
     ///
     /// # Errors
     /// The errors of [`set`](Self::set).
+    #[doc(alias = "get_lock")]
     #[inline]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_within(Wait::Forever)
     }
 
-    /// Begins a locked section if nobody is in one.
+    /// Begins a locked section if no other thread or process is in one, without waiting.
     ///
     /// # Errors
     /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
@@ -228,7 +256,8 @@ impl<T: Shareable> Value<T> {
         self.lock_within(Wait::NonBlocking)
     }
 
-    /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic clock).
+    /// Begins a locked section, waiting for the lock no longer than `timeout` (on the monotonic
+    /// clock).
     ///
     /// # Errors
     /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
@@ -251,23 +280,14 @@ impl<T: Shareable> Value<T> {
     }
 }
 
-impl<T: Shareable + AnyBitPattern> Value<T> {
-    /// The value. Takes no lock and never waits for a writer to finish.
-    ///
-    /// In a segment that something else than this crate has damaged, it is whatever the bytes there say.
-    #[inline]
-    pub fn get(&self) -> T {
-        shareable::read_bits(|bytes| self.copy(bytes))
-    }
-}
-
 impl<T: Shareable> ValueGuard<'_, T> {
-    /// Ends the section without publishing: the value stays what it was.
+    /// Ends the section without publishing the copy: the value stays what it was.
     pub fn discard(mut self) {
         self.publish = false;
     }
 
-    /// Whether the last holder of the lock died holding it. The value is whole all the same.
+    /// Whether the last holder of the lock died holding it. The value is whole in any case: the old
+    /// one, or the new one that the holder had published.
     pub fn recovered(&self) -> bool {
         self.raw_guard.recovered()
     }
@@ -293,6 +313,8 @@ impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
 impl<T: Shareable> Drop for ValueGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        // A panic that was under way when the section began (it began in a destructor) does not
+        // unwind through it.
         let panicked = !self.panicking && std::thread::panicking();
         if self.publish && !panicked && self.raw_guard.is_ours() {
             self.value.publish(&self.copy);
@@ -324,7 +346,7 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
         if Self::IS_SMALL {
             region.lock_state().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
         } else {
-            // Version 0 counts.
+            // Version 0 is current: it lies in the first slot.
             atomic_copy::store(region.words_from(size_of::<MutexState>() as u64), bytes);
         }
     }
@@ -346,18 +368,18 @@ impl<T: Shareable> sealed::IntoPlan<Value<T>> for T {
     }
 }
 
-single_object!([T: Shareable] Value<T>);
+single_object!([T] Value<T> where T: Shareable);
 object_handle!([T: Shareable] Value<T>);
 
-impl<T: Shareable> Clone for Value<T> {
+impl<T> Clone for Value<T> {
     fn clone(&self) -> Self {
         Self { lock: self.lock.clone(), of: PhantomData }
     }
 }
 
-impl<T: Shareable> fmt::Debug for Value<T> {
+impl<T> fmt::Debug for Value<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Value").field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("Value").field("segment", self.lock.region().segment()).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`PoolError`]: why a pool was not made, or cannot be waited for.
+//! [`PoolError`]: why a pool was not created, or cannot be joined.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{SegmentError, SpawnError};
 
-/// The error of a pool that was not made, or cannot be waited for.
+/// The error of a pool that was not created, or cannot be joined.
 ///
 /// It has no `PartialEq`, because its sources have none: match the variant.
 #[derive(Debug, Error)]
@@ -23,7 +23,7 @@ pub enum PoolError {
     /// The pool's first workers could not be started.
     #[error("the pool's workers could not be started")]
     Spawn(#[source] SpawnError),
-    /// The memory that the workers share could not be made.
+    /// The memory that the workers share could not be created.
     #[error("the pool's shared memory could not be had")]
     Segment(#[source] SegmentError),
     /// The pool still takes tasks, so a wait for it may have no end: close or terminate it first.

@@ -5,50 +5,52 @@ use thiserror::Error;
 use super::fault::Corrupt;
 use super::{CodecError, NotAttached};
 
-/// The error of a pop that took no value out of a queue.
+/// The error of a pop or a lease that returned no value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PopError {
-    /// The queue is empty. Only `try_` forms return this: try again, or use a form that waits.
+    /// The queue is empty. Only `try_` forms return this. Try again, or use a form that waits.
     #[error("the queue is empty right now")]
     Empty,
     /// The queue was empty until the timeout elapsed. Only `_timeout` forms return this.
     #[error("the queue was still empty when the time was up")]
     Timeout,
-    /// The queue is closed, and every value has been taken out: this is the end.
+    /// The queue is closed, and every value has been popped. Iterators end here.
     #[error("{}", CLOSED)]
     Closed,
-    /// The producer is gone, no other has taken its place, and everything it pushed has been taken out. An iterator ends here.
+    /// The producer is gone, no successor has opened its endpoint, and every value that it pushed
+    /// has been popped. Iterators end here.
     #[error("the producer is gone, and no other has taken its place")]
     Disconnected,
-    /// This consumer was handed over to another process, or belongs to the one that this process was forked from: open one
-    /// here.
+    /// This consumer was sent to another process, or belongs to the process that this one was
+    /// forked from. Open one here.
     #[error("{}", HANDED_OVER)]
     HandedOver,
-    /// This forked child could not register as a participant of the segment, because the segment has no place left or the
-    /// child may not open its file: open the segment anew.
+    /// This forked child could not register as a participant of the segment: the segment has no
+    /// place left, or the child may not open its file. Open the segment anew.
     #[error("{}", NotAttached)]
     NotAttached,
-    /// The sender of a [pipe](mod@crate::pipe) died or timed out in the middle of this message. No part of it is delivered;
-    /// the next one can be received.
+    /// The sender of a [pipe](mod@crate::pipe) died or timed out in the middle of this message, no
+    /// part of which is delivered. The next message can be received.
     #[cfg(feature = "process")]
     #[error("the sender went away in the middle of a message")]
     Truncated,
-    /// The buffer is shorter than the message of a [pipe](mod@crate::pipe), which is still there: receive it with a buffer
-    /// of `len` bytes.
+    /// The buffer is shorter than the message of a [pipe](mod@crate::pipe), which is still there.
+    /// Receive it with a buffer of `len` bytes.
     #[cfg(feature = "process")]
     #[error("the message is of {len} bytes: receive it into as many")]
     TooShort {
         /// The message's length in bytes.
         len: usize,
     },
-    /// A message was taken out that is none of the queue's type. The next one can be popped.
+    /// The message that was popped is not a value of the queue's type. The next one can be popped.
     #[error("the message could not be decoded")]
     Decode {
-        /// What the decoder says.
+        /// The decoder's error.
         source: CodecError,
     },
-    /// The bytes in the segment cannot be what a breezeway process left there: recreate the segment.
+    /// The bytes in the segment cannot be what a breezeway process left there. Recreate the
+    /// segment.
     #[error("{}", Corrupt(.what))]
     Corrupt {
         /// What is damaged.
@@ -57,8 +59,7 @@ pub enum PopError {
 }
 
 impl PopError {
-    /// Whether later pops cannot succeed: `false` where only this one message is not what it should be.
-    #[cfg(any(feature = "serde", feature = "async"))]
+    /// Whether later pops fail as well; `false` if the error concerns one message only.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Decode { .. } => false,
@@ -68,10 +69,23 @@ impl PopError {
         }
     }
 
-    /// Whether it is the regular end of an iterator or a stream.
-    #[cfg(any(feature = "serde", feature = "async"))]
+    /// Whether this is the regular end of an iterator or a stream.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Closed | Self::Disconnected)
+    }
+
+    /// The item that an iterator or a stream makes of a pop's result; sets `is_over` after the
+    /// last.
+    ///
+    /// The regular end makes no item, and any other final error makes the last one.
+    pub(crate) fn next_item<T>(popped: Result<T, Self>, is_over: &mut bool) -> Option<Result<T, Self>> {
+        match popped {
+            Err(error) if error.is_final() => {
+                *is_over = true;
+                (!error.is_end()).then_some(Err(error))
+            }
+            item => Some(item),
+        }
     }
 }
 

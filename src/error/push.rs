@@ -8,31 +8,33 @@ use super::fault::Corrupt;
 use super::pop::{CLOSED, HANDED_OVER};
 use super::{CodecError, NotAttached};
 
-/// The error of a value that was not pushed into a queue. The value comes back, and no part of it is in the queue.
+/// The error of a push. It holds the value, of which no part is in the queue.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PushError<T> {
-    /// The queue has no room. Only `try_` forms return this: try again, or use a form that waits.
+    /// The queue has no room. Only `try_` forms return this. Try again, or use a form that waits.
     #[error("the queue is full right now")]
     Full(T),
     /// The queue had no room until the timeout elapsed. Only `_timeout` forms return this.
     #[error("the queue was still full when the time was up")]
     Timeout(T),
-    /// The queue was closed before the value was in it. It stays closed.
+    /// The queue was closed before the value was in. It stays closed.
     #[error("{}", CLOSED)]
     Closed(T),
-    /// The consumer is gone, and no other has taken its place: the value would not be popped.
+    /// The consumer is gone, and no successor has opened its endpoint, so the value would not be
+    /// popped.
     #[error("the consumer is gone, and no other has taken its place")]
     Disconnected(T),
-    /// This producer was handed over to another process, or belongs to the one that this process was forked from: open one
-    /// here.
+    /// This producer was sent to another process, or belongs to the process that this one was
+    /// forked from. Open one here.
     #[error("{}", HANDED_OVER)]
     HandedOver(T),
-    /// This forked child could not register as a participant of the segment, because the segment has no place left or the
-    /// child may not open its file: open the segment anew.
+    /// This forked child could not register as a participant of the segment: the segment has no
+    /// place left, or the child may not open its file. Open the segment anew.
     #[error("{}", NotAttached)]
     NotAttached(T),
-    /// The message is longer than the queue can ever hold: create the queue with longer messages, or push less at once.
+    /// The message is longer than the queue's largest message. Create the queue with larger limits,
+    /// or push less at once.
     #[error("{len} bytes are more than the queue's largest message of {max}: create it larger")]
     TooLarge {
         /// The value.
@@ -47,10 +49,11 @@ pub enum PushError<T> {
     Encode {
         /// The value.
         value: T,
-        /// What the encoder says.
+        /// The encoder's error.
         source: CodecError,
     },
-    /// The bytes in the segment cannot be what a breezeway process left there: recreate the segment.
+    /// The bytes in the segment cannot be what a breezeway process left there. Recreate the
+    /// segment.
     #[error("{}", Corrupt(.what))]
     Corrupt {
         /// The value.
@@ -79,7 +82,7 @@ impl<T> PushError<T> {
 
 #[cfg(feature = "process")]
 impl PushError<()> {
-    /// This error, with a value to give back.
+    /// This error with a value to return.
     #[cold]
     pub(crate) fn with<T>(self, value: T) -> PushError<T> {
         match self {
@@ -96,7 +99,7 @@ impl PushError<()> {
     }
 }
 
-/// The variant without the value, which may be large or secret and need not be `Debug`.
+/// Prints the variant without the value, which may be large or secret and need not be `Debug`.
 impl<T> fmt::Debug for PushError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,12 +3,12 @@
 use super::fault::from_not_attached;
 use super::{DoneError, PopError, PushError};
 
-/// Why an operation on a queue failed, whichever it was. Pushes, pops and jobs have errors of their own, made from this.
+/// Why an operation on a queue failed. The public errors of pushes, pops and jobs are made from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The operation would have to wait, and must not.
+    /// The operation would have to wait, and may not.
     WouldBlock,
-    /// The timeout elapsed, or a task's attempt has found nothing so far.
+    /// The timeout elapsed, or a task's attempt is not ready yet.
     Timeout,
     Closed,
     Disconnected,
@@ -53,7 +53,7 @@ impl Stop {
             Self::Timeout => DoneError::Timeout,
             Self::NotAttached => DoneError::NotAttached,
             Self::Corrupt(what) => DoneError::Corrupt { what },
-            // Calling a job done meets none of these.
+            // An acknowledgement meets none of these.
             Self::WouldBlock | Self::Closed | Self::Disconnected | Self::HandedOver => DoneError::NotHeld,
         }
     }

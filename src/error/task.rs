@@ -42,7 +42,8 @@ pub enum TaskError {
     /// The iterator of the arguments panicked with this message.
     #[error("the iterator of the arguments panicked: {0}")]
     InputPanicked(String),
-    /// The function lies in a shared library, which workers would not have: link it into the executable.
+    /// The function lies in a shared library, which workers do not search: link it into the
+    /// executable.
     #[error(
         "the function lies in a shared library, and workers start from the executable: link it statically"
     )]
@@ -58,10 +59,10 @@ pub enum TaskError {
     /// The pool is closed, and takes no more tasks.
     #[error("the pool is closed")]
     Closed,
-    /// The pool was terminated before there was a result.
+    /// The pool was terminated before the task had a result.
     #[error("the pool was terminated")]
     Terminated,
-    /// The pool has ended, because its workers cannot begin, for this reason.
+    /// The pool has ended because its workers cannot start, for this reason.
     #[error("the pool's workers cannot begin: {0}")]
     Broken(String),
     /// The result was taken already.
@@ -76,7 +77,8 @@ pub enum TaskError {
         /// What the decoder says.
         source: Source,
     },
-    /// The process has ended in an unknown way: something else in this program has waited for it, or ignores SIGCHLD.
+    /// The process has ended, but how is unknown: other code of this program has waited for it, or
+    /// ignores SIGCHLD.
     #[error(
         "the process has ended, and something else has waited for it: nothing may wait for any child, nor ignore SIGCHLD"
     )]

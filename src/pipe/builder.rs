@@ -1,4 +1,4 @@
-//! How large a pipe is.
+//! [`PipeBuilder`]: the options of a pipe.
 
 use super::reader::FrameReader;
 use super::writer::FrameWriter;
@@ -8,7 +8,7 @@ use crate::layout::header::Tables;
 use crate::queue::bytes::{self, BytesConsumer, BytesProducer};
 use crate::segment::Segment;
 
-/// How to make a pipe; see [`builder`](super::builder()).
+/// The options of a pipe; see [`builder`](super::builder()).
 ///
 /// ```
 /// use breezeway::pipe;
@@ -25,8 +25,8 @@ pub struct PipeBuilder {
     max_message: u64,
 }
 
-/// As much as an OS pipe holds: hundreds of short messages, and still no more than a part of a CPU's own cache, through which long
-/// ones then go.
+/// The capacity of an OS pipe: room for hundreds of short messages, and a small part of a CPU's own
+/// cache, through which long messages then stream.
 const DEFAULT_CAPACITY: usize = 64 << 10;
 
 impl Default for PipeBuilder {
@@ -35,40 +35,44 @@ impl Default for PipeBuilder {
     }
 }
 
-/// Processes that may have a pipe's memory attached at a time: those that have an end, and those that have sent one away.
+/// Processes that may have a pipe's segment attached at a time: those that have an end, and those
+/// that have sent one away.
 const MAX_PARTICIPANTS: u32 = 128;
 
-/// Bytes that a ring takes beyond its capacity, at most.
+/// An upper bound of the bytes that a ring takes beyond its capacity.
 const RING_OVERHEAD: u64 = 4096;
 
-/// The ring that the first end sends into, and the other.
+/// The names of the rings: first the one that the first end sends into.
 const RING_NAMES: [&str; 2] = ["there", "back"];
 
 impl PipeBuilder {
-    /// Bytes of the ring, each way (rounded up to a multiple of 64); 64 KiB unless said otherwise. Messages of up to a quarter of that
-    /// are written in one piece.
+    /// Sets the bytes of the ring, each way, rounded up to a multiple of 64. The default is 64 KiB.
+    /// A message of up to a quarter of that is written in one piece.
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
     }
 
-    /// Bytes of the longest message, as it is encoded; any number unless said otherwise. A longer one is refused where it is sent, and
-    /// for damage where it is received.
+    /// Sets the bytes of the longest encoded message. The default is no limit. Sending a longer
+    /// message is [`PushError::TooLarge`](crate::PushError::TooLarge); a ring that claims one is
+    /// damaged, and receiving is [`PopError::Corrupt`](crate::PopError::Corrupt).
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes as u64;
         self
     }
 
-    /// Makes a pipe that goes one way.
+    /// Creates a one-way pipe in an anonymous segment.
     ///
     /// # Errors
-    /// `InvalidOption` for a capacity of 0, `NoSpace`, `Os`.
+    /// - [`SegmentError::InvalidOption`] if the capacity is 0.
+    /// - [`SegmentError::NoSpace`] if there is no memory for the ring.
+    /// - [`SegmentError::Os`] if the operating system refuses.
     pub fn simplex<T>(&self) -> Result<(Sender<T>, Receiver<T>), SegmentError> {
         let (tx, rx) = bytes::new(self.capacity)?;
         Ok(self.endpoints(tx, rx))
     }
 
-    /// Makes a pipe that goes both ways.
+    /// Creates a two-way pipe in an anonymous segment.
     ///
     /// # Errors
     /// Those of [`simplex`](Self::simplex).

@@ -1,4 +1,4 @@
-//! [`Connection`]: an end of a pipe that goes both ways.
+//! [`Connection`]: an end of a two-way pipe.
 
 use core::fmt;
 
@@ -14,13 +14,18 @@ use super::writer::FrameWriter;
 use crate::error::PopError;
 use crate::queue::bytes::BytesConsumer;
 
-/// An end of a [pipe](super) that sends `S` and receives `R`: one process's at a time.
+/// An end of a two-way [pipe](super) that sends `S` and receives `R`. It belongs to one process at
+/// a time.
 ///
-/// Dropped, it is the peer's end of file and broken pipe. Serialised, it is its reader's.
+/// If it is dropped, the peer gets the end of file and a broken pipe. If it is serialised, it
+/// belongs to the process that deserialises it.
+///
+/// **When a process is killed at any instruction:** a dead peer is the end of file, after
+/// everything that it sent, and a broken pipe; see [`pipe`](super).
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Connection<S, R> {
-    // Dropped first: who finds the end of file finds a broken pipe, too.
+    // Dropped first: a peer that gets the end of file gets a broken pipe, too.
     rx: Receiver<R>,
     tx: Sender<S>,
 }
@@ -42,17 +47,18 @@ impl<S, R> Connection<S, R> {
         self.rx.consumer()
     }
 
-    /// Its two halves, for two threads or two processes.
+    /// Splits the connection into its two halves, for two threads or two processes.
     pub fn split(self) -> (Sender<S>, Receiver<R>) {
         (self.tx, self.rx)
     }
 
-    /// Closes the pipe both ways: nothing more can be sent, and what was sent can still be received. `false` where it was closed.
+    /// Closes the pipe both ways: no more messages can be sent, and those that were sent can still
+    /// be received. Returns whether a way was open.
     pub fn close(&self) -> bool {
         self.tx.close() | self.rx.close()
     }
 
-    /// Whether a living process has what receives at the other end right now.
+    /// Whether a live process has the receiving half of the other end now.
     pub fn is_connected(&self) -> bool {
         self.tx.is_connected()
     }

@@ -1,4 +1,4 @@
-//! How messages lie in a ring of bytes: in one frame each, or in several.
+//! How a message lies in a ring of bytes: in one frame, or in several.
 //!
 //! ```text
 //!  WHOLE  ┌─────────────────────────┬────────┐
@@ -12,8 +12,10 @@
 //!         └─────────────────────────┴────────┘
 //! ```
 //!
-//! A frame of kind WHOLE or FIRST before the total has come together says that the message before it is given up. MORE without a
-//! beginning is the rest of a message that went to a dead receiver. The kind comes last so that messages begin at multiples of 8.
+//! A frame of kind WHOLE or FIRST before `total` bytes have arrived means that the message before
+//! it was given up. A frame of kind MORE without a beginning is the rest of a message whose
+//! beginning a dead receiver took out. The kind comes last so that messages begin at multiples of
+//! 8.
 
 const WHOLE: u8 = 1;
 const FIRST: u8 = 2;
@@ -21,10 +23,10 @@ const MORE: u8 = 3;
 
 /// Bytes that a frame of kind WHOLE or MORE needs beyond the message's.
 pub(super) const TRAILER_LEN: usize = 1;
-/// And one of kind FIRST.
+/// Bytes that a frame of kind FIRST needs beyond the message's.
 pub(super) const FIRST_TRAILER_LEN: usize = 9;
 
-/// A frame.
+/// A frame, and the part of a message in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame<'a> {
     Whole(&'a [u8]),
@@ -33,7 +35,7 @@ pub(super) enum Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// What of a message comes behind its first bytes, `sent` of them, in frames of `longest` bytes at most.
+    /// The frame that follows the first `sent` bytes of a message, of at most `longest` bytes.
     #[inline]
     pub(super) fn of(message: &'a [u8], sent: usize, longest: usize) -> Self {
         let rest = &message[sent..];
@@ -46,14 +48,14 @@ impl<'a> Frame<'a> {
         Self::First { total: message.len() as u64, bytes: &message[..longest - FIRST_TRAILER_LEN] }
     }
 
-    /// What of a message is in it.
+    /// The part of a message that is in the frame.
     #[inline]
     pub(super) fn bytes(self) -> &'a [u8] {
         let (Self::Whole(bytes) | Self::More(bytes) | Self::First { bytes, .. }) = self;
         bytes
     }
 
-    /// What the bytes are; `None` where they are no frame.
+    /// Parses a frame; `None` if the bytes are none.
     #[inline]
     pub(super) fn parse(frame: &'a [u8]) -> Option<Self> {
         let (kind, bytes) = frame.split_last()?;
@@ -68,7 +70,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Bytes that it takes.
+    /// The length of the frame in bytes.
     pub(super) fn len(self) -> usize {
         let trailer = match self {
             Self::Whole(_) | Self::More(_) => TRAILER_LEN,
@@ -77,7 +79,7 @@ impl<'a> Frame<'a> {
         self.bytes().len() + trailer
     }
 
-    /// Writes it into as many bytes.
+    /// Writes the frame into a buffer of its length.
     #[inline]
     pub(super) fn write(self, buffer: &mut [u8]) {
         let (body, trailer) = buffer.split_at_mut(self.bytes().len());
@@ -94,7 +96,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Writes what comes behind a message that was written into its frame already.
+/// Writes the trailer after a message that was encoded into its frame.
 #[inline]
 pub(super) fn write_whole_trailer(trailer: &mut [u8]) {
     trailer.copy_from_slice(&[WHOLE]);
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_parsed() {
+    fn frame_parse_round_trip() {
         let message = [7, 8, 9];
         for len in 0..=message.len() {
             let bytes = &message[..len];
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_frames_of_a_message_are_the_message() {
+    fn frame_of_covers_the_message() {
         let message: Vec<u8> = (0..100).collect();
         for len in 0..=message.len() {
             for longest in FIRST_TRAILER_LEN + 1..len + 20 {
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wrote_is_no_frame() {
+    fn frame_parse_damaged() {
         for bytes in [&[][..], &[0], &[4], &[255], &[1, 0], &[FIRST], &[0, 0, 0, 0, 0, 0, 0, FIRST]] {
             assert_eq!(Frame::parse(bytes), None, "{bytes:?}");
         }

@@ -1,4 +1,4 @@
-//! The ends of a pipe for tasks.
+//! The operations of all kinds of ends as futures and streams.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,8 @@ use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 
 impl FrameWriter {
-    /// Sends a value. It is behind `&mut` so that the task may go to another thread where the value may, which others need not see.
+    /// Sends a value. The value is behind `&mut`, so that the future is `Send` if the value is
+    /// `Send`, also if the value is not `Sync`.
     async fn send_async<T: Serialize>(&mut self, value: &mut T) -> Result<(), PushError<()>> {
         self.check_receiver();
         let begun = retry_until_ready(
@@ -27,13 +28,14 @@ impl FrameWriter {
         }
     }
 
-    /// Sends a message as it is.
+    /// Sends bytes without encoding them.
     async fn write_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.check_receiver();
         self.send_rest_async(message).await
     }
 
-    /// Sends a message that may be a long one. How far it has come is known here: dropped, it is given up.
+    /// Sends the frames of a message. The future alone knows how far it has come: if it is dropped,
+    /// the message is given up.
     async fn send_rest_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         let mut sent = 0;
         let attempt = |writer: &mut &mut Self, wait: Wait<'_>| {
@@ -55,16 +57,17 @@ impl FrameReader {
 
 macro_rules! impl_async_sender_methods {
     ([$($generics:tt)*] $object:ty, $message:ty) => {
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object
         where
             $message: Serialize,
         {
-            /// Sends a message; a task waits for room without holding up its thread.
+            /// Sends a message. Waits for room in the ring, without blocking the task's thread.
             ///
-            /// Dropped before it is done, in the middle of a long message, too, it has sent nothing that is delivered: the receiver
-            /// drops what has come of the message when it finds another begin. The value is dropped as well (and an end of a queue or a
-            /// pipe in it may have been given away by then).
+            /// If the future is dropped before it is ready, also in the middle of a long message,
+            /// no part of the message is delivered: the receiver drops the part that has arrived
+            /// when the next message begins. The value is dropped, too; an end of a queue or a pipe
+            /// in it may have been given away by then.
             ///
             /// # Errors
             /// Those of [`send`](Self::send).
@@ -75,12 +78,13 @@ macro_rules! impl_async_sender_methods {
             }
         }
 
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object {
-            /// Sends bytes as they are, for one of the `recv_bytes` at the other end; a task waits for room without holding up its
-            /// thread.
+            /// Sends bytes without encoding them, for a `recv_bytes` operation at the other end.
+            /// Waits for room in the ring, without blocking the task's thread.
             ///
-            /// Dropped before it is done, it has sent nothing that is delivered, as with [`send_async`](Self::send_async).
+            /// If the future is dropped before it is ready, no part of the message is delivered, as
+            /// with [`send_async`](Self::send_async).
             ///
             /// # Errors
             /// Those of [`send_bytes`](Self::send_bytes).
@@ -93,14 +97,15 @@ macro_rules! impl_async_sender_methods {
 
 macro_rules! impl_async_receiver_methods {
     ([$($generics:tt)*] $object:ty, $message:ty) => {
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object
         where
             $message: DeserializeOwned,
         {
-            /// Receives the next message; a task waits for it without holding up its thread.
+            /// Receives the next message. Waits for it, without blocking the task's thread.
             ///
-            /// Dropped before it is done, it has received none: what has come of a long one by then is kept for the next attempt.
+            /// If the future is dropped before it is ready, no message is lost: the part of a long
+            /// message that has arrived is kept for the next attempt.
             ///
             /// # Errors
             /// Those of [`recv`](Self::recv).
@@ -108,22 +113,24 @@ macro_rules! impl_async_receiver_methods {
                 retry_until_ready(self.reader(), |reader| reader.segment(), |reader, wait| reader.recv(wait)).await
             }
 
-            /// The messages, each as it comes, until the end of file.
+            /// A stream that borrows this end and receives messages until the end of file.
             pub fn stream(&mut self) -> ItemStream<&mut Self> {
                 ItemStream::new(self)
             }
 
-            /// The same, for good.
+            /// A stream that owns this end and receives messages until the end of file.
             pub fn into_stream(self) -> ItemStream<Self> {
                 ItemStream::new(self)
             }
         }
 
-        /// For tasks, with the feature `async`.
+        /// Operations as futures (feature `async`).
         impl<$($generics)*> $object {
-            /// Receives the next message as it is, whoever sent it and how; a task waits for it without holding up its thread.
+            /// Receives the bytes of the next message, without decoding it. Waits for it, without
+            /// blocking the task's thread.
             ///
-            /// Dropped before it is done, it has received none: what has come of a long one by then is kept for the next attempt.
+            /// If the future is dropped before it is ready, no message is lost: the part of a long
+            /// message that has arrived is kept for the next attempt.
             ///
             /// # Errors
             /// Those of [`recv_bytes`](Self::recv_bytes).
@@ -131,9 +138,11 @@ macro_rules! impl_async_receiver_methods {
                 retry_until_ready(self.reader(), |reader| reader.segment(), |reader, wait| reader.read(wait)).await
             }
 
-            /// Receives the next message into `space`, and says how long it is; a task waits for it without holding up its thread.
+            /// Receives the bytes of the next message into `space`, and returns their number. Waits
+            /// for a message, without blocking the task's thread.
             ///
-            /// Dropped before it is done, it has received none: what has come of a long one by then is kept for the next attempt.
+            /// If the future is dropped before it is ready, no message is lost: the part of a long
+            /// message that has arrived is kept for the next attempt.
             ///
             /// # Errors
             /// Those of [`recv_bytes_into`](Self::recv_bytes_into).
@@ -177,7 +186,7 @@ mod tests {
 
     const CAPACITY: usize = 1024;
 
-    /// A task whose peer is at work whenever it is about to wait.
+    /// A task whose peer acts whenever the task is about to wait.
     #[derive(Debug)]
     struct BusyPeerTask<P> {
         peer: RefCell<P>,
@@ -199,7 +208,7 @@ mod tests {
 
         fn register(&self, _: WaitTarget<'_>, _: WakePolicy) -> bool {
             self.waits.set(self.waits.get() + 1);
-            assert!(self.waits.get() < CAPACITY, "one attempt goes on and on");
+            assert!(self.waits.get() < CAPACITY, "one attempt never yields");
             (self.on_wait)(&mut self.peer.borrow_mut());
             true
         }
@@ -217,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_makes_way_in_between() {
+    fn frame_reader_read_yields_to_other_tasks() {
         let (tx, rx) = bytes::new(CAPACITY).unwrap();
         let (mut reader, waiter) = (FrameReader::new(rx, u64::MAX), BusyPeerTask::new(tx, more));
         for _ in 0..3 {
@@ -227,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_makes_way_in_between_and_goes_on() {
+    fn frame_writer_send_rest_yields_and_continues() {
         let (tx, rx) = bytes::new(CAPACITY).unwrap();
         let take = |rx: &mut FrameReader| assert!(!rx.is_ready(Wait::NonBlocking));
         let (mut writer, waiter) =

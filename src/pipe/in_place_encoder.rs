@@ -1,26 +1,28 @@
-//! A value encoded where it will be read, or apart where it turns out to be too long for that.
+//! Encodes a value where it will be read, or into memory of its own if it turns out to be too long.
 
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
-/// Where the bytes go. They are written once: a value that holds the end of a queue gives it away when it is encoded.
+/// Takes the encoded bytes. A value is encoded only once, because encoding an end of a queue gives
+/// it away.
 struct InPlaceEncoder<'a> {
-    /// Nothing once they go apart.
+    /// Empty once the bytes have spilled.
     buffer: &'a mut [u8],
-    /// Bytes in the place.
+    /// Bytes written into `buffer`.
     len: usize,
     spilled: Vec<u8>,
 }
 
-/// Where the bytes are.
+/// Where the encoded bytes are.
 #[derive(Debug)]
 pub(super) enum Encoded {
-    /// So many, in the place.
+    /// In the buffer, this many.
     InPlace(usize),
+    /// All of them here, because the buffer is too short.
     Spilled(Vec<u8>),
 }
 
-/// Encodes a value into a place.
+/// Encodes a value into a buffer, if it fits.
 #[inline]
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut [u8]) -> postcard::Result<Encoded> {
     postcard::serialize_with_flavor(value, InPlaceEncoder { buffer, len: 0, spilled: Vec::new() })
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_of_any_length_does() {
+    fn encode_into_buffers_of_any_length() {
         let value = (7_u8, "breeze".to_owned(), vec![1_u64, 2, 1 << 40], None::<u8>, String::new());
         let bytes = postcard::to_allocvec(&value).unwrap();
         for len in 0..bytes.len() + 3 {
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_fits_into_nothing() {
+    fn encode_nothing_into_an_empty_buffer() {
         assert!(matches!(encode(&(), &mut []), Ok(Encoded::InPlace(0))));
     }
 }

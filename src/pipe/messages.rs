@@ -8,11 +8,11 @@ use super::reader::FrameReader;
 use crate::error::PopError;
 use crate::raw::wait::Wait;
 
-/// An iterator over the messages of a pipe, which receives them one by one and ends at the end of
-/// file.
+/// An iterator that receives the messages of a pipe; see [`Receiver::iter`](super::Receiver::iter).
 ///
-/// A message that does not decode, or that is cut short, is an error, after which the iterator goes
-/// on; any other error is the last item.
+/// It ends at the end of file and when the pipe is closed ([`PopError::Disconnected`],
+/// [`PopError::Closed`]). Every other error is an item. After [`PopError::Decode`] and
+/// [`PopError::Truncated`] it continues with the next message; any other error is its last item.
 #[derive(Debug)]
 #[must_use = "messages are received as they are asked for"]
 pub struct Messages<'a, T> {

@@ -1,4 +1,4 @@
-//! Frames into messages.
+//! [`FrameReader`]: puts messages together from frames.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,29 +10,30 @@ use crate::queue::bytes::BytesConsumer;
 use crate::queue::codec;
 use crate::raw::wait::Wait;
 
-/// The receiving side.
+/// The receiving side of a pipe, without the messages' type.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FrameReader {
     rx: BytesConsumer,
-    /// The longest message.
+    /// The length of the longest message.
     max: u64,
     state: InboxState,
-    /// A private copy of the message, as far as it has come: what is looked at, nobody else changes.
+    /// A private copy of the message, as far as it has arrived: no peer changes it while it is
+    /// decoded.
     inbox: Vec<u8>,
 }
 
-/// What is in the inbox.
+/// What the inbox holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum InboxState {
-    /// Nothing.
+    /// No message.
     Empty,
-    /// Some of a message of so many bytes.
+    /// A part of a message of this many bytes.
     Part(u64),
-    /// A message that is to be received.
+    /// A message that was not received yet.
     Whole,
 }
 
-/// Memory that is kept for the next message, whatever that is like.
+/// The inbox keeps memory up to this length for the next message, however short that is.
 const MAX_RETAINED: usize = 1 << 20;
 
 const CORRUPT: PopError = PopError::Corrupt { what: "a part of a message in a pipe" };
@@ -46,7 +47,7 @@ impl FrameReader {
         &self.rx
     }
 
-    /// The next message as a value. One that does not decode is taken out all the same.
+    /// Receives the next message as a value. A message that cannot be decoded is taken out, too.
     #[inline]
     pub(super) fn recv<T: DeserializeOwned>(&mut self, wait: Wait) -> Result<T, PopError> {
         self.take_message(wait)?;
@@ -55,13 +56,13 @@ impl FrameReader {
         value
     }
 
-    /// The next message as it is.
+    /// Receives the bytes of the next message.
     pub(super) fn read(&mut self, wait: Wait) -> Result<Vec<u8>, PopError> {
         self.take_message(wait)?;
         Ok(core::mem::take(&mut self.inbox))
     }
 
-    /// The next message as it is, if there is space for it.
+    /// Receives the bytes of the next message into `space`, if they fit.
     #[inline]
     pub(super) fn read_into(&mut self, space: &mut [u8], wait: Wait) -> Result<usize, PopError> {
         self.take_message(wait)?;
@@ -75,12 +76,12 @@ impl FrameReader {
         Ok(len)
     }
 
-    /// Whether there is a message, or a reason why there will be none.
+    /// Whether a message, the end of file or an error is there, waiting for it if `wait` says so.
     pub(super) fn is_ready(&mut self, wait: Wait) -> bool {
         !matches!(self.fill_inbox(wait), Err(PopError::Empty | PopError::Timeout))
     }
 
-    /// Gets a message into the inbox, which is the caller's from then on.
+    /// Fills the inbox with a message, and hands the message to the caller.
     #[inline]
     fn take_message(&mut self, wait: Wait) -> Result<(), PopError> {
         let filled = self.fill_inbox(wait);
@@ -95,7 +96,7 @@ impl FrameReader {
         filled
     }
 
-    /// Gets a message into the inbox, where it stays.
+    /// Fills the inbox with a message, which stays in it.
     #[inline]
     fn fill_inbox(&mut self, wait: Wait) -> Result<(), PopError> {
         let budget = WaitBudget::new(wait);
@@ -112,7 +113,7 @@ impl FrameReader {
         self.gather_frames(budget)
     }
 
-    /// The same for messages that come in several frames.
+    /// Fills the inbox with a message of several frames, frame by frame.
     #[cold]
     fn gather_frames(&mut self, budget: WaitBudget) -> Result<(), PopError> {
         if !self.rx.is_ours() {
@@ -123,7 +124,7 @@ impl FrameReader {
         }
         let mut taken = 0;
         loop {
-            // A sender that goes on and on must not keep one who has no time.
+            // A sender that never pauses must not keep the receiver beyond its timeout.
             if taken > 0 && budget.is_exhausted() || budget.should_yield(taken, self.rx.capacity()) {
                 return Err(PopError::Timeout);
             }
@@ -146,16 +147,16 @@ impl FrameReader {
                     self.inbox.clear();
                     (bytes.len() as u64, bytes)
                 }
-                // Never as much at once as a length claims: what has come is what is kept.
+                // The inbox grows by what has arrived: a damaged length allocates nothing.
                 (Some(Frame::First { total, bytes }), _) if total <= self.max => {
                     self.inbox.clear();
                     (total, bytes)
                 }
                 (Some(Frame::More(bytes)), Some(total)) => (total, bytes),
-                // The rest of a message whose beginning a dead receiver took out.
+                // The rest of a message whose beginning a dead receiver has taken out.
                 (Some(Frame::More(_)), None) => continue,
                 (Some(Frame::First { .. }) | None, _) => {
-                    // It stays, so that everybody is told.
+                    // The frame stays in the ring, so that later receivers get the error, too.
                     core::mem::forget(frame);
                     return Err(CORRUPT);
                 }
@@ -173,7 +174,7 @@ impl FrameReader {
         }
     }
 
-    /// Done with the message: an unusually long one's memory is given back when one comes that is not.
+    /// Empties the inbox. Memory of an unusually long message is freed after a shorter one.
     #[inline]
     fn release_inbox(&mut self) {
         if self.inbox.capacity() > MAX_RETAINED && self.inbox.len() < self.inbox.capacity() / 4 {

@@ -1,4 +1,4 @@
-//! [`Receiver`]: the end that messages come out of.
+//! [`Receiver`]: the receiving end of a pipe.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -12,12 +12,17 @@ use super::reader::FrameReader;
 use crate::error::PopError;
 use crate::queue::bytes::BytesConsumer;
 
-/// The receiving end of a [pipe](super): one process's at a time.
+/// The receiving end of a [pipe](super). It belongs to one process at a time.
 ///
-/// Dropped, it is the sender's broken pipe. Serialised, it is its reader's, with what has come of a message.
+/// If it is dropped, the sender gets a broken pipe. If it is serialised, it belongs to the process
+/// that deserialises it, with the part of a message that it has received so far.
 ///
-/// One can be put over a [`BytesConsumer`] of one's own, for a pipe that has a name or lies in a segment with other things; then whoever
-/// opens the end of a dead process goes on behind the last message that the dead has begun to receive.
+/// A receiver can be made [from](Self::from) a [`BytesConsumer`], for a pipe that has a name or
+/// lies in a segment with other objects. The successor of a dead receiver then continues after the
+/// last message that the dead process has begun to receive.
+///
+/// **When a process is killed at any instruction:** a dead sender is the end of file
+/// ([`PopError::Disconnected`]), after everything that it sent; see [`pipe`](super).
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Receiver<T> {
@@ -39,12 +44,13 @@ impl<T> Receiver<T> {
         self.reader.consumer()
     }
 
-    /// Closes the pipe: nothing more can be sent, and what was sent can still be received. `false` where it was closed.
+    /// Closes the pipe: no more messages can be sent, and those that were sent can still be
+    /// received. Returns whether the pipe was open.
     pub fn close(&self) -> bool {
         self.consumer().close()
     }
 
-    /// Whether a living process has the sender right now.
+    /// Whether a live process has the sender now.
     pub fn is_connected(&self) -> bool {
         self.consumer().is_connected()
     }

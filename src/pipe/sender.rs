@@ -1,4 +1,4 @@
-//! [`Sender`]: the end that messages go into.
+//! [`Sender`]: the sending end of a pipe.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,12 +9,18 @@ use super::endpoint_macros::impl_sender_methods;
 use super::writer::FrameWriter;
 use crate::queue::bytes::BytesProducer;
 
-/// The sending end of a [pipe](super): one process's at a time.
+/// The sending end of a [pipe](super). It belongs to one process at a time.
 ///
-/// Dropped, it is the receiver's end of file. Serialised, it is its reader's.
+/// If it is dropped, the receiver gets the end of file. If it is serialised, it belongs to the
+/// process that deserialises it.
 ///
-/// One can be put over a [`BytesProducer`] of one's own, for a pipe that has a name or lies in a segment with other things; then whoever
-/// opens the end of a dead process goes on behind its last message.
+/// A sender can be made [from](Self::from) a [`BytesProducer`], for a pipe that has a name or lies
+/// in a segment with other objects. The successor of a dead sender then continues after the last
+/// message that the dead process has sent.
+///
+/// **When a process is killed at any instruction:** a dead receiver is a broken pipe
+/// ([`PushError::Disconnected`](crate::PushError::Disconnected)), which returns the value; see
+/// [`pipe`](super).
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Sender<T> {
@@ -32,12 +38,13 @@ impl<T> Sender<T> {
         &mut self.writer
     }
 
-    /// Closes the pipe: nothing more can be sent, and what was sent can still be received. `false` where it was closed.
+    /// Closes the pipe: no more messages can be sent, and those that were sent can still be
+    /// received. Returns whether the pipe was open.
     pub fn close(&self) -> bool {
         self.writer.producer().close()
     }
 
-    /// Whether a living process has the receiver right now.
+    /// Whether a live process has the receiver now.
     pub fn is_connected(&self) -> bool {
         self.writer.producer().is_connected()
     }

@@ -1,4 +1,4 @@
-//! [`wait`]: many at once, whichever is ready first.
+//! [`wait`]: waits until one of many receiving ends, processes and files is ready.
 
 use core::iter;
 use std::os::fd::BorrowedFd;
@@ -13,8 +13,9 @@ use crate::sys::clock::Deadline;
 use crate::sys::poll;
 use crate::sys::process::has_many_cpus;
 
-/// What can be waited for by [`wait`]: the receiving ends of pipes, and whatever has a file: processes, by their
-/// sentinels; sockets. A file is ready when it has something to read or is at its end; a process, when it has ended.
+/// What [`wait`] can wait for: the receiving ends of pipes, and everything with a file descriptor,
+/// such as processes (by their sentinels) and sockets. A file is ready when it can be read or is at
+/// its end; a process is ready when it has ended.
 pub trait Waitable: sealed::Sealed {}
 
 impl<W: sealed::Sealed + ?Sized> Waitable for W {}
@@ -24,7 +25,7 @@ pub(super) mod sealed {
 
     use crate::raw::event_count::EventCount;
 
-    /// What tells of news.
+    /// What a waiter sleeps on until a waitable may be ready.
     #[derive(Clone, Copy, Debug)]
     pub enum ReadySource<'a> {
         Event(EventSource<'a>),
@@ -40,12 +41,12 @@ pub(super) mod sealed {
         }
     }
 
-    /// Keeps `Waitable` this crate's.
+    /// Implemented by this crate only.
     pub trait Sealed {
-        /// Whether it is ready now.
+        /// Whether this is ready now.
         fn is_ready(&mut self) -> bool;
         fn source(&self) -> ReadySource<'_>;
-        /// Sees whether somebody has died whom this waits for.
+        /// Asks the kernel whether the peer has died.
         fn check_peers(&self) {}
     }
 
@@ -60,20 +61,23 @@ pub(super) mod sealed {
     }
 }
 
-/// Looks in a row before going to sleep, where somebody else may be at work meanwhile: some microseconds.
+/// How often to look before sleeping on a machine with several CPUs: some microseconds.
 const SPIN_POLLS: u32 = 200;
 
-/// A file does not end a sleep on shared memory, so that is as brief as this at first, and then longer and longer.
+/// A file does not end a sleep on shared memory. With files among the waitables, sleeps therefore
+/// last this long at first, and then twice as long each time.
 const MIN_SLICE: Duration = Duration::from_millis(1);
 const MAX_SLICE: Duration = Duration::from_millis(16);
 
-/// Waits until one or more of these are ready, and says which, by their places; nothing where the time is up before. Without a timeout
-/// it waits as long as it takes.
+/// Waits until one or more waitables are ready, for at most `timeout` if there is one, and returns
+/// their indices: none if the timeout elapses.
 ///
-/// A receiving end is ready when a `recv` would not wait: a message is there, all of it, or the end of file.
+/// A receiving end is ready when `recv` would not wait: a whole message has arrived, or the end of
+/// file, or an error.
 ///
-/// Among receiving ends only, or files only, it sleeps until one of them is ready. Where there are both, files are looked at 60 times a
-/// second or more. The death of a process is seen within 100 ms at its pipes, and by its sentinel.
+/// If all waitables are receiving ends, or all are files, the thread sleeps until one of them is
+/// ready. If there are both, it looks at the files at least 60 times a second. A process's death is
+/// seen by its sentinel, and within 100 ms at its pipes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -110,7 +114,7 @@ const MAX_SLICE: Duration = Duration::from_millis(16);
 /// ```
 ///
 /// # Panics
-/// If there is nothing to wait for, and no timeout.
+/// If there are no waitables and no timeout.
 #[doc(alias = "select")]
 pub fn wait(waitables: &mut [&mut dyn Waitable], timeout: impl Into<Option<Duration>>) -> Vec<usize> {
     let deadline = timeout.into().map(Deadline::after);
@@ -141,7 +145,7 @@ pub fn wait(waitables: &mut [&mut dyn Waitable], timeout: impl Into<Option<Durat
             _ => RECHECK_INTERVAL,
         };
         let ready = if events == 0 {
-            // Where the system refuses, as for too many files, this looks again.
+            // If the system refuses, as for too many files, the loop looks again.
             let _ = poll::wait_any(self::files(waitables), deadline);
             find_ready(waitables)
         } else {
@@ -153,7 +157,8 @@ pub fn wait(waitables: &mut [&mut dyn Waitable], timeout: impl Into<Option<Durat
     }
 }
 
-/// Sleeps until something has come to pass at one of the receiving ends, though no longer than a slice.
+/// Sleeps until one of the receiving ends is notified, at most for a slice, and returns the ready
+/// waitables.
 fn sleep_slice(
     waitables: &mut [&mut dyn Waitable],
     slice: Duration,
@@ -164,7 +169,7 @@ fn sleep_slice(
     if !ready.is_empty() {
         return ready;
     }
-    // A sleeper that may be overlooked sleeps briefly.
+    // A sleeper that a notifier may overlook sleeps briefly.
     let is_seen = prepared.iter().all(|prepared| prepared.is_seen);
     let slice = Deadline::after(if is_seen { slice } else { slice.min(MAX_SLICE) });
     let until = deadline.map_or(slice, |deadline| deadline.min(slice));
@@ -177,13 +182,13 @@ fn sleep_slice(
     ready
 }
 
-/// Which are ready.
+/// The indices of the ready waitables.
 fn find_ready(waitables: &mut [&mut dyn Waitable]) -> Vec<usize> {
     let ready = poll_each(waitables);
     let is_file = |place: &usize| matches!(waitables[*place].source(), ReadySource::File(_));
     if ready.len() < waitables.len() && ready.iter().any(is_file) {
-        // Perhaps the sentinel of who has died: nobody who comes again and again finds it ready, and never sleeps, is to wait
-        // longer for what that means to the pipes.
+        // The file may be the sentinel of a dead process. A caller that always finds it ready never
+        // sleeps, and would not learn of the death at the process's pipes.
         waitables.iter().for_each(|waitable| waitable.check_peers());
         return poll_each(waitables);
     }

@@ -3,11 +3,12 @@
 use crate::raw::wait::Wait;
 use crate::sys::clock::Deadline;
 
-/// What is left of a patience.
+/// How long the next step of an operation may wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WaitBudget<'a> {
-    /// Each step may wait as the whole may.
+    /// Each step may wait as the whole operation may.
     PerStep(Wait<'a>),
+    /// All steps together may wait until this deadline.
     Until(Deadline),
 }
 
@@ -33,8 +34,8 @@ impl<'a> WaitBudget<'a> {
         matches!(self, Self::Until(deadline) if deadline.has_passed())
     }
 
-    /// Whether a task that has moved so many bytes leaves the rest to its next call, which comes at once: a peer that goes on and on
-    /// must not keep it from others of its thread.
+    /// Whether a task that has moved this many bytes leaves the rest to its next poll, for which it
+    /// is woken at once: a peer that never pauses must not keep other tasks of the thread waiting.
     pub(super) fn should_yield(self, moved: usize, capacity: usize) -> bool {
         match self {
             Self::PerStep(Wait::Task(waiter)) if moved > capacity => {
@@ -45,7 +46,7 @@ impl<'a> WaitBudget<'a> {
         }
     }
 
-    /// Whether there is no waiting at all.
+    /// Whether no step may wait.
     pub(super) fn is_non_blocking(self) -> bool {
         matches!(self, Self::PerStep(Wait::NonBlocking))
     }

@@ -1,4 +1,4 @@
-//! Messages into frames.
+//! [`FrameWriter`]: splits messages into frames.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,25 +10,25 @@ use crate::queue::bytes::BytesProducer;
 use crate::raw::wait::Wait;
 use crate::sys::clock::coarse_nanos;
 
-/// The sending side.
+/// The sending side of a pipe, without the messages' type.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FrameWriter {
     tx: BytesProducer,
-    /// The longest message.
+    /// The length of the longest message.
     max: u64,
-    /// How long the last one was: the next one may be so, too.
+    /// The length of the last message, by which the room for the next one is estimated.
     #[serde(skip)]
     last_len: usize,
-    /// When it was seen last whether the receiver lives, in nanoseconds.
+    /// When the sender last checked that the receiver is alive, in nanoseconds.
     #[serde(skip)]
     liveness_checked_at: u64,
 }
 
-/// How often to see whether the receiver lives, at most, in nanoseconds: who sends now and then, and never has to wait for room,
-/// would not hear of its death otherwise.
+/// The shortest time between two checks that the receiver is alive, in nanoseconds. Without them a
+/// sender that never waits for room would not learn of the receiver's death.
 const LIVENESS_INTERVAL: u64 = 50_000_000;
 
-/// What is reserved for a value at least, whose length is known when it is encoded.
+/// The least room that is reserved for a value, whose length is known only after it is encoded.
 const MIN_RESERVATION: usize = 64;
 
 impl FrameWriter {
@@ -40,7 +40,8 @@ impl FrameWriter {
         &self.tx
     }
 
-    /// Bytes of a frame, at most, of what is sent in several: a quarter of the ring, so that both sides have something to do.
+    /// The longest frame of a message that needs several: a quarter of the ring, so that both sides
+    /// can work at the same time.
     fn frame_limit(&self) -> usize {
         self.tx.capacity() / 4
     }
@@ -56,8 +57,8 @@ impl FrameWriter {
         }
     }
 
-    /// Encodes a value once there is room for one, and once only. A short one is sent by that. A long one is given out, to
-    /// [go on](Self::send_rest) with.
+    /// Waits for room and encodes a value, only once. A short message is sent by that; a long one
+    /// is returned, to be sent by [`send_rest`](Self::send_rest).
     #[inline]
     pub(super) fn encode_in_place<T: Serialize + ?Sized>(
         &mut self,
@@ -84,7 +85,7 @@ impl FrameWriter {
         }
     }
 
-    /// Sends a message as it is.
+    /// Sends bytes without encoding them.
     #[inline]
     pub(super) fn write(&mut self, message: &[u8], wait: Wait) -> Result<(), PushError<()>> {
         self.check_receiver();
@@ -94,7 +95,7 @@ impl FrameWriter {
         self.write_frame(Frame::Whole(message), wait)
     }
 
-    /// Sees whether the receiver lives, if that was not seen lately.
+    /// Checks that the receiver is alive, at most once in [`LIVENESS_INTERVAL`].
     #[inline]
     pub(super) fn check_receiver(&mut self) {
         let now = coarse_nanos();
@@ -104,8 +105,8 @@ impl FrameWriter {
         }
     }
 
-    /// Sends a message of which so much was sent before: a long one goes bit by bit. Where the time is up in the middle, it can be gone
-    /// on with; another message gives it up.
+    /// Sends the bytes of a message after its first `sent`, in one frame or several. After a
+    /// timeout in the middle the caller may continue; sending another message gives this one up.
     pub(super) fn send_rest(
         &mut self,
         message: &[u8],
@@ -127,7 +128,7 @@ impl FrameWriter {
         }
     }
 
-    /// In frames of how many bytes to send a message of this length.
+    /// The longest frame for a message of this length.
     fn frame_len_for(&self, len: usize, budget: WaitBudget) -> Result<usize, PushError<()>> {
         if len as u64 > self.max {
             return Err(too_large(len, self.max));
@@ -135,7 +136,8 @@ impl FrameWriter {
         if !budget.is_non_blocking() {
             return Ok(self.frame_limit());
         }
-        // In several frames it would have to wait; but the ring holds a longer frame than those.
+        // Several frames would wait for the receiver, so the message must fit into one frame, which
+        // may be as long as the ring allows.
         let longest = self.tx.max_message();
         if len + TRAILER_LEN > longest {
             Err(too_large(len, (longest - TRAILER_LEN) as u64))

@@ -1,4 +1,4 @@
-//! [`Builder`]: how to start a process, beyond its function.
+//! [`ProcessBuilder`]: how to start a process, beyond its function.
 
 use std::ffi::OsStr;
 use std::io::{self, PipeReader, PipeWriter};
@@ -18,7 +18,7 @@ use crate::error::SpawnError;
 use crate::sys::image::{EXECUTABLE, Image};
 use crate::sys::pidfd::{self, ProcessExit};
 
-/// How to start a process; see [`Process::builder`]. One builder may start many.
+/// How to start a process; see [`Process::builder`]. One builder may start many processes.
 ///
 /// ```
 /// use breezeway::process::{self, Process};
@@ -30,17 +30,17 @@ use crate::sys::pidfd::{self, ProcessExit};
 /// ```
 #[derive(Debug)]
 #[must_use]
-pub struct Builder {
+pub struct ProcessBuilder {
     command: Command,
     name: Option<String>,
     is_daemon: bool,
 }
 
-impl Builder {
+impl ProcessBuilder {
     pub(super) fn new() -> Self {
         let mut command = Command::new(EXECUTABLE);
         let mut arguments = std::env::args_os();
-        // What the program was called with, its children are: nobody but its own code looks at it.
+        // The child's arguments are this program's: only the program's own code reads them.
         if let Some(program) = arguments.next() {
             command.arg0(program);
         }
@@ -48,70 +48,75 @@ impl Builder {
         Self { command, name: None, is_daemon: false }
     }
 
-    /// What it is called, here and in `ps`; `Process-1` for the first child, `Process-1:2` for that one's second, unless said
-    /// otherwise.
-    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+    /// Sets the process's name, which [`current_name`](super::current_name) returns in it and `ps`
+    /// shows. The default is `Process-1` for the first child, and `Process-1:2` for that child's
+    /// second child.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Whether it ends with this process, however that ends. Without this, this process waits for it before it exits.
+    /// Sets whether the process ends with this one, however this one ends. The default is `false`:
+    /// this process waits for the child before it exits.
     ///
-    /// A daemon may have no children of its own. When this process exits, it gets SIGTERM, and a second later SIGKILL. When this
-    /// process is killed, it kills itself at once.
-    pub fn daemon(&mut self, is_daemon: bool) -> &mut Self {
+    /// A daemon may have no children. When this process exits, its daemons get SIGTERM, and SIGKILL
+    /// a second later. When this process is killed, its daemons kill themselves at once.
+    pub fn daemon(mut self, is_daemon: bool) -> Self {
         self.is_daemon = is_daemon;
         self
     }
 
-    /// Sets a variable of its environment, which otherwise is this process's.
-    pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+    /// Sets a variable of the process's environment. The default environment is this process's.
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
         self
     }
 
-    /// Leaves a variable out of its environment.
-    pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Self {
+    /// Removes a variable from the process's environment.
+    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
         self.command.env_remove(key);
         self
     }
 
-    /// Leaves everything out of its environment.
-    pub fn env_clear(&mut self) -> &mut Self {
+    /// Removes every variable from the process's environment.
+    pub fn env_clear(mut self) -> Self {
         self.command.env_clear();
         self
     }
 
-    /// Where it works; where this process does unless said otherwise.
+    /// Sets the process's working directory. The default is this process's.
     #[doc(alias = "cwd")]
-    pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
         self
     }
 
-    /// Its standard input: this process's unless said otherwise, or an open file or pipe. For the other end of a pipe, make one with
-    /// [`std::io::pipe`].
-    pub fn stdin(&mut self, input: impl Into<Stdio>) -> &mut Self {
+    /// Sets the process's standard input, to an open file or the end of a pipe ([`std::io::pipe`]
+    /// makes one). The default is this process's standard input.
+    pub fn stdin(mut self, input: impl Into<Stdio>) -> Self {
         self.command.stdin(input);
         self
     }
 
-    /// Its standard output, likewise.
-    pub fn stdout(&mut self, output: impl Into<Stdio>) -> &mut Self {
+    /// Sets the process's standard output, to an open file or the end of a pipe. The default is
+    /// this process's standard output.
+    pub fn stdout(mut self, output: impl Into<Stdio>) -> Self {
         self.command.stdout(output);
         self
     }
 
-    /// Its standard error, likewise.
-    pub fn stderr(&mut self, output: impl Into<Stdio>) -> &mut Self {
+    /// Sets the process's standard error, to an open file or the end of a pipe. The default is this
+    /// process's standard error.
+    pub fn stderr(mut self, output: impl Into<Stdio>) -> Self {
         self.command.stderr(output);
         self
     }
 
-    /// Starts a process that calls `f` with `args`, and waits until it has them.
+    /// Starts a process that calls `f` with `args`. Returns once the process has its arguments: the
+    /// objects whose handles are in them may then be dropped here.
     ///
     /// # Errors
-    /// See [`Process::spawn`].
+    /// Those of [`Process::spawn`].
     #[doc(alias = "start")]
     pub fn spawn<A, R>(&mut self, f: fn(A) -> R, args: A) -> Result<Process<R>, SpawnError>
     where
@@ -119,12 +124,14 @@ impl Builder {
         R: Serialize + DeserializeOwned,
     {
         let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
-        // The arguments stay until the child has them: it opens what is anonymous through this process.
+        // `args` lives until the child has decoded it: the child opens anonymous segments through
+        // this process.
         let (child, control) = self.launch(call, &args)?.wait()?;
         Ok(Process::new(child, control))
     }
 
-    /// Starts a process, and does not wait until it has its arguments: they, and what is returned, must live until then.
+    /// Starts a process, and does not wait until it has its arguments: the arguments, and the
+    /// returned value, must live until then.
     pub(super) fn launch<A: Serialize>(
         &mut self,
         call: FunctionCall,
@@ -165,7 +172,7 @@ impl Builder {
         };
         self.command.env(start::ORIGIN_VARIABLE, origin.to_string());
         let mut started = self.command.spawn().map_err(SpawnError::os("start a child process"))?;
-        // Nobody is to have waited for it, so that its id is still its own.
+        // Before the registry can collect the child: until then its id cannot mean another process.
         let child = Child::open(started.id(), spec.name, spec.is_daemon).map_err(|error| {
             let _ = started.kill();
             let _ = started.wait();
@@ -176,15 +183,15 @@ impl Builder {
     }
 }
 
-/// A process that has been started, and may not have its arguments yet.
+/// A process that was started and may not have its arguments yet.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Launched {
     child: Child,
     control: ControlFile,
-    /// Can be read when the child has its arguments, or never will.
+    /// Readable once the child has its arguments, or never will have them.
     ready: PipeReader,
-    /// The child opens it through this process.
+    /// Held open because the child opens it through this process.
     _ready_writer: PipeWriter,
 }
 
@@ -194,12 +201,12 @@ impl Launched {
         &self.child
     }
 
-    /// Can be read when the child has its arguments, and need not be waited for.
+    /// A descriptor that is readable once [`wait`](Self::wait) would not block for the arguments.
     pub(super) fn ready_fd(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }
 
-    /// Whether it can.
+    /// Whether [`ready_fd`](Self::ready_fd) is readable.
     pub(super) fn is_ready(&self) -> bool {
         pidfd::has_ended(&self.ready).unwrap_or(false)
     }
@@ -209,7 +216,7 @@ impl Launched {
         match self.wait_for_start() {
             Ok(()) => Ok((self.child, self.control)),
             Err(error) => {
-                // It has ended already, but where the system refused to tell.
+                // The child has ended, unless the error is the system's: then it is ended here.
                 let _ = self.child.kill();
                 let _ = self.child.join();
                 Err(error)

@@ -1,7 +1,8 @@
-//! A call of one of the program's functions that means the same in every process of the same executable.
+//! A call of one of the program's functions, which any process of the same executable can make.
 //!
-//! The function travels as its place in the executable, with the place of the code that knows its types. Both sides check that
-//! they are places in the executable's code, and whoever carries a call elsewhere, that the other side runs the same build.
+//! The function travels as its offset in the executable, with the offset of the code that knows its
+//! types. Both sides check that the offsets lie in the executable's code; the code that sends a
+//! call to another process checks that the process runs the same build.
 
 #![allow(unsafe_code)]
 
@@ -11,35 +12,37 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::queue::codec;
 use crate::sys::image::Image;
 
 /// A function and the types of its argument and its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FunctionCall {
-    /// Where [`invoke`] for these types lies.
+    /// The offset of [`invoke`] for these types.
     invoke: u64,
-    /// Where the function lies.
+    /// The offset of the function.
     function: u64,
 }
 
-/// What came of a call: in bytes, as it travels back.
+/// What a call has led to, encoded for the way back.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CallOutcome {
     /// The result, encoded.
     Returned(Vec<u8>),
     /// The panic's message.
     Panicked(String),
-    /// The arguments were of another type, or could not be attached to; the decoder's message.
+    /// The arguments could not be decoded, or an object in them not attached; the decoder's
+    /// message.
     Undecodable(String),
-    /// There is a result that could not be encoded; the encoder's message.
+    /// The result could not be encoded; the encoder's message.
     Unencodable(String),
 }
 
-/// Decodes the arguments, tells `begun` that it has them, and calls the function.
+/// Decodes the arguments, calls `begun`, then calls the function.
 type Invoke = fn(function: *const (), arguments: &[u8], begun: &mut dyn FnMut()) -> CallOutcome;
 
 impl FunctionCall {
-    /// The call of this function; `None` where it lies outside of the executable.
+    /// The call of this function; `None` if the function lies outside of the executable.
     pub(crate) fn of<A: DeserializeOwned, R: Serialize>(function: fn(A) -> R) -> Option<Self> {
         let image = Image::current();
         let invoke: Invoke = invoke::<A, R>;
@@ -49,40 +52,41 @@ impl FunctionCall {
         })
     }
 
-    /// As words, for who has no encoder.
+    /// The call as words, for a slot of the task ring.
     pub(super) fn to_words(self) -> [u64; 2] {
         [self.invoke, self.function]
     }
 
-    /// The call that these are the words of.
+    /// The call of which [`to_words`](Self::to_words) has made these words.
     pub(super) fn from_words([invoke, function]: [u64; 2]) -> Self {
         Self { invoke, function }
     }
 
-    /// Makes the call. `begun` is called when the arguments are there, and not if they never are. `None`: these are no places in
-    /// this executable's code.
+    /// Makes the call. Calls `begun` once the arguments are decoded, and not if they cannot be.
+    /// `None` if the offsets do not lie in this executable's code.
     ///
     /// # Safety
-    /// The call is what [`of`](Self::of) has made in a process of this same build.
+    /// [`of`](Self::of) has made the call in a process of this build.
     pub(crate) unsafe fn run(self, arguments: &[u8], begun: &mut dyn FnMut()) -> Option<CallOutcome> {
         let image = Image::current();
         let invoke = core::ptr::with_exposed_provenance::<()>(image.address_of(self.invoke)?);
         let function = core::ptr::with_exposed_provenance::<()>(image.address_of(self.function)?);
-        // SAFETY: in the same build, an `invoke` lies where one lay.
+        // SAFETY: `of` stored the offset of an `invoke`, and the build is the same.
         let invoke = unsafe { core::mem::transmute::<*const (), Invoke>(invoke) };
         Some(invoke(function, arguments, begun))
     }
 }
 
-/// The `function` is a `fn(A) -> R`: only [`FunctionCall::run`] comes here, with the two that [`FunctionCall::of`] has put together.
+/// Makes a call for types that it knows. `function` is a `fn(A) -> R`: only [`FunctionCall::run`]
+/// calls this, with the two offsets that [`FunctionCall::of`] has put together.
 fn invoke<A: DeserializeOwned, R: Serialize>(
     function: *const (),
     arguments: &[u8],
     begun: &mut dyn FnMut(),
 ) -> CallOutcome {
-    // SAFETY: see above; it is the function of these types, at its place in the same build.
+    // SAFETY: see above; `of` has stored this function with the `invoke` of its types.
     let function = unsafe { core::mem::transmute::<*const (), fn(A) -> R>(function) };
-    // Nothing but the answer is left of what a panic has interrupted.
+    // Unwind-safe: after a panic only the answer is used.
     let arguments = match catch_unwind(AssertUnwindSafe(|| decode(arguments))) {
         Ok(Ok(arguments)) => arguments,
         Ok(Err(message)) => return CallOutcome::Undecodable(message),
@@ -96,23 +100,19 @@ fn invoke<A: DeserializeOwned, R: Serialize>(
     }
 }
 
-/// All of the bytes as a value.
+/// Decodes a value from all of the bytes; the error is the decoder's message.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) => Err("there are more bytes than the type has".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    codec::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn message(panic: Box<dyn Any + Send>) -> String {
     let message = match panic.downcast::<String>() {
         Ok(message) => return *message,
         Err(panic) => panic.downcast_ref::<&'static str>().map(|message| (*message).to_owned()).ok_or(panic),
     };
     message.unwrap_or_else(|panic| {
-        // Its own drop might panic again.
+        // Leaked, because its drop might panic.
         core::mem::forget(panic);
         "the panic has no message".to_owned()
     })
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_each_end() {
+    fn function_call_run_outcomes() {
         let half = FunctionCall::of(|x: u32| if x.is_multiple_of(2) { x / 2 } else { panic!("{x} is odd") })
             .unwrap();
         assert_eq!(run(half, &[84]), (Some(CallOutcome::Returned(vec![42])), true));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn places_outside_of_the_code_are_not_called() {
+    fn function_call_run_outside_the_code() {
         let call = FunctionCall::of(|x: u32| x).unwrap();
         assert_eq!(run(FunctionCall { invoke: 0, ..call }, &[1]), (None, false));
         assert_eq!(run(FunctionCall { function: u64::MAX, ..call }, &[1]), (None, false));

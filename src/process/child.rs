@@ -1,4 +1,4 @@
-//! [`Child`]: a process that this one has started, whatever its result; and all of them.
+//! [`Child`]: a process that this one has started, without its result.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,15 @@ use crate::sys::pidfd::{self, ProcessExit};
 /// What waiting for a process is called in errors.
 pub(super) const WAIT_OPERATION: &str = "wait for a process";
 
-/// A process that this one has started: everything about it but its result. [`Process::child`](super::Process::child) gives one,
-/// [`active_children`](super::active_children) gives them all.
+/// A process that this one has started, without its result.
+/// [`Process::child`](super::Process::child) returns one,
+/// [`active_children`](super::active_children) all.
 ///
-/// Clones mean the same process. Dropping them neither ends the process nor waits for it.
+/// Clones refer to one process. Dropping them neither ends the process nor waits for it.
+///
+/// **When a process is killed at any instruction:** a killed child's exit code is −N for signal N.
+/// A killed parent leaves no [daemon](super::ProcessBuilder::daemon) behind; its other children
+/// live on.
 #[derive(Clone)]
 pub struct Child {
     pub(super) inner: Arc<ChildShared>,
@@ -27,52 +32,60 @@ pub(super) struct ChildShared {
     pidfd: OwnedFd,
     name: String,
     is_daemon: bool,
-    /// The process that has started it.
+    /// The id of the process that started it.
     parent: u32,
     exit: Mutex<Option<ProcessExit>>,
 }
 
 impl Child {
-    /// A child that was just started.
+    /// The handle of a child that was just started.
     pub(super) fn open(pid: u32, name: String, is_daemon: bool) -> io::Result<Self> {
         let (pidfd, exit) = match pidfd::open(pid)? {
             Some(pidfd) => (pidfd, None),
-            // It has ended, and the id is free: it was collected, because SIGCHLD is ignored or by another thread.
+            // The child has ended and was collected, by another thread or because SIGCHLD is
+            // ignored.
             None => (pidfd::ended()?, Some(ProcessExit::Unknown)),
         };
         let (parent, exit) = (std::process::id(), Mutex::new(exit));
         Ok(Self { inner: Arc::new(ChildShared { pid, pidfd, name, is_daemon, parent, exit }) })
     }
 
-    /// Its process id. When it has ended and was waited for, the id may come to mean another process.
+    /// The child's process id. After the child has ended and was waited for, another process may
+    /// get this id.
     #[doc(alias = "ident")]
     pub fn pid(&self) -> u32 {
         self.inner.pid
     }
 
-    /// Its name.
+    /// The child's name.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
-    /// Whether it ends with this process.
+    /// Whether the child ends with this process.
     pub fn is_daemon(&self) -> bool {
         self.inner.is_daemon
     }
 
-    /// Waits until it has ended, as long as it takes, and gives its exit code: 0 where its function returned, 1 where that panicked,
-    /// n where it called `exit(n)`, −N where signal N killed it. Any number of threads may wait, any number of times.
+    /// Waits until the child has ended, and returns its exit code: 0 if its function returned, 1 if
+    /// the function panicked, n if the child called `exit(n)`, −N if signal N killed it.
+    ///
+    /// Any number of threads may wait, any number of times.
     ///
     /// # Errors
-    /// `Unknown`, `NotOurs`, `Os`.
+    /// - [`TaskError::Unknown`] if other code of this program has collected the exit code.
+    /// - [`TaskError::NotOurs`] if this process was forked from the child's parent.
+    /// - [`TaskError::Os`] if the operating system refuses.
     pub fn join(&self) -> Result<i32, TaskError> {
         self.wait(None)
     }
 
-    /// Waits until it has ended, no longer than `timeout` (on the monotonic clock), and gives its exit code.
+    /// Waits until the child has ended, for at most `timeout` on the monotonic clock, and returns
+    /// its exit code as [`join`](Self::join) does.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`join`](Self::join).
+    /// - [`TaskError::Timeout`] if the child has not ended by then.
+    /// - Those of [`join`](Self::join).
     pub fn join_timeout(&self, timeout: Duration) -> Result<i32, TaskError> {
         self.wait(Some(Deadline::after(timeout)))
     }
@@ -93,7 +106,7 @@ impl Child {
         }
     }
 
-    /// How it has ended; `None` while it has not.
+    /// How the child has ended; `None` while it runs.
     pub(super) fn try_wait(&self) -> Result<Option<ProcessExit>, TaskError> {
         self.check_owner()?;
         let mut exit = lock_unpoisoned(&self.inner.exit);
@@ -103,7 +116,8 @@ impl Child {
         Ok(*exit)
     }
 
-    /// Its exit code, as [`join`](Self::join) has it; `None` while it runs, and where it is not known.
+    /// The child's exit code, as [`join`](Self::join) returns it; `None` while the child runs, and
+    /// if the exit code cannot be known.
     #[doc(alias = "exitcode")]
     pub fn exit_code(&self) -> Option<i32> {
         match self.try_wait() {
@@ -112,23 +126,24 @@ impl Child {
         }
     }
 
-    /// Whether it has not ended.
+    /// Whether the child has not ended.
     pub fn is_alive(&self) -> bool {
         matches!(self.try_wait(), Ok(None))
     }
 
-    /// Sends it SIGTERM. One that has ended takes no notice.
+    /// Sends SIGTERM to the child. Does nothing if the child has ended.
     ///
     /// # Errors
-    /// `NotOurs`, `Os`.
+    /// - [`TaskError::NotOurs`] if this process was forked from the child's parent.
+    /// - [`TaskError::Os`] if the operating system refuses.
     pub fn terminate(&self) -> Result<(), TaskError> {
         self.signal(pidfd::terminate)
     }
 
-    /// Sends it SIGKILL. One that has ended takes no notice.
+    /// Sends SIGKILL to the child. Does nothing if the child has ended.
     ///
     /// # Errors
-    /// `NotOurs`, `Os`.
+    /// Those of [`terminate`](Self::terminate).
     pub fn kill(&self) -> Result<(), TaskError> {
         self.signal(pidfd::kill)
     }
@@ -140,7 +155,7 @@ impl Child {
         send(self.sentinel()).map_err(TaskError::os("send a signal to a child process"))
     }
 
-    /// A descriptor that can be read, as `poll` has it, once the process has ended: a pidfd.
+    /// A descriptor that `poll` reports as readable once the child has ended: a pidfd.
     pub fn sentinel(&self) -> BorrowedFd<'_> {
         self.inner.as_fd()
     }
@@ -150,7 +165,8 @@ impl Child {
     }
 }
 
-/// Its [sentinel](Child::sentinel): so it can be [waited for](super::wait()) among others.
+/// The child's [sentinel](Child::sentinel), by which [`wait()`](super::wait()) waits for it among
+/// others.
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sentinel()
@@ -174,7 +190,7 @@ impl fmt::Debug for Child {
     }
 }
 
-/// The code of one that has ended so.
+/// The exit code of a process that has ended in this way.
 pub(super) fn exit_code_of(exit: ProcessExit) -> Result<i32, TaskError> {
     match exit {
         ProcessExit::Code(code) => Ok(code),
@@ -182,7 +198,7 @@ pub(super) fn exit_code_of(exit: ProcessExit) -> Result<i32, TaskError> {
     }
 }
 
-/// Locks what no panic leaves half changed.
+/// Locks a mutex whose value no panic leaves half changed, also after a holder's panic.
 pub(super) fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The file between a parent and its child: the request from the one, the answer from the other.
+//! The file between a parent and its child: the parent's request, and the child's answer.
 //!
 //! ```text
 //! byte 0        8                 16                24              32
@@ -18,8 +18,9 @@
 //! | 5 | the child could not begin | the message |
 //! | 6 | the result could not be encoded | the message |
 //!
-//! Only the child moves the state, and writes what belongs to it before: a child killed in between has not answered. The file is
-//! a memfd of the parent's. The child opens it through the parent's descriptor, and so inherits nothing.
+//! Only the child changes the state, after it has written the state's answer: a child that is
+//! killed in between has not answered. The file is a memfd of the parent. The child opens it
+//! through the parent's descriptor, and so inherits nothing.
 
 use std::fs::File;
 use std::io;
@@ -31,26 +32,26 @@ use serde::{Deserialize, Serialize};
 use super::call::{CallOutcome, FunctionCall};
 use crate::sys::{file, process};
 
-/// What a child is to be and to do.
+/// What a parent asks of its child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ChildSpec {
     /// The build of the parent's executable.
     pub(super) build: Vec<u8>,
     pub(super) call: FunctionCall,
     pub(super) name: String,
-    /// The numbers of its ancestors and itself among their parents' children.
+    /// The child's number among its parent's children, after the numbers of its ancestors.
     pub(super) path: Vec<u32>,
     pub(super) is_daemon: bool,
     pub(super) parent_name: String,
 }
 
-/// How far the child is.
+/// How far a child has come.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChildState {
     Started,
     Running,
     Answered(CallOutcome),
-    /// It could not begin; why.
+    /// The child could not start, for this reason.
     Refused(String),
 }
 
@@ -66,14 +67,14 @@ const UNDECODABLE: u64 = 4;
 const REFUSED: u64 = 5;
 const UNENCODABLE: u64 = 6;
 
-/// The file, at either side.
+/// One side's handle of the file.
 #[derive(Debug)]
 pub(super) struct ControlFile {
     file: File,
 }
 
 impl ControlFile {
-    /// Makes one, at the parent.
+    /// In the parent: creates the file.
     pub(super) fn create(spec: &[u8], arguments: &[u8]) -> io::Result<Self> {
         let file = File::from(file::create_anonymous()?);
         let control = Self { file };
@@ -84,19 +85,19 @@ impl ControlFile {
         Ok(control)
     }
 
-    /// Under which number the child finds it at the parent.
+    /// The parent's descriptor, through which the child opens the file.
     pub(super) fn descriptor(&self) -> i32 {
         self.file.as_raw_fd()
     }
 
-    /// Opens the parent's, at the child.
+    /// In the child: opens the parent's file.
     pub(super) fn open(parent: u32, fd: i32) -> io::Result<Self> {
         let (file, status): (OwnedFd, _) =
             file::open_descriptor(parent, fd).map_err(|error| match error {
                 file::NotOpened::Refused(error) => error,
                 _ => io::ErrorKind::NotFound.into(),
             })?;
-        // Whose it is decides what this process does.
+        // The file decides what this process does, so it must be this user's.
         if status.owner != process::effective_user() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -112,12 +113,12 @@ impl ControlFile {
         self.read(self.arguments_offset()?, self.get(ARGUMENTS_LEN_OFFSET)?)
     }
 
-    /// At the child: the arguments are there.
+    /// In the child: tells that it has its arguments.
     pub(super) fn set_running(&self) -> io::Result<()> {
         self.set(0, RUNNING)
     }
 
-    /// At the child: what came of the call.
+    /// In the child: answers with what the call has led to.
     pub(super) fn set_outcome(&self, outcome: &CallOutcome) -> io::Result<()> {
         let (state, bytes) = match outcome {
             CallOutcome::Returned(result) => (RETURNED, &**result),
@@ -128,7 +129,7 @@ impl ControlFile {
         self.write_outcome(state, bytes)
     }
 
-    /// At the child: why it cannot begin.
+    /// In the child: answers why it cannot start.
     pub(super) fn set_refused(&self, message: &str) -> io::Result<()> {
         self.write_outcome(REFUSED, message.as_bytes())
     }
@@ -139,7 +140,7 @@ impl ControlFile {
         self.set(0, state)
     }
 
-    /// At the parent: how far the child is, or was when it ended.
+    /// In the parent: how far the child has come, or had come when it ended.
     pub(super) fn state(&self) -> io::Result<ChildState> {
         let bytes = || self.read(self.outcome_offset()?, self.get(OUTCOME_LEN_OFFSET)?);
         let text = || Ok::<_, io::Error>(String::from_utf8_lossy(&bytes()?).into_owned());
@@ -174,7 +175,7 @@ impl ControlFile {
         self.file.write_all_at(&number.to_ne_bytes(), at)
     }
 
-    /// So many bytes, which must be there: a length that the other side has damaged takes no memory.
+    /// Reads `len` bytes, which must be there: a damaged length allocates nothing.
     fn read(&self, at: u64, len: u64) -> io::Result<Vec<u8>> {
         let there = self.file.metadata()?.len();
         if at.checked_add(len).is_none_or(|end| end > there) {
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_side_writes_the_other_reads() {
+    fn control_file_round_trip() {
         let ours = ControlFile::create(b"head", b"arguments").unwrap();
         let theirs = ControlFile::open(std::process::id(), ours.descriptor()).unwrap();
         assert_eq!(ours.state().unwrap(), ChildState::Started);
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_lengths_are_errors() {
+    fn control_file_damaged_lengths() {
         let control = ControlFile::create(b"head", b"arguments").unwrap();
         for at in [SPEC_LEN_OFFSET, ARGUMENTS_LEN_OFFSET, OUTCOME_LEN_OFFSET] {
             let before = control.get(at).unwrap();

@@ -1,4 +1,4 @@
-//! What this process is among those that start each other.
+//! This process's name and parent, and the CPUs it may use.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use crate::error::TaskError;
 use crate::sys::clock::Deadline;
 use crate::sys::pidfd;
 
-/// What a child was told about itself.
+/// What a child's parent has told it about itself.
 #[derive(Debug)]
 pub(super) struct ChildIdentity {
     pub(super) pid: u32,
@@ -28,25 +28,27 @@ pub(super) struct ParentProcess {
 
 static IDENTITY: OnceLock<ChildIdentity> = OnceLock::new();
 
-/// What this process is, if it is a child. A process that a child has forked is none.
+/// This process's identity as a child; `None` if it is no child, or was forked from one.
 pub(super) fn identity() -> Option<&'static ChildIdentity> {
     IDENTITY.get().filter(|identity| identity.pid == std::process::id())
 }
 
-/// Told once, at the beginning.
+/// Sets this process's identity, once, before its function runs.
 pub(super) fn set_identity(identity: ChildIdentity) -> &'static ChildIdentity {
     IDENTITY.get_or_init(|| identity)
 }
 
 const MAIN_NAME: &str = "MainProcess";
 
-/// This process's name: its own as a child, `MainProcess` where no [`Process`](super::Process) started it.
+/// This process's name: as a child, the name that its parent gave it; `MainProcess` if this process
+/// was not started as a [`Process`](super::Process).
 #[doc(alias = "current_process")]
 pub fn current_name() -> &'static str {
     identity().map_or(MAIN_NAME, |identity| &identity.name)
 }
 
-/// The process that started this one; `None` where no [`Process`](super::Process) did.
+/// The process that started this one; `None` if this process was not started as a
+/// [`Process`](super::Process).
 ///
 /// ```
 /// use breezeway::process::{self, Process};
@@ -67,34 +69,35 @@ pub struct Parent {
 }
 
 impl Parent {
-    /// Its process id.
+    /// The parent's process id.
     #[doc(alias = "ident")]
     pub fn pid(&self) -> u32 {
         self.process.pid
     }
 
-    /// Its name.
+    /// The parent's name.
     pub fn name(&self) -> &str {
         &self.process.name
     }
 
-    /// Whether it has not ended.
+    /// Whether the parent has not ended.
     pub fn is_alive(&self) -> bool {
         !pidfd::has_ended(&self.process.pidfd).unwrap_or(false)
     }
 
-    /// Waits until it has ended.
+    /// Waits until the parent has ended.
     ///
     /// # Errors
-    /// `Os`.
+    /// [`TaskError::Os`] if the operating system refuses.
     pub fn join(&self) -> Result<(), TaskError> {
         self.wait(None)
     }
 
-    /// Waits until it has ended, no longer than `timeout`.
+    /// Waits until the parent has ended, for at most `timeout`.
     ///
     /// # Errors
-    /// `Timeout`, `Os`.
+    /// - [`TaskError::Timeout`] if the parent has not ended by then.
+    /// - [`TaskError::Os`] if the operating system refuses.
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), TaskError> {
         self.wait(Some(Deadline::after(timeout)))
     }
@@ -104,19 +107,22 @@ impl Parent {
         if ended { Ok(()) } else { Err(TaskError::Timeout) }
     }
 
-    /// A descriptor that can be read, as `poll` has it, once it has ended.
+    /// A descriptor that `poll` reports as readable once the parent has ended: a pidfd.
     pub fn sentinel(&self) -> BorrowedFd<'_> {
         self.process.pidfd.as_fd()
     }
 }
 
+/// The parent's [sentinel](Parent::sentinel), by which [`wait()`](super::wait()) waits for it among
+/// others.
 impl AsFd for Parent {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sentinel()
     }
 }
 
-/// How many CPUs this process may use, at least 1: fewer than the machine has where its affinity or its group's quota says so.
+/// The number of CPUs that this process may use, at least 1: the machine's, limited by the
+/// process's affinity and its control group's quota.
 #[doc(alias = "process_cpu_count")]
 pub fn cpu_count() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

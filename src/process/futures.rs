@@ -1,4 +1,4 @@
-//! Processes for tasks.
+//! Waiting for processes as futures.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::error::TaskError;
 use crate::reactor::readable;
 use crate::sys::pidfd::ProcessExit;
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl Child {
-    /// Waits until it has ended, without holding up the task's thread, and gives its exit code as [`join`](Self::join) does. Any number of
-    /// tasks may wait, any number of times.
+    /// Waits until the child has ended, without blocking the task's thread, and returns its exit
+    /// code as [`join`](Self::join) does. Any number of tasks may wait, any number of times.
     ///
-    /// Dropped before it is done, it changes nothing.
+    /// Dropping the future before it is ready changes nothing.
     ///
     /// ```
     /// use breezeway::process::Process;
@@ -46,10 +46,10 @@ impl Child {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<R> Process<R> {
-    /// Waits until the process has ended, without blocking the task's thread, and returns its exit code; see
-    /// [`Child::join_async`].
+    /// Waits until the process has ended, without blocking the task's thread, and returns its exit
+    /// code; see [`Child::join_async`].
     ///
     /// # Errors
     /// Those of [`join`](Self::join).
@@ -58,12 +58,13 @@ impl<R> Process<R> {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<R: Serialize + DeserializeOwned> Process<R> {
-    /// Waits until the process has ended, without holding up the task's thread, and gives what its function returned.
+    /// Waits until the process has ended, without blocking the task's thread, and returns the
+    /// function's result as [`result`](Self::result) does.
     ///
-    /// Dropped before it is done, it drops the handle, which neither ends the process nor waits for it.
-    /// [`join_async`](Self::join_async) before this one leaves the handle where it is.
+    /// Dropping the future before it is ready drops the handle, which neither ends the process nor
+    /// waits for it; to keep the handle, await [`join_async`](Self::join_async) first.
     ///
     /// # Errors
     /// Those of [`result`](Self::result).

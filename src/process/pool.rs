@@ -1,17 +1,17 @@
-//! [`Pool`]: workers that are handed tasks.
+//! [`Pool`]: worker processes that run tasks.
 //!
-//! - [`task_ring`]: the shared memory where workers take tasks and leave results
-//! - [`builder`]: [`PoolBuilder`], how to make a pool
+//! - [`builder`]: [`PoolBuilder`], the options of a pool
+//! - [`promise`]: [`TaskHandle`], and where results arrive
+//! - [`map_iter`]: results one by one; [`task_stream`]: their tasks and buffer
+//! - `futures`: results as futures and streams
+//! - [`shared`]: the state that the pool's handle, its threads and its iterators share
+//! - [`scheduler`]: which tasks wait, which are on the task ring, which are settled
+//! - [`supervisor`]: the thread that starts workers and replaces those that have ended
 //! - [`callbacks`]: the thread that callbacks run on
-//! - [`supervisor`]: starting workers, and putting others in the place of those that have ended
-//! - [`scheduler`]: the pool's books
-//! - `futures`: results for tasks of an executor
-//! - [`map_iter`]: results one by one
-//! - [`shared`]: what the pool's threads have in common
-//! - [`overflow`]: the file for what is too long for the task ring
-//! - [`promise`]: results that will be there some time
-//! - [`wire`]: tasks and results as bytes
-//! - [`worker`]: what workers do
+//! - [`task_ring`]: the shared memory in which workers claim tasks and leave results
+//! - [`overflow`]: the file for tasks and results that are longer than a slot of the task ring
+//! - [`wire`]: the encoding of tasks and results
+//! - [`worker`]: the function that workers run
 
 mod builder;
 mod callbacks;
@@ -24,6 +24,7 @@ mod scheduler;
 mod shared;
 mod supervisor;
 mod task_ring;
+mod task_stream;
 mod wire;
 mod worker;
 
@@ -36,7 +37,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::builder::{PoolBuilder, Rerun};
 #[cfg(feature = "async")]
-pub use self::futures::Results;
+pub use self::futures::MapStream;
 pub use self::map_iter::{MapIter, MapIterUnordered};
 pub use self::promise::TaskHandle;
 
@@ -47,14 +48,16 @@ use super::call::FunctionCall;
 use super::child::lock_unpoisoned;
 use crate::error::{PoolError, TaskError};
 
-/// Worker processes that are handed tasks: calls of this program's functions.
+/// Worker processes that run tasks: calls of this program's functions.
 ///
-/// A task is a function, or a closure that captures nothing, and its argument; several arguments are a tuple. Tasks are begun in the
-/// order in which they are handed in. Workers are [daemons](super::Builder::daemon) of this process.
+/// A task is a function, or a closure that captures nothing, and its argument; several arguments
+/// are a tuple. Tasks start in the order in which they are submitted. Workers are
+/// [daemons](super::ProcessBuilder::daemon) of this process.
 ///
-/// **When a process is killed at any instruction:** a worker that is killed fails the one task it was at
-/// ([`WorkerDied`](TaskError::WorkerDied)), or has it run again where the pool was [told so](PoolBuilder::rerun); a result that it has
-/// left counts; another worker takes its place. A pool whose process is killed leaves no worker behind, and no memory.
+/// **When a process is killed at any instruction:** a killed worker fails the one task that it was
+/// running ([`TaskError::WorkerDied`]), or the task runs again if the pool was built with
+/// [`rerun`](PoolBuilder::rerun). A result that the worker has left counts. Another worker takes
+/// its place. A pool whose process is killed leaves no worker and no memory behind.
 ///
 /// ```
 /// use breezeway::process::Pool;
@@ -72,32 +75,35 @@ use crate::error::{PoolError, TaskError};
 ///
 /// # What becomes of a task
 ///
-/// Its handle gets a result, or an error, whatever happens: a panic is [`TaskPanicked`](TaskError::TaskPanicked) and the worker goes
-/// on; an exit is [`Exited`](TaskError::Exited); arguments or results that cannot be decoded are errors of that task. A
+/// A task's handle gets a result or an error, whatever happens. If the function panics, the error
+/// is [`TaskError::TaskPanicked`], and the worker goes on. If it exits, the error is
+/// [`TaskError::Exited`]. Arguments or results that cannot be decoded are errors of that task. A
 /// worker that is stopped is alive, and keeps its task.
 ///
-/// Arguments and results of any length travel, short ones fastest: those up to some 450 bytes of encoding never leave shared memory.
-/// The arguments are kept until the task is done.
+/// Arguments and results may have any length. Short ones are fastest: up to some 450 bytes of
+/// encoding they never leave shared memory. This process keeps the arguments until the task is
+/// done.
 ///
-/// # The end
+/// # How a pool ends
 ///
-/// [`close`](Self::close) takes no more tasks, and lets the workers do those that are there; [`join`](Self::join) then waits for that.
-/// [`terminate`](Self::terminate), and dropping the pool, end the workers at once.
+/// After [`close`](Self::close) the pool takes no more tasks, and the workers do those that it has;
+/// [`join`](Self::join) waits for that. [`terminate`](Self::terminate), or dropping the pool, ends
+/// the workers at once.
 pub struct Pool {
     shared: Arc<PoolShared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Pool {
-    /// Makes a pool of so many workers, which begin meanwhile.
+    /// Creates a pool of this many workers. Returns while they start.
     ///
     /// # Errors
-    /// See [`PoolBuilder::build`].
+    /// Those of [`PoolBuilder::build`].
     pub fn new(workers: usize) -> Result<Self, PoolError> {
         Self::builder().workers(workers).build()
     }
 
-    /// How to make a pool otherwise than [`new`](Self::new) does.
+    /// A builder of a pool with options: an initializer, a limit of tasks for each worker, reruns.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::new()
     }
@@ -106,12 +112,12 @@ impl Pool {
         lock_unpoisoned(&self.threads).push(thread);
     }
 
-    /// How many workers there are, those included that are just being replaced.
+    /// The number of workers, including those that are being replaced.
     pub fn workers(&self) -> usize {
         self.shared.workers
     }
 
-    /// Has a worker call `f` with `args`, and waits for what it returns.
+    /// Has a worker call `f` with `args`, and waits for the result.
     ///
     /// # Errors
     /// Those of [`submit`](Self::submit) and [`TaskHandle::get`].
@@ -124,10 +130,14 @@ impl Pool {
         self.submit(f, args)?.get()
     }
 
-    /// Hands a call of `f` with `args` in.
+    /// Submits a call of `f` with `args`, and returns its handle without waiting.
     ///
     /// # Errors
-    /// `Closed`, `Terminated`, `Broken`, `Encode`, `NotInExecutable`, `NotOurs`.
+    /// - [`TaskError::Closed`] if the pool was closed, [`TaskError::Terminated`] if it was
+    ///   terminated, [`TaskError::Broken`] if its workers cannot start.
+    /// - [`TaskError::Encode`] if the arguments cannot be encoded.
+    /// - [`TaskError::NotInExecutable`] if `f` lies in a shared library.
+    /// - [`TaskError::NotOurs`] if this process was forked from the pool's.
     #[doc(alias = "apply_async")]
     pub fn submit<A, R>(&self, f: fn(A) -> R, args: A) -> Result<TaskHandle<R>, TaskError>
     where
@@ -137,10 +147,12 @@ impl Pool {
         self.submit_task(f, args, None)
     }
 
-    /// Hands a call of `f` with `args` in, and has `callback` called with the result, before its handle gives it out.
+    /// Submits a call of `f` with `args`, and returns its handle without waiting. Calls `callback`
+    /// with the result before the handle returns it.
     ///
-    /// A pool's callbacks run one after the other, on a thread of their own. One that panics hurts nobody. None is to wait for a
-    /// result that has a callback itself.
+    /// A pool's callbacks run one after the other, on one thread of this process. A callback that
+    /// panics ends neither the thread nor the task. A callback must not wait for the result of a
+    /// task that has a callback: that callback would run on the thread that waits.
     ///
     /// # Errors
     /// Those of [`submit`](Self::submit).
@@ -176,12 +188,14 @@ impl Pool {
         Ok(handle)
     }
 
-    /// Has the workers call `f` with each of the arguments, and waits for all results, which are in the order of their arguments.
+    /// Has the workers call `f` with each of the arguments, and waits for all results. They are in
+    /// the order of the arguments.
     ///
-    /// The arguments go to the workers in chunks, of which there are about four for each.
+    /// The arguments go to the workers in chunks, about four for each worker.
     ///
     /// # Errors
-    /// Those of [`submit_map`](Self::submit_map) and [`TaskHandle::get`]: when all calls have ended, the error of the first that has one.
+    /// Those of [`submit_map`](Self::submit_map) and [`TaskHandle::get`]: after all calls have
+    /// ended, the error of the first argument whose call failed.
     #[doc(alias = "starmap")]
     pub fn map<A, R>(&self, f: fn(A) -> R, args: impl IntoIterator<Item = A>) -> Result<Vec<R>, TaskError>
     where
@@ -191,10 +205,13 @@ impl Pool {
         self.submit_map(f, args)?.get()
     }
 
-    /// The same, in chunks of so many arguments, at least 1.
+    /// Has the workers call `f` with each of the arguments, in chunks of `chunk` arguments, and
+    /// waits for all results. They are in the order of the arguments.
     ///
     /// # Errors
-    /// Those of [`map`](Self::map), and `InvalidOption`.
+    /// - [`TaskError::InvalidOption`] if `chunk` is 0.
+    /// - Those of [`map`](Self::map).
+    #[doc(alias = "chunksize")]
     pub fn map_chunked<A, R>(
         &self,
         f: fn(A) -> R,
@@ -208,10 +225,12 @@ impl Pool {
         check_chunk(chunk)?;
         self.submit_chunks(f, args.into_iter().collect(), Some(chunk), None)?.get()
     }
-    /// [`map`](Self::map) without waiting.
+
+    /// Submits a call of `f` with each of the arguments, and returns the handle of all results
+    /// without waiting. They are in the order of the arguments.
     ///
     /// # Errors
-    /// `Closed`, `Terminated`, `Broken`, `Encode`, `NotInExecutable`, `NotOurs`.
+    /// Those of [`submit`](Self::submit).
     #[doc(alias = "starmap_async")]
     #[doc(alias = "map_async")]
     pub fn submit_map<A, R>(
@@ -226,7 +245,9 @@ impl Pool {
         self.submit_chunks(f, args.into_iter().collect(), None, None)
     }
 
-    /// [`map`](Self::map) without waiting; `callback` is called as [`submit_with`](Self::submit_with) has it.
+    /// Submits a call of `f` with each of the arguments, and returns the handle of all results
+    /// without waiting. Calls `callback` with the results as [`submit_with`](Self::submit_with)
+    /// does.
     ///
     /// # Errors
     /// Those of [`submit_map`](Self::submit_map).
@@ -273,27 +294,31 @@ impl Pool {
         Ok(handle)
     }
 
-    /// Takes no more tasks. Those that are there are done, and those of iterators that are; then the workers end.
+    /// Closes the pool: it takes no more tasks. The workers do the tasks that it has, and those of
+    /// iterators that were made before, then they end.
     pub fn close(&self) {
         if self.shared.is_ours() {
             self.shared.close();
         }
     }
 
-    /// Ends the workers at once, by SIGKILL, in the midst of their tasks. Every task that has no result fails with
-    /// [`Terminated`](TaskError::Terminated).
+    /// Ends the workers at once, by SIGKILL, also in the middle of a task. Every task that has no
+    /// result fails with [`TaskError::Terminated`].
     pub fn terminate(&self) {
         if self.shared.is_ours() {
             self.shared.terminate();
         }
     }
 
-    /// Waits until the workers have ended, and the callbacks.
+    /// Waits until the workers have ended and the callbacks have returned.
     ///
-    /// An iterator's arguments that were not pulled by then are not: it ends with a [`Closed`](TaskError::Closed).
+    /// Arguments that an iterator has not pulled by then are not pulled any more: the iterator ends
+    /// with [`TaskError::Closed`].
     ///
     /// # Errors
-    /// `StillOpen` where the pool was neither [closed](Self::close) nor [terminated](Self::terminate); `NotOurs`.
+    /// - [`PoolError::StillOpen`] if the pool was neither [closed](Self::close) nor
+    ///   [terminated](Self::terminate).
+    /// - [`PoolError::NotOurs`] if this process was forked from the pool's.
     pub fn join(&self) -> Result<(), PoolError> {
         if !self.shared.is_ours() {
             return Err(PoolError::NotOurs);
@@ -316,7 +341,7 @@ fn check_chunk(chunk: usize) -> Result<(), TaskError> {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.terminate();
-        // Neither of its errors can be.
+        // Fails only in a forked child, which has none of the threads to wait for.
         let _ = self.join();
     }
 }

@@ -1,62 +1,42 @@
-//! All children of this process that nobody has waited for yet, and what becomes of them when it ends.
-
-#![allow(unsafe_code)]
+//! The children of this process that have not been collected, and what becomes of them at its exit.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use super::child::{Child, lock_unpoisoned};
-use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::child::at_exit;
 use crate::sys::clock::Deadline;
+use crate::sys::per_process::PerProcess;
 use crate::sys::pidfd::ProcessExit;
 
-/// How long daemons have, when this process ends, to heed a SIGTERM.
+/// How long daemons have to end after the SIGTERM that they get when this process exits.
 const TERMINATION_GRACE: Duration = Duration::from_secs(1);
 
-/// The children of one process. Never freed: who forks is not to free, nor lock, what another thread of its parent used.
+/// The children of one process.
+#[derive(Default)]
 struct ChildRegistry {
-    process: u32,
     children: Mutex<Vec<Child>>,
-    /// How many there ever were.
+    /// Children started so far.
     count: AtomicU32,
 }
 
-static REGISTRY: AtomicPtr<ChildRegistry> = AtomicPtr::new(core::ptr::null_mut());
-
-/// This process's register, if it has one: its parent's, from before a fork, is none.
-fn current_registry() -> Option<&'static ChildRegistry> {
-    // ORDER: Acquire pairs with the Release in `registry`.
-    let registry = REGISTRY.load(Ordering::Acquire);
-    // SAFETY: null, or what `registry` has made, which nobody ever frees.
-    unsafe { registry.as_ref::<'static>() }.filter(|registry| registry.process == std::process::id())
-}
+/// Per process: a forked child has no children, and its parent's list may be locked.
+static REGISTRY: PerProcess<ChildRegistry> = PerProcess::new();
 
 fn registry() -> &'static ChildRegistry {
-    loop {
-        let before = REGISTRY.load(Ordering::Acquire);
-        if let Some(registry) = current_registry() {
-            return registry;
-        }
-        let process = std::process::id();
-        let fresh = ChildRegistry { process, children: Mutex::new(Vec::new()), count: AtomicU32::new(0) };
-        let fresh = Box::into_raw(Box::new(fresh));
-        // ORDER: Release pairs with the Acquire in `current_registry`: who sees the register sees what is in it.
-        if REGISTRY.compare_exchange(before, fresh, Ordering::Release, Ordering::Relaxed).is_ok() {
-            at_exit(end_children);
-        } else {
-            // SAFETY: made above, and nobody else has seen it.
-            drop(unsafe { Box::from_raw(fresh) });
-        }
-    }
+    // Only a process that starts children needs the handler, so its first child registers it.
+    REGISTRY.get_or_create(|| {
+        at_exit(end_children);
+    })
 }
 
-/// The number of the next child: 1 is the first.
+/// The number of the next child, counted from 1.
 pub(super) fn next_number() -> u32 {
     registry().count.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
 }
 
-/// Adds a child, and collects those that have ended.
+/// Adds a child, and removes the children that have ended.
 pub(super) fn add(child: Child) {
     let mut children = lock_unpoisoned(&registry().children);
     children.retain(Child::is_alive);
@@ -65,16 +45,17 @@ pub(super) fn add(child: Child) {
 
 /// The children that have not ended.
 pub(super) fn active() -> Vec<Child> {
-    let Some(registry) = current_registry() else { return Vec::new() };
+    let Some(registry) = REGISTRY.existing() else { return Vec::new() };
     let mut children = lock_unpoisoned(&registry.children);
     children.retain(Child::is_alive);
     children.clone()
 }
 
-/// Ends the daemons and waits for the others. Runs in `exit`, when this thread's locals are gone, and must not panic.
+/// Ends the daemons and waits for the other children. Runs in `exit`, after the destructors of this
+/// thread's locals, and must not panic.
 extern "C" fn end_children() {
     loop {
-        // Another thread, or who is waited for below, may have this process start more.
+        // Other threads of this process may start more children during the wait below.
         let children = active();
         if children.is_empty() {
             return;

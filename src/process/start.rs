@@ -1,7 +1,9 @@
-//! The beginning of a child: a constructor of the program's, which runs before `main` does, and instead of it.
+//! How a child starts: a constructor of the program runs before `main`, and in a child instead of
+//! it.
 //!
-//! A child is the same executable, started anew with a word in its environment. The constructor finds the word, takes it away,
-//! does what the word leads to, and ends the process. A process without the word, it lets pass.
+//! A child is the same executable, started anew with an environment variable. The constructor reads
+//! the variable, removes it, runs the child's function, and ends the process. In a process without
+//! the variable it returns.
 
 #![allow(unsafe_code)]
 
@@ -19,23 +21,25 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::image::{Constructor, Image};
 use crate::sys::{child, pidfd};
 
-/// Where a child finds its [`ChildOrigin`].
+/// The environment variable that holds a child's [`ChildOrigin`].
 pub(super) const ORIGIN_VARIABLE: &str = "BREEZEWAY_CHILD";
 
-/// Told apart from those of other versions of this crate in one program: each has a constructor of its own.
+/// Tells this crate's children from those of other versions in one program, each of which has a
+/// constructor of its own.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The exit code of a function that panicked, or did not come to run, or whose result nobody can have.
+/// The exit code of a child whose function panicked, did not run, or returned a result that cannot
+/// be delivered.
 const FAILURE_EXIT_CODE: i32 = 1;
 
-/// Where a child finds everything else.
+/// Where a child finds its request: descriptors of its parent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ChildOrigin {
-    /// The process that started it, whose descriptors the others are.
+    /// The id of the process that started the child, which has the descriptors.
     pub(super) parent: u32,
     /// The control file.
     pub(super) control: i32,
-    /// A pipe, to tell that the arguments are there.
+    /// A pipe, to tell the parent that the child has its arguments.
     pub(super) ready: i32,
 }
 
@@ -46,7 +50,7 @@ impl fmt::Display for ChildOrigin {
 }
 
 impl ChildOrigin {
-    /// `None`: it is meant for another version.
+    /// Parses the environment variable; `None` if it is another version's.
     fn parse(word: &OsStr) -> Option<Self> {
         let mut parts = word.to_str()?.split(' ');
         if parts.next() != Some(VERSION) {
@@ -58,17 +62,19 @@ impl ChildOrigin {
     }
 }
 
-// It is not called by name, and a section that is read by address must not be left out.
+// No code calls it by name, and the linker must keep it: the C library finds it by the section.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: Constructor = child_constructor;
 
-/// Not 0 when the constructor has run: it will in a child, too.
+/// Not 0 if the constructor has run in this process, so that it runs in a child, too.
 static HAS_CONSTRUCTOR_RUN: AtomicU32 = AtomicU32::new(0);
 
-/// Whether a child would find its beginning. One that did not would run `main`, start the same child again, and so on.
+/// Whether the constructor would run in a child. Without it a child would run `main`, which would
+/// start such a child again, and so on.
 pub(super) fn has_constructor_run() -> bool {
-    // A process that still has the word is one that did not.
+    // The constructor removes the variable, so a process that has it is a child without
+    // constructor.
     HAS_CONSTRUCTOR_RUN.load(Ordering::Relaxed) != 0 && std::env::var_os(ORIGIN_VARIABLE).is_none()
 }
 
@@ -83,12 +89,13 @@ extern "C" fn child_constructor(
         return;
     };
     if child::is_privileged() {
-        // Nor is it `main`'s turn: the parent, if there is one, waits for a child.
+        // The environment is not trusted; `main` does not run either, because a parent may wait.
         abort_start("it has more rights than who started it");
     }
-    // SAFETY: no other thread uses the environment: before the executable's own constructors there is none of its threads.
+    // SAFETY: no other thread uses the environment: the executable starts none before its
+    // constructors.
     unsafe { std::env::remove_var(ORIGIN_VARIABLE) };
-    // SAFETY: this one is run now and does not return, so nobody else runs them.
+    // SAFETY: this constructor does not return, so the C library does not run the later ones.
     for constructor in unsafe { Image::current().constructors_behind(child_constructor) } {
         constructor(count, arguments, environment);
     }
@@ -99,20 +106,20 @@ extern "C" fn child_constructor(
     }
 }
 
-/// Ends a child that cannot even tell its parent why.
+/// Ends a child that has no control file to tell its parent the reason by.
 fn abort_start(reason: impl fmt::Display) -> ! {
     let _ = writeln!(io::stderr(), "breezeway: a child process found no beginning: {reason}");
     std::process::exit(FAILURE_EXIT_CODE)
 }
 
-/// A child's whole life, up to its exit code.
+/// Runs a child's function and writes its result. Returns the exit code.
 fn run_child(origin: &ChildOrigin) -> io::Result<i32> {
     let control = ControlFile::open(origin.parent, origin.control)?;
     let path = format!("/proc/{}/fd/{}", origin.parent, origin.ready);
     let mut ready = Some(OpenOptions::new().write(true).open(path)?);
     let mut notify_parent = || {
         if let Some(mut ready) = ready.take() {
-            // A parent that is gone need not be told.
+            // Fails if the parent is gone, which is no error of the child.
             let _ = ready.write_all(&[1]);
         }
     };
@@ -125,7 +132,8 @@ fn run_child(origin: &ChildOrigin) -> io::Result<i32> {
                 let _ = control.set_running();
                 notify_parent();
             };
-            // SAFETY: the parent has made the call, and runs the same build, as `become_child` has checked.
+            // SAFETY: the parent has made the call, and runs the same build, as `become_child` has
+            // checked.
             unsafe { call.run(&arguments, &mut begun) }.ok_or("the function lies outside of the executable")
         }
         Err(reason) => Err(reason),
@@ -146,14 +154,14 @@ fn run_child(origin: &ChildOrigin) -> io::Result<i32> {
     Ok(code)
 }
 
-/// Makes this process what the head says.
+/// Gives this process the name, the parent and the daemon's thread that its parent asks for.
 fn become_child(origin: &ChildOrigin, spec: ChildSpec) -> Result<(), &'static str> {
     if spec.build != Image::current().build() {
         return Err("it runs another build of the program than its parent");
     }
     let gone = "its parent is gone";
     let parent = pidfd::open(origin.parent).map_err(|_| "it could not open its parent")?.ok_or(gone)?;
-    // Behind the opening: what was opened is the parent, and no later process of that id.
+    // Checked after the opening: the pidfd is the parent's, not that of a later process of this id.
     if child::parent_id() != origin.parent {
         return Err(gone);
     }
@@ -172,12 +180,13 @@ fn become_child(origin: &ChildOrigin, spec: ChildSpec) -> Result<(), &'static st
     Ok(())
 }
 
-/// Kills this process when its parent has ended, however that did.
+/// Kills this process when its parent has ended, however the parent ended.
 ///
-/// Not the kernel's signal at a parent's death: that comes at the end of the thread that has started the child.
+/// The kernel's parent-death signal does not do this: it comes at the end of the thread that
+/// started the child.
 fn exit_with_parent(parent: &'static ParentProcess) -> io::Result<()> {
     let watch = || {
-        // Whom the system does not tell is not to outlive its parent by that.
+        // If the wait fails, the daemon ends at once rather than outlive its parent.
         let _ = pidfd::wait([parent.pidfd.as_fd()], None);
         child::die();
     };
@@ -190,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_travels_as_a_word() {
+    fn child_origin_parse_round_trip() {
         let origin = ChildOrigin { parent: 7, control: 8, ready: 9 };
         assert_eq!(ChildOrigin::parse(origin.to_string().as_ref()), Some(origin));
         for word in
@@ -201,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_constructor_has_run() {
+    fn has_constructor_run_in_a_test() {
         assert!(has_constructor_run());
     }
 }

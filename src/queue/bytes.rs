@@ -1,17 +1,21 @@
-//! A queue of messages of any length, with one producer and one consumer, written and read where they lie.
+//! A queue of messages of any length, with one producer and one consumer, written and read in
+//! place.
 //!
-//! The producer [reserves](BytesProducer::reserve) a piece of the ring, writes its message there, and commits as much of it as it needs;
-//! the consumer [reads](BytesConsumer::read) the bytes where they are. Nothing is copied on the way. Each message lies in one piece, so
-//! the longest one is about half the ring: [`BytesProducer::max_message`]. The ends belong to one process each, as those of
-//! [`spsc`](super::spsc) do.
+//! The producer [reserves](BytesProducer::reserve) a piece of the ring, writes its message there,
+//! and commits the first n bytes of the piece; the consumer [reads](BytesConsumer::read) the bytes
+//! where they lie. Nothing is copied on the way. Each message lies in one piece, so the longest
+//! message is about half the ring: [`BytesProducer::max_message`]. Each endpoint belongs to one
+//! process at a time, as the endpoints of [`spsc`](super::spsc) do.
 //!
-//! **When a process is killed at any instruction:** every message whose `commit` returned is delivered exactly once. A commit is
-//! the one store of the producer's index; killed before, it leaves nothing. A message is taken out by the one store of the
-//! consumer's index, when its guard is dropped; killed before, the next consumer reads it (again). The peer of the dead is told
-//! `Disconnected` (within 100 ms, where it sleeps), once it has taken out what there was.
+//! **When a process is killed at any instruction:** every message whose `commit` returned is
+//! delivered exactly once. A message is committed by the one store of the producer's index; a
+//! producer killed before leaves nothing. A message is popped by the one store of the consumer's
+//! index, when its guard is dropped; if the consumer is killed before, the next consumer reads the
+//! message (again). The dead process's peer gets `Disconnected` once it has read every message (a
+//! parked peer, within 100 ms).
 //!
-//! A message that is read is a slice of shared memory: whoever has the producer's end has promised, by opening it, to leave committed
-//! messages alone, and so does this crate.
+//! A message that is read is a slice of shared memory. A process that opens the producer promises
+//! to leave committed messages alone, and this crate keeps that promise for it.
 //!
 //! ```
 //! use breezeway::queue::bytes;
@@ -31,39 +35,40 @@ mod consumer;
 mod futures;
 mod producer;
 
-use core::ptr::NonNull;
-
 pub use consumer::{BytesConsumer, Message};
 pub use producer::{BytesProducer, Reservation};
 
 use super::endpoint::Endpoint;
 use crate::error::SegmentError;
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::primitive::AtomicU64;
 use crate::raw::frames::HEADER;
 use crate::raw::spsc::SpscState;
 use crate::segment::Segment;
 use crate::segment::object::{ROOT, Region, Shape};
 
-/// Makes a segment of this name with a queue of `capacity` bytes (rounded up to a multiple of 64) in it, and takes both its ends.
-/// Each message takes its length, rounded up to a multiple of 8, and 8 bytes.
+/// Creates a segment of this name with a queue of `capacity` bytes (rounded up to a multiple of 64)
+/// in it, and claims both endpoints. Each message takes its length, rounded up to a multiple of 8,
+/// and 8 bytes.
 ///
 /// # Errors
-/// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
+/// The errors of [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
 pub fn create(name: &str, capacity: usize) -> Result<(BytesProducer, BytesConsumer), SegmentError> {
     with_consumer(BytesProducer::create(name, capacity)?)
 }
 
-/// Makes a queue in memory without a name, for this process and those it sends an end to.
+/// Creates a queue of `capacity` bytes (rounded up to a multiple of 64) in memory without a name,
+/// for this process and the processes that it sends an endpoint to.
 ///
 /// # Errors
-/// `InvalidOption`, `NoSpace`, `Os`.
+/// [`SegmentError::InvalidOption`] if `capacity` is 0; [`SegmentError::NoSpace`] if there is no
+/// memory for it; [`SegmentError::Os`] if the system refuses.
 #[allow(clippy::new_ret_no_self)]
 pub fn new(capacity: usize) -> Result<(BytesProducer, BytesConsumer), SegmentError> {
     with_consumer(BytesProducer::new(capacity)?)
 }
 
-/// Adds a queue of `capacity` bytes to a segment, and takes both its ends.
+/// Adds a queue of `capacity` bytes (rounded up to a multiple of 64) to a segment, and claims both
+/// endpoints.
 ///
 /// # Errors
 /// The errors of [`Segment::add`].
@@ -81,7 +86,7 @@ fn with_consumer(producer: BytesProducer) -> Result<(BytesProducer, BytesConsume
     Ok((producer, consumer))
 }
 
-/// What capacities are rounded up to.
+/// Capacities are rounded up to a multiple of this.
 const CAPACITY_UNIT: u64 = 64;
 
 fn fingerprint() -> Fingerprint {
@@ -89,52 +94,30 @@ fn fingerprint() -> Fingerprint {
 }
 
 fn shape(capacity: usize) -> Shape {
-    // One that cannot be rounded up is too large for any memory; the number stays such.
+    // A capacity that cannot be rounded up is too large for any memory, and is refused as it is.
     let capacity = capacity as u64;
     Shape { count: capacity.checked_next_multiple_of(CAPACITY_UNIT).unwrap_or(capacity), aux: 0 }
 }
 
-/// Bytes of a queue of this shape.
+/// The length in bytes of a queue of this shape.
 fn length(shape: Shape) -> Option<u64> {
     let is_sound = shape.aux == 0 && shape.count > 0 && shape.count.is_multiple_of(CAPACITY_UNIT);
     is_sound.then_some(shape.count)?.checked_add(size_of::<SpscState>() as u64)
 }
 
-/// Takes an end of the queue in this region.
+/// Claims an endpoint of the queue in this region.
 fn claim_endpoint<const PRODUCER: bool>(
     region: Region,
     sent: bool,
-) -> Result<(Endpoint<PRODUCER>, RingBytes), SegmentError> {
-    let words = RingBytes::of(&region);
-    let end = Endpoint::claim(region, words.capacity(), sent)?;
-    if end.at().is_multiple_of(HEADER) { Ok((end, words)) } else { Err(end.corrupt()) }
+) -> Result<Endpoint<PRODUCER>, SegmentError> {
+    let capacity = size_of_val(region.words_from(size_of::<SpscState>() as u64)) as u64;
+    let end = Endpoint::claim(region, capacity, sent)?;
+    if end.at().is_multiple_of(HEADER) { Ok(end) } else { Err(end.corrupt()) }
 }
 
-/// The ring's words, which outlive this where the region does.
-#[derive(Clone, Copy)]
-struct RingBytes(NonNull<[AtomicU64]>);
-
-// SAFETY: an address of atomics in shared memory.
-#[allow(unsafe_code)]
-unsafe impl Send for RingBytes {}
-// SAFETY: as above.
-#[allow(unsafe_code)]
-unsafe impl Sync for RingBytes {}
-
-impl RingBytes {
-    fn of(region: &Region) -> Self {
-        Self(NonNull::from(region.words_from(size_of::<SpscState>() as u64)))
-    }
-
-    fn capacity(self) -> u64 {
-        self.0.len() as u64 * HEADER
-    }
-
-    /// The address of a byte below the capacity.
-    #[allow(unsafe_code)]
-    fn byte(self, at: u64) -> *mut u8 {
-        debug_assert!(at <= self.capacity());
-        // SAFETY: inside the words, or right behind them.
-        unsafe { self.0.as_ptr().cast::<u8>().add(at as usize) }
-    }
+/// The address of a byte of the ring, at most its capacity.
+#[inline(always)]
+fn byte<const PRODUCER: bool>(end: &Endpoint<PRODUCER>, at: u64) -> *mut u8 {
+    debug_assert!(at <= end.capacity());
+    end.words().as_ptr().cast_mut().cast::<u8>().wrapping_add(at as usize)
 }

@@ -1,38 +1,33 @@
-//! One end of a queue with one producer and one consumer: whose it is, waiting for the other, and committing.
-
-#![allow(unsafe_code)]
-
-use core::ptr::NonNull;
+//! One endpoint of a queue with one producer and one consumer: owning it, waiting for the other
+//! side, and committing.
 
 use crate::error::{SegmentError, Stop};
-use crate::primitive::{AtomicU32, Ordering, prefetch};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering, prefetch};
 use crate::raw::endpoints::{EndpointRole, EndpointState, EndpointsView};
 use crate::raw::event_count::{EventCount, WAKE_ALL};
 use crate::raw::spsc::{CorruptIndices, SpscSide, SpscState};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::Region;
+use crate::segment::shared_ref::SharedRef;
 use crate::sys::{barrier, fork};
 
-/// An end of a queue, taken by this process.
+/// An endpoint of a queue, claimed by this process.
 pub(super) struct Endpoint<const PRODUCER: bool> {
-    state: NonNull<SpscState>,
+    state: SharedRef<SpscState>,
     side: SpscSide<PRODUCER>,
-    /// The participant whose it is.
+    /// Units in the ring.
+    capacity: u64,
+    /// The participant that holds the endpoint.
     id: u32,
-    /// The fork generation of the process whose it is, or 0 once it was sent away.
+    /// The fork generation of the process that holds the endpoint, or 0 after it was sent away.
     generation: AtomicU32,
     spin: AdaptiveSpin,
     /// Attempts that did not wait and found nothing.
     failed_attempts: u32,
-    region: Region,
 }
 
-// SAFETY: the pointer is to atomics in the mapping that `region` keeps alive.
-unsafe impl<const PRODUCER: bool> Send for Endpoint<PRODUCER> {}
-// SAFETY: as above.
-unsafe impl<const PRODUCER: bool> Sync for Endpoint<PRODUCER> {}
-
-/// After so many attempts in vain, one that does not wait sees whether the other side lives: that is a system call.
+/// Once in this many failures, an attempt that does not wait checks its peer, which is a system
+/// call.
 const ATTEMPTS_PER_PEER_CHECK: u32 = 1024;
 
 const CORRUPT: &str = "the indices of a queue";
@@ -46,62 +41,72 @@ impl From<CorruptIndices> for Stop {
 impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     const END: EndpointRole = if PRODUCER { EndpointRole::Producer } else { EndpointRole::Consumer };
 
-    /// Takes this end of the queue that lies in the region, of so many units. Whose sender lives, a pledged one only where it was
-    /// `sent` here.
+    /// Claims this endpoint of the queue in the region, whose ring has `capacity` units.
+    ///
+    /// An endpoint in transit whose sender is alive can be claimed only by the process that it was
+    /// `sent` to, and by the sender.
     pub(super) fn claim(region: Region, capacity: u64, sent: bool) -> Result<Self, SegmentError> {
-        let state: &SpscState = region.state();
-        let mapping = region.segment().mapping();
+        let state = SharedRef::<SpscState>::new(region);
+        let mapping = state.region().segment().mapping();
         let id = mapping.participant()?;
         barrier::register();
         let mut has_rechecked = false;
         loop {
             let view = state.endpoints.view();
             let holder = view.holder(Self::END);
-            // What this process has sent and nobody has received it may take back.
+            // A process may take back an endpoint that it sent and that was not received.
             let is_for_us = matches!(holder, EndpointState::InTransit(sender) if sent || sender == id);
             match holder.id() {
                 Some(other) if !is_for_us && mapping.is_alive(other) => {
                     if has_rechecked {
                         return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
                     }
-                    // Who repairs after the dead holds their locks meanwhile, in the gate.
+                    // A participant that reaps a dead one holds the dead one's locks meanwhile,
+                    // under the admin lock, so the dead holder may look alive until that is free.
                     mapping.wait_for_admin_lock();
                     has_rechecked = true;
                 }
                 _ if state.endpoints.change(Self::END, view, EndpointState::Taken(id)) => break,
+                // The view was stale.
                 _ => {}
             }
         }
-        match SpscSide::new(state, capacity) {
+        match SpscSide::new(&state, capacity) {
             Ok(side) => Ok(Self {
-                state: NonNull::from(state),
+                state,
                 side,
+                capacity,
                 id,
                 generation: AtomicU32::new(fork::generation()),
                 spin: AdaptiveSpin::default(),
                 failed_attempts: 0,
-                region,
             }),
             Err(CorruptIndices) => {
                 state.endpoints.change_from(Self::END, EndpointState::Taken(id), EndpointState::Disconnected);
-                Err(region.corrupt(CORRUPT))
+                Err(state.region().corrupt(CORRUPT))
             }
         }
     }
 
-    /// The error for indices that mean nothing.
+    /// The error for indices that contradict each other.
     pub(super) fn corrupt(&self) -> SegmentError {
-        self.region.corrupt(CORRUPT)
-    }
-
-    #[inline(always)]
-    fn state(&self) -> &SpscState {
-        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
-        unsafe { self.state.as_ref() }
+        self.region().corrupt(CORRUPT)
     }
 
     pub(super) fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
+    }
+
+    /// The ring's words.
+    #[inline(always)]
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        self.state.body()
+    }
+
+    /// Units in the ring.
+    #[inline(always)]
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity
     }
 
     /// Where in the ring this side is.
@@ -110,147 +115,148 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         self.side.at()
     }
 
+    /// Whether this process holds the endpoint, rather than its parent or a process it was sent to.
     #[inline(always)]
     pub(super) fn is_ours(&self) -> bool {
-        // ORDER: relaxed; whoever sends this end away has it to itself.
+        // ORDER: relaxed; a thread that sends this endpoint away has exclusive use of it.
         self.generation.load(Ordering::Relaxed) == fork::generation()
     }
 
-    /// How many units this side may write, or read: at least `wanted`, or the reason why not. `next` is where they lie.
+    /// Waits until this side may write, or read, `wanted` units; returns how many it may. `next` is
+    /// their address.
     #[inline(always)]
     pub(super) fn room(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
         if !self.is_ours() {
             return Err(Stop::HandedOver);
         }
         if PRODUCER {
-            check_open(self.state().endpoints.view())?;
+            check_open(self.state.endpoints.view())?;
         }
         if self.side.known_room() >= wanted {
             return Ok(self.side.known_room());
         }
-        // SAFETY: as in `state`; apart from `self`, which is borrowed anew.
-        let state = unsafe { self.state.as_ref() };
         self.spin.back_off(self.side.position());
-        let room = self.side.refresh(state)?;
+        let room = self.side.refresh(&self.state)?;
         if room >= wanted {
             return Ok(room);
         }
         self.wait_for_room(wanted, next, wait)
     }
 
-    /// How many units this side may write, or read: at least one, and where it would go as far as `wanted`, all there are.
+    /// Waits until this side may write, or read, one unit; returns how many it may, all of them if
+    /// the known ones are fewer than `wanted`.
     #[inline(always)]
     pub(super) fn room_up_to(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
         let room = self.room(1, next, wait)?;
         if room >= wanted {
             return Ok(room);
         }
-        // SAFETY: as in `state`; apart from `self`, whose side is borrowed.
-        let state = unsafe { self.state.as_ref() };
-        Ok(self.side.refresh(state)?)
+        Ok(self.side.refresh(&self.state)?)
     }
 
     #[cold]
     fn wait_for_room(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
+        // A caller that polls never parks, so it checks its peer here, now and then.
         if matches!(wait, Wait::NonBlocking) {
             self.failed_attempts = self.failed_attempts.wrapping_add(1);
             if self.failed_attempts.is_multiple_of(ATTEMPTS_PER_PEER_CHECK) {
-                mark_dead_peer::<PRODUCER>(self.state(), &self.region);
+                mark_dead_peer::<PRODUCER>(&self.state);
             }
         }
-        // SAFETY: as in `state`; apart from `self`, whose other fields are borrowed below.
-        let state = unsafe { self.state.as_ref() };
-        let Self { side, spin, region, .. } = self;
+        let Self { state, side, spin, .. } = self;
+        let state = &*state;
         let event = if PRODUCER { (&state.space, &state.full) } else { (&state.items, &state.empty) };
         let try_once = || {
             prefetch(next);
             poll_room(state, side, wanted).transpose()
         };
-        let check_peers = || mark_dead_peer::<PRODUCER>(state, region);
+        let check_peers = || mark_dead_peer::<PRODUCER>(state);
         wait_for(event, WakePolicy::Single, wait, spin, try_once, check_peers).unwrap_or(Err(match wait {
             Wait::NonBlocking => Stop::WouldBlock,
             Wait::Timeout(_) | Wait::Forever | Wait::Task(_) => Stop::Timeout,
         }))
     }
 
-    /// Commits `count` units, of which there is room for, and tells the other side.
+    /// Commits `count` units, for which there is room, and notifies the other side.
     #[inline(always)]
     pub(super) fn commit(&mut self, count: u64) {
-        // SAFETY: as in `state`; apart from `self`, whose side is borrowed.
-        let state = unsafe { self.state.as_ref() };
-        self.side.advance(state, count);
+        self.side.advance(&self.state, count);
         self.peer_event().notify(1);
     }
 
-    /// What the other side sleeps on.
+    /// The event count that the other side parks on.
     #[inline(always)]
     fn peer_event(&self) -> &EventCount {
-        if PRODUCER { &self.state().items } else { &self.state().space }
+        if PRODUCER { &self.state.items } else { &self.state.space }
     }
 
-    /// What this side sleeps on.
+    /// The event count that this side parks on.
     #[cfg(feature = "process")]
     pub(super) fn own_event(&self) -> &EventCount {
-        if PRODUCER { &self.state().space } else { &self.state().items }
+        if PRODUCER { &self.state.space } else { &self.state.items }
     }
 
-    /// Sees whether the other side lives.
+    /// Asks the kernel whether the other side is alive, and disconnects it if it is not.
     #[cfg(feature = "process")]
     pub(super) fn check_peers(&self) {
         if self.is_ours() {
-            mark_dead_peer::<PRODUCER>(self.state(), &self.region);
+            mark_dead_peer::<PRODUCER>(&self.state);
         }
     }
 
-    /// Units in the ring.
-    pub(super) fn len(&self, capacity: u64) -> u64 {
-        self.state().len(capacity)
+    /// Units in the ring that are written and not yet read.
+    pub(super) fn len(&self) -> u64 {
+        self.state.len(self.capacity)
     }
 
+    /// Closes the queue and wakes both sides; `false` if it was closed.
     pub(super) fn close(&self) -> bool {
-        let closed = self.state().endpoints.close();
-        self.state().items.notify(WAKE_ALL);
-        self.state().space.notify(WAKE_ALL);
+        let closed = self.state.endpoints.close();
+        self.state.items.notify(WAKE_ALL);
+        self.state.space.notify(WAKE_ALL);
         closed
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state().endpoints.view().is_closed()
+        self.state.endpoints.view().is_closed()
     }
 
-    /// Whether a living process has the other end.
+    /// Whether a living process holds the other endpoint.
     pub(super) fn is_connected(&self) -> bool {
-        let holder = self.state().endpoints.view().holder(Self::END.other());
-        holder.id().is_some_and(|id| self.region.segment().mapping().is_alive(id))
+        let holder = self.state.endpoints.view().holder(Self::END.other());
+        holder.id().is_some_and(|id| self.region().segment().mapping().is_alive(id))
     }
 
-    /// Lets go of the end, for another process to take; the other side waits for it.
+    /// Releases the endpoint for another process to claim, which the other side waits for.
     pub(super) fn release(self) {
         self.release_as(EndpointState::Vacant);
     }
 
-    /// Sends the end away: from now on it belongs to who receives it.
+    /// Puts the endpoint in transit, to the process that will receive it; `false` if this process
+    /// does not hold it.
     #[cfg(feature = "serde")]
     pub(super) fn mark_in_transit(&self) -> bool {
         self.release_as(EndpointState::InTransit(self.id))
     }
 
-    /// Gives the end to another holder, if it is ours, and tells the other side.
+    /// Moves the endpoint to another state and notifies the other side; `false` if this process
+    /// does not hold it.
     fn release_as(&self, to: EndpointState) -> bool {
-        // ORDER: relaxed, as in `is_ours`; only one of two threads that send it at the same time finds it.
+        // ORDER: relaxed, as in `is_ours`; of two threads that send it at the same time one
+        // succeeds.
         let was_ours = self.generation.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |generation| {
             (generation == fork::generation()).then_some(0)
         });
         if was_ours.is_err() {
             return false;
         }
-        let given = self.state().endpoints.change_from(Self::END, EndpointState::Taken(self.id), to);
+        let given = self.state.endpoints.change_from(Self::END, EndpointState::Taken(self.id), to);
         self.peer_event().notify(WAKE_ALL);
         given
     }
 }
 
-/// Room for `wanted` units; `None` where this side has to wait for it.
+/// Room for `wanted` units; `None` if this side has to wait for it.
 #[inline(always)]
 fn poll_room<const PRODUCER: bool>(
     state: &SpscState,
@@ -273,14 +279,15 @@ fn poll_room<const PRODUCER: bool>(
         EndpointState::Disconnected => Stop::Disconnected,
         _ => return Ok(None),
     };
-    // What was pushed before the end is there now.
+    // The producer may have pushed between the look at the ring and the look at its endpoint. After
+    // the end it pushes nothing, so this look is final.
     match side.refresh(state)? {
         room if room >= wanted => Ok(Some(room)),
         _ => Err(end),
     }
 }
 
-/// Whether what is pushed can still reach somebody.
+/// Checks that a pushed value can still reach a consumer.
 #[inline(always)]
 fn check_open(view: EndpointsView) -> Result<(), Stop> {
     if view.is_closed() {
@@ -292,12 +299,12 @@ fn check_open(view: EndpointsView) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Marks the other end as gone if its holder has died.
+/// Disconnects the other endpoint if its holder is dead.
 #[cold]
-fn mark_dead_peer<const PRODUCER: bool>(state: &SpscState, region: &Region) {
+fn mark_dead_peer<const PRODUCER: bool>(state: &SharedRef<SpscState>) {
     let other = Endpoint::<PRODUCER>::END.other();
     let view = state.endpoints.view();
-    let is_dead = |id| !region.segment().mapping().is_alive(id);
+    let is_dead = |id| !state.region().segment().mapping().is_alive(id);
     if view.holder(other).id().is_some_and(is_dead) {
         let taken = state.endpoints.change(other, view, EndpointState::Disconnected);
         state.repairs.add(taken.into());

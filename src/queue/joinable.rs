@@ -1,9 +1,11 @@
-//! [`JoinableQueue`]: jobs, which come back when their worker dies, and can be waited for.
+//! [`JoinableQueue`]: jobs that are delivered again if their worker dies, and that can be joined.
 //!
-//! - [`job`]: a job, and the claim to it
+//! - [`iter`]: the jobs, leased one by one
+//! - [`job`]: a job, and the lease of it
 
 #[cfg(feature = "async")]
 mod futures;
+mod iter;
 mod job;
 
 use core::fmt;
@@ -11,6 +13,7 @@ use core::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use iter::JobIter;
 use job::JobLease;
 pub use job::{Job, JobId};
 use serde::Serialize;
@@ -22,14 +25,17 @@ use crate::error::{DoneError, PopError, PushError};
 use crate::queue::queue_macros::message_queue_object;
 use crate::raw::wait::Wait;
 
-/// A queue of jobs of any type that serde knows. Who gets a job says when it is done, and who pushed it can wait for that.
+/// A queue of jobs of any type that serde knows. A worker acknowledges each job that it has done,
+/// and a producer can wait until all jobs are done.
 ///
-/// Any number of processes push and get, first in, first out. A job stays in the queue, and counts against its [`Limits`], until it
-/// is done.
+/// Any number of processes push and lease, first in, first out. A job stays in the queue, and
+/// counts against its [`Limits`], until it is acknowledged.
 ///
-/// **When a process is killed at any instruction:** every push that returned is delivered at least once. A job that its dead holder
-/// has not called done is delivered again, before the others and marked [`redelivered`](Job::redelivered); a stopped process
-/// is alive, and keeps its jobs. [`join`](Self::join) counts what is true, so no death makes it return early or never.
+/// **When a process is killed at any instruction:** every push that returned is delivered at least
+/// once. A job that its dead holder has not acknowledged is delivered again, before all other jobs
+/// and marked [`redelivered`](Job::redelivered); a stopped peer is alive, and keeps its jobs.
+/// [`join`](Self::join) counts the jobs in the segment, so no death makes it return early or wait
+/// for a job that is gone.
 ///
 /// ```
 /// use breezeway::queue::JoinableQueue;
@@ -41,11 +47,11 @@ use crate::raw::wait::Wait;
 ///
 /// boss.push("sweep the breezeway".to_owned())?;
 ///
-/// let job = worker.get()?;
+/// let job = worker.lease()?;
 /// assert_eq!(*job, "sweep the breezeway");
-/// job.done()?; // dropped instead, it would be somebody's again
+/// job.ack()?; // dropped instead, it would be delivered again
 ///
-/// boss.join()?; // all is done
+/// boss.join()?; // all jobs are done
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JoinableQueue<T> {
@@ -54,20 +60,21 @@ pub struct JoinableQueue<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
-    /// Puts a job in, waiting for room as long as it takes.
+    /// Pushes a job, waiting until there is room.
     ///
     /// # Errors
     /// Each returns the value. [`PushError::Closed`] if the queue was closed before the value was
     /// in; [`PushError::Encode`] if the value cannot be encoded, and [`PushError::TooLarge`] if it
-    /// is longer than the queue's largest message, in which case the queue was not touched;
+    /// is longer than the queue's largest message, in which cases the queue was not touched;
     /// [`PushError::NotAttached`] in a forked child that cannot register as a participant;
     /// [`PushError::Corrupt`] if the segment is damaged.
     #[doc(alias = "put")]
+    #[doc(alias = "send")]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
         codec::push(&self.store, value, Wait::Forever)
     }
 
-    /// Puts a job in if there is room.
+    /// Pushes a job if there is room.
     ///
     /// # Errors
     /// [`PushError::Full`] if there is no room, and the errors of [`push`](Self::push).
@@ -76,7 +83,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         codec::push(&self.store, value, Wait::NonBlocking)
     }
 
-    /// Puts a job in, waiting for room no longer than `timeout` (on the monotonic clock).
+    /// Pushes a job, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
@@ -85,62 +92,103 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         codec::push(&self.store, value, Wait::Timeout(timeout))
     }
 
-    /// Gets the oldest job, waiting for one as long as it takes.
+    /// Leases the oldest job to this process, waiting until there is one. If the process dies
+    /// before it [acknowledges](Job::ack) the job, another worker gets it.
     ///
     /// # Errors
     /// [`PopError::Closed`] if the queue is closed and no job is left that could come to this
-    /// process: while other processes' jobs may still come back, it waits for those;
-    /// [`PopError::Decode`] if the job is no `T`, which then counts as done;
-    /// [`PopError::NotAttached`] in a forked child that cannot register as a participant;
-    /// [`PopError::Corrupt`] if the segment is damaged.
-    #[doc(alias = "pop")]
-    pub fn get(&self) -> Result<Job<T>, PopError> {
-        self.get_within(Wait::Forever)
+    /// process: it waits for jobs that other processes have leased and may give back;
+    /// [`PopError::Decode`] if the job's bytes are not a `T`, in which case the job is
+    /// acknowledged; [`PopError::NotAttached`] in a forked child that cannot register as a
+    /// participant; [`PopError::Corrupt`] if the segment is damaged.
+    #[doc(alias = "get")]
+    pub fn lease(&self) -> Result<Job<T>, PopError> {
+        self.lease_within(Wait::Forever)
     }
 
-    /// Gets the oldest job if there is one.
+    /// Leases the oldest job to this process if there is one.
     ///
     /// # Errors
-    /// [`PopError::Empty`] if there is no job, and the errors of [`get`](Self::get).
+    /// [`PopError::Empty`] if there is no job, and the errors of [`lease`](Self::lease).
     #[doc(alias = "get_nowait")]
-    pub fn try_get(&self) -> Result<Job<T>, PopError> {
-        self.get_within(Wait::NonBlocking)
+    pub fn try_lease(&self) -> Result<Job<T>, PopError> {
+        self.lease_within(Wait::NonBlocking)
     }
 
-    /// Gets the oldest job, waiting for one no longer than `timeout` (on the monotonic clock).
+    /// Leases the oldest job to this process, waiting for one no longer than `timeout` (on the
+    /// monotonic clock).
     ///
     /// # Errors
     /// [`PopError::Timeout`] if there is no job until the timeout elapses, and the errors of
-    /// [`get`](Self::get).
-    pub fn get_timeout(&self, timeout: Duration) -> Result<Job<T>, PopError> {
-        self.get_within(Wait::Timeout(timeout))
+    /// [`lease`](Self::lease).
+    pub fn lease_timeout(&self, timeout: Duration) -> Result<Job<T>, PopError> {
+        self.lease_within(Wait::Timeout(timeout))
     }
 
-    fn get_within(&self, wait: Wait) -> Result<Job<T>, PopError> {
+    fn lease_within(&self, wait: Wait) -> Result<Job<T>, PopError> {
         let (lease, message) = self.store.lease(wait).map_err(|stop| stop.of_pop())?;
-        // Before decoding, which may panic.
+        // Guarded before the decoder runs, which may panic.
         let job_lease = JobLease::new(Arc::clone(&self.store), lease);
         match codec::decode(&message) {
             Ok(value) => Ok(Job::new(value, job_lease)),
             Err(error) => {
-                // Given back, it would be the next again. It is ours, so this fails only where nothing can succeed.
-                let _ = job_lease.done();
+                // Given back, the job would be the next one again. Acknowledging it fails only if
+                // the segment is damaged, in which case every later operation fails too.
+                let _ = job_lease.ack();
                 Err(error)
             }
         }
     }
 
-    /// Takes a job of this process's out of the queue for good: one whose [`Job`] was taken apart.
+    /// Pops the oldest job, waiting until there is one: leases it and acknowledges it at once.
+    ///
+    /// The job counts as done when it is popped, so [`join`](Self::join) does not wait for what the
+    /// caller does with it, and it is not delivered again if the caller dies. To have both,
+    /// [`lease`](Self::lease) it. A process that is killed during a pop leaves the job to the next
+    /// worker, or the job was the dead process's.
     ///
     /// # Errors
-    /// [`DoneError::NotHeld`] if the job was done already or went back to the queue;
-    /// [`DoneError::NotAttached`] in a forked child that cannot register as a participant;
-    /// [`DoneError::Corrupt`] if the segment is damaged.
-    pub fn task_done(&self, id: JobId) -> Result<(), DoneError> {
-        job::finish(&self.store, id.0)
+    /// The errors of [`lease`](Self::lease).
+    #[doc(alias = "recv")]
+    pub fn pop(&self) -> Result<T, PopError> {
+        self.pop_within(Wait::Forever)
     }
 
-    /// Waits until every job that was pushed is done, as long as it takes.
+    /// Pops the oldest job if there is one: leases it and acknowledges it at once.
+    ///
+    /// # Errors
+    /// [`PopError::Empty`] if there is no job, and the errors of [`lease`](Self::lease).
+    pub fn try_pop(&self) -> Result<T, PopError> {
+        self.pop_within(Wait::NonBlocking)
+    }
+
+    /// Pops the oldest job, waiting for one no longer than `timeout` (on the monotonic clock):
+    /// leases it and acknowledges it at once.
+    ///
+    /// # Errors
+    /// [`PopError::Timeout`] if there is no job until the timeout elapses, and the errors of
+    /// [`lease`](Self::lease).
+    pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
+        self.pop_within(Wait::Timeout(timeout))
+    }
+
+    fn pop_within(&self, wait: Wait) -> Result<T, PopError> {
+        self.lease_within(wait)?.pop()
+    }
+
+    /// Acknowledges a job that is leased to this process and whose [`Job`] was taken
+    /// [apart](Job::into_parts): takes it out of the queue.
+    ///
+    /// # Errors
+    /// [`DoneError::NotHeld`] if the job was acknowledged already or was given back;
+    /// [`DoneError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`DoneError::Corrupt`] if the segment is damaged.
+    #[doc(alias = "task_done")]
+    pub fn ack(&self, id: JobId) -> Result<(), DoneError> {
+        job::ack(&self.store, id.0)
+    }
+
+    /// Waits until every job that was pushed is acknowledged, as long as it takes.
     ///
     /// # Errors
     /// [`DoneError::NotAttached`] in a forked child that cannot register as a participant;
@@ -149,7 +197,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.wait_until_idle(Wait::Forever)
     }
 
-    /// Waits until every job that was pushed is done, no longer than `timeout` (on the monotonic clock).
+    /// Waits until every job that was pushed is acknowledged, no longer than `timeout` (on the
+    /// monotonic clock).
     ///
     /// # Errors
     /// [`DoneError::Timeout`] if a job is unfinished when the timeout elapses, and the errors of
@@ -162,39 +211,42 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.store.wait_until_idle(wait).map_err(|stop| stop.of_done())
     }
 
-    /// How many jobs are not done, those included that somebody works on.
+    /// The number of jobs that are not acknowledged, leased ones included.
     pub fn unfinished(&self) -> usize {
         self.store.counts().1
     }
 
-    /// Closes the queue for all processes: pushes fail from now on, and nobody waits for a job when all are done. `false` where it was closed.
+    /// Closes the queue for all processes: later pushes fail, and leases and pops fail once no job
+    /// is left that could come to the caller. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         self.store.close()
     }
 
-    /// Whether it is closed.
+    /// Whether the queue is closed.
     pub fn is_closed(&self) -> bool {
         self.store.is_closed()
     }
 
-    /// How many jobs wait to be got.
+    /// The number of jobs that wait to be leased.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.store.counts().0
     }
 
-    /// Whether no jobs wait to be got.
+    /// Whether no jobs wait to be leased.
+    #[doc(alias = "empty")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many unfinished jobs there is room for, if they are not too large together.
+    /// The number of unfinished jobs there is room for, unless they are too large together.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> usize {
         self.store.layout().slots()
     }
 
-    /// How many bytes the encoding of a job may have: so many fit when the queue is empty.
+    /// The largest number of bytes that the encoding of a job may have; it fits into the empty
+    /// queue.
     pub fn max_message(&self) -> usize {
         self.store.layout().max_message()
     }

@@ -1,12 +1,14 @@
-//! [`MessageQueue`]: messages of any type and size, from many to many.
+//! [`MessageQueue`]: messages of any type and size, with many producers and many consumers.
 //!
 //! - [`codec`]: messages as bytes
-//! - [`limits`]: how much there may be
-//! - [`store`]: the depot of messages, its lock and its sleepers
+//! - [`iter`]: the messages, popped one by one
+//! - [`limits`]: how much a queue holds
+//! - [`store`]: the message slab, its lock and its waiters
 
 pub(crate) mod codec;
 #[cfg(feature = "async")]
 mod futures;
+mod iter;
 pub(super) mod limits;
 pub(super) mod store;
 
@@ -15,6 +17,7 @@ use core::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use iter::MessageIter;
 pub use limits::Limits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,14 +27,18 @@ use crate::error::{PopError, PushError};
 use crate::queue::queue_macros::message_queue_object;
 use crate::raw::wait::Wait;
 
-/// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums, handles of this crate.
+/// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums,
+/// handles of this crate.
 ///
-/// Any number of processes push and pop, first in, first out. A value is encoded (as `postcard` does) by who pushes it, before
-/// anything is touched that others see, and decoded by who pops it. It is made for a number of messages, or for [`Limits`].
+/// Any number of processes push and pop, first in, first out. The producer encodes a value (as
+/// `postcard` does) before it touches shared memory, and the consumer decodes it. A queue is
+/// created for a number of messages, or with [`Limits`].
 ///
-/// **When a process is killed at any instruction:** every push that returned is delivered exactly once to a live popper. A push
-/// that is killed leaves nothing, or a message that is delivered; a pop that is killed leaves the message to the next popper, or
-/// the message was the dead process's. A [`JoinableQueue`](super::JoinableQueue) is for those who cannot lose a popped message.
+/// **When a process is killed at any instruction:** every push that returned is delivered exactly
+/// once to a live consumer. A push that is killed leaves nothing, or a message that is delivered; a
+/// pop that is killed leaves the message to the next consumer, or the message was the dead
+/// process's. A consumer that cannot lose a popped message uses a
+/// [`JoinableQueue`](super::JoinableQueue).
 ///
 /// ```
 /// use breezeway::queue::MessageQueue;
@@ -54,12 +61,12 @@ pub struct MessageQueue<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
-    /// Puts a message in, waiting for room as long as it takes.
+    /// Pushes a message, waiting until there is room.
     ///
     /// # Errors
     /// Each returns the value. [`PushError::Closed`] if the queue was closed before the value was
     /// in; [`PushError::Encode`] if the value cannot be encoded, and [`PushError::TooLarge`] if it
-    /// is longer than the queue's largest message, in which case the queue was not touched;
+    /// is longer than the queue's largest message, in which cases the queue was not touched;
     /// [`PushError::NotAttached`] in a forked child that cannot register as a participant;
     /// [`PushError::Corrupt`] if the segment is damaged.
     #[doc(alias = "put")]
@@ -68,7 +75,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::push(&self.store, value, Wait::Forever)
     }
 
-    /// Puts a message in if there is room.
+    /// Pushes a message if there is room.
     ///
     /// # Errors
     /// [`PushError::Full`] if there is no room, and the errors of [`push`](Self::push).
@@ -77,7 +84,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::push(&self.store, value, Wait::NonBlocking)
     }
 
-    /// Puts a message in, waiting for room no longer than `timeout` (on the monotonic clock).
+    /// Pushes a message, waiting for room no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
@@ -86,31 +93,32 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::push(&self.store, value, Wait::Timeout(timeout))
     }
 
-    /// Takes the oldest message out, waiting for one as long as it takes.
+    /// Pops the oldest message, waiting until there is one.
     ///
     /// # Errors
-    /// [`PopError::Closed`] if the queue is closed and empty; [`PopError::Decode`] if the message
-    /// is no `T`, which then is taken out; [`PopError::NotAttached`] in a forked child that cannot
-    /// register as a participant; [`PopError::Corrupt`] if the segment is damaged.
+    /// [`PopError::Closed`] if the queue is closed and empty; [`PopError::Decode`] if the
+    /// message's bytes are not a `T`, in which case the message is popped;
+    /// [`PopError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`PopError::Corrupt`] if the segment is damaged.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     pub fn pop(&self) -> Result<T, PopError> {
         self.pop_within(Wait::Forever)
     }
 
-    /// Takes the oldest message out if there is one.
+    /// Pops the oldest message if there is one.
     ///
     /// # Errors
-    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
+    /// [`PopError::Empty`] if there is no message, and the errors of [`pop`](Self::pop).
     #[doc(alias = "get_nowait")]
     pub fn try_pop(&self) -> Result<T, PopError> {
         self.pop_within(Wait::NonBlocking)
     }
 
-    /// Takes the oldest message out, waiting for one no longer than `timeout` (on the monotonic clock).
+    /// Pops the oldest message, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
+    /// [`PopError::Timeout`] if there is no message until the timeout elapses, and the errors of
     /// [`pop`](Self::pop).
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
         self.pop_within(Wait::Timeout(timeout))
@@ -120,71 +128,39 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::decode(&self.store.pop(wait).map_err(|stop| stop.of_pop())?)
     }
 
-    /// Closes the queue for all processes: pushes fail from now on, pops do when it is empty. `false` where it was closed.
+    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is
+    /// empty. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         self.store.close()
     }
 
-    /// Whether it is closed.
+    /// Whether the queue is closed.
     pub fn is_closed(&self) -> bool {
         self.store.is_closed()
     }
 
-    /// How many messages are in it.
+    /// The number of messages in the queue.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.store.counts().0
     }
 
-    /// Whether no messages are in it.
+    /// Whether the queue is empty.
+    #[doc(alias = "empty")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many messages there is room for, if they are not too large together.
+    /// The number of messages there is room for, unless they are too large together.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> usize {
         self.store.layout().slots()
     }
 
-    /// How many bytes the encoding of a message may have: so many fit when the queue is empty.
+    /// The largest number of bytes that the encoding of a message may have; it fits into the empty
+    /// queue.
     pub fn max_message(&self) -> usize {
         self.store.layout().max_message()
-    }
-
-    /// Pops until the queue is closed and empty.
-    pub fn iter(&self) -> MessageIter<'_, T> {
-        MessageIter { queue: Some(self) }
-    }
-}
-
-/// The messages of a [`MessageQueue`], popped one by one until it is closed and empty.
-///
-/// A message that does not decode is an error, after which it goes on; any other error is the last item.
-#[derive(Debug)]
-#[must_use = "messages are popped as they are asked for"]
-pub struct MessageIter<'a, T> {
-    queue: Option<&'a MessageQueue<T>>,
-}
-
-impl<T: Serialize + DeserializeOwned> Iterator for MessageIter<'_, T> {
-    type Item = Result<T, PopError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let popped = self.queue?.pop();
-        if popped.as_ref().is_err_and(PopError::is_final) {
-            self.queue = None;
-        }
-        (!popped.as_ref().is_err_and(PopError::is_end)).then_some(popped)
-    }
-}
-
-impl<'a, T: Serialize + DeserializeOwned> IntoIterator for &'a MessageQueue<T> {
-    type Item = Result<T, PopError>;
-    type IntoIter = MessageIter<'a, T>;
-
-    fn into_iter(self) -> MessageIter<'a, T> {
-        self.iter()
     }
 }
 

@@ -1,44 +1,46 @@
 //! [`Queue`]: many producers, many consumers.
 
-#![allow(unsafe_code)]
-
 mod blocking;
 #[cfg(feature = "async")]
 mod futures;
 mod iter;
 mod lease;
+mod slices;
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::ptr::NonNull;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use iter::Iter;
 pub use lease::Lease;
 
 use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::primitive::{AtomicU32, AtomicU64};
+use crate::primitive::AtomicU32;
 use crate::queue::queue_macros::{NOT_A_VALUE, check_capacity, shape};
 use crate::raw::event_count::WAKE_ALL;
 use crate::raw::mpmc::{self, MpmcGeometry, MpmcRing, MpmcState};
 use crate::raw::wait::{AdaptiveSpin, Wait};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
+use crate::segment::shared_ref::SharedRef;
 use crate::shareable::Shareable;
 use crate::sys::barrier;
 
 /// A bounded queue with many producers and many consumers, of values of a fixed size.
 ///
-/// Values come out in the order in which they went in; those of one producer certainly do. A push or a pop takes one atomic
-/// read-modify-write and no lock. Who is killed at it leaves at most one slot to be repaired, which happens when its death is proven:
-/// a stopped process is alive, and keeps its slot.
+/// Values are popped in the order in which they were pushed; the values of one producer always are.
+/// A push or a pop takes one atomic read-modify-write and no lock. A process that is killed during
+/// one leaves at most one slot to be repaired, which happens once its death is proven: a stopped
+/// peer is alive, and keeps its slot.
 ///
-/// **When a process is killed at any instruction:** every push that returned is delivered exactly once. A push commits by the one
-/// store that marks its slot as full; killed before, it leaves nothing. A pop commits by the one compare-and-swap that frees its
-/// slot, when the value is copied out; killed before, the value goes to the next consumer, after, it was the dead process's. (Values
-/// larger than 256 bytes are leased first, so that consumers do not copy them in vain: such a value comes to its next consumer out of
-/// order.) Who cannot lose even that takes a [`lease`](Self::lease).
+/// **When a process is killed at any instruction:** every push that returned is delivered exactly
+/// once. A push commits by the one store that marks its slot as full; killed before, it leaves
+/// nothing. A pop commits by the one compare-and-swap that frees its slot, after the value is
+/// copied out; if it is killed before, the next consumer gets the value; if after, the value was
+/// the dead process's. (A value larger than 256 bytes is leased first, so that consumers do not
+/// compete in copying it; after a death its next consumer gets it out of order.) A consumer that
+/// cannot lose even that value takes a [`lease`](Self::lease).
 ///
 /// ```
 /// use breezeway::queue::Queue;
@@ -54,51 +56,41 @@ use crate::sys::barrier;
 /// let jobs = Queue::<u64>::open(name)?;
 /// assert_eq!(jobs.pop()?, 7);
 /// for job in &jobs {
-///     assert_eq!(job, 8); // until the queue is closed and empty
+///     assert_eq!(job?, 8); // until the queue is closed and empty
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Queue<T: Shareable> {
-    state: NonNull<MpmcState>,
-    slots: NonNull<[AtomicU64]>,
+pub struct Queue<T> {
+    /// The state, and the slots after it.
+    state: SharedRef<MpmcState>,
     geometry: MpmcGeometry,
     /// How long to spin for room.
     push_spin: AdaptiveSpin,
     /// How long to spin for a value.
     pop_spin: AdaptiveSpin,
-    /// Of those that are counted; see `reap_periodically`.
+    /// Counted calls; see `reap_periodically`.
     calls: AtomicU32,
-    region: Region,
     of: PhantomData<fn(T) -> T>,
 }
 
-// SAFETY: the pointers are to atomics in the mapping that `region` keeps alive.
-unsafe impl<T: Shareable> Send for Queue<T> {}
-// SAFETY: as above.
-unsafe impl<T: Shareable> Sync for Queue<T> {}
-
-impl<T: Shareable> Queue<T> {
-    /// Values above this size are not worth copying in vain, when another consumer is faster.
-    const IS_LARGE: bool = size_of::<T>() > 256;
-
-    #[inline(always)]
-    fn state(&self) -> &MpmcState {
-        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
-        unsafe { self.state.as_ref() }
-    }
-
+impl<T> Queue<T> {
     #[inline(always)]
     fn ring(&self) -> MpmcRing<'_> {
-        // SAFETY: as in `state`.
-        MpmcRing::new(self.state(), unsafe { self.slots.as_ref() }, &self.geometry)
+        MpmcRing::new(&self.state, self.state.body(), &self.geometry)
     }
 
     #[inline(always)]
     fn participant_id(&self) -> Result<u32, Stop> {
-        Ok(self.region.segment().mapping().attached()?)
+        Ok(self.state.participant_id()?)
     }
+}
 
-    /// Pushes a value, waiting for room as long as it takes.
+impl<T: Shareable> Queue<T> {
+    /// Whether values are so large that a pop leases one before it copies it: a copy that loses the
+    /// race with another consumer's would cost more than a lease.
+    const IS_LARGE: bool = size_of::<T>() > 256;
+
+    /// Pushes a value, waiting until there is room.
     ///
     /// # Errors
     /// Each returns the value. [`PushError::Closed`] if the queue was closed before the value was
@@ -135,70 +127,20 @@ impl<T: Shareable> Queue<T> {
     fn push_within(&self, value: T, wait: Wait) -> Result<(), PushError<T>> {
         match self.push_unnotified(&value, wait) {
             Ok(()) => {
-                self.state().items.notify(1);
+                self.state.items.notify(1);
                 Ok(())
             }
             Err(stop) => Err(stop.of_push(value)),
         }
     }
 
-    /// Pushes all the values, one after the other, waiting for room as long as it takes. Who waits for values is woken once for as
-    /// many as fit at a time.
+    /// Pops the next value, waiting until there is one.
     ///
     /// # Errors
-    /// The errors of [`push`](Self::push), with the number of values that were pushed.
-    pub fn push_slice(&self, values: &[T]) -> Result<(), PushError<usize>> {
-        self.push_all(values, || Wait::Forever)
-    }
-
-    /// Pushes as many of the values as there is room for, and says how many.
-    ///
-    /// # Errors
-    /// [`PushError::Full`] if no value fits, and the errors of [`push`](Self::push), with 0.
-    pub fn try_push_slice(&self, values: &[T]) -> Result<usize, PushError<usize>> {
-        self.push_batch(values, Wait::NonBlocking).map_err(|stop| stop.of_push(0))
-    }
-
-    /// Pushes all the values, waiting for room no longer than `timeout` (on the monotonic clock) in all.
-    ///
-    /// # Errors
-    /// [`PushError::Timeout`] if not all are in when the timeout elapses, and the errors of
-    /// [`push`](Self::push), with the number of values that were pushed.
-    pub fn push_slice_timeout(&self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
-        let start = Instant::now();
-        self.push_all(values, || Wait::Timeout(timeout.saturating_sub(start.elapsed())))
-    }
-
-    fn push_all(&self, values: &[T], wait: impl Fn() -> Wait<'static>) -> Result<(), PushError<usize>> {
-        let mut pushed = 0;
-        while pushed < values.len() {
-            match self.push_batch(&values[pushed..], wait()) {
-                Ok(count) => pushed += count,
-                Err(stop) => return Err(stop.of_push(pushed)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Pushes as many as fit, at least one.
-    fn push_batch(&self, values: &[T], wait: Wait) -> Result<usize, Stop> {
-        let Some((first, others)) = values.split_first() else { return Ok(0) };
-        self.push_unnotified(first, wait)?;
-        let count = 1 + others
-            .iter()
-            .take_while(|value| self.push_unnotified(value, Wait::NonBlocking).is_ok())
-            .count();
-        self.state().items.notify(notify_count(count));
-        Ok(count)
-    }
-
-    /// Takes the next value out, waiting for one as long as it takes.
-    ///
-    /// # Errors
-    /// [`PopError::Closed`] if the queue is closed, everything has been taken out, and no other
-    /// process leases a value that may come back; [`PopError::NotAttached`] in a forked child that
-    /// cannot register as a participant; [`PopError::Corrupt`] if the segment is damaged, or the
-    /// value's bytes are no `T`, which then is taken out.
+    /// [`PopError::Closed`] if the queue is closed, every value has been popped, and no other
+    /// process has leased a value that may be given back; [`PopError::NotAttached`] in a forked
+    /// child that cannot register as a participant; [`PopError::Corrupt`] if the segment is
+    /// damaged, or if the value's bytes are not a `T`, in which case the value is popped.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     #[inline]
@@ -206,7 +148,7 @@ impl<T: Shareable> Queue<T> {
         self.pop_within(Wait::Forever)
     }
 
-    /// Takes the next value out if there is one.
+    /// Pops the next value if there is one.
     ///
     /// # Errors
     /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
@@ -216,7 +158,7 @@ impl<T: Shareable> Queue<T> {
         self.pop_within(Wait::NonBlocking)
     }
 
-    /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
+    /// Pops the next value, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
@@ -231,61 +173,21 @@ impl<T: Shareable> Queue<T> {
         self.check_value(self.pop_unnotified(wait))
     }
 
-    /// What comes of an attempt to take a value out: wakes who waits for room.
+    /// Turns the result of [`pop_unnotified`](Self::pop_unnotified) into that of a pop, and
+    /// notifies a producer of the room.
     #[inline(always)]
     fn check_value(&self, taken: Result<Option<T>, Stop>) -> Result<T, PopError> {
         let value = taken.map_err(Stop::of_pop)?;
-        self.state().space.notify(1);
+        self.state.space.notify(1);
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
     }
 
-    /// Takes values out into the slice, as many as there are and as fit, and says how many. Waits for the first as long as it takes.
-    ///
-    /// # Errors
-    /// The errors of [`pop`](Self::pop).
-    pub fn pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
-        self.pop_batch(values, Wait::Forever)
-    }
-
-    /// The same without waiting.
-    ///
-    /// # Errors
-    /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
-    pub fn try_pop_slice(&self, values: &mut [T]) -> Result<usize, PopError> {
-        self.pop_batch(values, Wait::NonBlocking)
-    }
-
-    /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
-    ///
-    /// # Errors
-    /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
-    /// [`pop`](Self::pop).
-    pub fn pop_slice_timeout(&self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
-        self.pop_batch(values, Wait::Timeout(timeout))
-    }
-
-    fn pop_batch(&self, values: &mut [T], wait: Wait) -> Result<usize, PopError> {
-        let Some((first, others)) = values.split_first_mut() else { return Ok(0) };
-        *first = self.pop_within(wait)?;
-        let mut count = 1;
-        let mut freed = 0;
-        for value in others {
-            let Ok(taken) = self.pop_unnotified(Wait::NonBlocking) else { break };
-            freed += 1;
-            // What is not a value is left out.
-            let Some(taken) = taken else { break };
-            *value = taken;
-            count += 1;
-        }
-        self.state().space.notify(notify_count(freed));
-        Ok(count)
-    }
-
-    /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
+    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is
+    /// empty. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         let closed = self.ring().close();
-        self.state().items.notify(WAKE_ALL);
-        self.state().space.notify(WAKE_ALL);
+        self.state.items.notify(WAKE_ALL);
+        self.state.space.notify(WAKE_ALL);
         closed
     }
 
@@ -294,29 +196,26 @@ impl<T: Shareable> Queue<T> {
         self.ring().is_closed()
     }
 
-    /// Values in the queue, about: while others push and pop, it changes. Values that are leased or were given back are not counted,
-    /// and the place of a push that was killed is until consumers have come past it.
+    /// The approximate number of values in the queue, which concurrent pushes and pops change.
+    ///
+    /// Values that are leased or were given back are not counted. The slot of a killed push is
+    /// counted until consumers have passed it.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.ring().len() as usize
     }
 
-    /// Whether there are none, by [`len`](Self::len).
+    /// Whether [`len`](Self::len) is 0.
     #[doc(alias = "empty")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Values that fit into the queue.
+    /// The number of values that fit into the queue.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> usize {
         self.geometry.capacity() as usize
     }
-}
-
-/// As many sleepers.
-fn notify_count(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(WAKE_ALL)
 }
 
 impl<T: Shareable> Object for Queue<T> {}
@@ -347,19 +246,17 @@ impl<T: Shareable> sealed::ObjectImpl for Queue<T> {
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         Ok(Self {
-            state: NonNull::from(region.state::<MpmcState>()),
-            slots: NonNull::from(region.words_from(size_of::<MpmcState>() as u64)),
             geometry: MpmcGeometry::new(region.shape().count, size_of::<T>()),
+            state: SharedRef::new(region),
             push_spin: AdaptiveSpin::default(),
             pop_spin: AdaptiveSpin::default(),
             calls: AtomicU32::new(0),
-            region,
             of: PhantomData,
         })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
     }
 }
 
@@ -374,21 +271,22 @@ impl<T: Shareable> sealed::IntoPlan<Queue<T>> for usize {
 single_object!([T: Shareable] Queue<T>);
 object_handle!([T: Shareable] Queue<T>);
 
-impl<T: Shareable> Clone for Queue<T> {
+impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
         Self {
+            state: self.state.clone(),
+            geometry: self.geometry,
             push_spin: AdaptiveSpin::default(),
             pop_spin: AdaptiveSpin::default(),
             calls: AtomicU32::new(0),
-            region: self.region.clone(),
-            ..*self
+            of: PhantomData,
         }
     }
 }
 
-impl<T: Shareable> fmt::Debug for Queue<T> {
+impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("Queue").field("segment", self.state.region().segment()).finish_non_exhaustive()
     }
 }
 

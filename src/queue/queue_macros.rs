@@ -1,12 +1,12 @@
-//! What several kinds of queues have in common on their surface.
+//! The public surface that several kinds of queues share.
 
 use crate::error::SegmentError;
 use crate::segment::object::Shape;
 
-/// What is corrupt about a value whose bytes are not one.
+/// What [`PopError::Corrupt`](crate::PopError::Corrupt) says of a value whose bytes are not a `T`.
 pub(super) const NOT_A_VALUE: &str = "a value in a queue";
 
-/// The capacities that a queue can have.
+/// Checks that a queue can have this capacity.
 pub(super) fn check_capacity(capacity: usize) -> Result<(), SegmentError> {
     if capacity == 0 {
         return Err(SegmentError::InvalidOption { option: "capacity", allowed: "1 or more" });
@@ -19,12 +19,15 @@ pub(super) fn shape(capacity: usize) -> Shape {
     Shape { count: capacity as u64, aux: 0 }
 }
 
-/// What both ends of a queue with one producer and one consumer can.
+/// The methods and serde impls that both endpoints of a queue with one producer and one consumer
+/// have.
 macro_rules! endpoint_handle {
     ([$($generics:tt)*] $object:ty, $other:literal, $units:literal) => {
         impl<$($generics)*> $object {
-            /// Closes the queue: nothing more can be pushed, and what is in it can still be taken out. `false` where it was closed.
-            /// A push that is under way while the consumer closes may still arrive.
+            /// Closes the queue: later pushes fail, and pops fail once the queue is empty. Returns
+            /// `false` if it was closed already.
+            ///
+            /// A push that is under way while the consumer closes the queue may still be delivered.
             pub fn close(&self) -> bool {
                 self.end.close()
             }
@@ -34,33 +37,38 @@ macro_rules! endpoint_handle {
                 self.end.is_closed()
             }
 
-            #[doc = concat!("Whether a living process has the ", $other, "'s end right now.")]
+            #[doc = concat!("Whether a living process holds the ", $other, " right now.")]
             pub fn is_connected(&self) -> bool {
                 self.end.is_connected()
             }
 
-            #[doc = concat!("Lets go of this end, so that another process can open it. The ", $other, " waits for that one.")]
+            #[doc = concat!(
+                "Releases this endpoint, so that another process can open it. The ",
+                $other,
+                " waits for that process."
+            )]
             pub fn release(self) {
                 self.end.release();
             }
 
             #[doc = concat!($units, " in the queue.")]
             pub fn len(&self) -> usize {
-                self.end.len(self.capacity() as u64) as usize
+                self.end.len() as usize
             }
 
-            /// Whether there are none.
+            /// Whether the queue is empty.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
 
-            /// The segment it lies in.
+            /// The segment that the queue lies in.
             pub fn segment(&self) -> &$crate::Segment {
                 self.end.region().segment()
             }
         }
 
-        /// Sends the end away: from then on it belongs to the process that reads it, and is of no use here.
+        /// Sends the endpoint away: it belongs to the process that deserialises it, and this copy
+        /// can no longer be used.
         #[cfg(feature = "serde")]
         impl<$($generics)*> serde::Serialize for $object {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -81,9 +89,10 @@ macro_rules! endpoint_handle {
 }
 pub(super) use endpoint_handle;
 
-/// What makes an end of such a queue an object: an endpoint, and where the messages lie.
+/// Makes a handle with an endpoint `end` and a constructor `claim_endpoint(region, sent)` an
+/// object.
 macro_rules! endpoint_object {
-    ([$($generics:tt)*] $object:ty, $messages:ident, $fingerprint:path, $shape:path, $length:path) => {
+    ([$($generics:tt)*] $object:ty, $fingerprint:path, $shape:path, $length:path) => {
         impl<$($generics)*> $crate::Object for $object {}
 
         impl<$($generics)*> $crate::segment::object::sealed::ObjectImpl for $object {
@@ -106,15 +115,15 @@ macro_rules! endpoint_object {
             }
 
             fn build(_: &usize, _: &$crate::segment::object::Region) {
-                // All zeros is an empty queue whose ends are vacant.
+                // All zeros is an empty queue with vacant endpoints.
             }
 
             fn attach(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
-                claim_endpoint(region, false).map(|(end, $messages)| Self { end, $messages })
+                Self::claim_endpoint(region, false)
             }
 
             fn adopt(region: $crate::segment::object::Region) -> Result<Self, $crate::SegmentError> {
-                claim_endpoint(region, true).map(|(end, $messages)| Self { end, $messages })
+                Self::claim_endpoint(region, true)
             }
 
             fn region(&self) -> &$crate::segment::object::Region {
@@ -133,7 +142,7 @@ macro_rules! endpoint_object {
 }
 pub(super) use endpoint_object;
 
-/// What makes a queue over a store an object, of the kind that has its name.
+/// Makes a queue over a message store an object, of the kind that has its name.
 #[cfg(feature = "serde")]
 macro_rules! message_queue_object {
     ($object:ident) => {
@@ -171,7 +180,7 @@ macro_rules! message_queue_object {
             }
         }
 
-        /// A number of messages; see [`Limits::messages`].
+        /// The number of messages; see [`Limits::messages`].
         impl<T: Serialize + DeserializeOwned> $crate::Initial<$object<T>> for usize {}
 
         impl<T: Serialize + DeserializeOwned> $crate::segment::object::sealed::IntoPlan<$object<T>> for usize {

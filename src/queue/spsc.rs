@@ -1,16 +1,21 @@
 //! A queue with one producer and one consumer: the fastest way from one process to another.
 //!
-//! Wait-free: a push writes a slot and one index, a pop reads a slot and writes one index, and each side keeps what it knows of
-//! the other in its own memory. Batches ([`Producer::push_slice`], [`Consumer::pop_slice`]) write their index once.
+//! Wait-free: a push writes a slot and one index, a pop reads a slot and writes one index, and each
+//! side keeps a copy of the other side's index in its own memory. Batches
+//! ([`Producer::push_slice`], [`Consumer::pop_slice`]) write their index once.
 //!
-//! Each end belongs to one process at a time. Opening it is [`EndpointTaken`](crate::SegmentError::EndpointTaken) while its holder
-//! lives. Whoever opens it after the holder's death goes on exactly where that one stopped. To give an end to another process,
-//! [`release`](Producer::release) it here and open it there, or send it: an end that is serialised belongs to who reads it.
+//! Each endpoint belongs to one process at a time. Opening it fails with
+//! [`EndpointTaken`](crate::SegmentError::EndpointTaken) while its holder is alive. After the
+//! holder's death, the next process that opens it goes on exactly where the holder stopped. To give
+//! an endpoint to another process, [`release`](Producer::release) it here and open it there, or
+//! send it: a serialised endpoint belongs to the process that deserialises it.
 //!
-//! **When a process is killed at any instruction:** every push that returned is delivered exactly once. A push commits by the one
-//! store of the producer's index (a batch, all its values at once), behind the values; killed before, it leaves nothing. A pop
-//! commits by the one store of the consumer's index, when the values are copied out; killed before, the next consumer gets them.
-//! The peer of the dead is told `Disconnected` (within 100 ms, where it sleeps), once it has taken out what there was.
+//! **When a process is killed at any instruction:** every push that returned is delivered exactly
+//! once. A push commits by the one store of the producer's index, after the values are written (a
+//! batch commits all its values at once); a push killed before its commit leaves nothing. A pop
+//! commits by the one store of the consumer's index, after the values are copied out; if it is
+//! killed before, the next consumer gets them. The dead process's peer gets `Disconnected` once it
+//! has popped every value (a parked peer, within 100 ms).
 //!
 //! ```
 //! use breezeway::queue::spsc;
@@ -33,6 +38,7 @@
 mod consumer;
 #[cfg(feature = "async")]
 mod futures;
+mod iter;
 mod producer;
 
 use super::endpoint::Endpoint;
@@ -45,26 +51,30 @@ use crate::segment::object::{ROOT, Region, Shape};
 use crate::shareable::Shareable;
 
 pub use consumer::Consumer;
+pub use iter::ConsumerIter;
 pub use producer::Producer;
 
-/// Makes a segment of this name with a queue for `capacity` values in it, and takes both its ends.
+/// Creates a segment of this name with a queue for `capacity` values in it, and claims both
+/// endpoints.
 ///
 /// # Errors
-/// See [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
+/// The errors of [`SegmentBuilder::create`](crate::segment::builder::SegmentBuilder::create).
 pub fn create<T: Shareable>(name: &str, capacity: usize) -> Result<(Producer<T>, Consumer<T>), SegmentError> {
     with_consumer(Producer::create(name, capacity)?)
 }
 
-/// Makes a queue in memory without a name, for this process and those it sends an end to.
+/// Creates a queue for `capacity` values in memory without a name, for this process and the
+/// processes that it sends an endpoint to.
 ///
 /// # Errors
-/// `InvalidOption`, `NoSpace`, `Os`.
+/// [`SegmentError::InvalidOption`] if `capacity` is 0; [`SegmentError::NoSpace`] if there is no
+/// memory for it; [`SegmentError::Os`] if the system refuses.
 #[allow(clippy::new_ret_no_self)]
 pub fn new<T: Shareable>(capacity: usize) -> Result<(Producer<T>, Consumer<T>), SegmentError> {
     with_consumer(Producer::new(capacity)?)
 }
 
-/// Adds a queue for `capacity` values to a segment, and takes both its ends.
+/// Adds a queue for `capacity` values to a segment, and claims both endpoints.
 ///
 /// # Errors
 /// The errors of [`Segment::add`].
@@ -86,19 +96,25 @@ fn fingerprint<T: Shareable>() -> Fingerprint {
     Fingerprint::of::<T>(Kind::Spsc)
 }
 
-/// Bytes of a queue of this shape.
+/// The length in bytes of a queue of this shape.
 fn length<T: Shareable>(shape: Shape) -> Option<u64> {
     let slots = shape.count.checked_mul(size_of::<T>() as u64)?.checked_next_multiple_of(8)?;
     (shape.count > 0 && shape.aux == 0).then_some(())?;
     slots.checked_add(size_of::<SpscState>() as u64)
 }
 
-/// Takes an end of the queue in this region.
+/// Claims an endpoint of the queue in this region.
 fn claim_endpoint<const PRODUCER: bool, T: Shareable>(
     region: Region,
     sent: bool,
-) -> Result<(Endpoint<PRODUCER>, SlotArray<T>), SegmentError> {
-    let slots =
-        SlotArray::new(region.words_from(size_of::<SpscState>() as u64), region.shape().count as usize);
-    Ok((Endpoint::claim(region, slots.capacity() as u64, sent)?, slots))
+) -> Result<Endpoint<PRODUCER>, SegmentError> {
+    let capacity = region.shape().count;
+    SlotArray::<T>::check(region.words_from(size_of::<SpscState>() as u64), capacity as usize);
+    Endpoint::claim(region, capacity, sent)
+}
+
+/// The slots of the ring that an endpoint, claimed by [`claim_endpoint`] of its type, belongs to.
+#[inline(always)]
+fn slots<const PRODUCER: bool, T: Shareable>(end: &Endpoint<PRODUCER>) -> SlotArray<'_, T> {
+    SlotArray::new(end.words(), end.capacity() as usize)
 }

@@ -1,6 +1,6 @@
 //! The registry of kinds: one static [`KindOps`] for each, found by its number in the format.
 //!
-//! A new kind is a variant of [`Kind`](crate::layout::fingerprint::Kind), a file here, and a line
+//! A new kind is a variant of [`Kind`], a file here, and a line
 //! in [`TABLE`].
 
 mod array;

@@ -23,12 +23,13 @@
 //! lag, if its mover was killed or is slow; then the next participant finds used slots at the hint
 //! and walks on.
 //!
-//! No message is lost or delivered twice. A message is in the ring from the store of FULL on, and
-//! each way out of the ring is one CAS, which one participant wins. A consumer that is killed
-//! before its CAS has taken nothing; one that is killed with a lease leaves the slot's word, from
-//! which the lease is reclaimed. No wake-up is lost either, beyond what a recheck interval bounds:
-//! the event counts are notified after the commit point, and a participant that is killed between
-//! the two leaves the others parked for at most that interval.
+//! No message is lost, and a message is delivered again only if its lease has ended without an
+//! `ack`. A message is in the ring from the store of FULL on, and each way out of the ring is one
+//! CAS, which one participant wins. A consumer that is killed before its CAS has taken nothing; one
+//! that is killed with a lease leaves the slot's word, from which the lease is reclaimed. No wake-up
+//! is lost either, beyond what a recheck interval bounds: the event counts are notified after the
+//! commit point, and a participant that is killed between the two leaves the others parked for at
+//! most that interval.
 //!
 //! Repair follows proven death only. So the owner of a WRITING slot stores FULL without a CAS: no
 //! participant takes the slot from a process that is merely slow.

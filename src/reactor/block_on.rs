@@ -1,4 +1,4 @@
-//! A future that has a thread to itself: the thread sleeps on what the future waits for, and nobody else has to.
+//! [`fn@block_on`]: a future whose thread sleeps on the words that the future waits for.
 
 use core::cell::Cell;
 use core::pin::pin;
@@ -9,13 +9,15 @@ use std::task::Wake;
 use super::REACTOR;
 use super::waiter_thread::{Next, ThreadLoop};
 use crate::primitive::{Arc, AtomicU32, Ordering};
-use crate::sys::{fork, futex};
+use crate::sys::fork::ForkGeneration;
+use crate::sys::futex;
 
-/// Runs a future in this thread until it is done, and sleeps while it waits.
+/// Runs a future in this thread until it completes; the thread sleeps while the future waits.
 ///
-/// It is for a future that is all a thread has to do: any other executor runs the futures of this crate as well. But there a thread of
-/// this crate sleeps, and wakes that of the executor, which takes twice as long as to wake the one that sleeps here. What the future
-/// polls by wakers of its own (a set of futures, an executor in it) is woken as under any executor.
+/// Any executor runs the futures of this crate. Under another executor, a thread of this crate
+/// sleeps and then wakes the executor's, which takes twice as long as waking the thread that sleeps
+/// here. Futures that this one polls with wakers of its own (a set of futures, an executor in it)
+/// are woken as under any executor.
 ///
 /// ```
 /// use breezeway::block_on;
@@ -27,14 +29,14 @@ use crate::sys::{fork, futex};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A future that this has begun to run and that is still pending afterwards, because somebody else has it, takes a thread of its own until
-/// it is dropped, or polled elsewhere.
+/// If a future that was polled here is still pending when this returns, because another owner has
+/// it, a thread is started for it until it is dropped or polled elsewhere.
 ///
 /// # Panics
-/// If the future does.
+/// If the future panics.
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let mut thread = BlockedThread::enter();
-    // Dropped before that: what it waits for at the end needs no other thread.
+    // Dropped before `thread`, so that no thread is started for its last wait.
     let mut future = pin!(future.into_future());
     loop {
         thread.signal.reset();
@@ -44,37 +46,37 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
         if thread.is_ours() {
             thread.sleep();
         } else {
-            // The future has forked, and goes on in the child.
+            // The future forked, and this is the child.
             thread = BlockedThread::enter();
         }
     }
 }
 
-/// The lane of the thread, where the task is the future that it runs.
+/// The index of this thread among the waiter threads, if the task is the future that it runs.
 pub(super) fn waiter_thread_of(task: &Waker) -> Option<usize> {
     let here = HERE.get()?;
-    (here.generation == fork::generation() && ptr::eq(task.data(), here.signal.cast())).then_some(here.thread)
+    (here.generation.is_current() && ptr::eq(task.data(), here.signal.cast())).then_some(here.thread)
 }
 
 thread_local! {
     static HERE: Cell<Option<Here>> = const { Cell::new(None) };
 }
 
-/// What this thread runs.
+/// The future that this thread runs.
 #[derive(Clone, Copy)]
 struct Here {
-    generation: u32,
+    generation: ForkGeneration,
     thread: usize,
     signal: *const ThreadSignal,
 }
 
 /// A thread that sleeps for its future.
 struct BlockedThread {
-    generation: u32,
+    generation: ForkGeneration,
     thread_loop: ThreadLoop,
     signal: Arc<ThreadSignal>,
     waker: Waker,
-    /// What it ran before, and will again.
+    /// The future of an outer `block_on` in this thread.
     outer: Option<Here>,
 }
 
@@ -82,17 +84,17 @@ impl BlockedThread {
     fn enter() -> Self {
         let thread_loop = ThreadLoop::claim_free(REACTOR.get());
         let signal = Arc::new(ThreadSignal { state: AtomicU32::new(AWAKE), control: thread_loop.control() });
-        let generation = fork::generation();
+        let generation = ForkGeneration::current();
         let outer =
             HERE.replace(Some(Here { generation, thread: thread_loop.thread, signal: Arc::as_ptr(&signal) }));
         Self { generation, thread_loop, waker: Waker::from(Arc::clone(&signal)), signal, outer }
     }
 
     fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
+        self.generation.is_current()
     }
 
-    /// Until the future is to be polled.
+    /// Sleeps until the future is to be polled.
     fn sleep(&mut self) {
         while !self.signal.is_notified() {
             if let Next::Sleep { until } = self.thread_loop.dispatch_ready()
@@ -114,11 +116,13 @@ impl Drop for BlockedThread {
     }
 }
 
-/// | state | meaning | who moves it |
+/// The state of a thread that runs a future.
+///
+/// | state | meaning | transitions |
 /// |---|---|---|
-/// | awake | the thread polls, or is about to sleep | the thread, to "asleep"; a waker, to "rung" |
-/// | rung | the future is to be polled | the thread, to "awake" |
-/// | asleep | the thread sleeps, or is about to | the thread, to "awake"; a waker, to "rung", and then it moves the control and wakes the thread |
+/// | `AWAKE` | the thread polls, or is about to sleep | the thread, to `ASLEEP`; a waker, to `NOTIFIED` |
+/// | `NOTIFIED` | the future is to be polled | the thread, to `AWAKE` |
+/// | `ASLEEP` | the thread sleeps, or is about to | the thread, to `AWAKE`; a waker, to `NOTIFIED`, after which it changes the control word and wakes the thread |
 struct ThreadSignal {
     state: AtomicU32,
     control: &'static AtomicU32,
@@ -130,7 +134,8 @@ const ASLEEP: u32 = 2;
 
 impl ThreadSignal {
     fn reset(&self) {
-        // ORDER: Acquire pairs with the Release in `wake_by_ref`: the poll sees what the future was woken for.
+        // ORDER: Acquire pairs with the Release in `wake_by_ref`: the poll sees what the future was
+        // woken for.
         self.state.swap(AWAKE, Ordering::Acquire);
     }
 
@@ -138,14 +143,16 @@ impl ThreadSignal {
         self.state.load(Ordering::Relaxed) == NOTIFIED
     }
 
-    /// To be called when the control has been read: a waker that comes behind this moves it.
+    /// Marks the thread as asleep; `false` if it was notified. Call it after the control word was
+    /// read: a waker that comes after this changes the word.
     fn fall_asleep(&self) -> bool {
-        // ORDER: Release pairs with the Acquire in `wake_by_ref`: who sees this moves the control behind our look at it.
+        // ORDER: Release pairs with the Acquire in `wake_by_ref`: a waker that sees this changes
+        // the control word after this thread has read it.
         self.state.compare_exchange(AWAKE, ASLEEP, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     fn wake_up(&self) {
-        // Fails where it was rung.
+        // It fails if the thread was notified meanwhile.
         let _ = self.state.compare_exchange(ASLEEP, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
@@ -156,7 +163,8 @@ impl Wake for ThreadSignal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDER: Release pairs with the Acquire in `reset`, Acquire with the Release in `fall_asleep`.
+        // ORDER: Release pairs with the Acquire in `reset`, Acquire with the Release in
+        // `fall_asleep`.
         if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
             self.control.fetch_add(1, Ordering::Relaxed);
             futex::wake(self.control, 1);

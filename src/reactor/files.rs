@@ -1,6 +1,7 @@
-//! Files that tasks wait for: a thread sleeps until one of them has something to read, as `poll` has it.
+//! Tasks that wait for files: a thread sleeps in `poll` until one of the files is readable.
 //!
-//! It is started when a task waits for the first time, and ends when none has waited for a while.
+//! The thread starts when a task waits for the first time, and ends once no task has waited for a
+//! second.
 
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
@@ -11,23 +12,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::per_process::{PerProcess, WakerRegistration};
+use super::waker_registration::WakerRegistration;
 use crate::primitive::Arc;
 use crate::raw::waker_cell::{WakeReason, WakerCell};
 use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
+use crate::sys::per_process::PerProcess;
 use crate::sys::poll;
 
-/// Those of this process.
+/// The files that tasks of this process wait for.
 static FILES: PerProcess<Files> = PerProcess::new();
 
-/// How long the thread stays when there is nothing to wait for.
+/// How long the thread stays when no task waits.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long it sleeps where the system does not let it wait for so many files at once.
+/// How long the thread sleeps between looks if the system cannot poll this many files at once.
 const FALLBACK_POLL: Duration = Duration::from_millis(10);
 
-/// What is waited for, and kept open by that.
+/// A file that a task waits for; this reference keeps it open.
 type File = Arc<dyn AsFd + Send + Sync>;
 
 #[derive(Default)]
@@ -37,16 +39,20 @@ struct Files {
 
 #[derive(Default)]
 struct FilesState {
-    /// By the tickets of the tasks. Who is called is not there any more.
+    /// By ticket number; a task that was woken is removed.
     waiting: BTreeMap<u64, (File, Arc<WakerCell>)>,
     tickets: u64,
-    /// The thread's, while there is one: rung when others wait than it knows of.
+    /// Wakes the thread when the set of files has changed; there while the thread runs.
     event_fd: Option<Arc<EventFd>>,
 }
 
-/// Waits until the file has something to read or is at its end: a process's descriptor, until that has ended.
+/// Waits until the file is readable or at its end; a process's descriptor is readable once the
+/// process has ended.
 ///
-/// Another may have read it by then, so who looks in vain waits again.
+/// Another reader may be faster, so a caller that finds nothing to read waits again.
+///
+/// # Errors
+/// The system's, if it refuses to start the thread or to create its event file.
 pub(crate) async fn readable<F: AsFd + Send + Sync + 'static>(file: Arc<F>) -> io::Result<()> {
     let mut ticket: Option<FileTicket> = None;
     poll_fn(move |context| match ticket.take_if(|ticket| ticket.registration.is_ours()) {
@@ -71,7 +77,7 @@ impl Files {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a task called when the file can be read.
+    /// Registers a task to be woken when the file is readable.
     fn add(&'static self, file: File, waker: &Waker) -> io::Result<FileTicket> {
         let registration = WakerRegistration::new(waker);
         let mut state = self.lock();
@@ -92,7 +98,7 @@ impl Files {
         Ok(FileTicket { number, registration })
     }
 
-    /// What the thread does.
+    /// The thread's loop.
     fn run(&self, event_fd: &EventFd) {
         let mut idle_until = None;
         loop {
@@ -126,13 +132,13 @@ impl Files {
         }
     }
 
-    /// Takes a task out, if it waits.
+    /// Removes a task if it is registered.
     fn take(&self, number: u64) -> Option<(File, Arc<WakerCell>)> {
         self.lock().waiting.remove(&number)
     }
 }
 
-/// A task's place. Dropped, it is given up.
+/// A task's registration; dropping it deregisters the task.
 struct FileTicket {
     number: u64,
     registration: WakerRegistration,
@@ -147,7 +153,7 @@ impl Drop for FileTicket {
         if files.take(self.number).is_some()
             && let Some(event_fd) = &files.lock().event_fd
         {
-            // The thread has the file open as well, while it sleeps.
+            // The sleeping thread holds the file too; woken, it lets go of it.
             event_fd.signal();
         }
     }

@@ -1,4 +1,4 @@
-//! An operation that is tried until it comes to something: at once, and then whenever there is news.
+//! [`retry_until_ready`]: an operation that is tried at once, and again after each wake-up.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -12,8 +12,10 @@ use crate::raw::wait::{Wait, WakePolicy};
 use crate::raw::waker_cell::WakeReason;
 use crate::segment::Segment;
 
-/// An error, one of which says that the time is up: so an attempt says that it has come to nothing so far.
+/// An error with a variant for an elapsed timeout, by which an attempt says that it is not ready
+/// yet.
 pub(crate) trait Late {
+    /// Whether the attempt is not ready yet.
     fn is_late(&self) -> bool;
 }
 
@@ -44,33 +46,36 @@ impl<T> Late for PushError<T> {
     }
 }
 
-/// Makes an attempt, and again whenever there is news, until it is not [late](Late). Nothing of a late attempt may be left; so nothing is
-/// lost when this is dropped. All that it waits on lies in the `segment` of its source.
+/// Makes an attempt, and another after each wake-up, until one is not [late](Late).
+///
+/// A late attempt must have no effect, so dropping the future loses nothing. Every word that the
+/// attempt waits on must lie in the `segment` of its source.
 #[inline]
 pub(crate) async fn retry_until_ready<S, R, E: Late>(
     mut source: S,
     segment: impl FnOnce(&S) -> &Segment,
     mut attempt: impl FnMut(&mut S, Wait<'_>) -> Result<R, E>,
 ) -> Result<R, E> {
-    // Not by way of `RetryState::poll`: a result that is there at once would be copied once more, which took ten nanoseconds.
+    // Not through `RetryState::poll`, which would copy a result that is ready at once one more
+    // time: ten nanoseconds.
     {
         let first = attempt(&mut source, Wait::Task(&PollOnce));
         if !matches!(&first, Err(error) if error.is_late()) {
             return first;
         }
-        // It ends here: what cannot go to another thread is not to be kept over the wait.
+        // The result is dropped here: a future that keeps it over the wait would not be `Send`.
     }
     let mut wait = RetryState { segment: Some(segment(&source).clone()), ..RetryState::default() };
     poll_fn(move |context| wait.poll_on(context, &mut source, &mut attempt)).await
 }
 
-/// A task's waiting, from one poll to the next.
+/// The state of a task's wait between polls.
 #[derive(Debug, Default)]
 pub(super) struct RetryState {
     ticket: Option<ReactorTicket>,
-    /// What the task was called for, and has not waited since.
+    /// Why the task was woken, until it waits again.
     reason: Option<WakeReason>,
-    /// Known once there is something to wait for.
+    /// Known after the first attempt.
     segment: Option<Segment>,
 }
 
@@ -93,7 +98,7 @@ impl RetryState {
         self.poll_on(context, source, attempt)
     }
 
-    /// Goes on when a first glance has shown nothing.
+    /// Makes one attempt, after a first one was late.
     #[cold]
     fn poll_on<S, R, E: Late>(
         &mut self,
@@ -112,7 +117,7 @@ impl RetryState {
         match attempt(source, Wait::Task(&task)) {
             Err(error) if error.is_late() => {
                 if !task.waits.get() {
-                    // There is more to do at once, or the system gave no thread that would call it.
+                    // The attempt has more to do at once, or no waiter thread could be started.
                     context.waker().wake_by_ref();
                 }
                 self.reason = task.reason.get();
@@ -127,10 +132,11 @@ impl RetryState {
         }
     }
 
-    /// What the task was called for.
+    /// Why the task was woken.
     #[inline]
     fn take_reason(&mut self) -> Option<WakeReason> {
         let ticket = self.ticket.as_ref()?;
+        // A forked child registers anew.
         if !ticket.registration.is_ours() {
             (self.ticket, self.reason) = (None, None);
             return None;
@@ -139,7 +145,7 @@ impl RetryState {
     }
 }
 
-/// An attempt that waits for nothing yet.
+/// The waiter of a first attempt, which registers nowhere.
 #[derive(Debug)]
 struct PollOnce;
 
@@ -155,12 +161,13 @@ impl AsyncWaiter for PollOnce {
     fn wake_now(&self) {}
 }
 
+/// The waiter of a task that registers with the reactor.
 struct TaskWaiter<'a> {
     waker: &'a Waker,
     segment: Option<&'a Segment>,
-    /// What it was called for, and has not waited since.
+    /// Why the task was woken, until it waits again.
     reason: Cell<Option<WakeReason>>,
-    /// Whether somebody will call it.
+    /// Whether a notifier will wake the task.
     waits: Cell<bool>,
     ticket: RefCell<&'a mut Option<ReactorTicket>>,
 }
@@ -177,7 +184,7 @@ impl AsyncWaiter for TaskWaiter<'_> {
             let called_since = ticket.registration.register(self.waker);
             ticket.renew(self.reason.take().or(called_since).is_some());
         } else if let Some(segment) = self.segment {
-            // Of another word, or another executor, if any.
+            // A ticket for another word or another executor is of no use.
             **ticket = None;
             self.reason.set(None);
             **ticket =

@@ -1,4 +1,4 @@
-//! One operation after the other, as a stream.
+//! [`ItemStream`]: one operation after the other, as a stream.
 
 use core::fmt;
 use core::pin::Pin;
@@ -11,17 +11,17 @@ use crate::error::PopError;
 use crate::raw::wait::Wait;
 use crate::segment::Segment;
 
-/// How long to wait for an item, for the eyes of this crate only.
+/// How long to wait for an item; opaque outside this crate.
 #[derive(Debug)]
 pub struct WaitArg<'a>(pub(crate) Wait<'a>);
 
-/// Where what a stream yields comes from.
+/// The source of a stream's items: a consumer of a queue, or the receiving end of a pipe.
 pub trait StreamSource: Unpin {
-    /// What it is made of.
+    /// The stream's items.
     type Item;
     #[doc(hidden)]
     fn segment(&self) -> &Segment;
-    /// The next item, if it comes in time.
+    /// Takes the next item, waiting for it as `wait` says.
     #[doc(hidden)]
     fn next(&mut self, wait: WaitArg<'_>) -> Result<Self::Item, PopError>;
 }
@@ -38,12 +38,14 @@ impl<S: StreamSource> StreamSource for &mut S {
     }
 }
 
-/// What comes out of a queue or a pipe, item by item: a [`Stream`]. Made by their `stream` and `into_stream`.
+/// A [`Stream`] of the items of a queue or a pipe; their methods `stream` and `into_stream` make
+/// it.
 ///
-/// It ends where nothing more can come: the queue is closed, or its producer gone. A message that does not decode, or that is cut
-/// short, is an error after which it goes on; any other error is the last item.
+/// It ends when nothing more can come: the queue is closed or its producer gone, and empty. A
+/// message that does not decode, or that is truncated, is an item that is an error; so is any other
+/// failure, and that item is the last.
 ///
-/// Between two items it takes nothing out: dropped, it loses none.
+/// The stream takes an item out only when it yields it, so dropping the stream loses none.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct ItemStream<S> {
     /// Dropped first.
@@ -57,7 +59,7 @@ impl<S: StreamSource> ItemStream<S> {
         Self { retry: RetryState::default(), source, is_over: false }
     }
 
-    /// Where they come from.
+    /// The source of the items.
     pub fn into_inner(self) -> S {
         self.source
     }
@@ -72,13 +74,7 @@ impl<S: StreamSource> Stream for ItemStream<S> {
             return Poll::Ready(None);
         }
         let next = retry.poll(context, source, S::segment, |source, wait| source.next(WaitArg(wait)));
-        next.map(|next| match next {
-            Err(error) if error.is_final() => {
-                *is_over = true;
-                (!error.is_end()).then_some(Err(error))
-            }
-            next => Some(next),
-        })
+        next.map(|next| PopError::next_item(next, is_over))
     }
 }
 

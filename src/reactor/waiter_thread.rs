@@ -1,4 +1,4 @@
-//! A thread that sleeps on the words of tasks, and calls them.
+//! A thread that sleeps on the words that tasks wait on, and wakes the tasks.
 
 use core::fmt;
 use std::io;
@@ -11,60 +11,62 @@ use crate::segment::Segment;
 use crate::sys::clock::{Deadline, monotonic_nanos};
 use crate::sys::{barrier, futex};
 
-/// How long the thread stays when there is nothing to sleep on, in nanoseconds.
+/// How long the thread stays when no task waits, in nanoseconds.
 const IDLE_TIMEOUT: u64 = 1_000_000_000;
 
-/// What one thread sleeps on.
+/// What a waiter thread shares with the tasks that register with it.
 pub(super) struct WaiterThread {
     pub(super) wait_set: WaitSet<Segment>,
     pub(super) owner: Owner,
-    /// Whether the thread sleeps, or is about to, on what the watch was when it last saw to it.
+    /// Whether the thread sleeps, or is about to, on the words of its last `dispatch_ready`.
     is_asleep: bool,
-    /// What it sleeps on besides: moved where it is to look again.
+    /// A word that the thread sleeps on as well; changed to have it look again.
     control: &'static AtomicU32,
 }
 
-/// Who sleeps for a lane.
+/// The thread that sleeps for a `WaiterThread`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Vacant,
-    /// A thread that has nothing else to do.
+    /// A thread started for it.
     Thread,
-    /// One that has a future to run, for itself alone.
+    /// A thread in `block_on`, which sleeps for its own future alone.
     Caller,
 }
 
 impl Default for WaiterThread {
     fn default() -> Self {
-        // There are never fewer lanes than there were.
+        // Leaked, as `WaiterThread`s are never removed.
         let control = Box::leak(Box::new(AtomicU32::new(0)));
         Self { wait_set: WaitSet::default(), owner: Owner::Vacant, is_asleep: false, control }
     }
 }
 
 impl WaiterThread {
-    /// Whether a task of any thread may wait there.
+    /// Whether a task of any thread may register here.
     pub(super) fn is_shared(&self) -> bool {
         self.owner != Owner::Caller
     }
 
-    /// Whether another word can be slept on.
+    /// Whether the thread can sleep on another word.
     pub(super) fn has_room(&self) -> bool {
         self.wait_set.len() + 1 < futex::MAX_WORDS
     }
 
-    /// What wakes the thread, where there `needs_wake` and it sleeps. To be rung without the lock, which the thread takes.
+    /// Wakes the thread if `needs_wake` and it sleeps. Fire the result after the lock is released:
+    /// the woken thread takes the lock.
     pub(super) fn unpark(&mut self, needs_wake: bool) -> Unpark {
         if !(needs_wake && self.is_asleep) {
             return Unpark(None);
         }
         self.is_asleep = false;
-        // ORDER: relaxed; the lock orders it, and the kernel does.
+        // ORDER: relaxed; the lock and the kernel's futex call order it.
         self.control.fetch_add(1, Ordering::Relaxed);
         Unpark(Some(self.control))
     }
 }
 
+/// A wake-up of a waiter thread that is due, if any.
 #[must_use]
 pub(super) struct Unpark(Option<&'static AtomicU32>);
 
@@ -76,7 +78,7 @@ impl Unpark {
     }
 }
 
-/// Starts the thread of a lane.
+/// Starts a waiter thread.
 pub(super) fn start(reactor: &'static Reactor, thread: usize) -> io::Result<()> {
     thread::Builder::new().name("breezeway".to_owned()).spawn(move || run(reactor, thread)).map(drop)
 }
@@ -97,7 +99,7 @@ fn run(reactor: &'static Reactor, index: usize) {
                     if thread_loop.retire_if_idle() {
                         return;
                     }
-                    // There are tasks that were called, and are not there yet.
+                    // Tasks were woken and have not polled yet.
                     idle_until = None;
                 }
                 thread_loop.sleep(*idle_until.get_or_insert(now + IDLE_TIMEOUT));
@@ -106,12 +108,12 @@ fn run(reactor: &'static Reactor, index: usize) {
     }
 }
 
-/// A thread that sleeps for a lane.
+/// The thread's side of a `WaiterThread`.
 pub(super) struct ThreadLoop {
     reactor: &'static Reactor,
     pub(super) thread: usize,
     control: &'static AtomicU32,
-    /// What the control was when the tasks were seen to.
+    /// The control word's value at the last `dispatch_ready`.
     expected: u32,
     words: futex::FutexSet,
     wakes: Vec<PendingWake>,
@@ -119,9 +121,9 @@ pub(super) struct ThreadLoop {
 
 /// What to do next.
 pub(super) enum Next {
-    /// Tasks were called: see what has become of it.
+    /// Tasks were woken: dispatch again.
     Recheck,
-    /// Nothing: sleep, if there are tasks until then.
+    /// No task is ready: sleep, until the next task's recheck if any is registered.
     Sleep { until: Option<u64> },
 }
 
@@ -131,7 +133,7 @@ impl ThreadLoop {
         Self { reactor, thread, control, expected: 0, words: futex::FutexSet::default(), wakes: Vec::new() }
     }
 
-    /// For a lane that had none.
+    /// Claims a vacant `WaiterThread`, or a new one, for this thread.
     pub(super) fn claim_free(reactor: &'static Reactor) -> Self {
         let mut threads = reactor.lock();
         let is_free = |thread: &WaiterThread| thread.owner == Owner::Vacant && thread.wait_set.len() == 0;
@@ -144,12 +146,12 @@ impl ThreadLoop {
         Self::new(reactor, index)
     }
 
-    /// What to move, and to wake it by, when it sleeps.
+    /// The word to change and to wake the thread by.
     pub(super) fn control(&self) -> &'static AtomicU32 {
         self.control
     }
 
-    /// Calls those for whom there is news, or whose time it is.
+    /// Wakes the tasks whose words were notified, and those whose recheck is due.
     pub(super) fn dispatch_ready(&mut self) -> Next {
         let mut threads = self.reactor.lock();
         let thread = &mut threads[self.thread];
@@ -174,7 +176,7 @@ impl ThreadLoop {
         self.words.sleep((self.control, self.expected), Deadline::at_nanos(until));
     }
 
-    /// Gives the lane up, unless there are tasks.
+    /// Vacates the `WaiterThread` if no task is registered; returns whether it did.
     fn retire_if_idle(&self) -> bool {
         let thread = &mut self.reactor.lock()[self.thread];
         let is_over = thread.wait_set.len() == 0;
@@ -184,12 +186,12 @@ impl ThreadLoop {
         is_over
     }
 
-    /// Gives the lane up, to a thread of its own if there are tasks.
+    /// Vacates the `WaiterThread`; a thread is started for it if tasks are registered.
     pub(super) fn hand_over(&self) {
         let thread = &mut self.reactor.lock()[self.thread];
         thread.wait_set.forward_stray_wakes();
         let is_needed = thread.wait_set.len() > 0;
-        // Where the system gives none, the next task that waits there asks for one again.
+        // If the system refuses a thread, the next task that registers starts one.
         let is_started = is_needed && start(self.reactor, self.thread).is_ok();
         thread.owner = if is_started { Owner::Thread } else { Owner::Vacant };
     }

@@ -21,6 +21,7 @@ pub trait Object: sealed::ObjectImpl {}
 /// queue; `()` for most locks. Only this crate implements it.
 #[diagnostic::on_unimplemented(
     message = "`{O}` cannot be made from `{Self}`",
+    note = "a `Value` takes a value of its type, which is `Shareable`: derive `bytemuck::Pod` and `Zeroable` on a `#[repr(C)]` type",
     note = "an `Array` takes a length, a slice, an array, a vector, a range or another of std's iterators; collect others into a vector"
 )]
 pub trait Initial<O: Object>: sealed::IntoPlan<O> {}

@@ -2,8 +2,11 @@
 
 /// The short forms of a type that is created from an [`Initial`](super::object::Initial): an object
 /// with a segment of its own.
+///
+/// Bounds come after `where`, and are the methods': a call for a type that does not meet them gets
+/// the bound's own message.
 macro_rules! single_object {
-    ([$($generics:tt)*] $object:ty) => {
+    ([$($generics:tt)*] $object:ty $(where $($bounds:tt)+)?) => {
         /// The short forms: an object with a segment of its own.
         impl<$($generics)*> $object {
             /// Creates a named segment that holds one such object, made from `initial`.
@@ -23,7 +26,9 @@ macro_rules! single_object {
             /// - [`SegmentError::Busy`](crate::SegmentError::Busy) or
             ///   [`SegmentError::Os`](crate::SegmentError::Os) as for
             ///   [`Segment::create`](crate::Segment::create)
-            pub fn create(name: &str, initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
+            pub fn create(name: &str, initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 let location = $crate::segment::location::Location::named(name)?;
                 $crate::segment::single::create(&location, &initial.plan())
             }
@@ -38,7 +43,9 @@ macro_rules! single_object {
             ///   of another kind or element type
             /// - [`SegmentError::EndpointTaken`](crate::SegmentError::EndpointTaken) if this type
             ///   is an endpoint of a queue, and a living process has it
-            pub fn open(name: &str) -> Result<Self, $crate::SegmentError> {
+            pub fn open(name: &str) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 $crate::segment::single::open(&$crate::segment::location::Location::named(name)?)
             }
 
@@ -56,7 +63,9 @@ macro_rules! single_object {
             pub fn open_or_create(
                 name: &str,
                 initial: impl $crate::Initial<Self>,
-            ) -> Result<Self, $crate::SegmentError> {
+            ) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 let location = $crate::segment::location::Location::named(name)?;
                 $crate::segment::single::open_or_create(&location, &initial.plan())
             }
@@ -70,7 +79,9 @@ macro_rules! single_object {
             /// - [`SegmentError::NoSpace`](crate::SegmentError::NoSpace) if the memory has not
             ///   enough bytes left
             /// - [`SegmentError::Os`](crate::SegmentError::Os) if a system call fails otherwise
-            pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError> {
+            pub fn new(initial: impl $crate::Initial<Self>) -> Result<Self, $crate::SegmentError>
+            $(where $($bounds)+)?
+            {
                 let location = $crate::segment::location::Location::Anonymous;
                 $crate::segment::single::create(&location, &initial.plan())
             }

@@ -1,36 +1,43 @@
-//! [`Barrier`]: parties that wait until all of them are there.
+//! [`Barrier`]: a number of parties that wait for each other.
 
 use core::fmt;
 use std::time::Duration;
 
 use crate::error::{BarrierError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::barrier::{self, ArriveError, Arrived, BarrierOutcome, BarrierState, MAX_PARTIES};
+use crate::raw::barrier::{
+    ArriveError, Arrived, BarrierOutcome, BarrierState, MAX_PARTIES, RawBarrier, length,
+};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
+use crate::segment::shared_ref::SharedRef;
 use crate::sys;
-use crate::sys::fork;
+use crate::sys::fork::ForkGeneration;
 
-/// A point at which a number of parties, in any processes, wait until all of them are there; then all go on, and it can be used
-/// again.
+/// A point at which a number of parties, in any processes, wait for each other. Once all have
+/// arrived, all go on, and the barrier can be passed again.
 ///
-/// It is made for a number of parties, 1 to 1024. A party is one thread that calls [`wait`](Self::wait), in any process; all that it
-/// did before is seen by all others behind the barrier. Where more come than there are parties, those who are too many wait for the
-/// next time.
+/// It is made for a number of parties, 1 to 1024. A party is one thread that calls
+/// [`wait`](Self::wait), in any process. After the barrier, each party sees what the others did
+/// before it. If more threads arrive than there are parties, those beyond wait for the next pass.
 ///
-/// The barrier *breaks* when it cannot be passed any more: a party was killed, or its time was up, or the action panicked, or
-/// somebody called [`abort`](Self::abort). Then all who wait, and all who come, get [`BarrierError::Broken`] until somebody calls
+/// The barrier *breaks* when it cannot be passed any more: a party was killed, a party's timeout
+/// elapsed, the action panicked, or a process called [`abort`](Self::abort). All parties that wait
+/// then, and all that arrive later, get [`BarrierError::Broken`] until a process calls
 /// [`reset`](Self::reset).
 ///
-/// **When a process is killed at any instruction:** the barrier breaks for all, instead of waiting for the dead, within about
-/// 100 ms: if the dead one had arrived, and also if it was there when the barrier was passed last, since it would have come again. (If
-/// it had let the others pass already, they have passed, and the next time is broken.) Who is killed before it ever came
-/// is unknown to the barrier: who cannot be sure of all parties takes [`wait_timeout`](Self::wait_timeout). Who drops its handles
-/// and ends is none of the parties any more, and breaks nothing.
+/// **When a process is killed at any instruction:** the barrier breaks for all parties within about
+/// 100 ms, instead of waiting for the dead one, if the dead party had arrived, or if it was at the
+/// last pass, since it would have arrived again. (If it was the last to arrive and had let the
+/// others pass already, they have passed, and the next pass is broken.) A process that is killed
+/// before its first arrival is unknown to the barrier: use [`wait_timeout`](Self::wait_timeout) if
+/// a party may never arrive. A process that drops its handles and ends is no party any more, and
+/// breaks nothing.
 ///
-/// A number of the generation, one slot for each arrival that names the process, and a futex, after CPython's
-/// `threading.Barrier`, which knows of no deaths. An arrival is one compare-and-swap, and so is a pass.
+/// It is a generation number, one slot for each arrival that records its process, and a futex,
+/// after CPython's `threading.Barrier`, which does not handle deaths. An arrival is one
+/// compare-and-swap, and so is a pass.
 ///
 /// ```
 /// use breezeway::sync::Barrier;
@@ -39,7 +46,7 @@ use crate::sys::fork;
 /// # let name = name.as_str();
 /// let barrier = Barrier::create(name, 2)?;
 ///
-/// // The other party, mostly a process of its own:
+/// // The other party, usually in another process:
 /// let other = Barrier::open(name)?;
 /// let other = std::thread::spawn(move || other.wait().map(|result| result.index()));
 ///
@@ -48,11 +55,12 @@ use crate::sys::fork;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Barrier {
+    /// The state, and the slots.
+    state: SharedRef<BarrierState>,
     spin: AdaptiveSpin,
-    region: Region,
 }
 
-/// How a party has passed a [`Barrier`].
+/// A party's place in one pass of a [`Barrier`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarrierWaitResult {
     index: usize,
@@ -60,28 +68,28 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
-    /// Its number among the parties that passed together, in range `0..parties`: in the order in which they arrived.
+    /// The party's number, in `0..parties`, in the order of arrival.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Whether it was the last to arrive: so for one of the parties.
+    /// Whether the party was the last to arrive. One party of each pass is.
     pub fn is_leader(&self) -> bool {
         self.is_leader
     }
 }
 
-/// How far somebody has come.
+/// What a party's wait ended with.
 enum Arrival {
     Passed(Arrived),
-    /// It was the last, and has not let anybody pass yet.
+    /// The party is the last to arrive, and has not let the others pass yet.
     Last(Arrived),
 }
 
 const BROKEN: BarrierError = BarrierError::Broken;
 
 impl Barrier {
-    /// Waits until all parties are there, as long as it takes.
+    /// Waits until all parties have arrived, without a timeout.
     ///
     /// # Errors
     /// [`BarrierError::Broken`] if the barrier is broken, or breaks while this waits;
@@ -91,21 +99,25 @@ impl Barrier {
         self.wait_within(Wait::Forever, || ())
     }
 
-    /// The same. The last one to arrive does something, before anybody passes: each party brings its own action, of which one is
-    /// called.
+    /// Waits until all parties have arrived; if this party is the last, calls `action` before any
+    /// party passes.
+    ///
+    /// Each party brings an action of its own, and one of them is called. The barrier breaks if the
+    /// action panics.
     ///
     /// # Errors
-    /// The errors of [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait), and [`BarrierError::NotAttached`] in a child that was
+    /// forked inside `action`.
     ///
     /// # Panics
-    /// Where the action does. That breaks the barrier.
+    /// If `action` panics.
     #[doc(alias = "action")]
     pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Wait::Forever, action)
     }
 
-    /// Waits until all parties are there, no longer than `timeout` (on the monotonic clock). If they are not there by then, that
-    /// breaks the barrier for all.
+    /// Waits until all parties have arrived, no longer than `timeout` (on the monotonic clock). If
+    /// a party is missing then, the barrier breaks for all.
     ///
     /// # Errors
     /// [`BarrierError::Timeout`] if another party is missing when the timeout elapses, and the
@@ -114,14 +126,18 @@ impl Barrier {
         self.wait_within(Wait::Timeout(timeout), || ())
     }
 
-    /// The same with an action of the last one, as for [`wait_with`](Self::wait_with). The time that the action takes is not counted
-    /// for who calls it; the others may give up meanwhile.
+    /// Waits as [`wait_timeout`](Self::wait_timeout) does; if this party is the last, calls
+    /// `action` before any party passes, as [`wait_with`](Self::wait_with) does.
+    ///
+    /// The time that the action takes does not count towards its caller's timeout; the timeouts of
+    /// the others go on meanwhile.
     ///
     /// # Errors
-    /// The errors of [`wait_timeout`](Self::wait_timeout).
+    /// The errors of [`wait_timeout`](Self::wait_timeout), and [`BarrierError::NotAttached`] in a
+    /// child that was forked inside `action`.
     ///
     /// # Panics
-    /// Where the action does. That breaks the barrier.
+    /// If `action` panics.
     pub fn wait_timeout_with(
         &self,
         timeout: Duration,
@@ -130,17 +146,18 @@ impl Barrier {
         self.wait_within(Wait::Timeout(timeout), action)
     }
 
-    /// Passes if all others wait already, and lets them pass. Otherwise it has not arrived, and nothing is broken.
+    /// Passes, and lets the others pass, if all of them wait already, without waiting. Otherwise
+    /// this party has not arrived, and the barrier is not broken.
     ///
     /// # Errors
     /// [`BarrierError::WouldBlock`] if another party is missing, and the errors of
     /// [`wait`](Self::wait).
     pub fn try_wait(&self) -> Result<BarrierWaitResult, BarrierError> {
-        let own_id = self.participant_id()?;
+        let own_id = self.state.participant_id()?;
         match self.barrier().arrive_last(own_id) {
             Ok(arrived) => self.finish_as_last(arrived, || ()),
             Err(ArriveError::Full | ArriveError::WouldWait) => {
-                // Who asks again and again waits, too, and perhaps for the dead.
+                // A caller that tries again and again may do so for a dead party.
                 self.reap_dead();
                 Err(if self.is_broken() { BROKEN } else { BarrierError::WouldBlock })
             }
@@ -148,51 +165,45 @@ impl Barrier {
         }
     }
 
-    /// Breaks the barrier: who waits and who comes gets `Broken`, until it is reset.
+    /// Breaks the barrier: each party that waits or arrives gets [`BarrierError::Broken`], until
+    /// the barrier is [reset](Self::reset).
     pub fn abort(&self) {
         self.barrier().abort();
     }
 
-    /// Makes the barrier as good as new. Who waits at it now gets `Broken`.
+    /// Returns the barrier to its initial state. A party that waits at it now gets
+    /// [`BarrierError::Broken`].
     pub fn reset(&self) {
         self.barrier().reset();
     }
 
-    /// Whether it is broken.
+    /// Whether the barrier is broken.
     #[doc(alias = "broken")]
     pub fn is_broken(&self) -> bool {
         self.barrier().is_broken()
     }
 
-    /// How many it takes to pass.
+    /// The number of parties that the barrier is made for.
     pub fn parties(&self) -> usize {
-        self.region.shape().count as usize
+        self.state.region().shape().count as usize
     }
 
-    /// How many have arrived and wait for the others right now.
+    /// The number of parties that have arrived and wait for the others now.
     #[doc(alias = "n_waiting")]
     pub fn waiting(&self) -> usize {
         self.barrier().waiting()
     }
 
-    fn state(&self) -> &BarrierState {
-        self.region.state()
-    }
-
-    fn barrier(&self) -> barrier::RawBarrier<'_> {
-        barrier::RawBarrier::new(self.state(), self.region.words_from(size_of::<BarrierState>() as u64))
-    }
-
-    fn participant_id(&self) -> Result<u32, BarrierError> {
-        Ok(self.region.segment().mapping().attached()?)
+    fn barrier(&self) -> RawBarrier<'_> {
+        RawBarrier::new(&self.state, self.state.body())
     }
 
     fn reap_dead(&self) {
-        self.region.segment().mapping().reap_dead_peers();
+        self.segment().mapping().reap_dead_peers();
     }
 
     fn wait_within(&self, wait: Wait, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
-        let (own_id, barrier) = (self.participant_id()?, self.barrier());
+        let (own_id, barrier) = (self.state.participant_id()?, self.barrier());
         let mut arrived = None;
         let try_once = || {
             let Some(arrived) = arrived else {
@@ -208,8 +219,8 @@ impl Barrier {
             };
             arrival_of(barrier.outcome(arrived)?, arrived)
         };
-        // Whoever wakes anybody wakes all: nothing is to be passed on.
-        let event = (&self.state().event, &self.state().early);
+        // A notifier of this event wakes all waiters, so a waiter has no wake-up to forward.
+        let event = (&self.state.event, &self.state.early);
         let arrival = wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, || self.reap_dead());
         match (arrival, arrived) {
             (Some(Ok(Arrival::Passed(arrived))), _) => Ok(self.result(arrived)),
@@ -220,24 +231,27 @@ impl Barrier {
                 Err(BarrierOutcome::Passed) => Ok(self.result(arrived)),
                 Err(BarrierOutcome::Broken) => Err(BROKEN),
             },
-            // Too many came, and the others' affairs are not this one's.
+            // More threads came than there are parties: this one has no place, and so breaks
+            // nothing.
             (None, None) => Err(BarrierError::Timeout),
         }
     }
 
-    /// What the last one does.
+    /// Calls the action as the last party to arrive, then lets the others pass.
     fn finish_as_last(
         &self,
         arrived: Arrived,
         action: impl FnOnce(),
     ) -> Result<BarrierWaitResult, BarrierError> {
         let barrier = self.barrier();
+        // The barrier may have broken since the arrival; then no action is due.
         if barrier.outcome(arrived).is_some() {
             return Err(BROKEN);
         }
-        let unfinished = UnfinishedAction { barrier, arrived, generation: fork::generation() };
+        let unfinished = UnfinishedAction { barrier, arrived, generation: ForkGeneration::current() };
         action();
-        if unfinished.is_forked_copy() {
+        // The action may have forked, and the child has not arrived.
+        if !unfinished.generation.is_current() {
             return Err(BarrierError::NotAttached);
         }
         core::mem::forget(unfinished);
@@ -267,25 +281,19 @@ fn error_of(refusal: ArriveError) -> BarrierError {
     }
 }
 
-/// The last one is at its action. Dropped, which is when that panics, it breaks the barrier.
+/// The last party's action, while it runs. Dropping this, which happens if the action panics,
+/// breaks the barrier.
 struct UnfinishedAction<'a> {
-    barrier: barrier::RawBarrier<'a>,
+    barrier: RawBarrier<'a>,
     arrived: Arrived,
-    /// The fork generation of the process that has arrived.
-    generation: u32,
-}
-
-impl UnfinishedAction<'_> {
-    fn is_forked_copy(&self) -> bool {
-        self.generation != fork::generation()
-    }
+    generation: ForkGeneration,
 }
 
 impl Drop for UnfinishedAction<'_> {
     fn drop(&mut self) {
-        // A child that was forked in the action is none of the parties.
-        if !self.is_forked_copy() {
-            // Where it is broken or was reset, there is nothing left to do.
+        // A child that was forked in the action is no party.
+        if self.generation.is_current() {
+            // Fails if the barrier is broken already, or was reset: both are what a break is for.
             let _ = self.barrier.give_up(self.arrived);
         }
     }
@@ -301,7 +309,7 @@ impl sealed::ObjectImpl for Barrier {
     }
 
     fn check(parties: &usize) -> Result<(), SegmentError> {
-        match barrier::length(*parties as u64) {
+        match length(*parties as u64) {
             Some(_) => Ok(()),
             None => Err(SegmentError::InvalidOption { option: "parties", allowed: PARTIES }),
         }
@@ -312,20 +320,20 @@ impl sealed::ObjectImpl for Barrier {
     }
 
     fn length(shape: Shape) -> Option<u64> {
-        (shape.aux == 0).then(|| barrier::length(shape.count)).flatten()
+        (shape.aux == 0).then(|| length(shape.count)).flatten()
     }
 
     fn build(_: &usize, _: &Region) {
-        // All zeros is a new barrier.
+        // All zeros are a new barrier.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         sys::barrier::register();
-        Ok(Self { spin: AdaptiveSpin::default(), region })
+        Ok(Self { state: SharedRef::new(region), spin: AdaptiveSpin::default() })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
     }
 }
 
@@ -345,7 +353,7 @@ object_handle!([] Barrier);
 
 impl Clone for Barrier {
     fn clone(&self) -> Self {
-        Self { spin: AdaptiveSpin::default(), region: self.region.clone() }
+        Self { state: self.state.clone(), spin: AdaptiveSpin::default() }
     }
 }
 

@@ -1,10 +1,7 @@
-//! [`BoundedSemaphore`]: so many at a time, and permits that know whose they are.
-
-#![allow(unsafe_code)]
+//! [`BoundedSemaphore`]: a fixed number of permits, each of which records its owner.
 
 use core::cell::Cell;
 use core::fmt;
-use core::ptr::NonNull;
 use std::time::Duration;
 
 use crate::error::{SegmentError, SemaphoreError};
@@ -16,24 +13,29 @@ use crate::raw::owned_semaphore::{
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
-use crate::sys::{barrier, fork};
+use crate::segment::shared_ref::SharedRef;
+use crate::sys::barrier;
+use crate::sys::fork::ForkGeneration;
 
 const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the permits of a semaphore" };
 
-/// Words of permits on a cache line.
+/// The permits' words on a cache line.
 const HINT_STRIDE: usize = 16;
 
-/// A fixed number of permits, each of which belongs to the process that has it.
+/// A fixed number of permits, each of which belongs to the process that acquired it.
 ///
-/// It bounds how many are at something at the same time: downloads, connections, those on one device. There are 1 to
-/// [`MAX_PERMITS`](Self::MAX_PERMITS), and never more than it was made with: what a process does not have, it cannot release. To take
-/// a permit is one compare-and-swap. A process that has opened the segment twice counts as two.
+/// It bounds how many processes use something at the same time: downloads, connections, a device.
+/// It has 1 to [`MAX_PERMITS`](Self::MAX_PERMITS) permits, and never more than it was made with: a
+/// process cannot release what it does not hold. A process that has opened the segment twice counts
+/// as two.
 ///
-/// **When a process is killed at any instruction:** its permits come back, within about 100 ms where somebody waits for one. A permit is
-/// taken by one compare-and-swap that records its owner at once: killed before it, nothing has happened.
+/// **When a process is killed at any instruction:** its permits come back, within about 100 ms if a
+/// waiter waits for one. One compare-and-swap acquires a permit and records its owner: killed
+/// before it, the process has acquired none.
 ///
-/// Permits may be taken out of turn: it is not fair. An attempt looks at one word after the other until it finds a free permit, so a
-/// semaphore of many thousands is slow when few are free.
+/// It is not fair: a process that has not waited may acquire a permit before a waiter does. An
+/// attempt looks at one word after the other until it finds a free permit, so a semaphore of many
+/// thousands is slow when few are free.
 ///
 /// ```
 /// use breezeway::sync::BoundedSemaphore;
@@ -52,118 +54,105 @@ const HINT_STRIDE: usize = 16;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BoundedSemaphore {
-    state: NonNull<OwnedSemaphoreState>,
-    words: NonNull<[AtomicU32]>,
-    /// Ids are 1 to this.
+    /// The state, and one word for each permit.
+    state: SharedRef<OwnedSemaphoreState, [AtomicU32]>,
+    /// The participants' ids are 1 to this.
     participants: u32,
-    /// Where to look for a free permit first.
+    /// The permit at which the search for a free one begins.
     hint: AtomicU32,
     spin: AdaptiveSpin,
-    region: Region,
 }
 
-// SAFETY: the pointers are to atomics in the mapping that `region` keeps alive.
-unsafe impl Send for BoundedSemaphore {}
-// SAFETY: as above.
-unsafe impl Sync for BoundedSemaphore {}
-
-/// A permit of a [`BoundedSemaphore`]; dropping it gives it back. It may be dropped by another thread, and in a forked child it is
-/// nothing.
-#[must_use = "dropping the permit gives it back at once"]
+/// A permit of a [`BoundedSemaphore`]; dropping it releases the permit.
+///
+/// Another thread may drop it. In a forked child it has no effect: the permit is the parent's.
+#[must_use = "dropping the permit releases it at once"]
 pub struct BoundedSemaphorePermit<'a> {
     semaphore: &'a BoundedSemaphore,
     at: usize,
     own_id: u32,
-    generation: u32,
+    generation: ForkGeneration,
 }
 
 impl BoundedSemaphore {
-    /// As many permits as there may be.
+    /// The most permits that a semaphore may have.
     pub const MAX_PERMITS: usize = MAX_OWNED_PERMITS as usize;
 
-    /// Takes a permit, waiting for one as long as it takes.
+    /// Acquires a permit, waiting for one without a timeout.
     ///
     /// # Errors
     /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant;
     /// [`SemaphoreError::Corrupt`] if the segment is damaged.
-    #[doc(alias = "wait")]
+    #[doc(alias = "sem_wait")]
     #[inline]
     pub fn acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Forever)
     }
 
-    /// Takes a permit if one is free.
+    /// Acquires a permit if one is free, without waiting.
     ///
     /// # Errors
     /// [`SemaphoreError::WouldBlock`] if no permit is free, and the errors of
     /// [`acquire`](Self::acquire).
+    #[doc(alias = "sem_trywait")]
     #[inline]
     pub fn try_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::NonBlocking)
     }
 
-    /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
+    /// Acquires a permit, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`SemaphoreError::Timeout`] if no permit is free until the timeout elapses, and the errors
     /// of [`acquire`](Self::acquire).
+    #[doc(alias = "sem_timedwait")]
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Timeout(timeout))
     }
 
-    /// Gives back a permit that this process has [forgotten](BoundedSemaphorePermit::forget), whichever.
+    /// Releases one of the permits that this process has
+    /// [forgotten](BoundedSemaphorePermit::forget).
     ///
     /// # Errors
     /// [`SemaphoreError::NotHeld`] if this process has no forgotten permit;
     /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant.
-    #[doc(alias = "post")]
+    #[doc(alias = "sem_post")]
     pub fn release(&self) -> Result<(), SemaphoreError> {
-        if self.permits().give_back_forgotten(self.participant_id()?) {
+        if self.permits().give_back_forgotten(self.state.participant_id()?) {
             Ok(())
         } else {
             Err(SemaphoreError::NotHeld)
         }
     }
 
-    /// How many permits are free right now.
+    /// The number of permits that are free now.
+    #[doc(alias = "sem_getvalue")]
     #[doc(alias = "get_value")]
     pub fn available(&self) -> usize {
         self.permits().free_now()
     }
 
-    /// How many permits there are.
+    /// The number of permits, free or acquired.
     #[doc(alias = "capacity")]
     pub fn total(&self) -> usize {
-        self.words.len()
+        self.state.body().len()
     }
 
     #[inline(always)]
     fn permits(&self) -> OwnedSemaphore<'_> {
-        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
-        OwnedSemaphore::new(self.state(), unsafe { self.words.as_ref() })
-    }
-
-    #[inline(always)]
-    fn state(&self) -> &OwnedSemaphoreState {
-        // SAFETY: as in `permits`.
-        unsafe { self.state.as_ref() }
-    }
-
-    #[inline(always)]
-    fn participant_id(&self) -> Result<u32, SemaphoreError> {
-        Ok(self.region.segment().mapping().attached()?)
+        OwnedSemaphore::new(&self.state, self.state.body())
     }
 
     #[inline(always)]
     pub(super) fn acquire_within(&self, wait: Wait) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
-        let own_id = self.participant_id()?;
+        let own_id = self.state.participant_id()?;
         let at = match self.try_acquire_fast(own_id) {
             Some(taken) => taken?,
             None => self.acquire_slow(own_id, wait)?,
         };
         self.hint.store(at as u32, Ordering::Relaxed);
-        Ok(BoundedSemaphorePermit { semaphore: self, at, own_id, generation: fork::generation() })
+        Ok(BoundedSemaphorePermit { semaphore: self, at, own_id, generation: ForkGeneration::current() })
     }
 
     #[inline(always)]
@@ -176,20 +165,22 @@ impl BoundedSemaphore {
         }
     }
 
-    /// Takes a permit after an attempt that found none.
+    /// Acquires a permit after an attempt that found none free.
     #[cold]
     fn acquire_slow(&self, own_id: u32, wait: Wait) -> Result<usize, SemaphoreError> {
         if matches!(wait, Wait::NonBlocking) {
-            // Not more often than a waiter does.
-            self.region.segment().mapping().reap_dead_peers();
+            // A caller that only tries must see a dead owner's permit come back, too. The check
+            // limits itself to how often a waiter does it.
+            self.segment().mapping().reap_dead_peers();
             return self.try_acquire_fast(own_id).unwrap_or(Err(SemaphoreError::WouldBlock));
         }
         let failure = Cell::new(None);
         let try_once = || self.try_acquire_fast(own_id).or_else(|| failure.get().map(Err));
         let check_peers = || {
-            let mapping = self.region.segment().mapping();
+            let mapping = self.segment().mapping();
             mapping.reap_dead_peers();
-            // Those of the range, as `try_acquire_fast` has found them. Each is asked about once.
+            // Only ids in range, which are all that `try_acquire_fast` lets pass; each is checked
+            // once.
             let owners: std::collections::BTreeSet<u32> =
                 self.permits().owners().filter(|owner| *owner <= self.participants).collect();
             if owners.into_iter().any(|id| mapping.is_unowned(id, || self.permits().has_any(id))) {
@@ -197,7 +188,7 @@ impl BoundedSemaphore {
             }
         };
         let found = wait_for(
-            (&self.state().freed, &self.state().empty),
+            (&self.state.freed, &self.state.empty),
             WakePolicy::AnyOne,
             wait,
             &self.spin,
@@ -209,8 +200,8 @@ impl BoundedSemaphore {
 }
 
 impl BoundedSemaphorePermit<'_> {
-    /// Keeps the permit without this: whoever in this process calls [`BoundedSemaphore::release`] gives it back, or the process's
-    /// end does.
+    /// Keeps the permit acquired by this process, until the process calls
+    /// [`BoundedSemaphore::release`] or ends.
     pub fn forget(self) {
         if self.is_ours() {
             self.semaphore.permits().forget(self.own_id, self.at);
@@ -219,7 +210,7 @@ impl BoundedSemaphorePermit<'_> {
     }
 
     fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
+        self.generation.is_current()
     }
 }
 
@@ -257,28 +248,27 @@ impl sealed::ObjectImpl for BoundedSemaphore {
     }
 
     fn build(_: &usize, _: &Region) {
-        // All zeros is one whose permits are all free.
+        // All zeros are a semaphore whose permits are all free.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         let count = region.shape().count as usize;
         Ok(Self {
-            state: NonNull::from(region.state::<OwnedSemaphoreState>()),
-            words: NonNull::from(region.words32_from(size_of::<OwnedSemaphoreState>() as u64, count)),
             participants: region.segment().mapping().participants(),
             hint: AtomicU32::new(first_hint(&region, count)),
             spin: AdaptiveSpin::default(),
-            region,
+            state: SharedRef::with_words32(region, count),
         })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
     }
 }
 
-/// Each process begins on another line, where there are so many.
+/// The permit at which a new handle begins its search. Each process begins on a cache line of its
+/// own, as far as there are enough lines.
 fn first_hint(region: &Region, count: usize) -> u32 {
     let own_id = region.segment().mapping().participant().unwrap_or(0) as usize;
     ((own_id * HINT_STRIDE) % count.max(1)) as u32
@@ -298,7 +288,12 @@ object_handle!([] BoundedSemaphore);
 impl Clone for BoundedSemaphore {
     fn clone(&self) -> Self {
         let hint = AtomicU32::new(self.hint.load(Ordering::Relaxed));
-        Self { hint, spin: AdaptiveSpin::default(), region: self.region.clone(), ..*self }
+        Self {
+            state: self.state.clone(),
+            participants: self.participants,
+            hint,
+            spin: AdaptiveSpin::default(),
+        }
     }
 }
 

@@ -1,4 +1,6 @@
-//! [`Condvar`]: waiting, with a mutex, for something to become true.
+//! [`Condvar`]: waiting, with a mutex, until a condition is true.
+//!
+//! - [`guard`]: the guards to wait with
 
 mod guard;
 
@@ -11,29 +13,35 @@ use crate::raw::condvar::{CondvarState, SLOTS, WaiterSlot};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
+use crate::segment::shared_ref::SharedRef;
 
 pub use guard::WaitGuard;
 
-/// A condition variable between processes: waiting, with a mutex, for something to become true.
+/// A condition variable between processes: a waiter waits, with a mutex, until a condition is true.
 ///
-/// A waiter gives its [`Mutex`](super::Mutex) or [`ReentrantMutex`](super::ReentrantMutex) back, sleeps until somebody notifies it, and
-/// takes the mutex again. The mutex may lie in another segment. Who waits holds the mutex and has found the condition false; who
-/// makes it true does so with the mutex locked, and then notifies. The lock may be given back before, but a change that was made
-/// without it can fall between a waiter's look and its sleep, and the waiter then misses it. A notification that finds nobody waiting
-/// is over: it is not kept for later.
+/// A waiter unlocks its [`Mutex`](super::Mutex) or [`ReentrantMutex`](super::ReentrantMutex),
+/// sleeps until it is notified, and locks the mutex again. The mutex may lie in another segment. A
+/// waiter checks the condition with the mutex locked before it waits. A notifier changes the
+/// condition with the mutex locked, and then notifies, before or after it unlocks. A change made
+/// without the mutex can fall between a waiter's check and its sleep, and the waiter then misses
+/// it. A notification without a waiter has no effect: it is not kept for a later one.
 ///
-/// Waiters are notified in the order in which they came, up to 256 at a time; there is no try form, since waiting is all it is
-/// for. A wait may end without cause, so look at the condition in a loop, as [`wait_while`](Self::wait_while) does.
+/// Waiters are notified in the order in which they began to wait; up to 256 can wait at a time.
+/// There is no `try_` form, since it would have nothing to do. A wait may end without a
+/// notification, so check the condition in a loop, as [`wait_while`](Self::wait_while) does.
 ///
-/// Where the waiter may run on the same CPU, notify after giving the mutex back: two that take turns are then about as fast as with
-/// bare futexes. One that wakes up to a locked mutex has to wait again, and a turn takes 1.6 times as long.
+/// If the waiter may run on the same CPU, notify after unlocking the mutex: two processes that take
+/// turns are then about as fast as with bare futexes. A waiter that wakes up to a locked mutex has
+/// to wait again, and a turn takes 1.6 times as long.
 ///
-/// **When a process is killed at any instruction:** within about 100 ms of the death of any that has this segment attached, everybody
-/// who waits wakes up to look at the condition again. So a notification is not lost with the one that it reached, nor a change with the one that was killed before it could notify; and
-/// a killed waiter hangs nobody. Who dies with the mutex in its hands is told of by the next guard's `recovered()`, that of a waiter
-/// included.
+/// **When a process is killed at any instruction:** within about 100 ms of the death of a process
+/// that has this segment attached, all waiters wake up to check the condition again. So a
+/// notification is not lost with the waiter that it reached, nor a change with a process that was
+/// killed before it could notify; and a killed waiter hangs no other process. If a process dies
+/// holding the mutex, the next guard's `recovered()` says so; that may be a waiter's guard.
 ///
-/// A slot for each waiter with a ticket, its owner and a futex, of which a notifier takes the one with the earliest ticket.
+/// Each waiter has a slot with a ticket, its owner and a futex; a notifier picks the earliest
+/// ticket.
 ///
 /// ```
 /// use std::sync::atomic::Ordering::Relaxed;
@@ -42,11 +50,12 @@ pub use guard::WaitGuard;
 /// use breezeway::{Atomic, Segment};
 ///
 /// let segment = Segment::new(1 << 16)?;
-/// let (mutex, condvar) = (segment.add::<Mutex>("mutex", ())?, segment.add::<Condvar>("condvar", ())?);
+/// let mutex = segment.add::<Mutex>("mutex", ())?;
+/// let condvar = segment.add::<Condvar>("condvar", ())?;
 /// let ready = segment.add::<Atomic<bool>>("ready", false)?;
 ///
 /// std::thread::scope(|scope| {
-///     // Mostly, another process.
+///     // Usually in another process.
 ///     scope.spawn(|| {
 ///         let guard = mutex.lock().unwrap();
 ///         ready.store(true, Relaxed);
@@ -61,26 +70,26 @@ pub use guard::WaitGuard;
 /// ```
 #[doc(alias = "Condition")]
 pub struct Condvar {
-    region: Region,
+    state: SharedRef<CondvarState>,
     spin: AdaptiveSpin,
 }
 
-/// Whether a wait ended because its time was over.
+/// Whether a wait on a [`Condvar`] ended because its timeout elapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// `true` where the time was over before a notification came.
+    /// Whether the timeout elapsed before a notification came.
     pub fn has_timed_out(&self) -> bool {
         self.0
     }
 }
 
 impl Condvar {
-    /// Gives the mutex back, waits to be notified, and locks the mutex again, waiting for both as long as it takes.
+    /// Unlocks the mutex, waits to be notified, and locks the mutex again, both without a timeout.
     ///
-    /// All levels of a [`ReentrantMutex`](super::ReentrantMutex) are given back and taken again. The new guard's `recovered()` says
-    /// whether the mutex's last holder died meanwhile.
+    /// All levels of a [`ReentrantMutex`](super::ReentrantMutex) are unlocked and locked again. The
+    /// new guard's `recovered()` says whether the mutex's last holder died meanwhile.
     ///
     /// # Errors
     /// The guard is dropped then. [`CondvarError::TooMany`] if 256 waiters wait already, including
@@ -93,11 +102,11 @@ impl Condvar {
         Ok(self.wait_within(guard, Wait::Forever)?.0)
     }
 
-    /// The same, but waits to be notified no longer than `timeout` (on the monotonic clock). For the mutex, it waits as long as it
-    /// takes.
+    /// Unlocks the mutex, waits to be notified no longer than `timeout` (on the monotonic clock),
+    /// and locks the mutex again, for which it waits without a timeout.
     ///
     /// # Errors
-    /// The errors of [`wait`](Self::wait). That the timeout elapsed is none.
+    /// The errors of [`wait`](Self::wait). That the timeout elapsed is no error.
     #[inline]
     pub fn wait_timeout<G: WaitGuard>(
         &self,
@@ -107,10 +116,11 @@ impl Condvar {
         self.wait_within(guard, Wait::Timeout(timeout))
     }
 
-    /// Waits while the condition is true; it is looked at with the mutex locked, before the first wait too.
+    /// Waits while `condition` returns `true`. It is called with the mutex locked, before the first
+    /// wait and after each.
     ///
-    /// The guard's `recovered()` says whether a holder of the mutex died while this waited, unless another locker was told of it
-    /// meanwhile.
+    /// The guard's `recovered()` says whether a holder of the mutex died during the waits, unless
+    /// the death report was delivered to another locker meanwhile.
     ///
     /// # Errors
     /// The errors of [`wait`](Self::wait).
@@ -123,7 +133,8 @@ impl Condvar {
         Ok(self.wait_while_until(guard, None, condition)?.0)
     }
 
-    /// The same, but waits no longer than `timeout` in all. The result tells that the time was over and the condition still true.
+    /// Waits while `condition` returns `true`, no longer than `timeout` in all (on the monotonic
+    /// clock). The result says whether the timeout elapsed with the condition still true.
     ///
     /// # Errors
     /// The errors of [`wait`](Self::wait).
@@ -133,27 +144,31 @@ impl Condvar {
         timeout: Duration,
         condition: impl FnMut() -> bool,
     ) -> Result<(G, WaitTimeoutResult), CondvarError> {
-        // A time that cannot be told never comes.
+        // An end beyond the clock's range never comes.
         self.wait_while_until(guard, Instant::now().checked_add(timeout), condition)
     }
 
-    /// Notifies the one who has waited longest, if anybody waits, and says how many that were.
+    /// Notifies the waiter that has waited longest, if there is one. Returns the number of waiters
+    /// notified, 0 or 1.
     ///
-    /// The mutex need not be locked. Where nobody waits, this is a look at one line. A waiter that was killed less than 100 ms ago may
-    /// still count.
+    /// The mutex need not be locked. Without waiters, this reads one cache line. A waiter that was
+    /// killed less than 100 ms ago may still count.
     #[doc(alias = "notify")]
+    #[doc(alias = "pthread_cond_signal")]
     #[inline]
     pub fn notify_one(&self) -> usize {
         self.notify_n(1)
     }
 
-    /// Notifies the `count` who have waited longest, or as many as there are, and says how many they were.
+    /// Notifies the `count` waiters that have waited longest, or all if there are fewer. Returns
+    /// the number of waiters notified.
     #[inline]
     pub fn notify_n(&self, count: usize) -> usize {
-        self.state().notify(count)
+        self.state.notify(count)
     }
 
-    /// Notifies everybody who waits, and says how many they were.
+    /// Notifies all waiters. Returns the number of waiters notified.
+    #[doc(alias = "pthread_cond_broadcast")]
     #[inline]
     pub fn notify_all(&self) -> usize {
         self.notify_n(usize::MAX)
@@ -175,7 +190,8 @@ impl Condvar {
             }
             guard = self.wait_within(guard, left.map_or(Wait::Forever, Wait::Timeout))?.0;
             if guard.recovered() {
-                // The caller is told in the end, or who locks the mutex before that is: also where this comes to no end.
+                // The report stays pending for the case that this process dies in a later wait: the
+                // next locker then delivers it.
                 guard.set_death_pending();
             }
         }
@@ -193,42 +209,39 @@ impl Condvar {
         if !guard.is_ours() {
             return Err(CondvarError::NotHeld);
         }
-        let own_id = self.region.segment().mapping().attached()?;
-        let slot = self.state().enter(own_id).or_else(|| self.reap_and_enter(own_id));
+        let own_id = self.state.participant_id()?;
+        let slot = self.state.enter(own_id).or_else(|| self.reap_and_enter(own_id));
         let slot = slot.ok_or(CondvarError::TooMany { limit: SLOTS })?;
         let unlocked = guard.unlock();
         let notified = self.wait_notified(slot, wait);
         let guard = G::lock(unlocked);
-        // Not before: until here, a death passes the notification on.
+        // Not before the lock: if this process dies until here, its repair passes the notification
+        // on.
         if notified == Ok(true) {
-            self.state().release(slot);
+            self.state.release(slot);
         }
         Ok((guard?, WaitTimeoutResult(!notified?)))
     }
 
-    /// Another attempt to find room: some of those who have it may be dead.
+    /// Frees the slots of dead waiters, and tries again to get one.
     #[cold]
     fn reap_and_enter(&self, own_id: u32) -> Option<WaiterSlot> {
-        self.region.segment().mapping().reap_dead_peers();
-        self.state().enter(own_id)
+        self.segment().mapping().reap_dead_peers();
+        self.state.enter(own_id)
     }
 
-    /// Whether a notification came.
+    /// Waits for a notification; `false` if the timeout elapsed without one.
     fn wait_notified(&self, slot: WaiterSlot, wait: Wait) -> Result<bool, CondvarError> {
-        let state = self.state();
+        let state = &self.state;
         let try_once = || state.is_notified(slot).map(|notified| notified.then_some(())).transpose();
-        let check_peers = || self.region.segment().mapping().reap_dead_peers();
+        let check_peers = || self.segment().mapping().reap_dead_peers();
         let event = (state.event(slot), &state.unnotified);
         match wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, check_peers) {
             Some(Ok(())) => Ok(true),
             Some(Err(_)) => Err(CondvarError::Corrupt { what: "a waiter of a condition variable" }),
-            // At the last moment, one may have come after all.
+            // If the slot cannot be given up, a notification came after the last check.
             None => Ok(!state.give_up(slot)),
         }
-    }
-
-    fn state(&self) -> &CondvarState {
-        self.region.state()
     }
 }
 
@@ -250,15 +263,15 @@ impl sealed::ObjectImpl for Condvar {
     }
 
     fn build((): &(), _: &Region) {
-        // Zeros are a new one.
+        // All zeros are a condition variable without waiters.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { region, spin: AdaptiveSpin::default() })
+        Ok(Self { state: SharedRef::new(region), spin: AdaptiveSpin::default() })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
     }
 }
 
@@ -267,7 +280,7 @@ object_handle!([] Condvar);
 
 impl Clone for Condvar {
     fn clone(&self) -> Self {
-        Self { region: self.region.clone(), spin: AdaptiveSpin::default() }
+        Self { state: self.state.clone(), spin: AdaptiveSpin::default() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Event`]: something that has happened, or not yet.
+//! [`Event`]: a flag that processes wait for.
 
 use core::fmt;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::sys::barrier;
 
 /// A flag that processes wait for. A new one is not set.
 ///
-/// Once it is set everybody gets through who waits, and everybody who comes, until it is cleared. Who waits when it is set gets through
-/// also where it is cleared at once.
+/// From [`set`](Self::set) until [`clear`](Self::clear), no wait blocks. All waiters that wait when
+/// the event is set return, even if it is cleared at once.
 ///
-/// What was done before [`set`](Self::set) is seen by whoever gets through, and by whoever clears the event and then looks: so none of
-/// it is missed by who clears it first and looks for work then.
+/// A waiter that returns sees what the setter did before `set`; so does a process that clears the
+/// event. A worker that clears the event first and looks for work then misses none.
 ///
-/// **When a process is killed at any instruction:** the event is set or it is not. A killed waiter hangs nobody; a killed setter delays
-/// who waits by 100 ms at most.
+/// **When a process is killed at any instruction:** the event is set or it is not. A killed waiter
+/// hangs no other process; a killed setter delays a waiter by at most 100 ms.
 ///
-/// A word with a flag and a count of its settings, as Windows's manual-reset event and Python's `Event` promise it, and a futex to
-/// sleep on.
+/// It is a word with a flag and a count of how often it was set, and a futex to park on. Windows's
+/// manual-reset event and Python's `Event` make the same promises.
 ///
 /// ```
 /// use breezeway::sync::Event;
@@ -46,14 +46,15 @@ pub struct Event {
 }
 
 impl Event {
-    /// Sets the event and wakes everybody who waits. `false` where it was set.
+    /// Sets the event and wakes all waiters. Returns `false` if it was set already.
     #[doc(alias = "signal")]
     #[inline]
     pub fn set(&self) -> bool {
         self.state.set()
     }
 
-    /// Takes it back: who waits from now on waits until it is set again. `false` where it was not set.
+    /// Clears the event: a wait that begins now blocks until the event is set again. Returns
+    /// `false` if it was not set.
     #[doc(alias = "reset")]
     #[inline]
     pub fn clear(&self) -> bool {
@@ -66,7 +67,7 @@ impl Event {
         self.state.is_set()
     }
 
-    /// Waits until the event is set, as long as it takes.
+    /// Waits until the event is set, without a timeout. Returns at once if it is set.
     ///
     /// # Errors
     /// [`EventError::NotAttached`] in a forked child that cannot register as a participant.
@@ -75,7 +76,7 @@ impl Event {
         self.wait_within(Wait::Forever)
     }
 
-    /// The same without waiting.
+    /// Checks that the event is set, as [`wait`](Self::wait) does, without waiting.
     ///
     /// # Errors
     /// [`EventError::WouldBlock`] if the event is not set.
@@ -102,7 +103,7 @@ impl Event {
         }
     }
 
-    /// Begins to wait; nothing where the event is set.
+    /// Begins to wait; `None` if the event is set.
     #[cfg(feature = "async")]
     pub(super) fn begin(&self) -> Option<Unset> {
         self.state.begin_wait()
@@ -147,7 +148,7 @@ impl sealed::ObjectImpl for Event {
     }
 
     fn build((): &(), _: &Region) {
-        // All zeros is an event that is not set.
+        // All zeros are an event that is not set.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {

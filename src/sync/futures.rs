@@ -1,19 +1,21 @@
-//! Locks, semaphores and events for tasks.
+//! Waits for locks, semaphores and events as futures.
 
 use super::{BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use crate::error::{EventError, LockError, SemaphoreError};
 use crate::reactor::retry_until_ready;
 
-/// For tasks, with the feature `async`.
+/// With the feature `async`.
 impl Mutex {
-    /// Locks; a task waits for the lock without holding up its thread.
+    /// Locks the mutex. The task waits for it without blocking its thread.
     ///
-    /// The lock belongs to the *thread* that polled this when it was free, and so its guard is not `Send`. A task that may go from
-    /// thread to thread can hold it between two `await`s, and not over one. One that stays in its thread (of a runtime with one thread,
-    /// or of a local set) can; other tasks of that thread wait meanwhile, also those that lock it this way, while a
-    /// [`lock`](Self::lock) there is a [`Deadlock`](LockError::Deadlock). A task that locks it twice waits for itself.
+    /// The lock belongs to the *thread* that polled this future when the lock was free, so the
+    /// guard is not `Send`. A task that may move between threads can hold the guard between two
+    /// `await`s, but not across one. A task that stays in its thread (of a runtime with one thread,
+    /// or of a local set) can. Other tasks of that thread that lock this way wait meanwhile; a
+    /// [`lock`](Self::lock) in that thread returns [`LockError::Deadlock`]. A task that locks twice
+    /// waits for itself.
     ///
-    /// Dropped before it is done, it does not hold the lock.
+    /// A future that is dropped before it is ready does not hold the lock.
     ///
     /// # Errors
     /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
@@ -23,11 +25,12 @@ impl Mutex {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// With the feature `async`.
 impl Event {
-    /// Waits until the event is set, without holding up the task's thread.
+    /// Waits until the event is set. The task waits without blocking its thread.
     ///
-    /// It also gets through where the event is set and cleared again before the task is polled, if it was polled once before.
+    /// A future that was polled once is also ready if the event was set and cleared again before
+    /// its next poll.
     ///
     /// # Errors
     /// The errors of [`wait`](Self::wait).
@@ -37,11 +40,11 @@ impl Event {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// With the feature `async`.
 impl Semaphore {
-    /// Takes a permit; a task waits for one without holding up its thread.
+    /// Acquires a permit. The task waits for one without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken none.
+    /// A future that is dropped before it is ready has acquired none.
     ///
     /// # Errors
     /// The errors of [`acquire`](Self::acquire).
@@ -55,11 +58,11 @@ impl Semaphore {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// With the feature `async`.
 impl BoundedSemaphore {
-    /// Takes a permit; a task waits for one without holding up its thread.
+    /// Acquires a permit. The task waits for one without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken none.
+    /// A future that is dropped before it is ready has acquired none.
     ///
     /// # Errors
     /// The errors of [`acquire`](Self::acquire).

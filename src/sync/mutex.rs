@@ -1,4 +1,4 @@
-//! [`Mutex`]: one process, and one thread of it, at a time.
+//! [`Mutex`]: a lock that one thread of one process holds at a time.
 
 use core::fmt;
 use std::time::Duration;
@@ -11,16 +11,19 @@ use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
 
-/// A lock between processes.
+/// A lock between processes, which one thread of one process holds at a time.
 ///
-/// It protects whatever its users agree on: a file, a device, several objects of a segment at once. Data that lives in shared
-/// memory itself is better kept in a [`Value`](crate::Value) or an [`Array`](crate::Array), which bring their own.
+/// It protects what its users agree on: a file, a device, several objects of a segment at once.
+/// Data that lives in shared memory is better kept in a [`Value`](crate::Value) or an
+/// [`Array`](crate::Array), each of which has a lock of its own.
 ///
-/// **When a process is killed at any instruction:** the next locker gets the lock at once, and its guard's
-/// [`recovered`](MutexGuard::recovered) says that the last holder died holding it. Never a deadlock.
+/// **When a process is killed at any instruction:** the next locker gets the lock at once, and its
+/// guard's [`recovered`](MutexGuard::recovered) says that the last holder died holding the lock. No
+/// death leads to a deadlock.
 ///
-/// A robust pthread mutex, spun on briefly and then slept on in slices of at most 100 ms. It is not fair, and not reentrant: a
-/// thread that locks it twice gets [`LockError::Deadlock`].
+/// It is a robust pthread mutex. A locker spins briefly, then parks for at most 100 ms at a time.
+/// The lock is not fair, and not reentrant: a thread that locks it twice gets
+/// [`LockError::Deadlock`].
 ///
 /// ```
 /// use breezeway::sync::Mutex;
@@ -30,7 +33,7 @@ use crate::segment::object_macros::{object_handle, plain_object};
 /// let printer = Mutex::open_or_create(name)?;
 /// let guard = printer.lock()?;
 /// if guard.recovered() {
-///     // The last holder was killed: see what it left behind.
+///     // The last holder was killed: check what it left.
 /// }
 /// // Only this process prints now.
 /// drop(guard);
@@ -42,40 +45,43 @@ pub struct Mutex {
     lock: ObjectLock,
 }
 
-/// A locked [`Mutex`]; dropping it unlocks. It stays in the thread that locked.
+/// A locked [`Mutex`]; dropping the guard unlocks it. The guard stays in the thread that locked.
 #[must_use = "dropping the guard unlocks the mutex at once"]
 pub struct MutexGuard<'a> {
     pub(super) raw_guard: RawGuard<'a>,
 }
 
 impl Mutex {
-    /// Locks, waiting as long as it takes.
+    /// Locks the mutex, waiting for it without a timeout.
     ///
     /// # Errors
     /// [`LockError::Deadlock`] if this thread holds the lock already; [`LockError::NotAttached`] in
     /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment
     /// is damaged.
     #[doc(alias = "acquire")]
+    #[doc(alias = "pthread_mutex_lock")]
     #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'_>, LockError> {
         self.lock_within(Wait::Forever)
     }
 
-    /// Locks if nobody holds it.
+    /// Locks the mutex if no other thread or process holds it, without waiting.
     ///
     /// # Errors
     /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
     /// [`lock`](Self::lock).
+    #[doc(alias = "pthread_mutex_trylock")]
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_>, LockError> {
         self.lock_within(Wait::NonBlocking)
     }
 
-    /// Locks, waiting no longer than `timeout` (on the monotonic clock).
+    /// Locks the mutex, waiting for it no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
     /// [`lock`](Self::lock).
+    #[doc(alias = "pthread_mutex_timedlock")]
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_>, LockError> {
         self.lock_within(Wait::Timeout(timeout))
@@ -86,13 +92,14 @@ impl Mutex {
         Ok(MutexGuard { raw_guard: self.lock.lock(wait)? })
     }
 
-    /// The same for who cannot be told of a death: the next guard is.
+    /// Locks for a caller to which a death report cannot be delivered: it stays pending for the
+    /// next guard.
     #[cfg(feature = "raw_sync")]
     pub(super) fn lock_without_report(&self, wait: Wait) -> Result<MutexGuard<'_>, LockError> {
         Ok(MutexGuard { raw_guard: self.lock.lock_without_report(wait)? })
     }
 
-    /// The guard that this thread forgot, if it did.
+    /// A guard in the place of the one that this thread forgot; `None` if it forgot none.
     #[cfg(feature = "raw_sync")]
     pub(super) fn forgotten_guard(&self) -> Option<MutexGuard<'_>> {
         Some(MutexGuard { raw_guard: self.lock.forgotten_raw_guard()? })
@@ -100,8 +107,10 @@ impl Mutex {
 }
 
 impl MutexGuard<'_> {
-    /// Whether the last holder died holding the lock. Whoever does not mend what it left should die with a guard as well, or
-    /// leave word: the next locker is only told again if this guard is not dropped.
+    /// Whether the last holder died holding the lock.
+    ///
+    /// What the lock protects may then be half changed. Once this guard is dropped, the death
+    /// counts as dealt with; the next guard reports it again only if this process dies before that.
     #[inline]
     pub fn recovered(&self) -> bool {
         self.raw_guard.recovered()

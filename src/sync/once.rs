@@ -1,4 +1,4 @@
-//! [`Once`]: something to be done by one process, before the others go on.
+//! [`Once`]: an initialisation that one process does, before the others go on.
 
 use core::fmt;
 use std::time::Duration;
@@ -13,16 +13,18 @@ use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
 
-/// Something that is done once for all processes.
+/// An initialisation that is done once for all processes.
 ///
-/// What it is does not matter: filling the other objects of a segment, making files. The first that comes does it, and others wait
-/// until it is done; from then on, [`call_once`](Self::call_once) is one load. What was done is seen by whoever comes after.
+/// It may be anything: filling the other objects of a segment, making files. The first caller runs
+/// its function, and the others wait until it has run; from then on [`call_once`](Self::call_once)
+/// is one load. All callers see what the function did.
 ///
-/// **When a process is killed at any instruction:** it is done or it is not. Where it is not, the next caller runs its function
-/// instead, is told by [`OnceState::recovered`] that somebody has begun before, and should begin with a clean slate. It is done with the
-/// one store behind the function.
+/// **When a process is killed at any instruction:** the initialisation is done or it is not. If it
+/// is not, the next caller runs its function instead: [`OnceState::recovered`] tells it that an
+/// earlier caller began, and it should start from a clean state. The one store after the function
+/// makes the initialisation done.
 ///
-/// std's `Once` between processes: a word, and a robust mutex to wait for.
+/// It is std's `Once` between processes: a word, and a robust mutex to wait for.
 ///
 /// ```
 /// use breezeway::sync::Once;
@@ -46,14 +48,14 @@ pub struct Once {
     lock: ObjectLock,
 }
 
-/// What the function of a [`Once`] is told.
+/// What the function of a [`Once`] learns of earlier callers.
 #[derive(Debug)]
 pub struct OnceState {
     recovered: bool,
 }
 
 impl OnceState {
-    /// Whether somebody has begun before, and was killed in it or panicked.
+    /// Whether an earlier caller's function was killed, or panicked, before its end.
     #[doc(alias = "is_poisoned")]
     pub fn recovered(&self) -> bool {
         self.recovered
@@ -61,7 +63,10 @@ impl OnceState {
 }
 
 impl Once {
-    /// Runs `f`, unless that or another process's was run to its end before. Waits for who is at it as long as it takes.
+    /// Runs `f`, unless a caller's function has run to its end before. If another caller is running
+    /// its function, waits for it without a timeout.
+    ///
+    /// If `f` panics, the initialisation is not done.
     ///
     /// # Errors
     /// [`LockError::Deadlock`] if an `f` of this `Once` calls this; [`LockError::NotAttached`] in a
@@ -70,40 +75,41 @@ impl Once {
     /// there `f` is not completed, because the parent is the one that runs it.
     ///
     /// # Panics
-    /// Where `f` does. Then it is not done.
+    /// If `f` panics.
     #[doc(alias = "call_once_force")]
     #[inline]
     pub fn call_once(&self, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
         self.call_within(Wait::Forever, f)
     }
 
-    /// The same, unless somebody is at it just now.
+    /// Runs `f` as [`call_once`](Self::call_once) does, without waiting for another caller.
     ///
     /// # Errors
     /// [`LockError::WouldBlock`] if another caller is running its `f`, and the errors of
     /// [`call_once`](Self::call_once).
     ///
     /// # Panics
-    /// Where `f` does.
+    /// If `f` panics.
     #[inline]
     pub fn try_call_once(&self, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
         self.call_within(Wait::NonBlocking, f)
     }
 
-    /// The same, waiting for who is at it no longer than `timeout` (on the monotonic clock).
+    /// Runs `f` as [`call_once`](Self::call_once) does, and waits for another caller no longer than
+    /// `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`LockError::Timeout`] if another caller is still running its `f` when the timeout elapses,
     /// and the errors of [`call_once`](Self::call_once).
     ///
     /// # Panics
-    /// Where `f` does.
+    /// If `f` panics.
     #[inline]
     pub fn call_once_timeout(&self, timeout: Duration, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
         self.call_within(Wait::Timeout(timeout), f)
     }
 
-    /// Whether it is done.
+    /// Whether a caller's function has run to its end.
     #[inline]
     pub fn is_completed(&self) -> bool {
         // ORDER: Acquire pairs with the Release in `call_slow`.
@@ -123,6 +129,7 @@ impl Once {
         let recovered = match word.load(Ordering::Relaxed) {
             NEW => false,
             RUNNING => true,
+            // Another caller was first, while this one waited for the lock.
             DONE => return Ok(()),
             _ => return Err(LockError::Corrupt { what: "the state of a once" }),
         };
@@ -132,6 +139,7 @@ impl Once {
     }
 
     fn complete(&self, raw_guard: RawGuard<'_>) -> Result<(), LockError> {
+        // `f` may have forked, and the parent is the one that completes.
         if !raw_guard.is_ours() {
             return Err(LockError::WouldBlock);
         }

@@ -1,4 +1,4 @@
-//! [`RawSyncMutex`] and [`Event`]: a breezeway mutex and event where `raw_sync` code expects its own.
+//! [`RawSyncMutex`], and [`Event`] as an `EventImpl`: for code that expects `raw_sync`'s traits.
 
 #![allow(unsafe_code)]
 
@@ -12,37 +12,40 @@ use raw_sync::locks::{LockGuard, LockImpl};
 use super::{Event, Mutex, MutexGuard};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::raw::wait::Wait;
-use crate::sys::fork;
+use crate::sys::fork::ForkGeneration;
 
 type RawSyncResult<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// A [`Mutex`] as `raw_sync`'s [`LockImpl`].
 ///
-/// `raw_sync`'s own mutex is not robust: a killed owner hangs every waiter for good. Handed this instead, its users get a lock
-/// that passes on. They cannot be told that it did (their guard has no place for it); whoever locks the mutex itself next is. Timed waits are exact, on the monotonic clock.
+/// `raw_sync`'s own mutex is not robust: a killed owner hangs all waiters. With this one, the lock
+/// passes to the next locker. `raw_sync`'s guard has no place for the death report, which stays
+/// pending until the [`Mutex`] itself is locked. Timed waits are exact, on the monotonic clock.
 #[derive(Debug)]
 pub struct RawSyncMutex {
     mutex: Mutex,
     data: UnsafeCell<*mut u8>,
-    /// The fork generation of the process that locked last, or 0: a forked child drops copies of its parent's guards.
+    /// The fork generation of the process that locked last, or 0. A forked child drops copies of
+    /// its parent's guards, which must not unlock.
     lock_generation: AtomicU32,
 }
 
 impl RawSyncMutex {
-    /// A lock around `data`, the pointer that `raw_sync` guards dereference to.
+    /// Makes a lock around `data`, the pointer that `raw_sync`'s guards dereference to.
     pub fn new(mutex: Mutex, data: *mut u8) -> Self {
         Self { mutex, data: UnsafeCell::new(data), lock_generation: AtomicU32::new(0) }
     }
 
-    /// Turns a guard of ours into theirs, whose drop calls `release`.
-    fn into_lock_guard(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
-        // The handle knows that the lock is held without a guard, and keeps the memory mapped.
+    /// Turns a guard into one of `raw_sync`, whose drop calls `release`.
+    fn make_lock_guard(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
+        // The `ObjectLock` records that the lock is held without a guard, and keeps it mapped.
         core::mem::forget(guard);
-        self.lock_generation.store(fork::generation(), Ordering::Relaxed);
+        self.lock_generation.store(ForkGeneration::current().number(), Ordering::Relaxed);
         let lock: &dyn LockImpl = self;
-        // SAFETY: `LockGuard` consists of a `&dyn LockImpl` and nothing else: that is its one field in the exact version that
-        // Cargo.toml asks for, and `transmute` checks that the sizes agree, so the field lies at offset 0. What it stands for,
-        // that the lock is held, is true.
+        // SAFETY: `LockGuard` consists of a `&dyn LockImpl` and nothing else: that is its one field
+        // in the exact version that Cargo.toml asks for, and `transmute` checks that the sizes
+        // agree, so the field lies at offset 0. What the guard stands for, that the lock is held,
+        // is true.
         unsafe { core::mem::transmute::<&dyn LockImpl, LockGuard<'_>>(lock) }
     }
 }
@@ -53,22 +56,23 @@ impl LockImpl for RawSyncMutex {
     }
 
     fn lock(&self) -> RawSyncResult<LockGuard<'_>> {
-        Ok(self.into_lock_guard(self.mutex.lock_without_report(Wait::Forever)?))
+        Ok(self.make_lock_guard(self.mutex.lock_without_report(Wait::Forever)?))
     }
 
     fn try_lock(&self, timeout: Timeout) -> RawSyncResult<LockGuard<'_>> {
         match timeout {
             Timeout::Infinite => self.lock(),
             Timeout::Val(duration) => {
-                Ok(self.into_lock_guard(self.mutex.lock_without_report(Wait::Timeout(duration))?))
+                Ok(self.make_lock_guard(self.mutex.lock_without_report(Wait::Timeout(duration))?))
             }
         }
     }
 
     fn release(&self) -> RawSyncResult<()> {
         let lock_generation = self.lock_generation.load(Ordering::Relaxed);
-        if lock_generation != 0 && lock_generation != fork::generation() {
-            return Ok(()); // The parent's.
+        // The guard is a copy of the parent's.
+        if lock_generation != 0 && lock_generation != ForkGeneration::current().number() {
+            return Ok(());
         }
         match self.mutex.forgotten_guard() {
             Some(guard) => {
@@ -80,13 +84,14 @@ impl LockImpl for RawSyncMutex {
     }
 
     unsafe fn get_inner(&self) -> &mut *mut u8 {
-        // SAFETY: only a `LockGuard` asks for it, and there is one at a time.
+        // SAFETY: only a `LockGuard` calls this, and there is one at a time.
         unsafe { &mut *self.data.get() }
     }
 }
 
-/// As `raw_sync`'s event that does not reset itself: it stays set until it is cleared. Timed waits are exact, and nobody who is killed
-/// in one hangs the others, as in its own event's mutex.
+/// An [`Event`] as `raw_sync`'s manual-reset event: it stays set until it is cleared. Timed waits
+/// are exact, and a process that is killed in a wait does not hang the others, as it does in
+/// `raw_sync`'s own event, whose mutex is not robust.
 impl EventImpl for Event {
     fn wait(&self, timeout: Timeout) -> RawSyncResult<()> {
         match timeout {

@@ -1,4 +1,4 @@
-//! [`ReentrantMutex`]: one thread at a time, which may lock it again.
+//! [`ReentrantMutex`]: a lock that the thread which holds it may lock again.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -12,21 +12,25 @@ use crate::raw::wait::Wait;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
-use crate::sys::fork;
+use crate::sys::fork::ForkGeneration;
 
-/// How often a thread may have locked a mutex at one time.
+/// The most guards of one mutex that a thread may have at a time.
 const MAX_LEVELS: u64 = u32::MAX as u64;
 
 /// A lock between processes that the thread which holds it may lock again.
 ///
-/// For code that locks what its caller may have locked already. It is the thread's as long as any of its guards lives; they may be
-/// dropped in any order, whichever handle they are of. They stay in their thread: nobody else can give it back.
+/// It is for code that locks what its caller may have locked already. The thread holds the lock as
+/// long as any of its guards lives; they may be dropped in any order, and may be guards of
+/// different handles. Guards stay in their thread: no other thread can unlock.
 ///
-/// **When a process is killed at any instruction:** the next locker gets the lock at once, however often the dead one held it, and
-/// its first guard's [`recovered`](ReentrantMutexGuard::recovered) says that the last holder died holding it. Never a deadlock.
+/// **When a process is killed at any instruction:** the next locker gets the lock at once, however
+/// often the dead process had locked it, and the first guard's
+/// [`recovered`](ReentrantMutexGuard::recovered) says that the last holder died holding the lock.
+/// No death leads to a deadlock.
 ///
-/// A [`Mutex`](super::Mutex) and, on its line, the number of guards, which only the holder touches: a new holder begins anew,
-/// whatever the last one left. Locking again costs no system call and no atomic operation but loads and stores.
+/// It is a [`Mutex`](super::Mutex) with the number of guards on its cache line. Only the holder
+/// touches that number, and a new holder begins at 1, whatever the last one left. Locking again
+/// costs no system call and no read-modify-write operation.
 ///
 /// ```
 /// use breezeway::sync::ReentrantMutex;
@@ -42,7 +46,7 @@ const MAX_LEVELS: u64 = u32::MAX as u64;
 /// # let name = name.as_str();
 /// let printer = ReentrantMutex::open_or_create(name)?;
 /// let guard = printer.lock()?;
-/// // Two lines, and none of another process between them.
+/// // Two lines, with no other process's line between them.
 /// print(&printer, "one")?;
 /// print(&printer, "another")?;
 /// drop(guard);
@@ -54,20 +58,21 @@ pub struct ReentrantMutex {
     lock: ObjectLock,
 }
 
-/// A locked [`ReentrantMutex`]; dropping the last one of them unlocks. It stays in the thread that locked.
+/// One level of a locked [`ReentrantMutex`]; dropping the thread's last guard unlocks it. The guard
+/// stays in the thread that locked.
 #[must_use = "dropping the last guard unlocks the mutex at once"]
 pub struct ReentrantMutexGuard<'a> {
     pub(super) lock: &'a ObjectLock,
     pub(super) recovered: bool,
-    /// Whether it was this one's handle by which the thread came to the lock.
+    /// Whether the thread took the lock through this guard's handle.
     is_first: bool,
-    generation: u32,
+    generation: ForkGeneration,
     /// A pthread mutex is unlocked by the thread that locked it.
     not_send: PhantomData<*const ()>,
 }
 
 impl ReentrantMutex {
-    /// Locks, waiting as long as it takes; at once where this thread holds it already.
+    /// Locks the mutex, waiting for it without a timeout. Returns at once if this thread holds it.
     ///
     /// # Errors
     /// [`LockError::TooDeep`] if this thread has four billion guards; [`LockError::NotAttached`] in
@@ -79,7 +84,7 @@ impl ReentrantMutex {
         self.lock_within(Wait::Forever)
     }
 
-    /// Locks if nobody else holds it.
+    /// Locks the mutex if no other thread or process holds it, without waiting.
     ///
     /// # Errors
     /// [`LockError::WouldBlock`] if another thread or process holds the lock, and the errors of
@@ -89,7 +94,7 @@ impl ReentrantMutex {
         self.lock_within(Wait::NonBlocking)
     }
 
-    /// Locks, waiting no longer than `timeout` (on the monotonic clock).
+    /// Locks the mutex, waiting for it no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
@@ -106,7 +111,7 @@ impl ReentrantMutex {
                 self.lock.inline_word().store(1, Ordering::Relaxed);
                 Ok(ReentrantMutexGuard::first(raw_guard))
             }
-            // Only the holder's own attempt finds the lock held by itself.
+            // Only the holder's own attempt returns this.
             Err(LockError::Deadlock) => self.lock_nested(),
             Err(error) => Err(error),
         }
@@ -122,42 +127,45 @@ impl ReentrantMutex {
             lock: &self.lock,
             recovered: false,
             is_first: false,
-            generation: fork::generation(),
+            generation: ForkGeneration::current(),
             not_send: PhantomData,
         })
     }
 }
 
 impl<'a> ReentrantMutexGuard<'a> {
-    /// The guard that takes the place of a hold.
+    /// The guard that takes the place of `raw_guard`.
     #[inline]
     fn first(raw_guard: RawGuard<'a>) -> Self {
         let guard = Self {
             lock: raw_guard.lock(),
             recovered: raw_guard.recovered(),
             is_first: true,
-            generation: fork::generation(),
+            generation: ForkGeneration::current(),
             not_send: PhantomData,
         };
-        // The handle knows that the lock is held without one, and keeps the memory mapped.
+        // The `ObjectLock` records that the lock is held without a guard of it, and keeps it
+        // mapped.
         core::mem::forget(raw_guard);
         guard
     }
 
-    /// Whether the last holder died holding the lock. Only the first guard of a thread can know; see
+    /// Whether the last holder died holding the lock; only the first of a thread's guards says so.
+    ///
+    /// What that means for the data is as for
     /// [`MutexGuard::recovered`](super::MutexGuard::recovered).
     #[inline]
     pub fn recovered(&self) -> bool {
         self.recovered
     }
 
-    /// Whether it is this process that holds the lock, not the one it was forked from.
+    /// Whether this process holds the lock; `false` in a forked child, whose parent holds it.
     #[inline]
     pub(super) fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
+        self.generation.is_current()
     }
 
-    /// Gives the lock back as a whole, whatever other guards there are.
+    /// Unlocks all levels at once, even if the thread has other guards.
     pub(super) fn unlock_all(self) -> UnlockedReentrantMutex<'a> {
         let levels = self.lock.inline_word().load(Ordering::Relaxed);
         let released = UnlockedReentrantMutex { lock: self.lock, is_first: self.is_first, levels };
@@ -167,23 +175,23 @@ impl<'a> ReentrantMutexGuard<'a> {
     }
 }
 
-/// A lock that was given back for a while, with guards of it left.
+/// A lock that is unlocked for the time of a wait, while guards of it may be left.
 #[derive(Debug)]
 pub struct UnlockedReentrantMutex<'a> {
     lock: &'a ObjectLock,
     is_first: bool,
-    /// How many guards there were, and are to be.
+    /// The number of guards, before the wait and after it.
     levels: u64,
 }
 
 impl<'a> UnlockedReentrantMutex<'a> {
-    /// Takes the lock again, for all of its guards, and waits as long as that takes.
+    /// Locks all levels again, without a timeout.
     pub(super) fn lock(self) -> Result<ReentrantMutexGuard<'a>, LockError> {
         let raw_guard = self.lock.lock(Wait::Forever)?;
         self.lock.inline_word().store(self.levels, Ordering::Relaxed);
         let mut guard = ReentrantMutexGuard::first(raw_guard);
         if self.levels > 1 && !self.is_first {
-            // Its handle may be gone before the other guards are.
+            // This guard's handle may be dropped before the other guards are.
             self.lock.hold_mapping();
             guard.is_first = false;
         }
@@ -194,7 +202,8 @@ impl<'a> UnlockedReentrantMutex<'a> {
 impl Drop for ReentrantMutexGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        // A forked child's copy of its parent's: the child may hold the lock by others since then.
+        // In a forked child this is a copy of its parent's guard, and the child may hold the lock
+        // by guards of its own.
         if !self.is_ours() {
             return;
         }
@@ -205,7 +214,8 @@ impl Drop for ReentrantMutexGuard<'_> {
         }
         self.lock.inline_word().store(levels - 1, Ordering::Relaxed);
         if self.is_first {
-            // Others are left, perhaps of other handles.
+            // Guards of other handles may be left, and this guard's handle may be dropped before
+            // them.
             self.lock.hold_mapping();
         }
     }

@@ -1,10 +1,7 @@
-//! [`RwLock`]: one process that writes at a time, or any number that read.
-
-#![allow(unsafe_code)]
+//! [`RwLock`]: a lock for one writer at a time, or any number of readers.
 
 use core::cell::Cell;
 use core::fmt;
-use core::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use crate::error::{LockError, SegmentError};
@@ -15,27 +12,33 @@ use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
-use crate::sys::{barrier, fork};
+use crate::segment::shared_ref::SharedRef;
+use crate::sys::barrier;
+use crate::sys::fork::ForkGeneration;
 
 const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 
-/// A lock between processes that many may hold to read, or one to write.
+/// A lock between processes for any number of readers, or one writer.
 ///
-/// As with a [`Mutex`](super::Mutex), it protects whatever its users agree on. Readers share no count: each process counts its own on
-/// a cache line of its own, so readers on many processors do not slow each other down. A writer pays for that, which looks at the counts
-/// of all processes that the segment has places for ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)); the
-/// lock takes 384 bytes and 64 for each place.
+/// As with a [`Mutex`](super::Mutex), it protects what its users agree on. Readers share no count:
+/// each process counts its readers on a cache line of its own, so readers on many processors do not
+/// slow each other down. The price is the writer's, which reads the counts of all participants that
+/// the segment has places for
+/// ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)). The
+/// lock takes 384 bytes, and 64 for each place.
 ///
-/// A writer that waits keeps new readers out, so it waits for those inside only. It is not fair among writers, and readers may wait
-/// for long where writers come one after the other. A reader cannot become a writer: a thread that holds a read guard and asks to
-/// write waits for itself, and so does one that asks to read once more while a writer waits. A thread that holds the write guard and
-/// asks for anything else gets [`LockError::Deadlock`].
+/// A waiting writer keeps new readers out, so it waits only for the readers inside. The lock is not
+/// fair among writers, and a sequence of writers may keep readers waiting for long. A reader cannot
+/// become a writer: a thread that holds a read guard and asks to write waits for itself, and so
+/// does one that asks to read again while a writer waits. A thread that holds the write guard and
+/// asks for another guard gets [`LockError::Deadlock`].
 ///
-/// **When a process is killed at any instruction:** dead readers and writers are evicted, within about 100 ms of their death where
-/// somebody waits. If the writer died between getting its guard and dropping it, `recovered()` is true for the readers that follow
-/// and for the next writer, whose guard counts as the news told.
+/// **When a process is killed at any instruction:** dead readers and writers are evicted, within
+/// about 100 ms of their death if a waiter waits. If a writer died between getting its guard and
+/// dropping it, `recovered()` is true for the readers that follow and for the next writer, whose
+/// guard delivers the death report.
 ///
-/// After Hsieh and Weihl (IPPS 1992), with robust writers and a count for each process.
+/// After Hsieh and Weihl (IPPS 1992), with a robust writers' lock and a count for each process.
 ///
 /// ```
 /// use breezeway::sync::RwLock;
@@ -46,46 +49,43 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 /// {
 ///     let _one = table.read()?;
 ///     let _another = table.read()?;
-///     // Nobody changes the table now.
+///     // No process changes the table now.
 /// }
 /// let guard = table.write()?;
 /// if guard.recovered() {
-///     // A writer was killed in here: see what it left behind.
+///     // A writer was killed in here: check what it left.
 /// }
-/// // Nobody else looks at it now.
+/// // No other process reads the table now.
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "ReadWriteLock")]
 #[doc(alias = "SharedLock")]
 pub struct RwLock {
-    /// The writers'.
+    /// The lock among writers.
     lock: ObjectLock,
-    state: NonNull<RwLockState>,
-    counts: NonNull<[AtomicU64]>,
-    /// How long to spin for a writer to go.
+    /// The state, and the participants' counts of readers.
+    state: SharedRef<RwLockState>,
+    /// How long a reader spins for a writer to finish.
     read_spin: AdaptiveSpin,
-    /// How long to spin for readers to go.
+    /// How long a writer spins for readers to finish.
     write_spin: AdaptiveSpin,
 }
 
-// SAFETY: the pointers are to atomics in the mapping that `lock` keeps alive.
-unsafe impl Send for RwLock {}
-// SAFETY: as above.
-unsafe impl Sync for RwLock {}
-
-/// An [`RwLock`] held to read; dropping it lets go. It may be dropped by another thread, and in a forked child it is nothing.
+/// An [`RwLock`] locked to read; dropping the guard unlocks it.
 ///
-/// One that is forgotten reads on until its process lets go of the segment.
+/// Another thread may drop it. In a forked child it has no effect: the lock is the parent's. A
+/// forgotten guard counts as a reader until its process detaches from the segment.
 #[must_use = "dropping the guard unlocks at once"]
 pub struct RwLockReadGuard<'a> {
     lock: &'a RwLock,
-    /// Of this process's readers.
+    /// The number of this process's readers.
     count: &'a AtomicU64,
-    generation: u32,
+    generation: ForkGeneration,
     recovered: bool,
 }
 
-/// An [`RwLock`] held to write; dropping it unlocks. It stays in the thread that locked.
+/// An [`RwLock`] locked to write; dropping the guard unlocks it. The guard stays in the thread that
+/// locked.
 #[must_use = "dropping the guard unlocks at once"]
 pub struct RwLockWriteGuard<'a> {
     lock: &'a RwLock,
@@ -95,56 +95,66 @@ pub struct RwLockWriteGuard<'a> {
 }
 
 impl RwLock {
-    /// Locks to read, waiting for a writer as long as it takes.
+    /// Locks to read, waiting for a writer without a timeout.
     ///
     /// # Errors
-    /// [`LockError::Deadlock`] if this thread writes; [`LockError::NotAttached`] in a forked child
-    /// that cannot register as a participant; [`LockError::Corrupt`] if the segment is damaged.
+    /// [`LockError::Deadlock`] if this thread holds the write guard; [`LockError::NotAttached`] in
+    /// a forked child that cannot register as a participant; [`LockError::Corrupt`] if the segment
+    /// is damaged.
+    #[doc(alias = "pthread_rwlock_rdlock")]
     #[inline]
     pub fn read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::Forever)
     }
 
-    /// Locks to read if nobody writes or waits to write.
+    /// Locks to read if no writer holds the lock or waits for it, without waiting.
     ///
     /// # Errors
-    /// [`LockError::WouldBlock`] if a writer has or awaits it; the errors of [`read`](Self::read).
+    /// [`LockError::WouldBlock`] if a writer holds the lock or waits for it, and the errors of
+    /// [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_tryrdlock")]
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::NonBlocking)
     }
 
-    /// Locks to read, waiting no longer than `timeout` (on the monotonic clock).
+    /// Locks to read, waiting for a writer no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
-    /// [`LockError::Timeout`] if a writer has it until then; the errors of [`read`](Self::read).
+    /// [`LockError::Timeout`] if writers keep the lock until the timeout elapses, and the errors of
+    /// [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_>, LockError> {
         self.read_within(Wait::Timeout(timeout))
     }
 
-    /// Locks to write, waiting for everybody else as long as it takes.
+    /// Locks to write, waiting for readers and other writers without a timeout.
     ///
     /// # Errors
     /// The errors of [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_wrlock")]
     #[inline]
     pub fn write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::Forever)
     }
 
-    /// Locks to write if nobody reads or writes.
+    /// Locks to write if no reader and no writer holds the lock, without waiting.
     ///
     /// # Errors
-    /// [`LockError::WouldBlock`] if the lock is held; the errors of [`read`](Self::read).
+    /// [`LockError::WouldBlock`] if a reader or a writer holds the lock, and the errors of
+    /// [`read`](Self::read).
+    #[doc(alias = "pthread_rwlock_trywrlock")]
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::NonBlocking)
     }
 
-    /// Locks to write, waiting no longer than `timeout` (on the monotonic clock). Readers that it kept out come in when it gives up.
+    /// Locks to write, waiting for readers and other writers no longer than `timeout` (on the
+    /// monotonic clock). If it gives up, it lets in the readers that it kept out.
     ///
     /// # Errors
-    /// [`LockError::Timeout`] if the lock is held until then; the errors of [`read`](Self::read).
+    /// [`LockError::Timeout`] if readers or another writer keep the lock until the timeout elapses,
+    /// and the errors of [`read`](Self::read).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_>, LockError> {
         self.write_within(Wait::Timeout(timeout))
@@ -152,29 +162,21 @@ impl RwLock {
 
     #[inline(always)]
     fn raw_lock(&self) -> RawRwLock<'_> {
-        // SAFETY: taken from a reference into the mapping, which `self.lock` keeps mapped.
-        let state = unsafe { self.state.as_ref() };
-        // SAFETY: as above.
-        RawRwLock::new(state, unsafe { self.counts.as_ref() })
-    }
-
-    #[inline(always)]
-    fn participant_id(&self) -> Result<u32, LockError> {
-        Ok(self.segment().mapping().attached()?)
+        RawRwLock::new(&self.state, self.state.body())
     }
 
     #[inline(always)]
     fn read_within(&self, wait: Wait) -> Result<RwLockReadGuard<'_>, LockError> {
-        let own_id = self.participant_id()?;
+        let own_id = self.state.participant_id()?;
         let count = self.raw_lock().count(own_id).ok_or(CORRUPT)?;
         if !self.raw_lock().enter(count) {
             self.read_slow(own_id, count, wait)?;
         }
         let recovered = self.raw_lock().is_abandoned();
-        Ok(RwLockReadGuard { lock: self, count, generation: fork::generation(), recovered })
+        Ok(RwLockReadGuard { lock: self, count, generation: ForkGeneration::current(), recovered })
     }
 
-    /// Comes in as a reader after an attempt that found a writer.
+    /// Enters as a reader after an attempt that found a writer.
     #[cold]
     fn read_slow(&self, own_id: u32, count: &AtomicU64, wait: Wait) -> Result<(), LockError> {
         let raw_lock = self.raw_lock();
@@ -184,6 +186,8 @@ impl RwLock {
             None => (!raw_lock.has_writer() && raw_lock.enter(count)).then_some(Ok(())),
         };
         let clear_abandoned = || failure.set(self.clear_abandoned().err());
+        // At once if this call does not wait, and if the writer is of this process: it may be this
+        // thread, which gets `Deadlock`.
         if matches!(wait, Wait::NonBlocking) || raw_lock.is_writer(own_id) {
             clear_abandoned();
         }
@@ -191,13 +195,12 @@ impl RwLock {
             self.segment().mapping().reap_dead_peers();
             clear_abandoned();
         };
-        let state = self.state();
-        let event = (&state.readers, &state.blocked_readers);
+        let event = (&self.state.readers, &self.state.blocked_readers);
         let found = wait_for(event, WakePolicy::AnyOne, wait, &self.read_spin, try_once, check_peers);
         found.unwrap_or(Err(wait_error(wait)))
     }
 
-    /// Clears away what a dead writer left: the writers' lock is had where no writer lives.
+    /// Evicts a dead writer. Only if no writer lives can the writers' lock be taken.
     fn clear_abandoned(&self) -> Result<(), LockError> {
         match self.lock.lock(Wait::Timeout(Duration::ZERO)) {
             Ok(_raw_guard) => {
@@ -211,12 +214,12 @@ impl RwLock {
 
     #[inline]
     fn write_within(&self, wait: Wait) -> Result<RwLockWriteGuard<'_>, LockError> {
-        let own_id = self.participant_id()?;
+        let own_id = self.state.participant_id()?;
         let start = matches!(wait, Wait::Timeout(_)).then(Instant::now);
         let raw_guard = self.lock.lock(wait)?;
         let raw_lock = self.raw_lock();
         if matches!(wait, Wait::NonBlocking) {
-            // Readers are not kept out by who will not wait for them.
+            // A writer that does not wait for readers does not keep them out either.
             raw_lock.clear_dead_writer();
             self.check_no_readers()?;
         }
@@ -246,7 +249,7 @@ impl RwLock {
         self.raw_lock().first_reader(1).map_or(Ok(()), |_| Err(LockError::WouldBlock))
     }
 
-    /// Waits until nobody reads. Those before this participant do not.
+    /// Waits until no participant reads. The participants before `first` do not.
     #[cold]
     fn wait_for_readers(&self, first: u32, wait: Wait) -> Result<(), LockError> {
         let (raw_lock, mapping) = (self.raw_lock(), self.segment().mapping());
@@ -267,15 +270,9 @@ impl RwLock {
                 failure.set(Some(CORRUPT));
             }
         };
-        let state = self.state();
-        let event = (&state.readers_gone, &state.blocked_writers);
+        let event = (&self.state.readers_gone, &self.state.blocked_writers);
         let found = wait_for(event, WakePolicy::Single, wait, &self.write_spin, try_once, check_peers);
         found.unwrap_or(Err(wait_error(wait)))
-    }
-
-    fn state(&self) -> &RwLockState {
-        // SAFETY: as in `raw_lock`.
-        unsafe { self.state.as_ref() }
     }
 }
 
@@ -287,7 +284,8 @@ fn wait_error(wait: Wait) -> LockError {
 }
 
 impl RwLockReadGuard<'_> {
-    /// Whether a writer died while it held the lock, and none has got it since. What it protects may be half changed.
+    /// Whether a writer died holding the lock, and no writer has locked it since. What the lock
+    /// protects may be half changed.
     #[inline]
     pub fn recovered(&self) -> bool {
         self.recovered
@@ -295,8 +293,10 @@ impl RwLockReadGuard<'_> {
 }
 
 impl RwLockWriteGuard<'_> {
-    /// Whether a writer died while it held the lock, and none has got it since. Whoever does not mend what it left should leave
-    /// word: nobody is told again, unless this one dies with its guard, too.
+    /// Whether a writer died holding the lock, and no writer has locked it since.
+    ///
+    /// What the lock protects may be half changed. The guards that follow report this death again
+    /// only if this process dies before it drops this guard.
     #[inline]
     pub fn recovered(&self) -> bool {
         self.recovered
@@ -306,7 +306,7 @@ impl RwLockWriteGuard<'_> {
 impl Drop for RwLockReadGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.generation == fork::generation() {
+        if self.generation.is_current() {
             self.lock.raw_lock().leave(self.count);
         }
     }
@@ -343,15 +343,14 @@ impl sealed::ObjectImpl for RwLock {
     }
 
     fn build((): &(), region: &Region) {
-        // Behind the lock, all zeros is one that nobody holds.
+        // After the writers' lock, all zeros are a state without readers and writer.
         region.init_lock();
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         Ok(Self {
-            state: NonNull::from(region.state_at::<RwLockState>(STATE_AT)),
-            counts: NonNull::from(region.words_from(COUNTS_AT)),
+            state: SharedRef::at(region.clone(), STATE_AT, COUNTS_AT),
             read_spin: AdaptiveSpin::default(),
             write_spin: AdaptiveSpin::default(),
             lock: ObjectLock::attach(region)?,
@@ -372,7 +371,7 @@ impl Clone for RwLock {
             read_spin: AdaptiveSpin::default(),
             write_spin: AdaptiveSpin::default(),
             lock: self.lock.clone(),
-            ..*self
+            state: self.state.clone(),
         }
     }
 }

@@ -1,9 +1,6 @@
 //! [`Semaphore`]: a number of permits, which any process may release.
 
-#![allow(unsafe_code)]
-
 use core::fmt;
-use core::ptr::NonNull;
 use std::time::Duration;
 
 use crate::error::{SegmentError, SemaphoreError};
@@ -12,21 +9,26 @@ use crate::raw::semaphore::{AcquireError, MAX_PERMITS, ReleaseError, SemaphoreSt
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
-use crate::sys::{barrier, fork};
+use crate::segment::shared_ref::SharedRef;
+use crate::sys::barrier;
+use crate::sys::fork::ForkGeneration;
 
 const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the count of a semaphore" };
 
-/// A number of permits, which processes take and give back.
+/// A number of permits, which processes acquire and release.
 ///
-/// A permit is nobody's: any process may release what another has acquired, and release more than there were. So a semaphore can
-/// also count what one produces and another consumes; it may begin with no permit at all.
+/// A permit has no owner: any process may release what another acquired, and release more permits
+/// than there were. So a semaphore can also count what a producer makes and a consumer takes; it
+/// may begin with no permit at all.
 ///
-/// **When a process is killed at any instruction:** the count is right, and nobody is stranded: who waits while a permit is left
-/// sleeps for 100 ms at most. A killed holder's permit is *not* returned, for nobody knows whose it was; who needs that takes a
-/// `BoundedSemaphore`.
+/// **When a process is killed at any instruction:** the count is right, and no waiter is stranded:
+/// a waiter parks for at most 100 ms while a permit is free. A killed holder's permit does *not*
+/// come back, because the semaphore does not record owners;
+/// [`BoundedSemaphore`](super::BoundedSemaphore) does.
 ///
-/// Dijkstra's semaphore (EWD 74), as one word that compare-and-swaps change and a futex to sleep on. It is not fair: who comes by may
-/// be faster than who was woken.
+/// It is Dijkstra's semaphore (EWD 74): one word that compare-and-swaps change, and a futex to park
+/// on. It is not fair: a process that has not waited may take the permit that a waiter was woken
+/// for.
 ///
 /// ```
 /// use breezeway::sync::Semaphore;
@@ -45,36 +47,25 @@ const CORRUPT: SemaphoreError = SemaphoreError::Corrupt { what: "the count of a 
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Semaphore {
-    state: NonNull<SemaphoreState>,
+    state: SharedRef<SemaphoreState>,
     spin: AdaptiveSpin,
-    region: Region,
 }
 
-// SAFETY: the pointer is to atomics in the mapping that `region` keeps alive.
-unsafe impl Send for Semaphore {}
-// SAFETY: as above.
-unsafe impl Sync for Semaphore {}
-
-/// A permit of a [`Semaphore`]; dropping it releases it.
+/// A permit of a [`Semaphore`]; dropping it releases the permit.
+///
+/// Another thread may drop it. In a forked child it has no effect: the permit is the parent's.
 #[must_use = "dropping the permit releases it at once"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
-    /// The fork generation of the process that acquired it.
-    generation: u32,
+    generation: ForkGeneration,
 }
 
 impl Semaphore {
-    /// As many permits as there may be.
+    /// The most permits that a semaphore may have.
     #[doc(alias = "SEM_VALUE_MAX")]
     pub const MAX_PERMITS: usize = MAX_PERMITS as usize;
 
-    #[inline(always)]
-    fn state(&self) -> &SemaphoreState {
-        // SAFETY: taken from a reference into the mapping, which `self.region` keeps mapped.
-        unsafe { self.state.as_ref() }
-    }
-
-    /// Takes a permit, waiting for one as long as it takes.
+    /// Acquires a permit, waiting for one without a timeout.
     ///
     /// # Errors
     /// [`SemaphoreError::NotAttached`] in a forked child that cannot register as a participant;
@@ -85,21 +76,23 @@ impl Semaphore {
         self.acquire_within(Wait::Forever)
     }
 
-    /// Takes a permit if one is left.
+    /// Acquires a permit if one is free, without waiting.
     ///
     /// # Errors
     /// [`SemaphoreError::WouldBlock`] if no permit is free, and the errors of
     /// [`acquire`](Self::acquire).
+    #[doc(alias = "sem_trywait")]
     #[inline]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::NonBlocking)
     }
 
-    /// Takes a permit, waiting for one no longer than `timeout` (on the monotonic clock).
+    /// Acquires a permit, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`SemaphoreError::Timeout`] if no permit is free until the timeout elapses, and the errors
     /// of [`acquire`](Self::acquire).
+    #[doc(alias = "sem_timedwait")]
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.acquire_within(Wait::Timeout(timeout))
@@ -108,20 +101,20 @@ impl Semaphore {
     #[inline(always)]
     pub(super) fn acquire_within(&self, wait: Wait) -> Result<SemaphorePermit<'_>, SemaphoreError> {
         self.ensure_attached()?;
-        match self.state().try_acquire() {
+        match self.state.try_acquire() {
             Ok(()) => {}
             Err(miss) => self.acquire_slow(miss, wait)?,
         }
-        Ok(SemaphorePermit { semaphore: self, generation: fork::generation() })
+        Ok(SemaphorePermit { semaphore: self, generation: ForkGeneration::current() })
     }
 
     #[inline(always)]
     fn ensure_attached(&self) -> Result<(), SemaphoreError> {
-        self.region.segment().mapping().attached()?;
+        self.state.participant_id()?;
         Ok(())
     }
 
-    /// Goes on after an attempt that came to nothing.
+    /// Acquires a permit after an attempt that failed with `miss`.
     #[cold]
     fn acquire_slow(&self, miss: AcquireError, wait: Wait) -> Result<(), SemaphoreError> {
         let classify = |attempt| match attempt {
@@ -135,10 +128,10 @@ impl Semaphore {
         if matches!(wait, Wait::NonBlocking) {
             return Err(SemaphoreError::WouldBlock);
         }
-        let try_once = || classify(self.state().try_acquire());
-        let check_peers = || self.region.segment().mapping().reap_dead_peers();
+        let try_once = || classify(self.state.try_acquire());
+        let check_peers = || self.segment().mapping().reap_dead_peers();
         let found = wait_for(
-            (&self.state().permits, &self.state().empty),
+            (&self.state.permits, &self.state.empty),
             WakePolicy::AnyOne,
             wait,
             &self.spin,
@@ -148,33 +141,36 @@ impl Semaphore {
         found.unwrap_or(Err(SemaphoreError::Timeout))
     }
 
-    /// Releases permits, which this process need not have acquired, and wakes as many who wait.
+    /// Releases `permits` permits, which this process need not have acquired, and wakes as many
+    /// waiters.
     ///
     /// # Errors
-    /// None is released then. [`SemaphoreError::TooMany`] if there would be more than
+    /// No permit is released then. [`SemaphoreError::TooMany`] if there would be more than
     /// [`MAX_PERMITS`](Self::MAX_PERMITS); [`SemaphoreError::NotAttached`] in a forked child that
     /// cannot register as a participant; [`SemaphoreError::Corrupt`] if the segment is damaged.
     #[doc(alias = "sem_post")]
+    #[doc(alias = "add_permits")]
     #[inline]
     pub fn release(&self, permits: usize) -> Result<(), SemaphoreError> {
         self.ensure_attached()?;
-        self.state().release(permits as u64).map_err(|refusal| match refusal {
+        self.state.release(permits as u64).map_err(|refusal| match refusal {
             ReleaseError::TooMany => SemaphoreError::TooMany { limit: Self::MAX_PERMITS },
             ReleaseError::Corrupt => CORRUPT,
         })
     }
 
-    /// Permits that are left just now.
+    /// The number of permits that are free now.
     #[doc(alias = "sem_getvalue")]
     #[doc(alias = "get_value")]
     pub fn available(&self) -> usize {
-        // Of a count that is corrupt, which acquiring says, as many as there may be.
-        self.state().count().min(MAX_PERMITS) as usize
+        // A count beyond the limit is damaged: `acquire` reports that, this has no error to return.
+        self.state.count().min(MAX_PERMITS) as usize
     }
 }
 
 impl SemaphorePermit<'_> {
-    /// Leaves the permit acquired, for whoever [releases](Semaphore::release) it.
+    /// Keeps the permit acquired: it is free again when a process [releases](Semaphore::release)
+    /// it.
     pub fn forget(self) {
         core::mem::forget(self);
     }
@@ -183,10 +179,11 @@ impl SemaphorePermit<'_> {
 impl Drop for SemaphorePermit<'_> {
     #[inline]
     fn drop(&mut self) {
-        // A forked child's copy of its parent's is not the child's.
-        if self.generation == fork::generation() {
-            // Where others have released so many that there is no room for this one, it is one too many.
-            let _ = self.semaphore.state().release(1);
+        // In a forked child, the permit is the parent's.
+        if self.generation.is_current() {
+            // Fails only if other processes released so many that the limit is reached without this
+            // permit.
+            let _ = self.semaphore.state.release(1);
         }
     }
 }
@@ -221,15 +218,11 @@ impl sealed::ObjectImpl for Semaphore {
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
-        Ok(Self {
-            state: NonNull::from(region.state::<SemaphoreState>()),
-            spin: AdaptiveSpin::default(),
-            region,
-        })
+        Ok(Self { state: SharedRef::new(region), spin: AdaptiveSpin::default() })
     }
 
     fn region(&self) -> &Region {
-        &self.region
+        self.state.region()
     }
 }
 
@@ -246,7 +239,7 @@ object_handle!([] Semaphore);
 
 impl Clone for Semaphore {
     fn clone(&self) -> Self {
-        Self { state: self.state, spin: AdaptiveSpin::default(), region: self.region.clone() }
+        Self { state: self.state.clone(), spin: AdaptiveSpin::default() }
     }
 }
 

@@ -52,6 +52,33 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// The fork generation in which a guard, a permit or another claim was made.
+///
+/// A forked child inherits copies of its parent's claims. They are void there: dropping one gives
+/// nothing back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ForkGeneration(u32);
+
+impl ForkGeneration {
+    /// The generation of this process.
+    #[inline(always)]
+    pub(crate) fn current() -> Self {
+        Self(generation())
+    }
+
+    /// The number, never 0, for words that hold 0 if there is no claim.
+    #[inline(always)]
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Whether this is still the process that made it, not a forked child of that one.
+    #[inline(always)]
+    pub(crate) fn is_current(self) -> bool {
+        self.0 == generation()
+    }
+}
+
 /// Has forks noticed from now on.
 pub(crate) fn install_handlers() {
     static HANDLER: Once = Once::new();

@@ -182,9 +182,11 @@ pub(crate) const CASES: &[Case] = &[
     #[cfg(feature = "serde")]
     case("joinable_queue_push", joinable_queue::push),
     #[cfg(feature = "serde")]
-    blocking("joinable_queue_get", joinable_queue::get),
+    blocking("joinable_queue_lease", joinable_queue::lease),
     #[cfg(feature = "serde")]
-    blocking("joinable_queue_done", joinable_queue::done),
+    blocking("joinable_queue_pop", joinable_queue::pop),
+    #[cfg(feature = "serde")]
+    blocking("joinable_queue_ack", joinable_queue::ack),
     #[cfg(feature = "serde")]
     blocking("joinable_queue_drop_job", joinable_queue::drop_job),
     #[cfg(feature = "serde")]

@@ -91,10 +91,10 @@ fn send_recv_empty_messages() {
     for _ in 0..50 {
         tx.send(()).unwrap();
         tx.send_bytes(&[]).unwrap();
-        assert!(rx.poll());
+        assert!(rx.is_ready());
         rx.recv().unwrap();
         assert_eq!(rx.recv_bytes_into(&mut []).unwrap(), 0);
-        assert!(!rx.poll());
+        assert!(!rx.is_ready());
         assert!(matches!(rx.try_recv(), Err(PopError::Empty)));
     }
     let (mut tx, mut rx) = of::<String>(64);
@@ -228,7 +228,7 @@ fn recv_bytes_into_too_short_keeps_message() {
         for short in [0, len / 2, len - 1] {
             let error = rx.recv_bytes_into(&mut space[..short]).unwrap_err();
             assert!(matches!(error, PopError::TooShort { len: l } if l == len), "{error:?}");
-            assert!(rx.poll());
+            assert!(rx.is_ready());
             let error = rx.try_recv_bytes_into(&mut space[..short]).unwrap_err();
             assert!(matches!(error, PopError::TooShort { .. }));
         }
@@ -267,7 +267,7 @@ fn close_refuses_send_and_drains_recv() {
     assert!(rx.close() && !tx.close());
     assert!(matches!(tx.send(2), Err(PushError::Closed(2))));
     assert_eq!(rx.recv().unwrap(), 1);
-    assert!(rx.poll());
+    assert!(rx.is_ready());
     assert!(matches!(rx.recv(), Err(PopError::Closed)));
     assert!(rx.iter().next().is_none());
 }
@@ -294,7 +294,7 @@ fn recv_timeout_send_timeout_poll_timeout_elapse() {
         let begin = Instant::now();
         assert!(matches!(rx.recv_timeout(timeout), Err(PopError::Timeout)));
         assert!(matches!(rx.recv_bytes_timeout(timeout), Err(PopError::Timeout)));
-        assert!(!rx.poll_timeout(timeout));
+        assert!(!rx.wait_timeout(timeout));
         assert!(begin.elapsed() >= timeout * 3);
         while tx.try_send(1).is_ok() {}
         let begin = Instant::now();
@@ -307,7 +307,7 @@ fn recv_timeout_send_timeout_poll_timeout_elapse() {
     tx.send(5).unwrap();
     assert_eq!(rx.recv_timeout(Duration::MAX).unwrap(), 5);
     tx.send_timeout(6, Duration::MAX).unwrap();
-    assert!(rx.poll_timeout(Duration::MAX));
+    assert!(rx.wait_timeout(Duration::MAX));
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn recv_send_poll_blocked_are_woken() {
         });
         assert_eq!(rx.recv().unwrap(), message(500, 1));
         tx = sender.wake();
-        let poller = asleep(move || (rx.poll_timeout(Duration::MAX), rx));
+        let poller = asleep(move || (rx.wait_timeout(Duration::MAX), rx));
         tx.send(vec![1]).unwrap();
         let ready;
         (ready, rx) = poller.wake();

@@ -1,18 +1,20 @@
-//! What it costs to wait in a task instead of a thread, and to find something without waiting.
+//! The cost of waiting in a task instead of a thread, and of a pop that need not wait.
+
 use std::time::Instant;
 
-use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PARTNER_CPU};
-use breezeway_bench::message::Receiver;
-use breezeway_bench::ours::Ring;
-use breezeway_bench::partner::Job;
-use breezeway_bench::round_trip::Ask;
-use breezeway_bench::sides::Side;
-use breezeway_bench::stream::CAPACITY;
 use breezeway::queue::{Queue, spsc};
+use breezeway_bench::kernel::affinity::{Cpu, OUR_CPU, PEER_CPU};
+use breezeway_bench::message::Receiver;
+use breezeway_bench::peer_process::Job;
+use breezeway_bench::queues::SpscLink;
+use breezeway_bench::report::median;
+use breezeway_bench::round_trip::Pinger;
+use breezeway_bench::runner::Entry;
+use breezeway_bench::stream::CAPACITY;
 use futures_lite::future::block_on;
 
-use crate::parked::{asking, side};
-use crate::program::Program;
+use crate::parked::{entry, pinging};
+use crate::selection::Selection;
 
 pub const SPSC_ONE: &str = "parked, one CPU, 64 B: tasks, block_on";
 pub const SPSC_TWO: &str = "parked, two CPUs, 64 B: tasks, block_on";
@@ -25,9 +27,10 @@ const POP_ASYNC_SPSC: &str = "ready: push and pop_async, spsc";
 
 type Message = [u64; 8];
 
-/// The ends that a task uses. It has a thread to itself, which [`breezeway::block_on`] makes sleep on what the task waits for; or another
-/// executor, which sleeps until breezeway's thread wakes it.
-struct Ends<const OURS: bool> {
+/// The ends of a task's two queues. With `OURS` the task's thread runs [`breezeway::block_on`] and
+/// sleeps on the queue's own word; else it runs another executor and sleeps until breezeway's
+/// thread wakes it.
+struct TaskPinger<const OURS: bool> {
     tx: spsc::Producer<Message>,
     rx: spsc::Consumer<Message>,
 }
@@ -36,8 +39,8 @@ fn run<const OURS: bool, F: Future>(task: F) -> F::Output {
     if OURS { breezeway::block_on(task) } else { block_on(task) }
 }
 
-impl<const OURS: bool> Ask for Ends<OURS> {
-    fn ask(&mut self, times: u64, mut after: impl FnMut(u64)) {
+impl<const OURS: bool> Pinger for TaskPinger<OURS> {
+    fn ping(&mut self, times: u64, mut after: impl FnMut(u64)) {
         let Self { tx, rx } = self;
         run::<OURS, _>(async {
             for n in 0..=times {
@@ -50,15 +53,15 @@ impl<const OURS: bool> Ask for Ends<OURS> {
     }
 }
 
-impl<const OURS: bool> Ends<OURS> {
-    /// Answers as many as the other asks.
+impl<const OURS: bool> TaskPinger<OURS> {
+    /// The job of the side that answers.
     fn echo(mut self) -> Job {
         Box::new(move |times, _| {
             let Self { tx, rx } = &mut self;
             run::<OURS, _>(async {
                 for n in 0..=times {
-                    let question = rx.pop_async().await.expect("a question");
-                    assert_eq!(question, [n; 8], "the next message");
+                    let message = rx.pop_async().await.expect("a message");
+                    assert_eq!(message, [n; 8], "the next message");
                     tx.push_async([n + 1; 8]).await.expect("room");
                 }
             });
@@ -67,33 +70,33 @@ impl<const OURS: bool> Ends<OURS> {
     }
 }
 
-/// To be called where [`parked::add_processes`](crate::parked::add_processes) is.
-pub fn add_parked(program: &mut Program) {
-    program.add(SPSC_ONE, |name| parked::<true>(name, OUR_CPU));
-    program.add(SPSC_TWO, |name| parked::<true>(name, PARTNER_CPU));
-    program.add(ELSEWHERE_ONE, |name| parked::<false>(name, OUR_CPU));
-    program.add(ELSEWHERE_TWO, |name| parked::<false>(name, PARTNER_CPU));
+/// Called when [`parked::add_processes`](crate::parked::add_processes) is.
+pub fn add_parked(selection: &mut Selection) {
+    selection.add(SPSC_ONE, |name| parked::<true>(name, OUR_CPU));
+    selection.add(SPSC_TWO, |name| parked::<true>(name, PEER_CPU));
+    selection.add(ELSEWHERE_ONE, |name| parked::<false>(name, OUR_CPU));
+    selection.add(ELSEWHERE_TWO, |name| parked::<false>(name, PEER_CPU));
 }
 
-fn parked<const OURS: bool>(name: &'static str, cpu: Cpu) -> Side<'static> {
-    let [there, back] = [(); 2].map(|()| Ring::new::<Message>(CAPACITY).expect("a queue"));
-    let ours = || Ends::<OURS> { tx: there.tx(), rx: back.rx() };
-    let theirs = || Ends::<OURS> { tx: back.tx(), rx: there.rx() };
-    side(name, cpu, || asking(ours()), || theirs().echo())
+fn parked<const OURS: bool>(name: &'static str, cpu: Cpu) -> Entry<'static> {
+    let [there, back] = [(); 2].map(|()| SpscLink::new::<Message>(CAPACITY).expect("a queue"));
+    let ours = || TaskPinger::<OURS> { tx: there.tx(), rx: back.rx() };
+    let theirs = || TaskPinger::<OURS> { tx: back.tx(), rx: there.rx() };
+    entry(name, cpu, || pinging(ours()), || theirs().echo())
 }
 
-/// In this thread, which has both ends.
-pub fn add_ready(program: &mut Program) {
-    program.add(TRY_POP, |name| {
+/// Pops that find a message: this thread has both ends.
+pub fn add_ready(selection: &mut Selection) {
+    selection.add(TRY_POP, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
         alone(name, move |n| {
             queue.try_push(n).expect("room");
             queue.try_pop().expect("a message")
         })
     });
-    program.add(POP_ASYNC, |name| {
+    selection.add(POP_ASYNC, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
-        Side::new(name, move |times| {
+        Entry::new(name, move |times| {
             block_on(async {
                 let start = Instant::now();
                 for n in 0..times {
@@ -104,16 +107,16 @@ pub fn add_ready(program: &mut Program) {
             })
         })
     });
-    program.add(TRY_POP_SPSC, |name| {
+    selection.add(TRY_POP_SPSC, |name| {
         let (mut tx, mut rx) = spsc::new::<u64>(CAPACITY).expect("a queue");
         alone(name, move |n| {
             tx.try_push(n).expect("room");
             rx.try_pop().expect("a message")
         })
     });
-    program.add(POP_ASYNC_SPSC, |name| {
+    selection.add(POP_ASYNC_SPSC, |name| {
         let (mut tx, mut rx) = spsc::new::<u64>(CAPACITY).expect("a queue");
-        Side::new(name, move |times| {
+        Entry::new(name, move |times| {
             block_on(async {
                 let start = Instant::now();
                 for n in 0..times {
@@ -126,31 +129,30 @@ pub fn add_ready(program: &mut Program) {
     });
 }
 
-fn alone(name: &'static str, mut pass: impl FnMut(u64) -> u64 + 'static) -> Side<'static> {
-    Side::new(name, move |times| {
+fn alone(name: &'static str, mut pass: impl FnMut(u64) -> u64 + 'static) -> Entry<'static> {
+    Entry::new(name, move |times| {
         let start = Instant::now();
         (0..times).for_each(|n| assert_eq!(pass(n), n));
         start.elapsed()
     })
 }
 
-/// How much longer the ready ones take than those that do not wait.
-pub fn report(sides: &[Side<'_>]) {
-    let median = |name| sides.iter().find(|side| side.name() == name).map(Side::median);
+/// Prints how much longer a ready `pop_async` takes than `try_pop`.
+pub fn report(entries: &[Entry<'_>]) {
     for (what, of, to) in [
         ("a ready pop_async over try_pop", POP_ASYNC, TRY_POP),
         ("a ready pop_async over try_pop, spsc", POP_ASYNC_SPSC, TRY_POP_SPSC),
     ] {
-        if let (Some(of), Some(to)) = (median(of), median(to)) {
+        if let (Some(of), Some(to)) = (median(entries, of), median(entries, to)) {
             println!("{what:<44} {:>11.2} ns (promised: at most 10)", of - to);
         }
     }
 }
 
-/// Makes a task wait for a message at a [`Queue`].
-pub struct Task(pub Queue<u64>);
+/// A receiver that pops in a task.
+pub struct TaskReceiver(pub Queue<u64>);
 
-impl Receiver<u64> for Task {
+impl Receiver<u64> for TaskReceiver {
     fn receive(&mut self, message: &mut u64) {
         *message = breezeway::block_on(self.0.pop_async()).expect("a message");
     }

@@ -1,78 +1,76 @@
-//! What it costs to wait: the CPU time of a process that sleeps in a blocking pop.
+//! The cost of waiting: the CPU time of a process that sleeps in a blocking pop.
 
 use std::thread;
 use std::time::Duration;
 
+use breezeway::queue::Queue;
 use breezeway_bench::kernel::clock;
 use breezeway_bench::message::{Receiver, Sender};
-use breezeway_bench::ours::Ring;
-use breezeway_bench::partner::{Job, Partner};
-use breezeway::queue::Queue;
+use breezeway_bench::peer_process::{Job, PeerProcess};
+use breezeway_bench::queues::SpscLink;
 
-use crate::futures::Task;
-use crate::program::Program;
+use crate::futures::TaskReceiver;
+use crate::selection::Selection;
 
-/// How long nothing comes.
+/// How long no message comes.
 const PAUSE: Duration = Duration::from_secs(2);
 
 const SPSC: &str = "idle: breezeway spsc";
 const QUEUE: &str = "idle: breezeway Queue";
 const TASK: &str = "idle: breezeway Queue, a task";
 
-/// One who waits, and what ends its wait.
-type Sleeper = (Partner, Box<dyn Sender<u64>>);
+/// A waiting process, and the sender that ends its wait.
+type Waiter = (PeerProcess, Box<dyn Sender<u64>>);
 
-type Make = fn() -> Sleeper;
+/// The selected waiters, with their names.
+pub struct Waiters(Vec<(&'static str, Waiter)>);
 
-/// Those that were asked for, with their names.
-pub struct WakePolicy(Vec<(&'static str, Sleeper)>);
-
-impl WakePolicy {
-    pub fn new(program: &Program) -> Self {
-        let asked_for = [(SPSC, spsc as Make), (QUEUE, queue), (TASK, task)]
-            .into_iter()
-            .filter(|(name, _)| program.has(name));
-        Self(asked_for.map(|(name, make)| (name, make())).collect())
+impl Waiters {
+    pub fn new(selection: &Selection) -> Self {
+        let all = [(SPSC, spsc as fn() -> Waiter), (QUEUE, queue), (TASK, task)];
+        let selected = all.into_iter().filter(|(name, _)| selection.has(name));
+        Self(selected.map(|(name, make)| (name, make())).collect())
     }
 
-    /// Has them sleep, one after the other.
+    /// Has them wait, one after the other, and prints the CPU time that each took.
     pub fn report(self) {
         println!();
-        for (name, (partner, mut tx)) in self.0 {
-            let waiting = partner.begin(0, 7);
+        for (name, (peer, mut tx)) in self.0 {
+            let waiting = peer.begin(0, 7);
             thread::sleep(PAUSE);
             tx.send(&7);
-            let milliseconds = waiting.answer() as f64 / 1e6;
+            let milliseconds = waiting.spin_for_answer() as f64 / 1e6;
             println!("{name:<44} {:>11.3} ms of CPU a second", milliseconds / PAUSE.as_secs_f64());
         }
     }
 }
 
-fn spsc() -> Sleeper {
-    let ring = Ring::new::<u64>(1).expect("a queue");
-    let partner = Partner::fork(|| vec![wait(ring.rx())]);
-    (partner, Box::new(ring.tx::<u64>()))
+fn spsc() -> Waiter {
+    let link = SpscLink::new::<u64>(1).expect("a queue");
+    let peer = PeerProcess::fork(|| vec![wait(link.rx())]);
+    (peer, Box::new(link.tx::<u64>()))
 }
 
-fn queue() -> Sleeper {
+fn queue() -> Waiter {
     let queue = Queue::<u64>::new(1).expect("a queue");
-    let partner = Partner::fork(|| vec![wait(queue.clone())]);
-    (partner, Box::new(queue))
+    let peer = PeerProcess::fork(|| vec![wait(queue.clone())]);
+    (peer, Box::new(queue))
 }
 
-fn task() -> Sleeper {
+fn task() -> Waiter {
     let queue = Queue::<u64>::new(1).expect("a queue");
-    let partner = Partner::fork(|| vec![wait(Task(queue.clone()))]);
-    (partner, Box::new(queue))
+    let peer = PeerProcess::fork(|| vec![wait(TaskReceiver(queue.clone()))]);
+    (peer, Box::new(queue))
 }
 
-/// Waits for this message, and answers how many nanoseconds of CPU time that took.
+/// Waits for the message that the job is asked for, and answers how many nanoseconds of CPU time
+/// that took.
 fn wait(mut rx: impl Receiver<u64> + 'static) -> Job {
     Box::new(move |message, _| {
-        let before = clock::spent();
+        let before = clock::cpu_time();
         let mut received = 0;
         rx.receive(&mut received);
         assert_eq!(received, message);
-        clock::spent() - before
+        clock::cpu_time() - before
     })
 }

@@ -1,40 +1,42 @@
-//! The same work by breezeway and by those one might take in its place, each between two pinned processes.
+//! Work done by breezeway and by what one might take in its place, each between two pinned
+//! processes.
 //!
-//! A side is called `peers, WORK: PEER`; [`table`] has a line for each of the [`WORKS`] and a column for each of the [`PEERS`].
+//! An entry is called `peers, WORK: PEER`; [`table`] has a line for each of the [`WORKS`] and a
+//! column for each of the [`PEERS`].
 //!
-//! - [`iceoryx`], [`channel`], [`raw`]: iceoryx2, ipc-channel and raw_sync behind the traits of breezeway's own benches
-//! - [`locks`]: what is done under a lock
-//! - [`outside`]: programs in other languages, which do their batches when told to
-//! - [`table`]: what it all comes to
+//! - [`iceoryx`], [`ipc_channel`], [`raw_sync`]: iceoryx2, ipc-channel and raw_sync behind the
+//!   traits of `breezeway-bench`
+//! - [`locks`]: a mutex, and what it protects
+//! - [`external`]: programs in other languages, which run a batch on request
+//! - [`table`]: the table
 
-pub mod channel;
+pub mod external;
 pub mod iceoryx;
+pub mod ipc_channel;
 pub mod locks;
-pub mod outside;
-pub mod raw;
+pub mod raw_sync;
 pub mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use breezeway_bench::catalogue::link::{Hot, Link, Shared};
-use breezeway_bench::kernel::affinity::{OUR_CPU, PARTNER_CPU};
+use breezeway_bench::catalogue::link::{Hot, Link, QueueLink};
+use breezeway_bench::kernel::affinity::{OUR_CPU, PEER_CPU};
 use breezeway_bench::kernel::clock;
 use breezeway_bench::message::{Message, Receiver, Sender};
-use breezeway_bench::ours::{ByteRing, Ring};
-use breezeway_bench::partner::{Job, Partner};
-use breezeway_bench::round_trip::{FEW, echo};
-use breezeway_bench::sides::Side;
+use breezeway_bench::peer_process::{Job, PeerProcess};
+use breezeway_bench::queues::{BytesLink, SpscLink};
+use breezeway_bench::round_trip::{self as trips, ChannelPinger, echo};
+use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::{CAPACITY, receive, send};
 use crossbeam_queue::ArrayQueue;
 
-use crate::program::Program;
-use crate::round_trip::ends;
-use crate::threads::{Many, One};
+use crate::selection::Selection;
+use crate::threads::{ArrayQueueHandle, Rtrb};
 use crate::{parked, round_trip, stream};
-use channel::Channel;
 use iceoryx::Topic;
-use raw::Posts;
+use ipc_channel::Channel;
+use raw_sync::RawSyncLink;
 
 pub const ROUND_TRIP: &str = "round trip 64 B, hot";
 pub const PARKED: &str = "round trip 64 B, parked";
@@ -86,109 +88,118 @@ type Line = [u64; 8];
 /// 64 KiB.
 type Bulk = [u64; 8 << 10];
 
-/// As many of them as go into 2 MiB, with what a queue needs besides; see [`crate::bulk`].
+/// As many of them as fit into 2 MiB with the queue's overhead; see [`crate::bulk`].
 const BULKS: usize = 31;
-/// Two processes are woken for each batch.
-const BATCH: Duration = Duration::from_millis(2);
+/// Long enough to outweigh waking two processes.
+const BATCH_TIME: Duration = Duration::from_millis(2);
 
-/// What a side is called.
+/// The name of an entry.
 pub fn name_of(work: &str, peer: &str) -> String {
     format!("peers, {work}: {peer}")
 }
 
-/// Makes a side, if it is to be measured.
-pub fn add(program: &mut Program, work: &str, peer: &str, side: impl FnOnce(&'static str) -> Side<'static>) {
-    // Leaked: a side borrows its name, there are a few dozen of them, and they last until the program ends.
-    program.add(name_of(work, peer).leak(), side);
+/// Makes an entry if it is selected.
+pub fn add(
+    selection: &mut Selection,
+    work: &str,
+    peer: &str,
+    make: impl FnOnce(&'static str) -> Entry<'static>,
+) {
+    // Leaked: the few dozen names last until the program ends.
+    selection.add(name_of(work, peer).leak(), make);
 }
 
-/// Of those who sleep; see [`parked::add_processes`].
-pub fn add_parked(program: &mut Program) {
-    add(program, PARKED, OURS, there_and_back::<Line, Ring>);
-    add(program, PARKED, ICEORYX, there_and_back::<Line, Topic<Line, true>>);
-    add(program, PARKED, CHANNEL, there_and_back::<Line, Channel<false>>);
-    add(program, PARKED, RAW_SYNC, there_and_back::<Line, Posts<false>>);
-    add(program, PARKED_MANY, OURS, there_and_back::<Line, Shared<Line>>);
+/// Called when [`parked::add_processes`] is.
+pub fn add_parked(selection: &mut Selection) {
+    add(selection, PARKED, OURS, there_and_back::<Line, SpscLink>);
+    add(selection, PARKED, ICEORYX, there_and_back::<Line, Topic<Line, true>>);
+    add(selection, PARKED, CHANNEL, there_and_back::<Line, Channel<false>>);
+    add(selection, PARKED, RAW_SYNC, there_and_back::<Line, RawSyncLink<false>>);
+    add(selection, PARKED_MANY, OURS, there_and_back::<Line, QueueLink<Line>>);
 }
 
-/// The others, and why some of them are not there.
-pub fn add_processes(program: &mut Program) -> Vec<String> {
-    add(program, ROUND_TRIP, OURS, there_and_back::<Line, Hot<Ring>>);
-    add(program, ROUND_TRIP, ICEORYX, there_and_back::<Line, Topic<Line, false>>);
-    add(program, ROUND_TRIP, CHANNEL, there_and_back::<Line, Channel<true>>);
-    add(program, ROUND_TRIP, RAW_SYNC, there_and_back::<Line, Posts<true>>);
-    add(program, STREAM_8, OURS, one_way::<u64, Hot<Ring>>);
-    add(program, STREAM_8, ICEORYX, one_way::<u64, Topic<u64, false>>);
-    add(program, STREAM_64, OURS, one_way::<Line, Hot<Ring>>);
-    add(program, STREAM_64, ICEORYX, one_way::<Line, Topic<Line, false>>);
-    add(program, STREAM_8_WAITING, OURS, one_way::<u64, Ring>);
-    add(program, STREAM_8_WAITING, CHANNEL, one_way::<u64, Channel<false>>);
-    add(program, STREAM_64_WAITING, OURS, one_way::<Line, Ring>);
-    add(program, STREAM_64_WAITING, CHANNEL, one_way::<Line, Channel<false>>);
-    add(program, MANY_8, OURS, one_way::<u64, Hot<Shared<u64>>>);
-    add(program, MANY_64_WAITING, OURS, one_way::<Line, Shared<Line>>);
-    add(program, BULK, OURS, one_way::<Bulk, ByteRing>);
-    add(program, BULK, ICEORYX, one_way::<Bulk, Topic<Bulk, false>>);
-    add(program, BULK, CHANNEL, one_way::<Bulk, Channel<false>>);
-    locks::add_processes(program);
-    outside::add_processes(program)
+/// Adds the other processes, and returns what is missing and why.
+pub fn add_processes(selection: &mut Selection) -> Vec<String> {
+    add(selection, ROUND_TRIP, OURS, there_and_back::<Line, Hot<SpscLink>>);
+    add(selection, ROUND_TRIP, ICEORYX, there_and_back::<Line, Topic<Line, false>>);
+    add(selection, ROUND_TRIP, CHANNEL, there_and_back::<Line, Channel<true>>);
+    add(selection, ROUND_TRIP, RAW_SYNC, there_and_back::<Line, RawSyncLink<true>>);
+    add(selection, STREAM_8, OURS, one_way::<u64, Hot<SpscLink>>);
+    add(selection, STREAM_8, ICEORYX, one_way::<u64, Topic<u64, false>>);
+    add(selection, STREAM_64, OURS, one_way::<Line, Hot<SpscLink>>);
+    add(selection, STREAM_64, ICEORYX, one_way::<Line, Topic<Line, false>>);
+    add(selection, STREAM_8_WAITING, OURS, one_way::<u64, SpscLink>);
+    add(selection, STREAM_8_WAITING, CHANNEL, one_way::<u64, Channel<false>>);
+    add(selection, STREAM_64_WAITING, OURS, one_way::<Line, SpscLink>);
+    add(selection, STREAM_64_WAITING, CHANNEL, one_way::<Line, Channel<false>>);
+    add(selection, MANY_8, OURS, one_way::<u64, Hot<QueueLink<u64>>>);
+    add(selection, MANY_64_WAITING, OURS, one_way::<Line, QueueLink<Line>>);
+    add(selection, BULK, OURS, one_way::<Bulk, BytesLink>);
+    add(selection, BULK, ICEORYX, one_way::<Bulk, Topic<Bulk, false>>);
+    add(selection, BULK, CHANNEL, one_way::<Bulk, Channel<false>>);
+    locks::add_processes(selection);
+    external::add_processes(selection)
 }
 
-pub fn add_threads(program: &mut Program) {
-    add(program, ROUND_TRIP, RTRB, |name| {
-        let [(tx, their_rx), (their_tx, rx)] = [(); 2].map(|()| rtrb::RingBuffer::<Line>::new(FEW));
-        let partner = Partner::thread(PARTNER_CPU, || vec![echo::<Line>(One(their_rx), One(their_tx))]);
-        round_trip::side(name, ends::<Line>(One(tx), One(rx)), partner)
+pub fn add_threads(selection: &mut Selection) {
+    add(selection, ROUND_TRIP, RTRB, |name| {
+        let [(tx, their_rx), (their_tx, rx)] =
+            [(); 2].map(|()| rtrb::RingBuffer::<Line>::new(trips::CAPACITY));
+        let peer = PeerProcess::thread(PEER_CPU, || vec![echo::<Line>(Rtrb(their_rx), Rtrb(their_tx))]);
+        round_trip::entry(name, ChannelPinger::<Line, _, _>::new(Rtrb(tx), Rtrb(rx)), peer)
     });
-    add(program, ROUND_TRIP, ARRAY_QUEUE, |name| {
-        let [there, back] = [(); 2].map(|()| Many(Arc::new(ArrayQueue::<Line>::new(FEW))));
+    add(selection, ROUND_TRIP, ARRAY_QUEUE, |name| {
+        let [there, back] =
+            [(); 2].map(|()| ArrayQueueHandle(Arc::new(ArrayQueue::<Line>::new(trips::CAPACITY))));
         let (their_rx, their_tx) = (there.clone(), back.clone());
-        let partner = Partner::thread(PARTNER_CPU, || vec![echo::<Line>(their_rx, their_tx)]);
-        round_trip::side(name, ends::<Line>(there, back), partner)
+        let peer = PeerProcess::thread(PEER_CPU, || vec![echo::<Line>(their_rx, their_tx)]);
+        round_trip::entry(name, ChannelPinger::<Line, _, _>::new(there, back), peer)
     });
-    add(program, STREAM_8, RTRB, through_rtrb::<u64>);
-    add(program, STREAM_64, RTRB, through_rtrb::<Line>);
-    add(program, MANY_8, ARRAY_QUEUE, |name| {
-        let queue = Many(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
+    add(selection, STREAM_8, RTRB, through_rtrb::<u64>);
+    add(selection, STREAM_64, RTRB, through_rtrb::<Line>);
+    add(selection, MANY_8, ARRAY_QUEUE, |name| {
+        let queue = ArrayQueueHandle(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
         let theirs = queue.clone();
-        let partner = Partner::thread(PARTNER_CPU, || vec![stream::receive_all::<u64>(theirs)]);
-        stream::side(name, queue, partner)
+        let peer = PeerProcess::thread(PEER_CPU, || vec![stream::receive_all::<u64>(theirs)]);
+        stream::entry(name, queue, peer)
     });
 }
 
-fn through_rtrb<M: Message + Send>(name: &'static str) -> Side<'static> {
+fn through_rtrb<M: Message + Send>(name: &'static str) -> Entry<'static> {
     let (tx, rx) = rtrb::RingBuffer::<M>::new(CAPACITY);
-    stream::side(name, One(tx), Partner::thread(PARTNER_CPU, || vec![stream::receive_all::<M>(One(rx))]))
+    stream::entry(name, Rtrb(tx), PeerProcess::thread(PEER_CPU, || vec![stream::receive_all::<M>(Rtrb(rx))]))
 }
 
-/// Two links between two processes. Each process opens its own ends: not everybody's survive a fork.
-fn there_and_back<M: Message, L: Link<M>>(name: &'static str) -> Side<'static> {
-    let [there, back] = [(); 2].map(|()| L::new(FEW).expect("a link"));
+/// Round trips through two links between two processes. Each process opens its own ends, because
+/// some do not survive a fork.
+fn there_and_back<M: Message, L: Link<M>>(name: &'static str) -> Entry<'static> {
+    let [there, back] = [(); 2].map(|()| L::new(trips::CAPACITY).expect("a link"));
     let (our_tx, our_rx, their_tx, their_rx) = (there.tx(), back.rx(), back.tx(), there.rx());
-    parked::side(
+    parked::entry(
         name,
-        PARTNER_CPU,
-        || parked::asking(ends::<M>(our_tx(), our_rx())),
+        PEER_CPU,
+        || parked::pinging(ChannelPinger::<M, _, _>::new(our_tx(), our_rx())),
         || echo::<M>(their_rx(), their_tx()),
     )
 }
 
-/// A link from one process to another: from when the first message is sent to when the last was received.
-fn one_way<M: Message, L: Link<M>>(name: &'static str) -> Side<'static> {
+/// Measures a stream between two processes from when the first message is sent to when the last is
+/// received.
+fn one_way<M: Message, L: Link<M>>(name: &'static str) -> Entry<'static> {
     let capacity = if size_of::<M>() < size_of::<Bulk>() { CAPACITY } else { BULKS };
     let link = L::new(capacity).expect("a link");
     let (open_tx, open_rx) = (link.tx(), link.rx());
-    let sender = Partner::fork_to(OUR_CPU, || vec![sending(open_tx())]);
-    let receiver = Partner::fork(|| vec![receiving(open_rx())]);
-    let side = Side::new(name, move |times| {
+    let sender = PeerProcess::fork_on(OUR_CPU, || vec![sending(open_tx())]);
+    let receiver = PeerProcess::fork(|| vec![receiving(open_rx())]);
+    let entry = Entry::new(name, move |times| {
         let receiving = receiver.begin(0, times);
-        let start = sender.begin(0, times).answer_asleep();
-        Duration::from_nanos(receiving.answer_asleep() - start)
+        let start = sender.begin(0, times).sleep_for_answer();
+        Duration::from_nanos(receiving.sleep_for_answer() - start)
     });
-    side.lasting(BATCH)
+    entry.min_batch_time(BATCH_TIME)
 }
 
-/// It answers when it began.
+/// Sends, and answers when it began.
 fn sending<M: Message>(mut tx: impl Sender<M> + 'static) -> Job {
     Box::new(move |times, _| {
         let start = clock::now();
@@ -197,7 +208,7 @@ fn sending<M: Message>(mut tx: impl Sender<M> + 'static) -> Job {
     })
 }
 
-/// It answers when it was done.
+/// Receives, and answers when it was done.
 fn receiving<M: Message>(mut rx: impl Receiver<M> + 'static) -> Job {
     Box::new(move |times, _| {
         receive(&mut rx, times);

@@ -1,15 +1,15 @@
 //! What breezeway promises.
 
-use breezeway_bench::sides::Bound::{AtLeast, AtMost};
-use breezeway_bench::sides::Promise;
+use breezeway_bench::report::Bound::{AtLeast, AtMost};
+use breezeway_bench::report::Promise;
 
-use crate::{bulk, crowd, futures, parked, round_trip, stream, sync};
+use crate::{bulk, futures, mpmc_4x4, parked, round_trip, stream, sync};
 
 pub const PROMISES: [Promise; 20] = [
     Promise {
-        what: "round trip 64 B, to the naked line",
+        what: "round trip 64 B, to one line",
         of: round_trip::SPSC,
-        to: &[round_trip::LINE, round_trip::LINE_PAUSING],
+        to: &[round_trip::ONE_LINE, round_trip::ONE_LINE_PAUSING],
         bound: AtMost(1.6),
     },
     Promise {
@@ -43,7 +43,7 @@ pub const PROMISES: [Promise; 20] = [
         bound: AtMost(1.3),
     },
     Promise {
-        what: "the same, of another executor",
+        what: "parked tasks of futures-lite, two CPUs",
         of: futures::ELSEWHERE_TWO,
         to: &[parked::SPSC_TWO],
         bound: AtMost(1.3),
@@ -74,8 +74,8 @@ pub const PROMISES: [Promise; 20] = [
     },
     Promise {
         what: "4 to 4, to ArrayQueue between threads",
-        of: crowd::QUEUE,
-        to: &[crowd::ARRAY_QUEUE],
+        of: mpmc_4x4::QUEUE,
+        to: &[mpmc_4x4::ARRAY_QUEUE],
         bound: AtMost(1.5),
     },
     Promise { what: "a pipe's 64 KiB, to ours", of: bulk::PIPE, to: &[bulk::BYTES], bound: AtLeast(8.0) },
@@ -93,7 +93,7 @@ pub const PROMISES: [Promise; 20] = [
         to: &[sync::READ],
         bound: AtMost(1.2),
     },
-    Promise { what: "Condvar::notify_one, nobody waits, ns", of: sync::NOTIFY, to: &[], bound: AtMost(20.0) },
+    Promise { what: "Condvar::notify_one, no waiters, ns", of: sync::NOTIFY, to: &[], bound: AtMost(20.0) },
     Promise {
         what: "Condvar, one CPU, to bare futexes",
         of: sync::CONDVAR_ONE,

@@ -1,51 +1,49 @@
-//! There and back between two CPUs that do nothing else: a message is answered with the next number.
+//! Round trips between two polling processes on CPUs of their own.
 
-use breezeway_bench::kernel::wire::pipe;
-use breezeway_bench::message::{Message, Receiver, Sender};
-use breezeway_bench::ours::Ring;
-use breezeway_bench::partner::Partner;
-use breezeway_bench::round_trip::yardstick::Line;
-use breezeway_bench::round_trip::{Ask, Ends, FEW, echo};
-use breezeway_bench::sides::Side;
+use breezeway_bench::kernel::fd_channel::pipe;
+use breezeway_bench::peer_process::PeerProcess;
+use breezeway_bench::queues::SpscLink;
+use breezeway_bench::round_trip::baseline::OneLine;
+use breezeway_bench::round_trip::{CAPACITY, ChannelPinger, Pinger, echo};
+use breezeway_bench::runner::Entry;
 
-use crate::program::Program;
+use crate::selection::Selection;
 
 pub const SPSC: &str = "round trip 64 B: breezeway spsc";
-pub const LINE: &str = "round trip: naked line";
-pub const LINE_PAUSING: &str = "round trip: naked line, pausing";
+pub const ONE_LINE: &str = "round trip: one line";
+pub const ONE_LINE_PAUSING: &str = "round trip: one line, pausing";
 pub const PIPE: &str = "round trip 64 B: pipes";
 
-pub fn add_processes(program: &mut Program) {
-    program.add(SPSC, |name| {
-        let [there, back] = [(); 2].map(|()| Ring::new::<[u64; 8]>(FEW).expect("a queue"));
-        let partner = Partner::fork(|| vec![echo::<[u64; 8]>(there.rx(), back.tx())]);
-        side(name, ends::<[u64; 8]>(there.tx(), back.rx()), partner)
+/// A message of 64 bytes.
+type Message = [u64; 8];
+
+pub fn add_processes(selection: &mut Selection) {
+    selection.add(SPSC, |name| {
+        let [there, back] = [(); 2].map(|()| SpscLink::new::<Message>(CAPACITY).expect("a queue"));
+        let peer = PeerProcess::fork(|| vec![echo::<Message>(there.rx(), back.tx())]);
+        entry(name, ChannelPinger::<Message, _, _>::new(there.tx(), back.rx()), peer)
     });
-    program.add(LINE, bounce::<false>);
-    program.add(LINE_PAUSING, bounce::<true>);
-    program.add(PIPE, |name| {
+    selection.add(ONE_LINE, one_line::<false>);
+    selection.add(ONE_LINE_PAUSING, one_line::<true>);
+    selection.add(PIPE, |name| {
         let [(their_rx, tx), (rx, their_tx)] = [(); 2].map(|()| pipe().expect("a pipe"));
-        let partner = Partner::fork(|| vec![echo::<[u64; 8]>(their_rx, their_tx)]);
-        side(name, ends::<[u64; 8]>(tx, rx), partner)
+        let peer = PeerProcess::fork(|| vec![echo::<Message>(their_rx, their_tx)]);
+        entry(name, ChannelPinger::<Message, _, _>::new(tx, rx), peer)
     });
 }
 
-pub fn ends<M: Message>(tx: impl Sender<M> + 'static, rx: impl Receiver<M> + 'static) -> impl Ask + 'static {
-    Ends::new(tx, rx)
-}
-
-/// We ask, and the partner answers.
-pub fn side(name: &'static str, mut asker: impl Ask + 'static, partner: Partner) -> Side<'static> {
-    Side::new(name, move |times| {
-        let echo = partner.begin(0, times);
-        let elapsed = asker.time(times);
-        assert_eq!(echo.answer(), times);
+/// This process pings, and the peer answers.
+pub fn entry(name: &'static str, mut pinger: impl Pinger + 'static, peer: PeerProcess) -> Entry<'static> {
+    Entry::new(name, move |times| {
+        let echo = peer.begin(0, times);
+        let elapsed = pinger.time(times);
+        assert_eq!(echo.spin_for_answer(), times);
         elapsed
     })
 }
 
-/// One cache line that goes to and fro: what no queue is faster than.
-fn bounce<const PAUSING: bool>(name: &'static str) -> Side<'static> {
-    let (ours, theirs) = Line::<PAUSING>::ends();
-    side(name, ours, Partner::fork(|| vec![theirs.echo()]))
+/// The baseline: one cache line that goes to and fro.
+fn one_line<const PAUSING: bool>(name: &'static str) -> Entry<'static> {
+    let (ours, theirs) = OneLine::<PAUSING>::ends();
+    entry(name, ours, PeerProcess::fork(|| vec![theirs.echo()]))
 }

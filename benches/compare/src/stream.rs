@@ -1,22 +1,22 @@
-//! One end sends, the other receives, as fast as both can.
+//! Streams: one end sends, the other receives, as fast as both can.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use breezeway_bench::kernel::affinity::PARTNER_CPU;
-use breezeway_bench::kernel::wire::pipe;
+use breezeway::queue::Queue;
+use breezeway_bench::kernel::affinity::PEER_CPU;
+use breezeway_bench::kernel::fd_channel::pipe;
 use breezeway_bench::message::{Message, Receiver, Sender};
-use breezeway_bench::ours::{Ring, Trying};
-use breezeway_bench::partner::{Job, Partner};
-use breezeway_bench::sides::Side;
+use breezeway_bench::peer_process::{Job, PeerProcess};
+use breezeway_bench::queues::{Polled, SpscLink};
+use breezeway_bench::runner::Entry;
 use breezeway_bench::stream::{
     BATCH, BatchReceiver, BatchSender, CAPACITY, receive, receive_batches, send, send_batches,
 };
-use breezeway::queue::Queue;
 use crossbeam_queue::ArrayQueue;
 
-use crate::program::Program;
-use crate::threads::{Many, One};
+use crate::selection::Selection;
+use crate::threads::{ArrayQueueHandle, Rtrb};
 
 pub const SPSC: &str = "stream 8 B: breezeway spsc";
 pub const SPSC_WAITING: &str = "stream 8 B: breezeway spsc, waiting";
@@ -29,90 +29,90 @@ pub const QUEUE_WAITING: &str = "1 to 1, 8 B: breezeway Queue, waiting";
 pub const ARRAY_QUEUE: &str = "1 to 1, 8 B: ArrayQueue, threads";
 pub const PIPE: &str = "stream 64 B: pipe";
 
-pub fn add_processes(program: &mut Program) {
-    program.add(SPSC, |name| {
-        let ring = Ring::new::<u64>(CAPACITY).expect("a queue");
-        let partner = Partner::fork(|| vec![receive_all::<u64>(Trying(ring.rx()))]);
-        side(name, Trying(ring.tx::<u64>()), partner)
+pub fn add_processes(selection: &mut Selection) {
+    selection.add(SPSC, |name| {
+        let link = SpscLink::new::<u64>(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(Polled(link.rx()))]);
+        entry(name, Polled(link.tx::<u64>()), peer)
     });
-    program.add(SPSC_WAITING, |name| {
-        let ring = Ring::new::<u64>(CAPACITY).expect("a queue");
-        let partner = Partner::fork(|| vec![receive_all::<u64>(ring.rx())]);
-        side(name, ring.tx::<u64>(), partner)
+    selection.add(SPSC_WAITING, |name| {
+        let link = SpscLink::new::<u64>(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(link.rx())]);
+        entry(name, link.tx::<u64>(), peer)
     });
-    program.add(SPSC_BATCHES, |name| {
-        let ring = Ring::new::<u64>(CAPACITY).expect("a queue");
-        batches(name, ring.tx(), Partner::fork(|| vec![receive_all_batches(ring.rx())]))
+    selection.add(SPSC_BATCHES, |name| {
+        let link = SpscLink::new::<u64>(CAPACITY).expect("a queue");
+        batches(name, link.tx(), PeerProcess::fork(|| vec![receive_all_batches(link.rx())]))
     });
-    program.add(SPSC_LINES, |name| {
-        let ring = Ring::new::<[u64; 8]>(CAPACITY).expect("a queue");
-        let partner = Partner::fork(|| vec![receive_all::<[u64; 8]>(ring.rx())]);
-        side::<[u64; 8]>(name, ring.tx(), partner)
+    selection.add(SPSC_LINES, |name| {
+        let link = SpscLink::new::<[u64; 8]>(CAPACITY).expect("a queue");
+        let peer = PeerProcess::fork(|| vec![receive_all::<[u64; 8]>(link.rx())]);
+        entry::<[u64; 8]>(name, link.tx(), peer)
     });
-    program.add(QUEUE, |name| {
-        let queue = Trying(Queue::<u64>::new(CAPACITY).expect("a queue"));
-        let partner = Partner::fork(|| vec![receive_all::<u64>(queue.clone())]);
-        side(name, queue, partner)
+    selection.add(QUEUE, |name| {
+        let queue = Polled(Queue::<u64>::new(CAPACITY).expect("a queue"));
+        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(queue.clone())]);
+        entry(name, queue, peer)
     });
-    program.add(QUEUE_WAITING, |name| {
+    selection.add(QUEUE_WAITING, |name| {
         let queue = Queue::<u64>::new(CAPACITY).expect("a queue");
-        let partner = Partner::fork(|| vec![receive_all::<u64>(queue.clone())]);
-        side(name, queue, partner)
+        let peer = PeerProcess::fork(|| vec![receive_all::<u64>(queue.clone())]);
+        entry(name, queue, peer)
     });
-    program.add(PIPE, |name| {
+    selection.add(PIPE, |name| {
         let (rx, tx) = pipe().expect("a pipe");
-        side::<[u64; 8]>(name, tx, Partner::fork(|| vec![receive_all::<[u64; 8]>(rx)]))
+        entry::<[u64; 8]>(name, tx, PeerProcess::fork(|| vec![receive_all::<[u64; 8]>(rx)]))
     });
 }
 
-pub fn add_threads(program: &mut Program) {
-    program.add(RTRB, |name| {
+pub fn add_threads(selection: &mut Selection) {
+    selection.add(RTRB, |name| {
         let (tx, rx) = rtrb::RingBuffer::<u64>::new(CAPACITY);
-        side(name, One(tx), Partner::thread(PARTNER_CPU, || vec![receive_all::<u64>(One(rx))]))
+        entry(name, Rtrb(tx), PeerProcess::thread(PEER_CPU, || vec![receive_all::<u64>(Rtrb(rx))]))
     });
-    program.add(RTRB_BATCHES, |name| {
+    selection.add(RTRB_BATCHES, |name| {
         let (tx, rx) = rtrb::RingBuffer::<u64>::new(CAPACITY);
-        batches(name, One(tx), Partner::thread(PARTNER_CPU, || vec![receive_all_batches(One(rx))]))
+        batches(name, Rtrb(tx), PeerProcess::thread(PEER_CPU, || vec![receive_all_batches(Rtrb(rx))]))
     });
-    program.add(ARRAY_QUEUE, |name| {
-        let queue = Many(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
+    selection.add(ARRAY_QUEUE, |name| {
+        let queue = ArrayQueueHandle(Arc::new(ArrayQueue::<u64>::new(CAPACITY)));
         let theirs = queue.clone();
-        side(name, queue, Partner::thread(PARTNER_CPU, || vec![receive_all::<u64>(theirs)]))
+        entry(name, queue, PeerProcess::thread(PEER_CPU, || vec![receive_all::<u64>(theirs)]))
     });
 }
 
-/// We send, and the partner has received everything.
-pub fn side<M: Message>(
+/// Measures from the first message that this process sends to when the peer has received the last.
+pub fn entry<M: Message>(
     name: &'static str,
     mut tx: impl Sender<M> + 'static,
-    partner: Partner,
-) -> Side<'static> {
-    Side::new(name, move |times| {
-        let receiver = partner.begin(0, times);
+    peer: PeerProcess,
+) -> Entry<'static> {
+    Entry::new(name, move |times| {
+        let receiver = peer.begin(0, times);
         let start = Instant::now();
         send(&mut tx, times);
-        assert_eq!(receiver.answer(), times);
+        assert_eq!(receiver.spin_for_answer(), times);
         start.elapsed()
     })
 }
 
-/// The partner's part of [`side`].
+/// The peer's job in [`entry`].
 pub fn receive_all<M: Message>(mut rx: impl Receiver<M> + 'static) -> Job {
     Box::new(move |times, _| receive(&mut rx, times))
 }
 
-/// The same in batches.
-fn batches(name: &'static str, mut tx: impl BatchSender<u64> + 'static, partner: Partner) -> Side<'static> {
-    Side::new(name, move |times| {
-        let receiver = partner.begin(0, times);
+/// Measures a stream in batches.
+fn batches(name: &'static str, mut tx: impl BatchSender<u64> + 'static, peer: PeerProcess) -> Entry<'static> {
+    Entry::new(name, move |times| {
+        let receiver = peer.begin(0, times);
         let start = Instant::now();
         send_batches(&mut tx, &mut [0; BATCH], times);
-        assert_eq!(receiver.answer(), times);
+        assert_eq!(receiver.spin_for_answer(), times);
         start.elapsed()
     })
 }
 
-/// The partner's part of [`batches`].
+/// The peer's job in [`batches`].
 fn receive_all_batches(mut rx: impl BatchReceiver<u64> + 'static) -> Job {
     Box::new(move |times, _| receive_batches(&mut rx, &mut [0; BATCH], times))
 }

@@ -1,52 +1,51 @@
-//! rtrb and crossbeam's `ArrayQueue`. Neither waits by itself.
+//! rtrb and crossbeam's `ArrayQueue`, both polled: neither has blocking calls.
 
 use std::sync::Arc;
 
-use breezeway_bench::message::{Receiver, Sender, persist};
+use breezeway_bench::message::{Receiver, Sender, poll_until};
 use breezeway_bench::stream::{BatchReceiver, BatchSender};
 use crossbeam_queue::ArrayQueue;
 
-/// One of the two ends of an rtrb.
-pub struct One<E>(pub E);
+/// An end of an rtrb ring.
+pub struct Rtrb<E>(pub E);
 
-/// One of the many ends of an `ArrayQueue`.
+/// A handle to a shared `ArrayQueue`.
 #[derive(Clone)]
-pub struct Many<M>(pub Arc<ArrayQueue<M>>);
+pub struct ArrayQueueHandle<M>(pub Arc<ArrayQueue<M>>);
 
-impl<M: Copy> Sender<M> for One<rtrb::Producer<M>> {
+impl<M: Copy> Sender<M> for Rtrb<rtrb::Producer<M>> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        persist(|| self.0.push(*message).ok());
+        poll_until(|| self.0.push(*message).ok());
     }
 }
 
-impl<M> Receiver<M> for One<rtrb::Consumer<M>> {
+impl<M> Receiver<M> for Rtrb<rtrb::Consumer<M>> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        *message = persist(|| self.0.pop().ok());
+        *message = poll_until(|| self.0.pop().ok());
     }
 }
 
-impl<M: Copy> Sender<M> for Many<M> {
+impl<M: Copy> Sender<M> for ArrayQueueHandle<M> {
     #[inline(always)]
     fn send(&mut self, message: &M) {
-        persist(|| self.0.push(*message).ok());
+        poll_until(|| self.0.push(*message).ok());
     }
 }
 
-impl<M> Receiver<M> for Many<M> {
+impl<M> Receiver<M> for ArrayQueueHandle<M> {
     #[inline(always)]
     fn receive(&mut self, message: &mut M) {
-        *message = persist(|| self.0.pop());
+        *message = poll_until(|| self.0.pop());
     }
 }
 
-/// Batches, as many of a slice as there is room for at a time.
-impl<M: Copy> BatchSender<M> for One<rtrb::Producer<M>> {
+impl<M: Copy> BatchSender<M> for Rtrb<rtrb::Producer<M>> {
     #[inline(always)]
     fn send_all(&mut self, mut messages: &[M]) {
         while !messages.is_empty() {
-            messages = persist(|| {
+            messages = poll_until(|| {
                 let (sent, rest) = self.0.push_partial_slice(messages);
                 (!sent.is_empty()).then_some(rest)
             });
@@ -54,10 +53,10 @@ impl<M: Copy> BatchSender<M> for One<rtrb::Producer<M>> {
     }
 }
 
-impl<M: Copy> BatchReceiver<M> for One<rtrb::Consumer<M>> {
+impl<M: Copy> BatchReceiver<M> for Rtrb<rtrb::Consumer<M>> {
     #[inline(always)]
     fn receive_some(&mut self, space: &mut [M]) -> usize {
-        persist(|| {
+        poll_until(|| {
             let (received, _) = self.0.pop_partial_slice(space);
             (!received.is_empty()).then_some(received.len())
         })

@@ -1,213 +1,202 @@
 //! What `breezeway bench` measures.
 //!
-//! - [`link`]: one way from a process to another, of each kind
+//! - [`link`]: one-way channels between two processes, of each kind
 //! - [`locks`]: locks, alone and contended
 
 pub mod link;
 pub mod locks;
 
-use link::{Hot, Link, Mailbox, Pipe, Posted, Shared, Sockets};
+use link::{
+    Hot, Link, MessageQueueLink, OsPipeLink, PosixMqLink, QueueLink, SeqpacketSocketLink, StreamSocketLink,
+};
 
-use super::case::{Case, Failure, Key, Mode, Pair, Reading, Work};
-use super::kernel::wire::Socket;
+use super::case::{Case, Failure, JobPair, Key, Mode, Readout, Work};
 use super::message::Message;
-use super::ours::{self, ByteRing, Ring, Trying};
-use super::round_trip::yardstick::{Flags, Line};
-use super::round_trip::{Ends, FEW, echo};
+use super::queues::pipe::PipeLink;
+use super::queues::{BytesLink, Polled, SpscLink};
+use super::round_trip::baseline::{FutexPair, OneLine};
+use super::round_trip::{self, ChannelPinger, Pinger, echo};
 use super::stream::{self, BATCH, BatchReceiver, BatchSender};
+use crate::peer_process::Job;
 
-/// The kernel's pipe, which everything is compared with that carries messages.
+/// The kernel's pipe, the baseline of everything that carries messages.
 pub const PIPE: &str = "pipe";
-/// The crate's own.
+/// Breezeway's pipe.
 pub const OUR_PIPE: &str = "breezeway pipe";
-/// What hardly any round trip is faster than where both look all the time.
-pub const LINE: &str = "naked line";
-/// The same with a pause between two looks. Which of the two is faster depends on the processor; the faster one counts.
-pub const LINE_PAUSING: &str = "naked line, pausing";
-/// And where both sleep.
+/// One cache line that goes to and fro: the baseline of round trips between polling processes.
+pub const ONE_LINE: &str = "one line";
+/// [`ONE_LINE`] with a pause between two looks. Which of the two is faster depends on the
+/// processor; the faster counts.
+pub const ONE_LINE_PAUSING: &str = "one line, pausing";
+/// Two futexes: the baseline of round trips between sleeping processes.
 pub const FUTEX: &str = "bare futex";
 
-/// Everything, nothing of it made yet.
+/// All cases; nothing is created yet.
 pub fn all() -> Vec<Case> {
-    let mut cases = vec![naked_line::<false>(LINE), naked_line::<true>(LINE_PAUSING), bare_futex()];
-    of_size::<u64>(&mut cases);
-    of_size::<[u64; 8]>(&mut cases);
-    of_size::<[u64; 64]>(&mut cases);
-    of_size::<[u64; 512]>(&mut cases);
-    of_size::<[u64; 8192]>(&mut cases);
-    batches_of::<u64>(&mut cases);
-    batches_of::<[u64; 8]>(&mut cases);
-    batches_of::<[u64; 64]>(&mut cases);
+    let mut cases = vec![
+        baseline(ONE_LINE, Mode::Hot, OneLine::<false>::ends, OneLine::echo),
+        baseline(ONE_LINE_PAUSING, Mode::Hot, OneLine::<true>::ends, OneLine::echo),
+        baseline(FUTEX, Mode::Parked, FutexPair::ends, FutexPair::echo),
+    ];
+    add_of_size::<u64>(&mut cases);
+    add_of_size::<[u64; 8]>(&mut cases);
+    add_of_size::<[u64; 64]>(&mut cases);
+    add_of_size::<[u64; 512]>(&mut cases);
+    add_of_size::<[u64; 8192]>(&mut cases);
+    add_batches_of::<u64>(&mut cases);
+    add_batches_of::<[u64; 8]>(&mut cases);
+    add_batches_of::<[u64; 64]>(&mut cases);
     locks::add(&mut cases);
     cases
 }
 
-/// The cases whose names have all words of the pattern in them, and those they are compared with.
+/// The cases whose names contain all words of the pattern, and those they are compared with.
 pub fn matching(pattern: &str) -> Vec<Case> {
     let mut cases = all();
-    let is_named = |key: &Key| {
+    let matches = |key: &Key| {
         let name = key.to_string();
         pattern.split_whitespace().all(|word| name.contains(word))
     };
-    let named: Vec<(Key, Option<&'static str>)> =
-        cases.iter().filter(|case| is_named(&case.key)).map(|case| (case.key, case.yardstick)).collect();
+    let matched: Vec<(Key, Option<&'static str>)> =
+        cases.iter().filter(|case| matches(&case.key)).map(|case| (case.key, case.baseline)).collect();
     let is_needed = |key: &Key| {
-        named
+        matched
             .iter()
-            .any(|(of, yardstick)| *of == *key || is_pipe_for(of, key) || is_yardstick(*yardstick, of, key))
+            .any(|(of, baseline)| *of == *key || is_pipe_for(of, key) || is_baseline(*baseline, of, key))
     };
     cases.retain(|case| is_needed(&case.key));
     cases
 }
 
-/// Whether this is the pipe that a case is compared with: one whose ends wait, as pipes do.
+/// Whether `key` is the pipe that `of` is compared with: with blocking ends, as pipes are mostly
+/// used.
 pub fn is_pipe_for(of: &Key, key: &Key) -> bool {
     let is_pipe = key.peer == PIPE && key.mode == Mode::Parked;
     is_pipe && key.work == of.work && key.bytes == of.bytes
 }
 
-/// Whether this is the yardstick, of that name, that a case is compared with: the fastest of those that are.
-pub fn is_yardstick(name: Option<&str>, of: &Key, key: &Key) -> bool {
-    let is_named = |name| key.peer == name || (name == LINE && key.peer == LINE_PAUSING);
-    name.is_some_and(is_named) && key.work == of.work && key.mode == of.mode
+/// Whether `key` is the baseline of that name that `of` is compared with.
+pub fn is_baseline(name: Option<&str>, of: &Key, key: &Key) -> bool {
+    let has_name = |name| key.peer == name || (name == ONE_LINE && key.peer == ONE_LINE_PAUSING);
+    name.is_some_and(has_name) && key.work == of.work && key.mode == of.mode
 }
 
-/// Everything that carries messages of one size.
-fn of_size<M: Message>(cases: &mut Vec<Case>) {
+/// Adds everything that carries messages of one size.
+fn add_of_size<M: Message>(cases: &mut Vec<Case>) {
     for work in [Work::RoundTrip, Work::Stream] {
-        cases.push(hot::<M, Hot<Ring>>(work, "spsc"));
-        cases.push(hot::<M, Hot<Shared<M>>>(work, "Queue"));
-        cases.push(hot::<M, Hot<ByteRing>>(work, "bytes"));
-        cases.push(hot::<M, Hot<Posted>>(work, "MessageQueue"));
-        cases.push(hot::<M, Hot<ours::pipe::Pipe>>(work, OUR_PIPE));
-        cases.push(hot::<M, Pipe<true>>(work, PIPE));
-        cases.push(hot::<M, Sockets<STREAM, true>>(work, "unix stream"));
-        cases.push(hot::<M, Sockets<SEQPACKET, true>>(work, "unix seqpacket"));
-        cases.push(hot::<M, Mailbox<true>>(work, "POSIX mq"));
-        cases.push(parked::<M, Ring>(work, "spsc"));
-        cases.push(parked::<M, Shared<M>>(work, "Queue"));
-        cases.push(parked::<M, ByteRing>(work, "bytes"));
-        cases.push(parked::<M, Posted>(work, "MessageQueue"));
-        cases.push(parked::<M, ours::pipe::Pipe>(work, OUR_PIPE));
-        cases.push(parked::<M, Pipe<false>>(work, PIPE));
-        cases.push(parked::<M, Sockets<STREAM, false>>(work, "unix stream"));
-        cases.push(parked::<M, Sockets<SEQPACKET, false>>(work, "unix seqpacket"));
-        cases.push(parked::<M, Mailbox<false>>(work, "POSIX mq"));
+        let mut hot =
+            |peer, make: fn(Work, &'static str, Mode) -> Case| cases.push(make(work, peer, Mode::Hot));
+        hot("spsc", channel::<M, Hot<SpscLink>>);
+        hot("Queue", channel::<M, Hot<QueueLink<M>>>);
+        hot("bytes", channel::<M, Hot<BytesLink>>);
+        hot("MessageQueue", channel::<M, Hot<MessageQueueLink>>);
+        hot(OUR_PIPE, channel::<M, Hot<PipeLink>>);
+        hot(PIPE, channel::<M, OsPipeLink<true>>);
+        hot("unix stream", channel::<M, StreamSocketLink<true>>);
+        hot("unix seqpacket", channel::<M, SeqpacketSocketLink<true>>);
+        hot("POSIX mq", channel::<M, PosixMqLink<true>>);
+        let mut parked =
+            |peer, make: fn(Work, &'static str, Mode) -> Case| cases.push(make(work, peer, Mode::Parked));
+        parked("spsc", channel::<M, SpscLink>);
+        parked("Queue", channel::<M, QueueLink<M>>);
+        parked("bytes", channel::<M, BytesLink>);
+        parked("MessageQueue", channel::<M, MessageQueueLink>);
+        parked(OUR_PIPE, channel::<M, PipeLink>);
+        parked(PIPE, channel::<M, OsPipeLink<false>>);
+        parked("unix stream", channel::<M, StreamSocketLink<false>>);
+        parked("unix seqpacket", channel::<M, SeqpacketSocketLink<false>>);
+        parked("POSIX mq", channel::<M, PosixMqLink<false>>);
     }
 }
 
-const STREAM: bool = false;
-const SEQPACKET: bool = true;
-
-/// Which socket that is.
-pub(super) const fn socket(is_seqpacket: bool) -> Socket {
-    if is_seqpacket { Socket::SeqPacket } else { Socket::Stream }
-}
-
-fn hot<M: Message, L: Link<M>>(work: Work, peer: &'static str) -> Case {
-    carrying::<M, L>(Key { work, peer, bytes: size_of::<M>(), mode: Mode::Hot })
-}
-
-fn parked<M: Message, L: Link<M>>(work: Work, peer: &'static str) -> Case {
-    carrying::<M, L>(Key { work, peer, bytes: size_of::<M>(), mode: Mode::Parked })
-}
-
-fn carrying<M: Message, L: Link<M>>(key: Key) -> Case {
-    match key.work {
-        Work::RoundTrip => {
-            let yardstick = if key.mode == Mode::Hot { LINE } else { FUTEX };
-            let make = Box::new(round_trip::<M, L>);
-            Case { key, yardstick: Some(yardstick), reading: Reading::Samples, make }
-        }
-        _ => Case { key, yardstick: None, reading: Reading::Span, make: Box::new(stream::<M, L>) },
+/// Round trips or a stream of `M` through links of one kind.
+fn channel<M: Message, L: Link<M>>(work: Work, peer: &'static str, mode: Mode) -> Case {
+    let key = Key { work, peer, bytes: size_of::<M>(), mode };
+    if work == Work::RoundTrip {
+        let baseline = if mode == Mode::Hot { ONE_LINE } else { FUTEX };
+        let make = Box::new(round_trip::<M, L>);
+        return Case { key, baseline: Some(baseline), readout: Readout::Samples, make };
     }
+    Case { key, baseline: None, readout: Readout::Span, make: Box::new(stream::<M, L>) }
 }
 
-fn round_trip<M: Message, L: Link<M>>() -> Result<Pair, Failure> {
-    let capacity = capacity_for::<M>(FEW);
+fn round_trip<M: Message, L: Link<M>>() -> Result<JobPair, Failure> {
+    let capacity = capacity_for::<M>(round_trip::CAPACITY);
     let (there, back) = (L::new(capacity)?, L::new(capacity)?);
     let (our_tx, our_rx, their_tx, their_rx) = (there.tx(), back.rx(), back.tx(), there.rx());
-    Ok(Pair {
-        ours: Box::new(move |desk| desk.timing(Ends::<M, _, _>::new(our_tx(), our_rx()))),
+    Ok(JobPair {
+        ours: Box::new(move |shared| shared.sampling(ChannelPinger::<M, _, _>::new(our_tx(), our_rx()))),
         theirs: Some(Box::new(move |_| echo::<M>(their_rx(), their_tx()))),
     })
 }
 
-fn stream<M: Message, L: Link<M>>() -> Result<Pair, Failure> {
+fn stream<M: Message, L: Link<M>>() -> Result<JobPair, Failure> {
     let link = L::new(capacity_for::<M>(stream::CAPACITY))?;
     let (open_tx, open_rx) = (link.tx(), link.rx());
-    Ok(Pair {
-        ours: Box::new(move |desk| {
+    Ok(JobPair {
+        ours: Box::new(move |shared| {
             let mut tx = open_tx();
-            desk.beginning(move |times| stream::send::<M>(&mut tx, times))
+            shared.answering_start(move |times| stream::send::<M>(&mut tx, times))
         }),
-        theirs: Some(Box::new(move |desk| {
+        theirs: Some(Box::new(move |shared| {
             let mut rx = open_rx();
-            desk.ending(move |times| {
+            shared.answering_end(move |times| {
                 stream::receive::<M>(&mut rx, times);
             })
         })),
     })
 }
 
-/// As many as that, where they do not take more than a core's own cache and something.
-fn capacity_for<M>(messages: usize) -> usize {
-    const MOST_BYTES: usize = 2 << 20;
-    messages.min(MOST_BYTES / size_of::<M>())
+/// The wanted capacity, or less, so that a queue takes little more than a core's own cache.
+fn capacity_for<M>(wanted: usize) -> usize {
+    const MAX_BYTES: usize = 2 << 20;
+    wanted.min(MAX_BYTES / size_of::<M>())
 }
 
-fn batches_of<M: Message>(cases: &mut Vec<Case>) {
+fn add_batches_of<M: Message>(cases: &mut Vec<Case>) {
     let key = |mode| Key { work: Work::Stream, peer: "spsc, batches", bytes: size_of::<M>(), mode };
-    let case = |mode, make| Case { key: key(mode), yardstick: None, reading: Reading::Span, make };
-    cases.push(case(Mode::Hot, Box::new(|| batches::<M, _, _>(Trying, Trying))));
+    let case = |mode, make| Case { key: key(mode), baseline: None, readout: Readout::Span, make };
+    cases.push(case(Mode::Hot, Box::new(|| batches::<M, _, _>(Polled, Polled))));
     cases.push(case(Mode::Parked, Box::new(|| batches::<M, _, _>(|tx| tx, |rx| rx))));
 }
 
+/// A stream in batches through an spsc queue whose ends are wrapped.
 fn batches<M: Message, T: BatchSender<M> + 'static, R: BatchReceiver<M> + 'static>(
-    waiting_to_send: fn(breezeway::queue::spsc::Producer<M>) -> T,
-    waiting_to_receive: fn(breezeway::queue::spsc::Consumer<M>) -> R,
-) -> Result<Pair, Failure> {
-    let ring = Ring::new::<M>(stream::CAPACITY)?;
-    let same = ring.clone();
-    Ok(Pair {
-        ours: Box::new(move |desk| {
-            let (mut tx, mut space) = (waiting_to_send(ring.tx()), vec![M::blank(); BATCH]);
-            desk.beginning(move |times| stream::send_batches(&mut tx, &mut space, times))
+    wrap_tx: fn(breezeway::queue::spsc::Producer<M>) -> T,
+    wrap_rx: fn(breezeway::queue::spsc::Consumer<M>) -> R,
+) -> Result<JobPair, Failure> {
+    let ours = SpscLink::new::<M>(stream::CAPACITY)?;
+    let theirs = ours.clone();
+    Ok(JobPair {
+        ours: Box::new(move |shared| {
+            let (mut tx, mut space) = (wrap_tx(ours.tx()), vec![M::patterned(); BATCH]);
+            shared.answering_start(move |times| stream::send_batches(&mut tx, &mut space, times))
         }),
-        theirs: Some(Box::new(move |desk| {
-            let (mut rx, mut space) = (waiting_to_receive(same.rx()), vec![M::blank(); BATCH]);
-            desk.ending(move |times| {
+        theirs: Some(Box::new(move |shared| {
+            let (mut rx, mut space) = (wrap_rx(theirs.rx()), vec![M::patterned(); BATCH]);
+            shared.answering_end(move |times| {
                 stream::receive_batches(&mut rx, &mut space, times);
             })
         })),
     })
 }
 
-fn naked_line<const PAUSING: bool>(peer: &'static str) -> Case {
+/// Round trips without a queue.
+fn baseline<P: Pinger + 'static>(
+    peer: &'static str,
+    mode: Mode,
+    ends: fn() -> (P, P),
+    echo: fn(P) -> Job,
+) -> Case {
     Case {
-        key: Key { work: Work::RoundTrip, peer, bytes: size_of::<u64>(), mode: Mode::Hot },
-        yardstick: None,
-        reading: Reading::Samples,
-        make: Box::new(|| {
-            let (ours, theirs) = Line::<PAUSING>::ends();
-            Ok(Pair {
-                ours: Box::new(move |desk| desk.timing(ours)),
-                theirs: Some(Box::new(move |_| theirs.echo())),
-            })
-        }),
-    }
-}
-
-fn bare_futex() -> Case {
-    Case {
-        key: Key { work: Work::RoundTrip, peer: FUTEX, bytes: size_of::<u64>(), mode: Mode::Parked },
-        yardstick: None,
-        reading: Reading::Samples,
-        make: Box::new(|| {
-            let (ours, theirs) = Flags::ends();
-            Ok(Pair {
-                ours: Box::new(move |desk| desk.timing(ours)),
-                theirs: Some(Box::new(move |_| theirs.echo())),
+        key: Key { work: Work::RoundTrip, peer, bytes: size_of::<u64>(), mode },
+        baseline: None,
+        readout: Readout::Samples,
+        make: Box::new(move || {
+            let (ours, theirs) = ends();
+            Ok(JobPair {
+                ours: Box::new(move |shared| shared.sampling(ours)),
+                theirs: Some(Box::new(move |_| echo(theirs))),
             })
         }),
     }

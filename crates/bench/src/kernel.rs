@@ -1,19 +1,20 @@
-//! The kernel and the C library, called directly: what breezeway is measured against, and the processes that measure it.
+//! Thin access to the kernel and the C library: what breezeway is compared with, and what the
+//! measuring processes are built from.
 //!
 //! - [`affinity`]: which CPU a process runs on
-//! - [`child`]: a forked process
+//! - [`child`]: a forked process that dies with its parent
 //! - [`clock`]: times that mean the same in every process
-//! - [`futex`]: sleeping on a word
-//! - [`locks`]: the C library's mutex, readers' lock and semaphore
-//! - [`mail`]: POSIX message queues
-//! - [`page`]: memory shared with a forked child
-//! - [`wire`]: pipes and socket pairs
+//! - [`fd_channel`]: pipes and socket pairs
+//! - [`futex`]: sleeping on a word shared between processes
+//! - [`page`]: memory shared with forked children
+//! - [`posix_mq`]: POSIX message queues
+//! - [`pthread`]: the C library's mutex, readers–writer lock and semaphore
 
 pub mod affinity;
 pub mod child;
 pub mod clock;
+pub mod fd_channel;
 pub mod futex;
-pub mod locks;
-pub mod mail;
 pub mod page;
-pub mod wire;
+pub mod posix_mq;
+pub mod pthread;

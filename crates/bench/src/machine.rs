@@ -1,4 +1,4 @@
-//! Where it is measured.
+//! The machine that is measured.
 
 use std::fs;
 
@@ -18,22 +18,22 @@ pub struct Machine {
     pub kernel: String,
     /// The architecture.
     pub architecture: &'static str,
-    /// How much other processes wanted to do when it began: the load average of a minute.
+    /// The load average of the minute before.
     pub load: Option<f64>,
-    /// The CPUs of the two processes; none, where that is the scheduler's choice.
+    /// The CPUs of the two processes; `None` where the scheduler chooses.
     pub pinned_to: [Cpu; 2],
     /// The clock of single round trips.
     pub clock: &'static str,
-    /// What it costs to look at it, in nanoseconds; taken off each.
+    /// The cost of reading the clock in nanoseconds, which is subtracted from each round trip.
     pub clock_cost: f64,
-    /// The steps it goes in, in nanoseconds: percentiles of single round trips are no finer.
+    /// The clock's resolution in nanoseconds: percentiles of single round trips are no finer.
     pub clock_step: f64,
-    /// The crate's version.
+    /// The version of breezeway.
     pub breezeway: &'static str,
 }
 
 impl Machine {
-    /// This one.
+    /// Describes this machine.
     pub fn here(pinned_to: [Cpu; 2], ticks: Ticks) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let (cpuinfo, load) = (read("/proc/cpuinfo"), read("/proc/loadavg"));
@@ -61,29 +61,29 @@ impl Machine {
             && a == b
         {
             warnings.push(format!(
-                "both processes are pinned to CPU {a} and take turns there: what is hot, contended or a stream measures the scheduler"
+                "both processes are pinned to CPU {a} and take turns there: hot round trips, contended locks and \
+                 streams measure the scheduler"
             ));
         }
-        if let Some(warning) = self.load.and_then(|load| busy(load, self.cpus)) {
-            warnings.push(warning);
-        }
+        warnings.extend(self.load.and_then(|load| load_warning(load, self.cpus)));
         warnings
     }
 }
-/// What is to be said where others leave less than two CPUs to two processes.
-fn busy(load: f64, cpus: usize) -> Option<String> {
-    /// A process that wants something now and then leaves a CPU free enough.
-    const LITTLE: f64 = 0.5;
-    (load + 2.0 > cpus as f64 + LITTLE).then(|| {
+
+/// A warning if other processes leave fewer than two CPUs idle.
+fn load_warning(load: f64, cpus: usize) -> Option<String> {
+    /// A load that does not disturb.
+    const NEGLIGIBLE: f64 = 0.5;
+    (load + 2.0 > cpus as f64 + NEGLIGIBLE).then(|| {
         format!(
-            "the load average was {load:.2} on {cpus} CPUs before it began, and two processes measure: numbers may be several times \
-             those of an idle machine, and differ as much from one run to the next"
+            "the load average was {load:.2} on {cpus} CPUs before the measurement, which takes two: numbers may be \
+             several times those of an idle machine, and differ as much between runs"
         )
     })
 }
 
-/// Two CPUs to be pinned to: the first that this process may use, and the next that is not a thread of the same core. The next,
-/// where all are; the same, where there is no other.
+/// Two CPUs to pin processes to: the first that this process may use, and the next on another core.
+/// If there is no other core, the next CPU; if there is one CPU, that one twice.
 pub fn two_cpus() -> [Cpu; 2] {
     let allowed = affinity::allowed();
     let Some((&first, others)) = allowed.split_first() else { return [None, None] };
@@ -92,19 +92,19 @@ pub fn two_cpus() -> [Cpu; 2] {
     [Some(first), Some(*other.unwrap_or(&first))]
 }
 
-/// The threads of the core that this CPU is one of.
+/// The hardware threads of the core that this CPU belongs to.
 fn core_of(cpu: usize) -> Option<String> {
     fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::busy;
+    use super::load_warning;
 
     #[test]
-    fn two_processes_want_two_cpus() {
-        assert!(busy(0.1, 2).is_none() && busy(0.9, 2).is_some());
-        assert!(busy(5.0, 8).is_none() && busy(7.0, 8).is_some());
-        assert!(busy(0.0, 1).is_some());
+    fn load_warning_unless_two_cpus_are_idle() {
+        assert!(load_warning(0.1, 2).is_none() && load_warning(0.9, 2).is_some());
+        assert!(load_warning(5.0, 8).is_none() && load_warning(7.0, 8).is_some());
+        assert!(load_warning(0.0, 1).is_some());
     }
 }

@@ -1,142 +1,102 @@
-//! Measuring cases in interleaved rounds, by two pairs of processes.
+//! Measuring cases by two pairs of processes.
 //!
-//! All cases take turns, a short batch each, so that what else the machine does meets them all alike. The one pair takes it for
-//! granted that there are many CPUs, as processes do; the other, that there is one, and so its blocking calls sleep at once. It has the
-//! round trips of those who sleep.
+//! The processes of one pair have learnt that there are many CPUs, as processes usually do, and
+//! spin before they sleep. Those of the other have learnt that there is one, so that their blocking
+//! calls sleep at once: they make the round trips between sleeping processes.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::{Duration, Instant};
+use std::rc::Rc;
+use std::time::Duration;
 
-use super::case::{Case, Desk, Failure, Key, MakeJob, Mode, Pair, Reading, Work};
+use super::case::{Case, Failure, JobPair, Key, MakeJob, Mode, Readout, Work};
 use super::kernel::affinity::{self, Cpu};
 use super::outcome::Measured;
-use super::partner::{Job, Partner};
+use super::peer_process::{Job, PeerProcess};
+use super::record::Record;
+use super::runner::{Batch, Entry, Runner};
+use super::shared_samples::SharedSamples;
 use super::ticks::Ticks;
 
-/// How much is measured, and where.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// A case's number is the median of so many.
-    pub rounds: usize,
-    /// Batches of each case in a round.
-    pub batches: usize,
-    /// How long a batch takes, about.
-    pub lasting: Duration,
-    /// When this is over, no new batches are begun, though there are fewer rounds then. One batch of each there is.
-    pub at_most: Duration,
-    /// Where the one process runs whose time counts, and where the other.
-    pub cpus: [Cpu; 2],
-}
-
-impl Settings {
-    /// A few minutes for all there is.
-    pub fn full(cpus: [Cpu; 2]) -> Self {
-        Self {
-            rounds: 11,
-            batches: 30,
-            lasting: Duration::from_micros(1500),
-            at_most: Duration::from_secs(240),
-            cpus,
-        }
+impl Runner {
+    /// A few minutes for all cases.
+    pub fn full() -> Self {
+        let (batch_time, time_limit) = (Duration::from_micros(1500), Duration::from_secs(240));
+        Self { rounds: 11, batches: 30, batch_time, time_limit }
     }
 
     /// A few seconds.
-    pub fn quick(cpus: [Cpu; 2]) -> Self {
-        Self {
-            rounds: 5,
-            batches: 6,
-            lasting: Duration::from_millis(1),
-            at_most: Duration::from_secs(15),
-            cpus,
-        }
+    pub fn quick() -> Self {
+        let (batch_time, time_limit) = (Duration::from_millis(1), Duration::from_secs(15));
+        Self { rounds: 5, batches: 6, batch_time, time_limit }
     }
-}
-
-/// A case, made.
-struct Running {
-    measured: Measured,
-    reading: Reading,
-    /// Which pair has it, and as which job.
-    crew: usize,
-    job: usize,
-    has_partner: bool,
-    /// How many times make a batch.
-    times: u64,
-    /// How often its lock has changed hands so far.
-    turns: u64,
-}
-
-/// Two processes, and where they lay their results.
-struct Crew {
-    ours: Partner,
-    theirs: Partner,
-    desk: Desk,
 }
 
 /// Cases ready to be measured.
 pub struct Bench {
-    settings: Settings,
+    runner: Runner,
     ticks: Ticks,
-    running: Vec<Running>,
-    crews: Vec<Crew>,
-    /// Of each case that could not be made, why.
+    keys: Vec<(Key, Option<&'static str>)>,
+    entries: Vec<Entry<'static>>,
+    /// Kept alive even without entries, so that a killed process is a failure.
+    _pairs: [Rc<ProcessPair>; 2],
+    /// The cases that could not be made, and why.
     pub left_out: Vec<(Key, Failure)>,
 }
 
-/// Those that take it for granted that there are many CPUs.
-const EAGER: usize = 0;
-/// And those that there is one.
-const SLEEPY: usize = 1;
+/// The jobs of a pair of processes.
+#[derive(Default)]
+struct Jobs {
+    ours: Vec<MakeJob>,
+    theirs: Vec<MakeJob>,
+}
+
+/// The pair whose processes spin before they sleep.
+const SPINNING: usize = 0;
+/// The pair whose processes sleep at once.
+const PARKING: usize = 1;
 
 impl Bench {
-    /// Makes the cases, and the processes that do them. There must be no other threads yet.
+    /// Makes the cases, and the processes that do them, which run on `cpus`. The calling process
+    /// must have one thread.
     ///
     /// # Errors
-    /// `Nothing`, where none of them can be made; `Os`.
-    pub fn new(cases: Vec<Case>, settings: Settings) -> Result<Self, Failure> {
-        let mut jobs = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
-        let (mut running, mut left_out) = (Vec::new(), Vec::new());
-        for case in cases {
-            let Pair { ours, theirs } = match (case.make)() {
+    /// - [`Failure::Nothing`] if there are no cases.
+    /// - The first case's failure if no case can be made.
+    /// - [`Failure::Os`] if a process cannot be forked.
+    pub fn new(cases: Vec<Case>, runner: Runner, cpus: [Cpu; 2]) -> Result<Self, Failure> {
+        let mut jobs = [Jobs::default(), Jobs::default()];
+        let (mut made, mut left_out) = (Vec::new(), Vec::new());
+        for Case { key, baseline, readout, make } in cases {
+            let JobPair { ours, theirs } = match make() {
                 Ok(pair) => pair,
                 Err(failure) => {
-                    left_out.push((case.key, failure));
+                    left_out.push((key, failure));
                     continue;
                 }
             };
-            let is_sleepy = case.key.mode == Mode::Parked && case.key.work == Work::RoundTrip;
-            let crew = if is_sleepy { SLEEPY } else { EAGER };
-            let (our_jobs, their_jobs): &mut (Vec<MakeJob>, Vec<MakeJob>) = &mut jobs[crew];
-            running.push(Running {
-                measured: Measured::new(case.key, case.yardstick),
-                reading: case.reading,
-                crew,
-                job: our_jobs.len(),
-                has_partner: theirs.is_some(),
-                times: 1,
-                turns: 0,
-            });
-            our_jobs.push(ours);
-            their_jobs.push(theirs.unwrap_or_else(|| Box::new(|_| nothing())));
+            let is_parking = key.mode == Mode::Parked && key.work == Work::RoundTrip;
+            let pair = if is_parking { PARKING } else { SPINNING };
+            made.push((key, baseline, readout, pair, jobs[pair].ours.len(), theirs.is_some()));
+            jobs[pair].ours.push(ours);
+            jobs[pair].theirs.push(theirs.unwrap_or_else(|| Box::new(|_| no_job())));
         }
-        if running.is_empty() {
+        if made.is_empty() {
             return Err(left_out.into_iter().next().map_or(Failure::Nothing, |(_, failure)| failure));
         }
         let ticks = Ticks::new();
-        let crews: Result<Vec<Crew>, Failure> = jobs
-            .into_iter()
-            .enumerate()
-            .map(|(crew, (ours, theirs))| {
-                let desk = Desk::new(ticks);
-                let [our_cpu, their_cpu] = settings.cpus;
-                Ok(Crew {
-                    ours: hire(crew, our_cpu, desk, ours)?,
-                    theirs: hire(crew, their_cpu, desk.seen_from_there(), theirs)?,
-                    desk,
-                })
-            })
-            .collect();
-        Ok(Self { settings, ticks, running, crews: crews?, left_out })
+        let [spinning, parking] = jobs;
+        let pairs = [
+            Rc::new(ProcessPair::spawn(SPINNING, spinning, ticks, cpus)?),
+            Rc::new(ProcessPair::spawn(PARKING, parking, ticks, cpus)?),
+        ];
+        let (mut keys, mut entries) = (Vec::new(), Vec::new());
+        for (key, baseline, readout, pair, job, has_peer) in made {
+            let pair = Rc::clone(&pairs[pair]);
+            keys.push((key, baseline));
+            let batch = CaseBatch { readout, pair, job, has_peer, all_handovers: 0, handovers: 0 };
+            entries.push(Entry::new(key.to_string(), batch));
+        }
+        Ok(Self { runner, ticks, keys, entries, _pairs: pairs, left_out })
     }
 
     /// The clock of single round trips.
@@ -144,131 +104,124 @@ impl Bench {
         self.ticks
     }
 
-    /// Measures them all. Now and then, `progress` is called with how much is done, and how much there is.
+    /// Measures all cases. Before each sweep, `progress` is called with the number of sweeps done
+    /// and of all.
     ///
     /// # Errors
-    /// `Ended`, where something that arrived is not what was sent, or somebody has killed one who takes part.
-    pub fn run(mut self, mut progress: impl FnMut(usize, usize)) -> Result<Vec<Measured>, Failure> {
-        let start = Instant::now();
-        let measuring = AssertUnwindSafe(|| {
-            let all = self.settings.rounds * self.settings.batches;
-            let mut order: Vec<usize> = (0..self.running.len()).collect();
-            self.calibrate();
-            for done in 0..all {
-                progress(done, all);
-                shuffle(&mut order, done as u64);
-                order.iter().for_each(|n| self.running[*n].play(&self.crews));
-                let is_over = start.elapsed() > self.settings.at_most;
-                if (done + 1) % self.settings.batches == 0 {
-                    self.running.iter_mut().for_each(|running| running.measured.end_round());
-                }
-                if is_over {
-                    self.running.iter_mut().for_each(|running| running.measured.end());
-                    break;
-                }
-            }
-            self.running.into_iter().map(|running| running.measured).collect()
-        });
-        // A panic here is told by the failure; what the other processes have to say, they have said.
+    /// [`Failure::Ended`] if a process received a wrong message, or was killed.
+    pub fn run(mut self, progress: impl FnMut(usize, usize)) -> Result<Vec<Measured>, Failure> {
+        // The failure tells of a panic here; the measuring processes print theirs themselves.
         let hook = panic::take_hook();
         panic::set_hook(Box::new(|_| {}));
-        let measured = panic::catch_unwind(measuring);
+        let result = panic::catch_unwind(AssertUnwindSafe(|| self.runner.run(&mut self.entries, progress)));
         panic::set_hook(hook);
-        measured.map_err(|payload| {
+        result.map_err(|payload| {
             let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
             Failure::Ended(text.unwrap_or_else(|| "a process has panicked".to_owned()))
-        })
-    }
-
-    fn calibrate(&mut self) {
-        let most = |running: &Running| {
-            if running.reading == Reading::Samples { Desk::ROOM as u64 } else { u64::MAX / 2 }
-        };
-        for running in &mut self.running {
-            // Whatever else the machine does may make a batch long, but seldom two in a row.
-            let is_brief = |running: &mut Running| running.batch(&self.crews) < self.settings.lasting;
-            while running.times < most(running) && (is_brief(running) || is_brief(running)) {
-                running.times *= 2;
-            }
-        }
+        })?;
+        let records = self.entries.into_iter().map(Entry::into_record);
+        let measured = self.keys.into_iter().zip(records);
+        Ok(measured.map(|((key, baseline), record)| Measured { key, baseline, record }).collect())
     }
 }
 
-impl Running {
-    /// Does a batch, and keeps what it took.
-    fn play(&mut self, crews: &[Crew]) {
-        let turns_before = self.turns;
-        let elapsed = self.batch(crews);
-        if self.reading == Reading::Race {
-            self.measured.note_turns(self.turns - turns_before, self.times);
-        }
-        if self.reading == Reading::Samples {
-            let desk = crews[self.crew].desk;
-            desk.samples(self.times).for_each(|ticks| self.measured.record(desk.ticks.picos(ticks)));
-        } else {
-            self.measured.record((elapsed.as_nanos() * 1000 / u128::from(self.times)) as u64);
-        }
-    }
+/// A measuring process, its peer, and the memory they share.
+struct ProcessPair {
+    ours: PeerProcess,
+    theirs: PeerProcess,
+    shared: SharedSamples,
+}
 
-    /// Does a batch, and says how long it took.
-    fn batch(&mut self, crews: &[Crew]) -> Duration {
-        let Crew { ours, theirs, desk } = &crews[self.crew];
-        let their_answer = self.has_partner.then(|| theirs.ask(self.job, self.times));
-        let our_answer = ours.ask(self.job, self.times).answer_asleep();
-        let their_answer = their_answer.map_or(0, |answer| answer.answer_asleep());
-        let nanos = match self.reading {
-            Reading::Samples => {
-                desk.samples(self.times).map(|ticks| desk.ticks.picos(ticks)).sum::<u64>() / 1000
+impl ProcessPair {
+    fn spawn(pair: usize, jobs: Jobs, ticks: Ticks, cpus: [Cpu; 2]) -> Result<Self, Failure> {
+        let (shared, [our_cpu, their_cpu]) = (SharedSamples::new(ticks), cpus);
+        Ok(Self {
+            ours: spawn_worker(pair, our_cpu, shared, jobs.ours)?,
+            theirs: spawn_worker(pair, their_cpu, shared.for_peer(), jobs.theirs)?,
+            shared,
+        })
+    }
+}
+
+/// Forks a process that learns how many CPUs there are, goes to its own, and does these jobs.
+fn spawn_worker(
+    pair: usize,
+    cpu: Cpu,
+    shared: SharedSamples,
+    jobs: Vec<MakeJob>,
+) -> Result<PeerProcess, Failure> {
+    let worker = PeerProcess::try_fork(|| {
+        let allowed = affinity::allowed();
+        if pair == PARKING {
+            affinity::pin(cpu.or(allowed.first().copied()));
+            affinity::init_cpu_count();
+            affinity::set_allowed(&allowed);
+        } else {
+            affinity::init_cpu_count();
+        }
+        affinity::pin(cpu);
+        jobs.into_iter().map(|make| make(shared)).collect()
+    });
+    Ok(worker?)
+}
+
+/// The job of a peer that has no part in a case.
+fn no_job() -> Job {
+    Box::new(|_, _| 0)
+}
+
+/// Batches of a case.
+struct CaseBatch {
+    readout: Readout,
+    pair: Rc<ProcessPair>,
+    /// The case's index among the pair's jobs.
+    job: usize,
+    has_peer: bool,
+    /// How often the lock has changed hands so far.
+    all_handovers: u64,
+    /// How often it did in the last batch.
+    handovers: u64,
+}
+
+impl Batch for CaseBatch {
+    fn run(&mut self, times: u64) -> Duration {
+        let ProcessPair { ours, theirs, shared } = &*self.pair;
+        let their_answer = self.has_peer.then(|| theirs.submit(self.job, times));
+        let our_answer = ours.submit(self.job, times).sleep_for_answer();
+        let their_answer = their_answer.map_or(0, |answer| answer.sleep_for_answer());
+        let nanos = match self.readout {
+            Readout::Samples => {
+                shared.samples(times).map(|sample| shared.ticks.picos(sample)).sum::<u64>() / 1000
             }
-            Reading::Span => their_answer.saturating_sub(our_answer),
-            Reading::Elapsed => our_answer,
-            Reading::Race | Reading::Together => {
-                if self.reading == Reading::Race {
-                    self.turns = desk.turns();
+            Readout::Span => their_answer.saturating_sub(our_answer),
+            Readout::Elapsed => our_answer,
+            Readout::Race | Readout::Together => {
+                if self.readout == Readout::Race {
+                    self.handovers = shared.handovers() - self.all_handovers;
+                    self.all_handovers = shared.handovers();
                 }
                 let all = our_answer + their_answer;
-                assert_eq!(all, self.times, "the lock keeps one out while the other counts");
-                desk.race_took()
+                assert_eq!(all, times, "the lock excludes one process while the other counts");
+                shared.race_nanos()
             }
         };
         Duration::from_nanos(nanos)
     }
-}
 
-/// Another order for each sweep: it should make no difference what was measured before.
-fn shuffle(order: &mut [usize], seed: u64) {
-    // The splitmix generator, by Sebastiano Vigna.
-    let mut state = seed;
-    let mut random = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    };
-    for n in (1..order.len()).rev() {
-        order.swap(n, (random() % (n as u64 + 1)) as usize);
-    }
-}
-
-/// A process that has learnt to be eager or sleepy, and does these jobs.
-fn hire(crew: usize, cpu: Cpu, desk: Desk, jobs: Vec<MakeJob>) -> Result<Partner, Failure> {
-    let partner = Partner::try_fork(|| {
-        let allowed = affinity::allowed();
-        if crew == SLEEPY {
-            affinity::pin(cpu.or(allowed.first().copied()));
-            affinity::count_cpus();
-            affinity::allow(&allowed);
-        } else {
-            affinity::count_cpus();
+    fn record(&mut self, times: u64, elapsed: Duration, record: &mut Record) {
+        if self.readout == Readout::Race {
+            record.add_handovers(self.handovers, times);
         }
-        affinity::pin(cpu);
-        jobs.into_iter().map(|make| make(desk)).collect()
-    });
-    Ok(partner?)
-}
+        if self.readout == Readout::Samples {
+            let shared = self.pair.shared;
+            shared.samples(times).for_each(|sample| record.add(shared.ticks.picos(sample)));
+        } else {
+            record.add_mean(times, elapsed);
+        }
+    }
 
-/// The job of who has nothing to do.
-fn nothing() -> Job {
-    Box::new(|_, _| 0)
+    fn max_times(&self) -> u64 {
+        if self.readout == Readout::Samples { SharedSamples::CAPACITY as u64 } else { u64::MAX / 2 }
+    }
 }

@@ -3,56 +3,54 @@
 use std::hint::spin_loop;
 use std::thread::yield_now;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{Pod, Zeroable, bytes_of};
 
 use breezeway::Shareable;
 
 /// A message that carries a number.
 pub trait Message: Pod + Shareable {
-    /// One whose bytes repeat in no power of two.
-    fn blank() -> Self;
+    /// A message whose bytes repeat with no power of two.
+    fn patterned() -> Self;
 
-    /// Gives it a number, where it begins and where it ends.
-    fn stamp(&mut self, number: u64);
+    /// Writes a number at the message's beginning and end.
+    fn set_number(&mut self, number: u64);
 
-    /// Whether it has that number.
-    fn carries(&self, number: u64) -> bool;
+    /// Whether it has that number at its beginning and end.
+    fn has_number(&self, number: u64) -> bool;
 }
 
-/// 8 bytes.
 impl Message for u64 {
     #[inline(always)]
-    fn blank() -> Self {
+    fn patterned() -> Self {
         0
     }
 
     #[inline(always)]
-    fn stamp(&mut self, number: u64) {
+    fn set_number(&mut self, number: u64) {
         *self = number;
     }
 
     #[inline(always)]
-    fn carries(&self, number: u64) -> bool {
+    fn has_number(&self, number: u64) -> bool {
         *self == number
     }
 }
 
-/// As many words as a cache line has: a message that is no longer carries its number in each.
+/// The words of a cache line: a message that is no longer carries its number in each word.
 const SHORT: usize = 8;
 
-/// So many words.
 impl<const WORDS: usize> Message for [u64; WORDS]
 where
     [u64; WORDS]: Pod,
 {
-    fn blank() -> Self {
+    fn patterned() -> Self {
         let mut words = Self::zeroed();
         words.iter_mut().enumerate().for_each(|(n, word)| *word = n as u64 % 251);
         words
     }
 
     #[inline(always)]
-    fn stamp(&mut self, number: u64) {
+    fn set_number(&mut self, number: u64) {
         if WORDS <= SHORT {
             *self = [number; WORDS];
         } else {
@@ -61,43 +59,43 @@ where
     }
 
     #[inline(always)]
-    fn carries(&self, number: u64) -> bool {
+    fn has_number(&self, number: u64) -> bool {
         if WORDS <= SHORT { *self == [number; WORDS] } else { (self[0], self[WORDS - 1]) == (number, number) }
     }
 }
 
-/// Whether it has that number, and nothing in it has changed on the way.
-pub fn is_whole<M: Message>(message: &M, number: u64) -> bool {
-    let mut expected = M::blank();
-    expected.stamp(number);
-    bytemuck::bytes_of(message) == bytemuck::bytes_of(&expected)
+/// Whether every byte is that of a patterned message with this number.
+pub fn is_intact<M: Message>(message: &M, number: u64) -> bool {
+    let mut expected = M::patterned();
+    expected.set_number(number);
+    bytes_of(message) == bytes_of(&expected)
 }
 
-/// The end that messages go into. It waits while there is no room.
+/// The end of a channel that messages go into.
 pub trait Sender<M> {
-    /// Puts one in.
+    /// Sends a message; waits while there is no room.
     fn send(&mut self, message: &M);
 }
 
-/// The end that they come out of. It waits while there are none.
+/// The end of a channel that messages come out of.
 pub trait Receiver<M> {
-    /// Takes one out.
+    /// Receives a message; waits while there is none.
     fn receive(&mut self, message: &mut M);
 }
 
 /// Attempts in a row before the first that gives the CPU away.
-const EAGER_ATTEMPTS: u32 = 100;
+const SPIN_ATTEMPTS: u32 = 100;
 
-/// How everybody waits whose queue has no way of its own to wait, or is not to use it.
+/// Repeats an attempt until it succeeds. All polled channels wait like this.
 #[inline(always)]
-pub fn persist<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
+pub fn poll_until<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
     let mut attempts = 0;
     loop {
         if let Some(result) = attempt() {
             return result;
         }
         attempts += 1;
-        if attempts < EAGER_ATTEMPTS {
+        if attempts < SPIN_ATTEMPTS {
             spin_loop();
         } else {
             yield_now();

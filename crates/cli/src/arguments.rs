@@ -1,13 +1,14 @@
-//! What the command can be asked for.
+//! The arguments that the command accepts, and its help.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-/// Looks at shared memory segments, and tidies them up.
+/// Shows and removes shared memory segments, and measures what shared memory buys.
 ///
-/// Looking takes no lock and writes nothing: who uses a segment does not notice. A damaged one is shown as far as it makes sense.
+/// Showing a segment takes no lock and writes nothing, so its users do not notice. A damaged
+/// segment is shown as far as it makes sense.
 #[derive(Debug, Parser)]
 #[command(name = "breezeway", version, after_help = EXAMPLES, after_long_help = EXAMPLES_AND_MORE)]
 pub struct Arguments {
@@ -15,43 +16,46 @@ pub struct Arguments {
     pub command: Command,
 }
 
-const EXAMPLES: &str = "Examples:
+macro_rules! examples {
+    () => {
+        "Examples:
   breezeway ls                      every segment of this user
-  breezeway inspect plant           its processes, its objects, who holds what
-  breezeway watch plant             the same, live, with rates
+  breezeway inspect plant           its processes, its objects, their holders
+  breezeway top plant               live, with rates
   breezeway bench --quick           what shared memory buys over pipes, on this machine
   breezeway gc --dry-run            what would be removed
-  breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'";
+  breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'"
+    };
+}
 
-const EXAMPLES_AND_MORE: &str = "Examples:
-  breezeway ls                      every segment of this user
-  breezeway inspect plant           its processes, its objects, who holds what
-  breezeway watch plant             the same, live, with rates
-  breezeway bench --quick           what shared memory buys over pipes, on this machine
-  breezeway gc --dry-run            what would be removed
-  breezeway ls --json | jq -r '.segments[] | select(.stale) | .name'
+const EXAMPLES: &str = examples!();
+
+const EXAMPLES_AND_MORE: &str = concat!(
+    examples!(),
+    "
 
 Exit status:
   0  done
   1  failed; the reason is on standard error
-  2  not understood
+  2  wrong arguments
 
-With --json, standard output is one JSON object whose field \"schema\" is 1 (watch: one for each look, a line each). Fields may be
-added under this number; none is taken away or changes its meaning.";
+With --json, standard output is one JSON object whose field \"schema\" is 1 (top: one object for each
+snapshot, on a line). Fields may be added under this number; none is removed or changes its meaning."
+);
 
 const INSPECT_HELP: &str = "Examples:
   breezeway inspect plant
   breezeway inspect plant --json | jq '.segment.objects[] | {name, facts, counters}'
 
-What is counted:
+Counters:
   pushes, pops      messages in and out (of a byte queue: bytes)
-  full, empty, …    calls that did not find room, a message or a permit, and went to sleep
-  parks, wakes      sleeps, and those of them behind which it was there
-  recoveries        holders of the lock that died, each counted when the next one has it
-  repairs           what was taken back from the dead: slots, ends, permits, readers
+  full, empty, …    calls that found no room, message or permit, and went to sleep
+  parks, wakes      sleeps, and those after which the caller found what it waited for
+  recoveries        holders of the lock that died, each counted when the next holder has it
+  repairs           what was reclaimed from dead processes: slots, endpoints, permits, readers
 
-Who waits for a lock or a queue is known where this user may look into the waiting process; \"awaited\" says whether
-anybody does in any case.";
+The waiters of a lock or a queue are listed if this user may inspect the waiting processes; \"awaited\" says in any case
+whether there are any.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -62,7 +66,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Shows a segment: its header, the processes that have it, and each object with what its state says
+    /// Shows a segment: its header, the processes attached to it, and the state of each object
     #[command(after_help = INSPECT_HELP)]
     Inspect {
         /// The segment's name
@@ -71,26 +75,30 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Shows a segment, or all, again and again until Ctrl-C, with what has happened per second
-    #[command(after_help = "Examples:
-  breezeway watch
-  breezeway watch plant --every 0.2
-  breezeway watch plant --json | jq -c '.rates'")]
-    Watch {
+    /// Shows a segment, or all, again and again until Ctrl-C, with the rates of all counters
+    #[command(
+        visible_alias = "watch",
+        after_help = "Examples:
+  breezeway top
+  breezeway top plant --every 0.2
+  breezeway top plant --json | jq -c '.rates'"
+    )]
+    Top {
         /// The segment's name; all segments of this user without it
         name: Option<String>,
-        /// Seconds between two looks
+        /// Seconds between two snapshots
         #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
         every: Duration,
-        /// How many looks; no end without it
-        #[arg(long, value_name = "LOOKS")]
+        /// How many snapshots; endless without it
+        #[arg(long, value_name = "N")]
         count: Option<u64>,
-        /// Prints {"schema", "at", "segments": […], "rates": […]} for each look, a line each
+        /// Prints {"schema", "at", "segments": […], "rates": […]} for each snapshot, on a line
         #[arg(long)]
         json: bool,
     },
-    /// Removes stale segments: those that nobody alive has, and that were not made to outlive their processes
-    #[command(after_help = "Asks first where there is a terminal to ask at.
+    /// Removes stale segments: those that no live process has attached and that were not created to
+    /// persist
+    #[command(after_help = "Asks first if its input is a terminal.
 
 Examples:
   breezeway gc --dry-run
@@ -100,7 +108,7 @@ Examples:
         /// Only these, if they are stale; all segments of this user without it
         #[arg(value_name = "NAME")]
         names: Vec<String>,
-        /// Only says which
+        /// Prints them and removes nothing
         #[arg(long)]
         dry_run: bool,
         /// Does not ask
@@ -112,8 +120,8 @@ Examples:
     },
     /// Measures, on this machine, what shared memory buys over pipes, sockets and message queues
     Bench(crate::bench::Options),
-    /// Removes segments by name, whoever uses them
-    #[command(after_help = "Who has a segment attached keeps it; nobody else can open it any more.
+    /// Removes segments by name, even if they are in use
+    #[command(after_help = "Processes that have a segment attached keep it; no other can open it any more.
 
 Example:
   breezeway rm plant")]
@@ -130,7 +138,7 @@ Example:
   breezeway generate target/assets
   sudo cp target/assets/*.1 /usr/local/share/man/man1/")]
     Generate {
-        /// The folder; it is made if need be
+        /// The folder, created if necessary
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },

@@ -1,4 +1,4 @@
-//! The manual pages and the shell completions, from what the command understands.
+//! `breezeway generate`: manual pages and shell completions.
 
 use std::fs;
 use std::path::Path;
@@ -18,5 +18,11 @@ pub fn generate(folder: &Path) -> Result<(), Failure> {
         clap_complete::generate_to(*shell, &mut command, "breezeway", folder).map_err(failed)?;
     }
     clap_mangen::generate_to(Arguments::command(), folder).map_err(failed)?;
+    for subcommand in Arguments::command().get_subcommands() {
+        for alias in subcommand.get_visible_aliases() {
+            let page = format!(".so man1/breezeway-{}.1\n", subcommand.get_name());
+            fs::write(folder.join(format!("breezeway-{alias}.1")), page).map_err(failed)?;
+        }
+    }
     show::print(&format!("manual pages and completions are in {}", folder.display()))
 }

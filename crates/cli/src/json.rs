@@ -1,4 +1,4 @@
-//! What programs read: an object that says by which schema.
+//! Reports for programs: JSON objects with the number of their schema.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{Failure, show};
 
-/// Raised where a field is taken away, or changes its meaning.
+/// Raised when a field is removed or changes its meaning.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -16,26 +16,26 @@ struct Document<T> {
     body: T,
 }
 
-/// For one answer.
+/// Prints one object, indented.
 pub fn print(body: impl Serialize) -> Result<(), Failure> {
     let text = escaped(&serde_json::to_string_pretty(&Document { schema: SCHEMA, body })?);
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-/// JSON of the same meaning that is harmless at a terminal, too. What is not can only be in strings; but for the ends of lines,
-/// which JSON has between its words and never in strings.
+/// Escapes what is unsafe at a terminal. Such characters occur only inside strings, but for line
+/// ends, which JSON has only between its tokens.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
-            c if c != '\n' && show::is_harmful(c) => text += &format!("\\u{:04x}", u32::from(c)),
+            c if c != '\n' && show::is_unsafe_at_terminal(c) => text += &format!("\\u{:04x}", u32::from(c)),
             c => text.push(c),
         }
     }
     text
 }
 
-/// For one of many.
+/// Prints one of many objects, on one line.
 pub fn print_line(body: impl Serialize) -> Result<(), Failure> {
     let text = escaped(&serde_json::to_string(&Document { schema: SCHEMA, body })?);
     let mut out = io::stdout();

@@ -1,10 +1,10 @@
-//! Reports for people: tables and lines. Asked for JSON, for programs.
+//! `breezeway ls` and `breezeway inspect`: reports as tables and lines.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use breezeway::inspect::{self, Fact, ObjectReport, ParticipantReport, Report};
+use breezeway::inspect::{self as reports, Fact, ObjectReport, ParticipantReport, Report};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -22,31 +22,32 @@ struct One {
 
 pub fn list(as_json: bool) -> Result<(), Failure> {
     if as_json {
-        return json::print(Segments { segments: inspect::list()? });
+        return json::print(Segments { segments: reports::list()? });
     }
-    print(&summary(&inspect::outlines()?))
+    print(&summary(&reports::outlines()?))
 }
 
-pub fn one(name: &str, as_json: bool) -> Result<(), Failure> {
-    let report = inspect::inspect(name)?;
+pub fn inspect(name: &str, as_json: bool) -> Result<(), Failure> {
+    let report = reports::inspect(name)?;
     if as_json {
         return json::print(One { segment: report });
     }
-    print(&full(&report))
+    print(&details(&report))
 }
 
 pub fn print(text: &str) -> Result<(), Failure> {
-    let text = text.trim_end().replace(|c| c != '\n' && is_harmful(c), "\u{fffd}");
+    let text = text.trim_end().replace(|c| c != '\n' && is_unsafe_at_terminal(c), "\u{fffd}");
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-/// Names are others' to choose: none of them is to move a terminal's cursor, to begin a line, or to turn one around.
-pub fn harmless(text: &str) -> String {
-    text.replace(is_harmful, "\u{fffd}")
+/// Replaces what could move a terminal's cursor, begin a line or change the direction of text:
+/// other users choose the names of segments and objects.
+pub fn sanitized(text: &str) -> String {
+    text.replace(is_unsafe_at_terminal, "\u{fffd}")
 }
 
-/// Control characters, ends of lines, and what changes the direction of text.
-pub fn is_harmful(c: char) -> bool {
+/// Whether it is a control character, a line separator, or changes the direction of text.
+pub fn is_unsafe_at_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -60,11 +61,11 @@ pub fn summary(reports: &[Report]) -> String {
     for report in reports {
         let (living, dead) = report.alive_and_dead();
         table.add_row([
-            harmless(&report.name),
+            sanitized(&report.name),
             report.length.to_string(),
             format!("{:03o}", report.mode),
             age(report.created_at),
-            harmless(&report.creator.to_string()),
+            sanitized(&report.creator.to_string()),
             living.to_string(),
             dead.to_string(),
             report.objects.len().to_string(),
@@ -79,20 +80,20 @@ pub fn summary(reports: &[Report]) -> String {
     table.to_string()
 }
 
-/// All there is to be told of one.
-pub fn full(report: &Report) -> String {
+/// Everything that is known of a segment.
+pub fn details(report: &Report) -> String {
     let mut text = format!(
         "{}: {} bytes at {}, mode {:03o}, made {} ago by {}: {}\n",
-        harmless(&report.name),
+        sanitized(&report.name),
         report.length,
-        harmless(&report.path.display().to_string()),
+        sanitized(&report.path.display().to_string()),
         report.mode,
         age(report.created_at),
-        harmless(&report.creator.to_string()),
+        sanitized(&report.creator.to_string()),
         state(report),
     );
     if let Some(damage) = &report.damage {
-        text += &format!("damaged: {}\n", harmless(damage));
+        text += &format!("damaged: {}\n", sanitized(damage));
     }
     text += &format!(
         "{} of {} places taken, {} of {} objects made\n",
@@ -113,7 +114,7 @@ fn participants(all: &[ParticipantReport]) -> String {
     for participant in all {
         table.add_row([
             format!("#{}", participant.id),
-            harmless(&participant.process.to_string()),
+            sanitized(&participant.process.to_string()),
             format!("{} ago", age(participant.attached_at)),
             (if participant.alive { "alive" } else { "dead" }).to_owned(),
         ]);
@@ -122,7 +123,7 @@ fn participants(all: &[ParticipantReport]) -> String {
 }
 
 fn object_lines(object: &ObjectReport) -> String {
-    let mut text = format!("{}: {}\n", harmless(&object.name), harmless(&object.description));
+    let mut text = format!("{}: {}\n", sanitized(&object.name), sanitized(&object.description));
     for (name, fact) in &object.facts {
         text += &line(name, fact);
     }
@@ -137,11 +138,11 @@ fn object_lines(object: &ObjectReport) -> String {
     text
 }
 
-fn line(name: &str, what: &impl fmt::Display) -> String {
-    format!("    {:<18} {}\n", words(name), harmless(&what.to_string()))
+fn line(name: &str, value: &impl fmt::Display) -> String {
+    format!("    {:<18} {}\n", words(name), sanitized(&value.to_string()))
 }
 
-/// A name as words.
+/// A field's name as words.
 fn words(name: &str) -> String {
     name.replace('_', " ")
 }
@@ -161,7 +162,7 @@ fn table(head: &[&str]) -> Table {
     table
 }
 
-/// How long ago that was.
+/// How long ago `nanos` since 1970 was.
 fn age(nanos: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = now.saturating_sub(Duration::from_nanos(nanos)).as_secs();

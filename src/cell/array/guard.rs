@@ -7,10 +7,12 @@ use super::store::ArrayStore;
 use crate::segment::lock::RawGuard;
 use crate::shareable::Shareable;
 
-/// A locked section of an [`Array`](crate::Array): a private copy of its elements to work on as a slice, published when the guard is dropped.
+/// A locked section of an [`Array`](crate::Array): a private copy of its elements to work on as a
+/// slice, published when the guard is dropped.
 ///
-/// Nothing is published after [`discard`](Self::discard), if a panic unwinds through the guard, or if the slice was never
-/// borrowed mutably.
+/// The copy is not published after [`discard`](Self::discard), if a panic unwinds through the
+/// guard, if the slice was never borrowed mutably, or in a forked child. The guard stays in the
+/// thread that locked.
 #[must_use = "dropping the guard unlocks the array at once"]
 pub struct ArrayGuard<'a, T: Shareable> {
     copy: Vec<T>,
@@ -27,13 +29,15 @@ impl<'a, T: Shareable> ArrayGuard<'a, T> {
         Self { copy, start, publish: false, panicking: std::thread::panicking(), store, raw_guard }
     }
 
-    /// Ends the section without publishing: the elements stay what they were.
+    /// Ends the section without publishing the copy: the elements stay what they were.
     pub fn discard(mut self) {
         self.publish = false;
     }
 
-    /// Whether the last section's holder died in it. Elements that it changed may be new or old; in a journaled array they are all
-    /// old, or (where it had come to its end) all new.
+    /// Whether the last holder of the lock died in its section.
+    ///
+    /// Elements that the section changed may be new or old. In a [`Journaled`](crate::Journaled)
+    /// array they are all old, or, if the section was published to its end, all new.
     pub fn recovered(&self) -> bool {
         self.raw_guard.recovered()
     }
@@ -56,6 +60,8 @@ impl<T: Shareable> DerefMut for ArrayGuard<'_, T> {
 
 impl<T: Shareable> Drop for ArrayGuard<'_, T> {
     fn drop(&mut self) {
+        // A panic that was under way when the section began (it began in a destructor) does not
+        // unwind through it.
         let panicked = !self.panicking && std::thread::panicking();
         if self.publish && !panicked && self.raw_guard.is_ours() {
             self.store.publish(self.start, &self.copy);

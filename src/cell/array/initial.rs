@@ -1,4 +1,4 @@
-//! What an [`Array`] can be made from.
+//! [`Initial`] for an [`Array`]: the values that one can be made from; [`Journaled`].
 
 use std::iter;
 use std::ops::{Range, RangeInclusive};
@@ -10,10 +10,11 @@ use super::plan::{ArrayPlan, InitialElements};
 use crate::segment::object::{Initial, sealed};
 use crate::shareable::Shareable;
 
-/// Makes an [`Array`] whose locked sections are all or nothing: a section that its process's death cuts short is rolled back
-/// by whoever takes the lock next.
+/// Makes an [`Array`] whose locked sections are all or nothing: if a process dies in the middle of
+/// publishing a section, the next locker rolls the section back.
 ///
-/// The array then keeps room for a copy of itself, in which a section's end first saves the elements that it changes.
+/// The array then takes room for a copy of itself. When a section ends, it first saves there the
+/// elements that it changes.
 ///
 /// ```
 /// use breezeway::{Array, Journaled};
@@ -35,7 +36,7 @@ impl<T: Shareable, I: Initial<Array<T>>> sealed::IntoPlan<Array<T>> for Journale
     }
 }
 
-/// A length: that many zeros.
+/// A length: the array has this many elements, all zero.
 impl<T: Shareable + Zeroable> Initial<Array<T>> for usize {}
 
 impl<T: Shareable + Zeroable> sealed::IntoPlan<Array<T>> for usize {
@@ -84,8 +85,8 @@ impl<T: Shareable, const N: usize> sealed::IntoPlan<Array<T>> for [T; N] {
     }
 }
 
-/// std's iterators, one by one: a blanket implementation would collide with that of a length, because `usize` might be an
-/// iterator one day.
+/// Implements [`Initial`] for std's iterators, one by one. A blanket implementation would collide
+/// with that of a length, because `usize` might become an iterator.
 macro_rules! initial_for_iterators {
     ($([$($generics:tt)*] $iterator:ty;)*) => {$(
         impl<T: Shareable, $($generics)*> Initial<Array<T>> for $iterator where $iterator: Iterator<Item = T> {}

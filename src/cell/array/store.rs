@@ -1,4 +1,5 @@
-//! An array's lock, journal and elements, and what is done with them under the lock.
+//! [`ArrayStore`]: an array's lock, journal and elements, and the operations on them under the
+//! lock.
 
 #![allow(unsafe_code)]
 
@@ -15,9 +16,10 @@ use crate::raw::mutex::MutexState;
 use crate::raw::wait::Wait;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Region, Shape};
-use crate::shareable::Shareable;
+use crate::shareable::{AnyBits, Shareable};
 
-/// Where things lie behind the lock, from the number of elements: records of the journal, then the elements.
+/// What lies after the lock: the records of the journal, then the elements. All of it follows from
+/// the array's shape and the size of an element.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ArrayLayout {
     pub(super) len: usize,
@@ -32,13 +34,14 @@ const FLAG_JOURNALED: u64 = 1;
 const LINE_WORDS: usize = 8;
 
 impl ArrayLayout {
-    /// The shape of an array that is to be made.
+    /// The shape of a new array.
     pub(super) fn shape<T>(plan: &ArrayPlan<T>) -> Shape {
         let aux = if plan.journaled { FLAG_JOURNALED } else { 0 };
         Shape { count: plan.elements.len() as u64, aux }
     }
 
-    /// The layout of `shape.count` elements of `size` bytes; `None` where they are more than there is memory.
+    /// The layout of `shape.count` elements of `size` bytes; `None` if they exceed the address
+    /// space, or if the shape has unknown flags.
     pub(super) fn new(shape: Shape, size: usize) -> Option<Self> {
         let journaled = match shape.aux {
             0 => false,
@@ -57,14 +60,14 @@ impl ArrayLayout {
         Some(Self { len, journaled, record_words, element_words })
     }
 
-    /// Bytes of the whole array, its lock included.
+    /// The bytes of the whole array, its lock included.
     pub(super) fn length(self) -> Option<u64> {
         let words = self.record_words.checked_add(self.element_words)?;
         (words as u64).checked_mul(WORD as u64)?.checked_add(size_of::<MutexState>() as u64)
     }
 }
 
-/// The parts of an array of `T`.
+/// A handle's access to the parts of an array of `T`.
 pub(super) struct ArrayStore<T> {
     pub(super) lock: ObjectLock,
     pub(super) layout: ArrayLayout,
@@ -93,10 +96,13 @@ impl<T: Shareable> ArrayStore<T> {
         Journal::new(self.lock.inline_word(), &self.lock.body()[..self.layout.record_words], Self::SIZE)
     }
 
-    /// Undoes what the lock's last holder left half done; whoever has just taken the lock calls this first.
+    /// Undoes a change that the lock's last holder left half done. Called first after each locking.
+    ///
+    /// # Errors
+    /// [`LockError::Corrupt`] if the journal is damaged.
     #[inline(always)]
     pub(super) fn undo_pending<'a>(&self, raw_guard: RawGuard<'a>) -> Result<RawGuard<'a>, LockError> {
-        // SAFETY: `raw_guard` is the lock.
+        // SAFETY: `raw_guard` says that this thread holds the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
         if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
             return Err(raw_guard.corrupt("the journal of an array"));
@@ -104,20 +110,27 @@ impl<T: Shareable> ArrayStore<T> {
         Ok(raw_guard)
     }
 
-    /// Takes the lock for a change without a guard.
+    /// Takes the lock for a change that has no guard to deliver a death report with.
+    ///
+    /// # Errors
+    /// The errors of [`ObjectLock::lock`], and of [`undo_pending`](Self::undo_pending).
     #[inline(always)]
     pub(super) fn lock_without_report(&self) -> Result<RawGuard<'_>, LockError> {
         self.undo_pending(self.lock.lock_without_report(Wait::Forever)?)
     }
 
-    /// Takes the lock to read. Where it is this thread's own already, nobody else writes; where it is corrupt, so may the
-    /// elements be: in both cases reading can go on without.
+    /// Takes the lock to read.
+    ///
+    /// `None` if this thread holds the lock already, and then no other process writes; or if the
+    /// lock or the journal is damaged, and then the elements may be, too. In both cases the caller
+    /// reads without.
     #[inline(always)]
     pub(super) fn lock_to_read(&self) -> Option<RawGuard<'_>> {
         self.undo_pending(self.lock.lock_to_read(Wait::Forever).ok()?).ok()
     }
 
-    /// Copies one element, which must be inside. A large one under the lock.
+    /// Copies element `index`, which is inside the array. For large elements, the caller holds the
+    /// lock.
     #[inline(always)]
     pub(super) fn copy_element(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
         if Self::IS_SMALL {
@@ -128,15 +141,16 @@ impl<T: Shareable> ArrayStore<T> {
         }
     }
 
-    /// Copies one element as `get_checked` and `get` do: with the lock, if it needs one.
+    /// Copies element `index`, which is inside the array; takes the lock if the element is large.
     #[inline(always)]
     pub(super) fn copy_single_element(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
         let _raw_guard = if Self::IS_SMALL { None } else { self.lock_to_read() };
         self.copy_element(index, bytes);
     }
 
-    /// Copies a run of elements, under the lock, to where they will be a slice.
-    pub(super) fn copy_run(&self, first: usize, bytes: &mut [MaybeUninit<u8>]) {
+    /// Copies the elements from `first` on to `bytes`, where they become a slice. The caller holds
+    /// the lock.
+    fn copy_run(&self, first: usize, bytes: &mut [MaybeUninit<u8>]) {
         if Self::IS_DENSE {
             // SAFETY: the callers hold the lock.
             unsafe { self.shared().copy_out(first, bytes) };
@@ -147,7 +161,21 @@ impl<T: Shareable> ArrayStore<T> {
         }
     }
 
-    /// A range's elements, under the lock; `None` where their bytes are not a `T`'s.
+    /// Copies a range of elements into `target`, which has the range's length. The caller holds the
+    /// lock.
+    pub(super) fn read_into(&self, first: usize, target: &mut [T])
+    where
+        T: AnyBits,
+    {
+        let target = bytemuck::cast_slice_mut::<T, u8>(target);
+        // SAFETY: initialised bytes are also maybe-initialised ones, and `copy_run` writes only
+        // initialised ones.
+        let target = unsafe { core::slice::from_raw_parts_mut(target.as_mut_ptr().cast(), target.len()) };
+        self.copy_run(first, target);
+    }
+
+    /// Copies a range of elements to a vector; `None` if the bytes of one are no `T`. The caller
+    /// holds the lock.
     pub(super) fn read_range(&self, range: Range<usize>) -> Option<Vec<T>> {
         let mut bits = Vec::<T::Bits>::with_capacity(range.len());
         let space = bits.spare_capacity_mut()[..range.len()].as_mut_ptr().cast::<MaybeUninit<u8>>();
@@ -161,16 +189,17 @@ impl<T: Shareable> ArrayStore<T> {
         }
         let mut bits = core::mem::ManuallyDrop::new(bits);
         let (start, len, capacity) = (bits.as_mut_ptr().cast::<T>(), bits.len(), bits.capacity());
-        // SAFETY: the parts of a vector of `T::Bits`, which has the layout of `T` and holds valid `T`s only.
+        // SAFETY: the parts of a vector of `T::Bits`, which has the layout of `T` and holds valid
+        // `T`s only.
         Some(unsafe { Vec::from_raw_parts(start, len, capacity) })
     }
 
-    /// Writes one element so that it is old or new at any instant, under the lock.
+    /// Replaces element `index`, which is old or new at any instant. The caller holds the lock.
     #[inline]
     pub(super) fn write_element(&self, index: usize, value: &T) {
         let bytes = bytemuck::bytes_of(value);
         if Self::IS_SMALL {
-            // One store: the commit.
+            // The commit is one store.
             self.shared().store_small(index, bytes);
             return;
         }
@@ -183,8 +212,8 @@ impl<T: Shareable> ArrayStore<T> {
         journal.commit();
     }
 
-    /// Makes `values` the elements from `first` on, under the lock: all or nothing if the array is journaled, each old or new
-    /// if it is not.
+    /// Makes `values` the elements from `first` on: all or nothing if the array is journaled, each
+    /// old or new at any instant if it is not. The caller holds the lock.
     pub(super) fn publish(&self, first: usize, values: &[T]) {
         if self.layout.journaled {
             self.publish_journaled(first, values);
@@ -210,7 +239,7 @@ impl<T: Shareable> ArrayStore<T> {
         }
         journal.arm(records);
         for index in (0..records).map(|n| journal.index(n)) {
-            // An index out of the range is a peer's, who writes without the lock.
+            // An index out of the range comes from a peer that writes without the lock.
             let Some(value) = index.checked_sub(first).and_then(|n| values.get(n)) else { continue };
             let bytes = bytemuck::bytes_of(value);
             if Self::IS_SMALL {
@@ -223,13 +252,13 @@ impl<T: Shareable> ArrayStore<T> {
         journal.commit();
     }
 
-    /// Writes the elements of a new array, which nobody else knows of yet.
+    /// Writes a new array, which no other process can find yet.
     pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
         region.init_lock();
         let (InitialElements::Given(values), Some(layout)) =
             (&plan.elements, ArrayLayout::new(region.shape(), Self::SIZE))
         else {
-            return; // Zeros are there.
+            return; // The bytes are zero already.
         };
         let elements_at = size_of::<MutexState>() + layout.record_words * WORD;
         let shared = SharedElements::new(region.words_from(elements_at as u64), Self::SIZE);
@@ -238,13 +267,16 @@ impl<T: Shareable> ArrayStore<T> {
             if Self::IS_SMALL {
                 shared.store_small(index, bytes);
             } else {
-                // SAFETY: nobody else knows of the array yet.
+                // SAFETY: no other process can find the array yet.
                 unsafe { shared.copy_in(index, bytes) };
             }
         }
     }
 
-    /// The array that lies there.
+    /// Makes a handle's access to the array in `region`.
+    ///
+    /// # Errors
+    /// [`SegmentError::Corrupt`] if the array's shape or lock is damaged.
     pub(super) fn attach(region: Region) -> Result<Self, SegmentError> {
         const { assert!(Self::SIZE > 0, "an array's elements have a size") };
         let layout = ArrayLayout::new(region.shape(), Self::SIZE)

@@ -1,4 +1,5 @@
-//! What an [`Atomic`](crate::Atomic) can hold: integers and `bool`, over the standard atomics.
+//! [`AtomicPrimitive`] and [`AtomicInteger`]: the types that an [`Atomic`](crate::Atomic) can hold,
+//! over std's atomics.
 
 use core::fmt;
 
@@ -9,7 +10,8 @@ use crate::primitive::{
 use crate::segment::object::sealed;
 use crate::shareable::Shareable;
 
-/// The types an [`Atomic`](crate::Atomic) can hold: `bool`, and integers of 8 to 64 bits. Implemented by this crate only.
+/// A type that an [`Atomic`](crate::Atomic) can hold: `bool`, or an integer of 8 to 64 bits. Only
+/// this crate implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an `Atomic`",
     label = "not an integer or `bool`",
@@ -42,7 +44,12 @@ pub trait AtomicPrimitive: Shareable + Eq + fmt::Debug + sealed::Sealed {
     fn nand(cell: &Self::Cell, value: Self, order: Ordering) -> Self;
 }
 
-/// The integers an [`Atomic`](crate::Atomic) can count with. Implemented by this crate only.
+/// An integer that an [`Atomic`](crate::Atomic) can count with. Only this crate implements it.
+#[diagnostic::on_unimplemented(
+    message = "an `Atomic<{Self}>` does not count",
+    label = "not an integer",
+    note = "an `Atomic<bool>` has `fetch_and`, `fetch_or`, `fetch_xor` and `fetch_nand`"
+)]
 pub trait AtomicInteger: AtomicPrimitive {
     #[doc(hidden)]
     fn add(cell: &Self::Cell, value: Self, order: Ordering) -> Self;
@@ -139,7 +146,8 @@ integers! {
 
 impl sealed::Sealed for bool {}
 
-/// A byte, 0 or 1: what a peer may have written instead counts as `true`, so no byte makes an invalid `bool`.
+/// A byte, 0 or 1. Another byte that a peer wrote counts as `true`, so no byte makes an invalid
+/// `bool`.
 impl AtomicPrimitive for bool {
     type Cell = AtomicU8;
 
@@ -167,6 +175,7 @@ impl AtomicPrimitive for bool {
         failure: Ordering,
     ) -> Result<Self, Self> {
         match cell.compare_exchange(current.into(), new.into(), success, failure) {
+            // A peer wrote another byte than 1 for `true`: exchange that one.
             Err(odd) if current && odd > 1 => cell.compare_exchange(odd, new.into(), success, failure),
             answer => answer,
         }
@@ -191,7 +200,8 @@ impl AtomicPrimitive for bool {
 
     #[inline(always)]
     fn nand(cell: &AtomicU8, value: Self, order: Ordering) -> Self {
-        // A byte's nand would set its other bits: "not" is "xor true", and "not (x and false)" is true.
+        // A byte's nand would set its other bits. `!(x & true)` is `x ^ true`, and `!(x & false)`
+        // is `true`.
         if value { cell.fetch_xor(1, order) != 0 } else { cell.swap(1, order) != 0 }
     }
 }

@@ -1,4 +1,4 @@
-//! [`PoolBuilder`]: how to make a pool.
+//! [`PoolBuilder`]: the options of a pool.
 
 use std::io;
 use std::sync::Arc;
@@ -18,18 +18,29 @@ use crate::process::call::FunctionCall;
 use crate::process::cpu_count;
 use crate::sys::eventfd::EventFd;
 
-/// What becomes of a task whose worker ends before the task does: killed, or by an exit of the task's own.
+/// What becomes of a task whose worker ends before the task is done: because it is killed, or
+/// because the task exits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rerun {
-    /// It fails, with `WorkerDied` or `Exited`. So no task is ever begun twice.
+    /// The task fails, with [`TaskError::WorkerDied`](crate::TaskError::WorkerDied) or
+    /// [`TaskError::Exited`](crate::TaskError::Exited). No task starts twice.
     #[default]
     Never,
-    /// It is run again, at most so many times: for tasks that do no harm when they are cut short and begun anew.
+    /// The task runs again, at most this many times: for tasks that may be cut short and started
+    /// anew.
     Times(u32),
 }
 
-/// How to make a pool; see [`Pool::builder`].
+/// The options of a pool; see [`Pool::builder`].
+///
+/// ```
+/// use breezeway::process::{Pool, Rerun};
+///
+/// let pool = Pool::builder().workers(2).max_tasks_per_worker(100).rerun(Rerun::Times(1)).build()?;
+/// assert_eq!(pool.call(|x: u64| x + 1, 41)?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub struct PoolBuilder {
     workers: usize,
@@ -45,10 +56,11 @@ struct Initializer {
     keep_alive: Box<dyn core::any::Any + Send>,
 }
 
-/// Workers have numbers of 16 bits on the task ring, of which this leaves some.
+/// Fewer than the 16-bit numbers that workers have on the task ring.
 const MAX_WORKERS: usize = 4096;
 
-/// Slots of the task ring: so many tasks are there before the pool's thread has to bring more.
+/// The least number of slots of the task ring: workers can do this many tasks before the pool's
+/// thread must dispatch more.
 const MIN_SLOTS: usize = 1024;
 
 impl PoolBuilder {
@@ -56,15 +68,16 @@ impl PoolBuilder {
         Self { workers: cpu_count(), window: None, tasks: None, rerun: Rerun::Never, initializer: None }
     }
 
-    /// How many workers there are, 1 to 4,096; as many as this process may use CPUs unless said otherwise.
+    /// Sets the number of workers, 1 to 4,096. The default is [`cpu_count`].
     #[doc(alias = "processes")]
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = count;
         self
     }
 
-    /// Has each worker call `f` with `args` before its first task. One that panics there breaks the pool: it ends, and all its tasks
-    /// fail with [`Broken`](crate::TaskError::Broken).
+    /// Has each worker call `f` with `args` before its first task. If the call panics, the pool is
+    /// broken: it ends, and all its tasks fail with
+    /// [`TaskError::Broken`](crate::TaskError::Broken).
     pub fn initializer<A>(mut self, f: fn(A), args: A) -> Self
     where
         A: Serialize + DeserializeOwned + Send + 'static,
@@ -81,30 +94,37 @@ impl PoolBuilder {
         self
     }
 
-    /// After so many tasks, at least 1, a worker ends and a fresh one takes its place. (A chunk of `map` is one task.)
+    /// Sets after how many tasks, at least 1, a worker ends and a new one takes its place. A chunk
+    /// of `map` counts as one task. The default is no limit.
     #[doc(alias = "maxtasksperchild")]
     pub fn max_tasks_per_worker(mut self, count: u64) -> Self {
         self.tasks = Some(count);
         self
     }
 
-    /// What becomes of a task whose worker ends before the task does; it fails unless said otherwise.
+    /// Sets what becomes of a task whose worker ends before the task is done. The default is
+    /// [`Rerun::Never`]: the task fails.
     pub fn rerun(mut self, rerun: Rerun) -> Self {
         self.rerun = rerun;
         self
     }
 
-    /// How many tasks `map_iter` and `map_iter_unordered` are ahead of who takes their results, at least 1; four for each worker unless said
-    /// otherwise.
+    /// Sets how many tasks an iterator of [`map_iter`](Pool::map_iter) or
+    /// [`map_iter_unordered`](Pool::map_iter_unordered) submits ahead of the results taken from it,
+    /// at least 1. The default is four for each worker.
     pub fn window(mut self, tasks: usize) -> Self {
         self.window = Some(tasks);
         self
     }
 
-    /// Makes the pool. Its workers begin meanwhile.
+    /// Creates the pool. Returns while its workers start.
     ///
     /// # Errors
-    /// `InvalidOption`, `Spawn` (a [daemon](crate::process::Builder::daemon) may have no workers), `Segment`, `Os`.
+    /// - [`PoolError::InvalidOption`] if an option is out of its range.
+    /// - [`PoolError::Spawn`] if the initializer's arguments cannot be encoded, or the first
+    ///   workers not started: a [daemon](crate::process::ProcessBuilder::daemon) may have none.
+    /// - [`PoolError::Segment`] if the memory that the workers share cannot be created.
+    /// - [`PoolError::Os`] if the operating system refuses a file or a thread.
     pub fn build(self) -> Result<Pool, PoolError> {
         let Self { workers, window, tasks, rerun, initializer } = self;
         let check = |is_valid: bool, option, allowed| {
@@ -132,7 +152,7 @@ impl PoolBuilder {
             Arc::new(PoolShared::new(task_ring, scheduler, bell, workers, window.unwrap_or(4 * workers)));
         let mut supervisor = Supervisor::new(workers, options);
         let begun = supervisor.start_missing(&shared);
-        // From here on the threads end what there is.
+        // From here on the threads end the workers, also after an error.
         let start =
             |name: &str, work: Box<dyn FnOnce() + Send>| -> Result<thread::JoinHandle<()>, io::Error> {
                 thread::Builder::new().name(name.to_owned()).spawn(work)
@@ -145,7 +165,8 @@ impl PoolBuilder {
         let supervisor_thread = match supervisor_thread {
             Ok(supervisor_thread) => supervisor_thread,
             Err(error) => {
-                // The supervisor is gone with the closure; its workers end by the task ring.
+                // The closure, and with it the supervisor, is dropped: its workers end by the task
+                // ring.
                 shared.task_ring.stop();
                 shared.mark_over();
                 return Err(PoolError::os("start a thread")(error));

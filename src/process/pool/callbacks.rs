@@ -1,4 +1,4 @@
-//! The one thread that callbacks run on. It is started with the first of them.
+//! The one thread that a pool's callbacks run on, started for the first of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -14,16 +14,16 @@ pub(super) struct Callbacks {
     thread: Mutex<Option<(Sender<CallbackJob>, JoinHandle<()>)>>,
 }
 
-/// Runs somebody else's code, whose panic is its own.
+/// Runs code of the program, and contains its panic.
 pub(super) fn catch_panic(job: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-        // The hook has said what there is to say. What was thrown might panic again when it is dropped.
+        // The panic hook has reported it. The payload is leaked, because its drop might panic.
         core::mem::forget(panic);
     }
 }
 
 impl Callbacks {
-    /// Runs a job on the thread, behind those that came before.
+    /// Runs a job on the thread, after the jobs submitted before.
     pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
         let mut thread = lock_unpoisoned(&self.thread);
         if thread.is_none() {
@@ -33,17 +33,18 @@ impl Callbacks {
                 Ok(handle) => *thread = Some((sender, handle)),
                 Err(_) => {
                     drop(thread);
-                    return catch_panic(job); // Better here than never.
+                    // Without the thread, the callback runs on this one.
+                    return catch_panic(job);
                 }
             }
         }
         if let Some((sender, _)) = &*thread {
-            // It takes jobs until `finish` has taken the sender.
+            // Does not fail: the thread runs until `finish` has dropped the sender.
             let _ = sender.send(Box::new(job));
         }
     }
 
-    /// Waits until the jobs are done. No more are to come.
+    /// Waits until the jobs are done. No job may be submitted after it.
     pub(super) fn finish(&self) {
         let thread = lock_unpoisoned(&self.thread).take();
         if let Some((sender, handle)) = thread {
@@ -53,7 +54,7 @@ impl Callbacks {
     }
 }
 
-/// Waits for a thread, unless this is it.
+/// Waits for a thread, unless it is the current one.
 pub(super) fn join_thread(thread: JoinHandle<()>) {
     let here: ThreadId = thread::current().id();
     if thread.thread().id() != here {

@@ -1,4 +1,4 @@
-//! Results for tasks of an executor.
+//! Results as futures and streams.
 
 use core::fmt;
 use core::pin::Pin;
@@ -9,19 +9,21 @@ use futures_core::stream::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::map_iter::{MapIter, MapIterUnordered, TaskStream};
+use super::map_iter::{MapIter, MapIterUnordered};
 use super::promise::TaskHandle;
+use super::task_stream::TaskStream;
 use crate::error::TaskError;
 use crate::process::child::lock_unpoisoned;
 use crate::raw::waker_cell::{WakeReason, WakerCell};
 use crate::reactor::WakerRegistration;
 
-/// The task that waits for a result, if one does.
+/// The waker cell of the task that waits for a result, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct ResultWaker(Mutex<Option<Arc<WakerCell>>>);
 
 impl ResultWaker {
-    /// What `try_once` finds; or the task is called when there is something to be found. It is called for as long as it has the seat.
+    /// Returns what `try_once` finds, or registers the task's waker, which [`wake`](Self::wake)
+    /// wakes for as long as the task keeps the registration.
     pub(super) fn poll<T>(
         &self,
         registration: &mut Option<WakerRegistration>,
@@ -46,7 +48,7 @@ impl ResultWaker {
         })
     }
 
-    /// Has the task look. To be called when there is something to be found.
+    /// Wakes the waiting task. The notifier calls it after it has stored a result.
     pub(super) fn wake(&self) {
         let cell = lock_unpoisoned(&self.0).take();
         if let Some(cell) = cell {
@@ -55,10 +57,11 @@ impl ResultWaker {
     }
 }
 
-/// The result, as [`get`](TaskHandle::get) has it. Once it is given, another poll is an `AlreadyTaken`.
+/// A future of the result that [`get`](TaskHandle::get) returns, with its errors. Polled again
+/// after it was ready, it returns [`TaskError::AlreadyTaken`].
 ///
-/// Dropped before it is done, it takes nothing back: the task is done all the same, and its result lost. `&mut handle` is a future,
-/// too, which leaves the handle where it is.
+/// If it is dropped before it is ready, the task is done all the same, and the result is lost.
+/// `&mut handle` is a future as well, which can be dropped without the handle.
 impl<R> Future for TaskHandle<R> {
     type Output = Result<R, TaskError>;
 
@@ -68,20 +71,22 @@ impl<R> Future for TaskHandle<R> {
     }
 }
 
-/// The results of a [`Pool`](super::Pool)'s tasks, one by one: a [`Stream`]. Made by [`MapIter::into_stream`], in the order of their
-/// arguments, and by [`MapIterUnordered::into_stream`], as they come.
+/// A [`Stream`] of the results of a [`Pool`](super::Pool)'s tasks: from [`MapIter::into_stream`] in
+/// the order of the arguments, from [`MapIterUnordered::into_stream`] in the order of their
+/// arrival.
 ///
-/// It pulls its input as those do. Between two results it takes none: dropped, it loses those that were not taken.
+/// It pulls its input as the iterators do, and takes a result only when it yields one. If it is
+/// dropped, the results that it has not yielded are lost.
 #[must_use = "streams do nothing unless they are polled"]
-pub struct Results<I: Iterator, R> {
+pub struct MapStream<I: Iterator, R> {
     task_stream: TaskStream<I, R>,
     registration: Option<WakerRegistration>,
 }
 
-/// Nothing in it is pinned.
-impl<I: Iterator, R> Unpin for Results<I, R> {}
+/// Nothing in it is structurally pinned.
+impl<I: Iterator, R> Unpin for MapStream<I, R> {}
 
-impl<I, R> Stream for Results<I, R>
+impl<I, R> Stream for MapStream<I, R>
 where
     I: Iterator,
     I::Item: Serialize + DeserializeOwned + Send + 'static,
@@ -95,25 +100,25 @@ where
     }
 }
 
-impl<I: Iterator, R> fmt::Debug for Results<I, R> {
+impl<I: Iterator, R> fmt::Debug for MapStream<I, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.task_stream.debug(f, "Results")
+        self.task_stream.debug(f, "MapStream")
     }
 }
 
-/// For tasks of an executor, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<I: Iterator, R> MapIter<I, R> {
-    /// The results as a stream, for a task that does not hold up its thread.
-    pub fn into_stream(self) -> Results<I, R> {
-        Results { task_stream: self.0, registration: None }
+    /// The results as a stream, in the order of the arguments.
+    pub fn into_stream(self) -> MapStream<I, R> {
+        MapStream { task_stream: self.0, registration: None }
     }
 }
 
-/// For tasks of an executor, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<I: Iterator, R> MapIterUnordered<I, R> {
-    /// The results as a stream, for a task that does not hold up its thread.
-    pub fn into_stream(self) -> Results<I, R> {
-        Results { task_stream: self.0, registration: None }
+    /// The results as a stream, in the order of their arrival.
+    pub fn into_stream(self) -> MapStream<I, R> {
+        MapStream { task_stream: self.0, registration: None }
     }
 }
 
@@ -124,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_before_the_task_can_be_called_is_found() {
+    fn result_waker_poll_race() {
         let (waker, mut registration, is_there) = (ResultWaker::default(), None, Cell::new(false));
         let try_once = || {
             let found = is_there.get().then_some(7);

@@ -1,7 +1,7 @@
-//! The overflow file: where tasks and results lie that are too long for a slot of the task ring.
+//! The overflow file: tasks and results that are longer than a slot of the task ring.
 //!
-//! A memfd of the pool's, which a worker opens through it. Each side writes a part of its own, and the pool gives memory back when
-//! contents have been read:
+//! It is a memfd of the pool, which a worker opens through the pool's descriptor. The pool and each
+//! worker write a part of their own, and the pool returns the memory of contents that were read:
 //!
 //! ```text
 //! 0            1 TiB          2 TiB            2^62
@@ -11,8 +11,9 @@
 //! +--------------+--------------+-- ... --------+-----------------+
 //! ```
 //!
-//! Places are not memory: of these, only what has contents takes any. A worker that takes a dead one's place in the pool has another
-//! number here. It goes round in its part; nobody has a terabyte of results that are not read.
+//! The parts are address space in the file: only contents take memory. A worker that replaces a
+//! dead one has another number, and another part. A worker that reaches the end of its part goes on
+//! at its beginning: results that were not read yet never fill a terabyte.
 
 use core::ops::Range;
 use std::fs::File;
@@ -24,10 +25,10 @@ use crate::sys::{file, process};
 
 const PARTITION_LEN: u64 = 1 << 40;
 const TASKS_OFFSET: u64 = 1 << 62;
-/// Memory is given back by pages.
+/// Memory is freed by pages.
 const PAGE: u64 = 4096;
 
-/// The file, at one side.
+/// One side's handle of the file.
 #[derive(Debug)]
 pub(super) struct OverflowFile {
     file: File,
@@ -35,30 +36,30 @@ pub(super) struct OverflowFile {
     next: u64,
 }
 
-/// Where a worker's results go.
+/// The part of the file for the results of a worker of this number.
 fn partition_of(number: u64) -> Range<u64> {
     let start = number % (TASKS_OFFSET / PARTITION_LEN) * PARTITION_LEN;
     start..start + PARTITION_LEN
 }
 
 impl OverflowFile {
-    /// Makes one, at the pool.
+    /// In the pool: creates the file.
     pub(super) fn create() -> io::Result<Self> {
         let file = File::from(file::create_anonymous()?);
         Ok(Self { file, partition: TASKS_OFFSET..i64::MAX as u64, next: TASKS_OFFSET })
     }
 
-    /// Under which number workers find it at the pool.
+    /// The pool's descriptor, through which workers open the file.
     pub(super) fn descriptor(&self) -> i32 {
         self.file.as_raw_fd()
     }
 
-    /// Where the part of a worker of this number begins.
+    /// The offset at which the part of a worker of this number begins.
     pub(super) fn partition_start(number: u64) -> u64 {
         partition_of(number).start
     }
 
-    /// Opens the pool's, at a worker of this number.
+    /// In a worker of this number: opens the pool's file.
     pub(super) fn open(pool: u32, fd: i32, number: u64) -> io::Result<Self> {
         let (file, status) = file::open_descriptor(pool, fd).map_err(|error| match error {
             file::NotOpened::Refused(error) => error,
@@ -71,7 +72,7 @@ impl OverflowFile {
         Ok(Self { file: File::from(file), next: partition.start, partition })
     }
 
-    /// Writes contents, and says where.
+    /// Writes contents, and returns their offset.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
         let room = (bytes.len() as u64).next_multiple_of(PAGE);
         if room > self.partition.end - self.partition.start {
@@ -83,9 +84,9 @@ impl OverflowFile {
         Ok(at)
     }
 
-    /// Appends contents that lie there.
+    /// Appends the contents at an offset to `into`.
     pub(super) fn read(&self, at: u64, len: u64, into: &mut Vec<u8>) -> io::Result<()> {
-        // A length that the other side has damaged takes no memory.
+        // A damaged length allocates nothing.
         let there = self.file.metadata()?.len();
         if at.checked_add(len).is_none_or(|end| end > there) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -95,13 +96,13 @@ impl OverflowFile {
         self.file.read_exact_at(&mut into[start..], at)
     }
 
-    /// Gives back the memory of contents that have been read.
+    /// Frees the memory of contents that were read.
     pub(super) fn free(&self, at: u64, len: u64) {
-        // Where that fails, it is given back with the file.
+        // If that fails, the memory is freed with the file.
         let _ = file::punch(&self.file, at, len.next_multiple_of(PAGE));
     }
 
-    /// Gives back what a worker has left there that has ended.
+    /// Frees the memory of everything that an ended worker has left.
     pub(super) fn free_partition(&self, number: u64) {
         self.free(partition_of(number).start, PARTITION_LEN);
     }
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contents_at_both_ends() {
+    fn overflow_file_round_trip() {
         let mut ours = OverflowFile::create().unwrap();
         let mut theirs = OverflowFile::open(std::process::id(), ours.descriptor(), 3).unwrap();
         let large = vec![7; 100_000];
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_gone_round_in() {
+    fn overflow_file_write_wraps_around() {
         let ours = OverflowFile::create().unwrap();
         let mut theirs = OverflowFile::open(std::process::id(), ours.descriptor(), 0).unwrap();
         theirs.next = theirs.partition.end - PAGE;

@@ -1,7 +1,5 @@
-//! What a task's result is waited for with, and the way it takes there.
-//!
-//! - [`TaskHandle`]: the waiting side
-//! - [`ResultSink`]: where results arrive, item by item: for one task, or for many together
+//! [`TaskHandle`], by which a program waits for a task's result, and [`ResultSink`], where results
+//! arrive item by item: of one task, or of many that belong together.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -21,7 +19,7 @@ use crate::reactor::WakerRegistration;
 
 /// Where the results of tasks arrive.
 pub(super) trait ResultSink: Send + Sync {
-    /// What became of one item, exactly once for each.
+    /// Takes the outcome of one item. Called exactly once for each item.
     fn accept(&self, index: usize, outcome: Result<&[u8], TaskError>);
 }
 
@@ -31,7 +29,7 @@ enum PromiseState<T> {
     Consumed { is_ok: bool },
 }
 
-/// A result that will be there some time.
+/// A result that arrives later, and is taken once.
 pub(super) struct Promise<T> {
     result: Mutex<PromiseState<T>>,
     arrival: Condvar,
@@ -56,7 +54,7 @@ impl<T> Promise<T> {
         self.waker.wake();
     }
 
-    /// The result, which is given once, if it is there.
+    /// The result if it has arrived; [`TaskError::AlreadyTaken`] after the first time.
     pub(super) fn take(&self) -> Option<Result<T, TaskError>> {
         let mut result = lock_unpoisoned(&self.result);
         let is_ok = match &*result {
@@ -71,12 +69,16 @@ impl<T> Promise<T> {
     }
 }
 
-/// A task that was handed to a pool: its result, once it is there.
+/// The handle of a task that was submitted to a [`Pool`](super::Pool), from which its result is
+/// taken.
 ///
-/// Dropping it takes nothing back: the task is done all the same.
+/// If it is dropped, the task is done all the same. With the feature `async` it is also a future of
+/// the result.
 ///
-/// With the feature `async` it is a future of the result as well.
-#[must_use = "whether the task has succeeded, its handle knows"]
+/// **When a process is killed at any instruction:** a result that the worker has left arrives;
+/// otherwise the error is [`TaskError::WorkerDied`].
+#[doc(alias = "AsyncResult")]
+#[must_use = "only the handle tells whether the task has succeeded"]
 pub struct TaskHandle<R> {
     pub(super) promise: Arc<Promise<R>>,
     #[cfg(feature = "async")]
@@ -92,24 +94,35 @@ impl<R> TaskHandle<R> {
         }
     }
 
-    /// Waits for the result, as long as it takes.
+    /// Waits for the result, and takes it.
     ///
     /// # Errors
-    /// `TaskPanicked`, `WorkerDied`, `Exited`, `Unknown`, `Arguments`, `Unencodable`, `Undecodable`, `Encode`, `Terminated`, `Broken`,
-    /// `Os`; `AlreadyTaken` where [`get_timeout`](Self::get_timeout) has given it.
+    /// - [`TaskError::TaskPanicked`] if the function panicked.
+    /// - [`TaskError::WorkerDied`] if a signal killed the worker in the middle of the task,
+    ///   [`TaskError::Exited`] if it exited, [`TaskError::Unknown`] if how it ended is not known.
+    /// - [`TaskError::Arguments`] if the worker could not decode the arguments.
+    /// - [`TaskError::Unencodable`] if the worker could not encode the result.
+    /// - [`TaskError::Undecodable`] if this process cannot decode the result.
+    /// - [`TaskError::Terminated`] if the pool was terminated before the task was done,
+    ///   [`TaskError::Broken`] if its workers could not start.
+    /// - [`TaskError::AlreadyTaken`] if [`get_timeout`](Self::get_timeout) has taken the result.
+    /// - [`TaskError::Os`] if the operating system refuses to pass a long task or result on.
     pub fn get(self) -> Result<R, TaskError> {
         self.take(None)
     }
 
-    /// Waits for the result no longer than `timeout` (on the monotonic clock). It is given once.
+    /// Waits for the result, for at most `timeout` on the monotonic clock, and takes it.
     ///
     /// # Errors
-    /// `Timeout`, and those of [`get`](Self::get).
+    /// - [`TaskError::Timeout`] if the result has not arrived by then.
+    /// - Those of [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<R, TaskError> {
         self.take(Some(timeout))
     }
 
-    /// Waits until the result is there, no longer than `timeout`, and says whether it is.
+    /// Waits until the result has arrived, for at most `timeout`, and returns whether it has. Does
+    /// not take it.
+    #[doc(alias = "wait")]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         let result = lock_unpoisoned(&self.promise.result);
         let is_pending = |result: &mut PromiseState<R>| matches!(result, PromiseState::Pending);
@@ -119,7 +132,7 @@ impl<R> TaskHandle<R> {
     }
 
     fn take(&self, timeout: Option<Duration>) -> Result<R, TaskError> {
-        // A time beyond what can be counted is as good as none.
+        // A timeout that no `Instant` can express is no deadline.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let slice = deadline.map_or(Duration::from_secs(3600), |deadline| {
@@ -135,13 +148,13 @@ impl<R> TaskHandle<R> {
         }
     }
 
-    /// Whether the result is there, or was.
+    /// Whether the result has arrived, taken or not.
     #[doc(alias = "ready")]
     pub fn is_ready(&self) -> bool {
         !matches!(*lock_unpoisoned(&self.promise.result), PromiseState::Pending)
     }
 
-    /// Whether the result is one, and no error; `None` while it is not [`is_ready`](Self::is_ready).
+    /// Whether the task has succeeded; `None` while the result is not [ready](Self::is_ready).
     #[doc(alias = "successful")]
     pub fn is_successful(&self) -> Option<bool> {
         match &*lock_unpoisoned(&self.promise.result) {
@@ -160,10 +173,10 @@ impl<R> fmt::Debug for TaskHandle<R> {
 
 static_assertions::assert_impl_all!(TaskHandle<u8>: Send, Sync);
 
-/// Called with a result before its handle gives it out.
+/// Called with a result before the handle returns it.
 pub(super) type Callback<T> = Box<dyn FnOnce(&Result<T, TaskError>) + Send>;
 
-/// What is done with a result.
+/// The promise that gets a result, and the callback that is called with it before.
 struct Completion<T> {
     promise: Arc<Promise<T>>,
     callback: Option<Callback<T>>,
@@ -182,7 +195,7 @@ impl<T: Send + 'static> Completion<T> {
             Some(callback) => callbacks.run(move || {
                 let given = callback;
                 let result = result;
-                // The handle has its result whatever becomes of the callback.
+                // The handle gets its result also if the callback panics.
                 super::callbacks::catch_panic(|| given(&result));
                 promise.store(result);
             }),
@@ -190,7 +203,8 @@ impl<T: Send + 'static> Completion<T> {
     }
 }
 
-/// For one task. The arguments stay until it is done: a worker opens what is anonymous in them through this process.
+/// The sink of one task. It keeps the arguments until the task is done, because the worker opens
+/// anonymous segments in them through this process.
 struct SingleResultSink<A, R> {
     open: Mutex<Option<(A, Completion<R>)>>,
     callbacks: Arc<Callbacks>,
@@ -222,7 +236,7 @@ impl<A: Send, R: DeserializeOwned + Send + 'static> ResultSink for SingleResultS
     }
 }
 
-/// For many tasks whose results belong together.
+/// The sink of many tasks whose results belong together. It keeps the arguments until all are done.
 struct CollectSink<A, R> {
     state: Mutex<CollectState<A, R>>,
     callbacks: Arc<Callbacks>,
@@ -232,7 +246,7 @@ struct CollectState<A, R> {
     args: Vec<A>,
     results: Vec<Option<R>>,
     left: usize,
-    /// That of the first item that has one.
+    /// The failed item with the lowest index, and its error.
     error: Option<(usize, TaskError)>,
     completion: Option<Completion<Vec<R>>>,
 }
@@ -284,7 +298,7 @@ impl<A: Send, R: DeserializeOwned + Send + 'static> ResultSink for CollectSink<A
         if let Some(completion) = completion {
             let result = match error {
                 Some((_, error)) => Err(error),
-                // Each has come, or there is an error.
+                // Without an error every item has a result.
                 None => Ok(results.into_iter().flatten().collect()),
             };
             completion.complete(result, &self.callbacks);
@@ -293,7 +307,7 @@ impl<A: Send, R: DeserializeOwned + Send + 'static> ResultSink for CollectSink<A
     }
 }
 
-/// For no tasks.
+/// The sink of no tasks.
 struct NullSink<T>(PhantomData<T>);
 
 impl<T: Send + Sync> ResultSink for NullSink<T> {

@@ -1,4 +1,5 @@
-//! The pool's books: which tasks wait, which are on the task ring, and what became of those that are not.
+//! Which of a pool's tasks wait, which are on the task ring, and the outcomes of those that are
+//! settled.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,16 +14,16 @@ use crate::error::TaskError;
 use crate::process::call::FunctionCall;
 use crate::sys::pidfd::ProcessExit;
 
-/// What is handed to a worker at a time.
+/// A task: a chunk of items that one worker takes at a time.
 pub(super) struct PoolTask {
     pub(super) call: FunctionCall,
-    /// Its items; nothing while it is on the task ring, where it is not to be run again.
+    /// The encoded items; empty while the task is on the task ring, unless it may run again.
     pub(super) items: Vec<u8>,
     pub(super) sink: Arc<dyn ResultSink>,
-    /// What its sink knows the first of its items by.
+    /// The index of its first item at the sink.
     pub(super) first: usize,
     pub(super) count: usize,
-    /// How many workers have died of it, or with it.
+    /// How many workers have ended in the middle of it.
     pub(super) deaths: u32,
 }
 
@@ -49,13 +50,13 @@ impl TaskFailure {
     }
 }
 
-/// A task that is settled, and its results.
+/// A task with its outcome.
 pub(super) struct SettledTask {
     task: PoolTask,
     outcome: Result<core::ops::Range<usize>, TaskFailure>,
 }
 
-/// Tasks that are settled, whose sinks are told when nothing is locked.
+/// Settled tasks, whose outcomes are delivered when no lock is held.
 #[derive(Default)]
 pub(super) struct SettledBatch {
     settled: Vec<SettledTask>,
@@ -68,7 +69,7 @@ impl SettledBatch {
         self.settled.push(SettledTask { task, outcome: Err(failure) });
     }
 
-    /// Tells the sinks, and says how many tasks that were.
+    /// Delivers the outcomes to the sinks, and returns the number of tasks.
     pub(super) fn deliver(&mut self) -> usize {
         let count = self.settled.len();
         for SettledTask { task, outcome } in self.settled.drain(..) {
@@ -81,7 +82,7 @@ impl SettledBatch {
                     }),
                     Err(failure) => Err(failure.error()),
                 };
-                // Types that are not ours are decoded and dropped there.
+                // The sink runs code of the program: it decodes and drops the program's types.
                 catch_panic(|| sink.accept(index, outcome));
             }
             catch_panic(|| drop(sink));
@@ -98,7 +99,7 @@ pub(super) enum PoolPhase {
     Open,
     Closed,
     Terminated,
-    /// Its workers cannot begin.
+    /// The workers cannot start, for this reason.
     Broken(Arc<str>),
 }
 
@@ -106,7 +107,7 @@ pub(super) enum PoolPhase {
 struct DispatchedTask {
     task: PoolTask,
     ticket: u64,
-    /// Where its items lie, if not in the slot.
+    /// The offset and length of its items in the overflow file, if they are not in the slot.
     overflow: Option<(u64, u64)>,
 }
 
@@ -117,15 +118,15 @@ pub(super) struct Scheduler {
     free: Vec<usize>,
     next_ticket: u64,
     overflow: OverflowFile,
-    /// Tasks that were taken in and whose sinks do not know what became of them.
+    /// Tasks that were submitted and whose outcomes were not delivered to their sinks.
     pub(super) unsettled: usize,
-    /// Iterators that may still bring tasks.
+    /// Iterators that may still submit tasks.
     pub(super) open_iterators: usize,
-    /// Who waits for the end of the pool, and does not pull those meanwhile.
+    /// Threads in `join`: while there is one, the pool does not wait for iterators.
     pub(super) joiners: usize,
-    /// No more is done: the workers end.
+    /// Whether the pool has told its workers to end.
     pub(super) is_stopped: bool,
-    /// How often a task is run again whose worker has ended.
+    /// How often a task runs again after its worker has ended.
     pub(super) reruns: u32,
 }
 
@@ -146,7 +147,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether tasks are taken, those of an iterator of before the closing included.
+    /// Checks that tasks are taken; after `close` only those of iterators.
     pub(super) fn check_open(&self, is_from_iterator: bool) -> Result<(), TaskError> {
         match &self.phase {
             PoolPhase::Open => Ok(()),
@@ -157,7 +158,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether nothing is left to do, and nothing comes.
+    /// Whether no task is left, and none can be submitted.
     pub(super) fn is_finished(&self) -> bool {
         let brings_more = self.open_iterators > 0 && self.joiners == 0;
         match self.phase {
@@ -173,7 +174,7 @@ impl Scheduler {
         self.unsettled += self.pending.len() - before;
     }
 
-    /// Puts tasks up as far as there are slots, and says how many.
+    /// Publishes tasks on the task ring as far as there are free slots, and returns how many.
     pub(super) fn dispatch(&mut self, task_ring: &TaskRing, batch: &mut SettledBatch) -> usize {
         let mut count = 0;
         while !self.free.is_empty()
@@ -210,7 +211,7 @@ impl Scheduler {
         count
     }
 
-    /// Settles the task of a slot if its result is there.
+    /// Settles the task of a slot if its result has arrived.
     pub(super) fn collect_result(&mut self, task_ring: &TaskRing, slot: usize, batch: &mut SettledBatch) {
         let TaskSlotState::Done { ticket, .. } = task_ring.slot_state(slot) else { return };
         let Some(dispatched) =
@@ -248,7 +249,8 @@ impl Scheduler {
         dispatched.task
     }
 
-    /// Settles what a worker has left that has ended: its results count, and the task it was at has failed, or waits once more.
+    /// Settles what an ended worker has left: its results count, and the task that it had claimed
+    /// fails, or waits once more.
     pub(super) fn reap_worker(
         &mut self,
         task_ring: &TaskRing,
@@ -280,24 +282,25 @@ impl Scheduler {
         self.overflow.free_partition(number);
     }
 
-    /// Settles everything that is not.
+    /// Fails every task that is not settled.
     pub(super) fn fail_all(&mut self, failure: &TaskFailure, batch: &mut SettledBatch) {
         for task in self.pending.drain(..) {
             batch.fail(task, failure.clone());
         }
-        // The slots stay as they are: nothing is put up any more.
+        // The slots stay as they are: no task is published after this.
         for dispatched in self.dispatched.iter_mut().filter_map(Option::take) {
             batch.fail(dispatched.task, failure.clone());
         }
     }
 
-    /// What a worker of this number has written down first.
+    /// The message that a worker has written at the start of its part of the overflow file.
     pub(super) fn startup_error(&self, number: u64, len: u64) -> String {
         let mut words = Vec::new();
         let _ = self.overflow.read(OverflowFile::partition_start(number), len, &mut words);
         String::from_utf8_lossy(&words).into_owned()
     }
 
+    /// The descriptor of the overflow file.
     pub(super) fn overflow(&self) -> i32 {
         self.overflow.descriptor()
     }

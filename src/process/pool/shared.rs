@@ -1,4 +1,4 @@
-//! What a pool's handle, its threads and its iterators have in common.
+//! The state that a pool's handle, its threads and its iterators share.
 
 use core::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,19 @@ use crate::process::child::lock_unpoisoned;
 use crate::sys::eventfd::EventFd;
 
 pub(super) struct PoolShared {
-    /// The process whose pool it is.
+    /// The id of the process that created the pool.
     pub(super) owner: u32,
     pub(super) task_ring: TaskRing,
     pub(super) scheduler: Mutex<Scheduler>,
-    /// Not 0 when the workers have ended.
+    /// Not 0 once the workers have ended.
     pub(super) is_over: AtomicU32,
-    /// It has become so, under the scheduler's lock.
+    /// Notified, under the scheduler's lock, when `is_over` is set.
     shutdown: Condvar,
-    /// Rung when the supervisor's thread is to look at the scheduler.
+    /// Signalled when the supervisor's thread must look at the scheduler.
     pub(super) bell: EventFd,
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) workers: usize,
-    /// How many tasks an iterator is ahead of who takes its results.
+    /// How many tasks an iterator submits ahead of the results taken from it.
     pub(super) window: usize,
 }
 
@@ -49,12 +49,12 @@ impl PoolShared {
         }
     }
 
-    /// Whether this is the process whose pool it is: a forked child has none of the threads.
+    /// Whether this process created the pool: a forked child has none of its threads.
     pub(super) fn is_ours(&self) -> bool {
         self.owner == std::process::id()
     }
 
-    /// Whether tasks are taken now.
+    /// Checks that the pool takes tasks.
     pub(super) fn check_open(&self) -> Result<(), TaskError> {
         if !self.is_ours() {
             return Err(TaskError::NotOurs);
@@ -62,7 +62,7 @@ impl PoolShared {
         lock_unpoisoned(&self.scheduler).check_open(false)
     }
 
-    /// Hands tasks in.
+    /// Submits tasks.
     pub(super) fn submit_tasks(
         &self,
         tasks: impl IntoIterator<Item = PoolTask>,
@@ -82,7 +82,7 @@ impl PoolShared {
         Ok(())
     }
 
-    /// Tells the sinks of a batch.
+    /// Delivers the outcomes of a batch to their sinks.
     pub(super) fn deliver(&self, batch: &mut SettledBatch) {
         let count = batch.deliver();
         if count > 0 {
@@ -96,7 +96,7 @@ impl PoolShared {
         }
     }
 
-    /// Takes results from the task ring, for as long as any may come.
+    /// Takes results from the task ring until the workers have ended. The results thread runs it.
     pub(super) fn collect_results(&self) {
         let mut batch = SettledBatch::default();
         let is_over = || self.is_over.load(Ordering::Relaxed) != 0;
@@ -111,7 +111,7 @@ impl PoolShared {
         }
     }
 
-    /// No more tasks are taken.
+    /// Closes the pool: it takes no more tasks.
     pub(super) fn close(&self) {
         let mut scheduler = lock_unpoisoned(&self.scheduler);
         if matches!(scheduler.phase, PoolPhase::Open) {
@@ -121,7 +121,7 @@ impl PoolShared {
         self.bell.signal();
     }
 
-    /// Ends the pool at once.
+    /// Ends the pool at once, and fails every task that is not settled.
     pub(super) fn terminate(&self) {
         let mut batch = SettledBatch::default();
         let mut scheduler = lock_unpoisoned(&self.scheduler);
@@ -134,7 +134,7 @@ impl PoolShared {
         self.deliver(&mut batch);
     }
 
-    /// Not 0 when the workers have ended.
+    /// Records that the workers have ended, and wakes the threads that wait for it.
     pub(super) fn mark_over(&self) {
         let scheduler = lock_unpoisoned(&self.scheduler);
         self.is_over.store(1, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl PoolShared {
         scheduler.joiners -= 1;
     }
 
-    /// An iterator may bring tasks, or (`false`) will no more.
+    /// Counts an iterator that may submit tasks, or (`false`) one that no longer does.
     pub(super) fn count_iterator(&self, comes: bool) {
         let mut scheduler = lock_unpoisoned(&self.scheduler);
         scheduler.open_iterators =

@@ -1,4 +1,5 @@
-//! The pool's workers: starting them, noticing that they have ended, and putting others in their place. One thread does it.
+//! The thread that starts a pool's workers, notices that one has ended, and starts another in its
+//! place.
 
 use std::os::fd::AsFd;
 use std::sync::{Arc, Once};
@@ -10,7 +11,7 @@ use super::shared::PoolShared;
 use super::worker::{self, WorkerConfig, WorkerStage};
 use crate::error::SpawnError;
 use crate::primitive::{AtomicU32, Ordering};
-use crate::process::builder::{Builder, Launched};
+use crate::process::builder::{Launched, ProcessBuilder};
 use crate::process::call::FunctionCall;
 use crate::process::child::{Child, lock_unpoisoned};
 use crate::sys::child::at_exit;
@@ -18,33 +19,34 @@ use crate::sys::clock::Deadline;
 use crate::sys::pidfd::ProcessExit;
 use crate::sys::poll;
 
-/// So many at most begin at a time: until then, each takes some of the pool's descriptors.
+/// Workers that start at a time, at most: until it has started, each takes descriptors of the
+/// pool's process.
 const MAX_STARTING: usize = 32;
 
-/// How long to wait before trying again what the system has refused.
+/// How long to wait before retrying what the system has refused.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Not 0 when this process exits: its daemons are ended then, and are not to be replaced.
+/// Not 0 once this process exits: its daemons are ended then, and must not be replaced.
 static IS_EXITING: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn on_process_exit() {
     IS_EXITING.store(1, Ordering::Relaxed);
 }
 
-/// A worker, in its place.
+/// A worker, in its place in the pool.
 struct WorkerProcess {
-    /// Which of all that there ever were.
+    /// The worker's number among all workers that the pool has started.
     number: u64,
     child: Child,
-    /// While it begins.
+    /// `Some` while the worker starts.
     launched: Option<Launched>,
 }
 
-/// What each worker is told.
+/// What the workers of a pool have in common.
 pub(super) struct WorkerOptions {
     pub(super) initializer: Option<(FunctionCall, Vec<u8>)>,
     pub(super) tasks: Option<u64>,
-    /// What is anonymous in the initializer's arguments, workers open through this process.
+    /// The initializer's arguments: workers open anonymous segments in them through this process.
     pub(super) _keep_alive: Option<Box<dyn core::any::Any + Send>>,
 }
 
@@ -52,9 +54,9 @@ pub(super) struct Supervisor {
     worker_slots: Vec<Option<WorkerProcess>>,
     options: WorkerOptions,
     next_number: u64,
-    /// How many in a row have ended before they came to work.
+    /// How many workers in a row have ended before their first task.
     failed_starts: usize,
-    /// What the last of them has died of.
+    /// Why the last of them has ended.
     last_error: Option<String>,
 }
 
@@ -64,7 +66,7 @@ impl Supervisor {
         Self { worker_slots, options, next_number: 0, failed_starts: 0, last_error: None }
     }
 
-    /// Starts workers where there are none, as many as may begin at a time.
+    /// Starts workers in the empty places, as many as may start at a time.
     pub(super) fn start_missing(&mut self, shared: &PoolShared) -> Result<(), SpawnError> {
         let mut starting = self.workers().filter(|worker| worker.launched.is_some()).count();
         for index in 0..self.worker_slots.len() {
@@ -76,7 +78,8 @@ impl Supervisor {
                 starting += 1;
             }
         }
-        // Behind the first start: such handlers run in reverse order, so this one runs before that which ends the daemons.
+        // After the first start: exit handlers run in reverse order, so this one runs before the
+        // one that ends the daemons.
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(|| {
             at_exit(on_process_exit);
@@ -100,9 +103,10 @@ impl Supervisor {
             tasks: self.options.tasks,
         };
         let call = FunctionCall::of(worker::run_worker).ok_or(SpawnError::NotInExecutable)?;
-        // The task ring stays where it is, so that nothing here need wait until the worker has its orders.
+        // The task ring outlives the workers, so nothing here has to wait until the worker has its
+        // arguments.
         let name = format!("PoolWorker-{}", number + 1);
-        let launched = Builder::new().daemon(true).name(name).launch(call, &config)?;
+        let launched = ProcessBuilder::new().daemon(true).name(name).launch(call, &config)?;
         Ok(WorkerProcess { number, child: launched.child().clone(), launched: Some(launched) })
     }
 
@@ -111,11 +115,12 @@ impl Supervisor {
     }
 
     fn kill(&self) {
-        // One that has ended takes no notice.
+        // Does nothing to a worker that has ended.
         self.workers().for_each(|worker| drop(worker.child.kill()));
     }
 
-    /// Waits until something happens to a worker, or somebody rings.
+    /// Waits until a worker has started or ended, the bell is signalled, or the deadline has
+    /// passed.
     fn wait(&self, shared: &PoolShared, until: Option<Deadline>) {
         let mut watched = vec![shared.bell.as_fd()];
         for worker in self.workers() {
@@ -123,17 +128,17 @@ impl Supervisor {
             watched.extend(worker.launched.as_ref().map(Launched::ready_fd));
         }
         if poll::wait_any(watched, until).is_err() {
-            // Too many for the system to watch. They are looked at one by one.
+            // There are too many for the system to poll: the caller looks at each worker.
             std::thread::sleep(RETRY_INTERVAL);
         }
         shared.bell.drain();
     }
 
-    /// Sees who has begun and who has ended, and settles what the latter have left.
+    /// Finds the workers that have started and those that have ended, and reaps the latter.
     fn reap_exited(&mut self, shared: &PoolShared) {
         for index in 0..self.worker_slots.len() {
             let Some(worker) = &mut self.worker_slots[index] else { continue };
-            // Where the system does not tell, it is asked again.
+            // After an error the system is asked again in the next round.
             let exit = worker.child.try_wait().unwrap_or(None);
             if let Some(launched) = worker.launched.take_if(|at| exit.is_some() || at.is_ready())
                 && let Err(error) = launched.wait()
@@ -175,7 +180,8 @@ impl Supervisor {
     }
 }
 
-/// Keeps the pool's places filled, until it is over and all of them are empty.
+/// Keeps the pool's places filled until the pool is finished, then waits until all of them are
+/// empty.
 pub(super) fn supervise(shared: &Arc<PoolShared>, mut supervisor: Supervisor) {
     let mut has_killed = false;
     loop {
@@ -197,7 +203,7 @@ pub(super) fn supervise(shared: &Arc<PoolShared>, mut supervisor: Supervisor) {
             }
         } else if let Err(error) = supervisor.start_missing(shared) {
             supervisor.last_error = Some(error.to_string());
-            // Those that are there do the work, until there are more.
+            // The workers that have started do the work meanwhile.
             until = Some(Deadline::after(RETRY_INTERVAL));
         } else if IS_EXITING.load(Ordering::Relaxed) != 0 {
             until = Some(Deadline::after(RETRY_INTERVAL));

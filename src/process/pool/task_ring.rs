@@ -1,23 +1,27 @@
-//! The task ring between a pool and its workers: tasks go up in slots, workers take them there and leave the results in their place.
+//! The task ring between a pool and its workers: the pool publishes tasks in slots, a worker claims
+//! a task there and leaves the result in the task's slot.
 //!
 //! A slot's word is `{ticket:44 | worker:16 | state:4}`:
 //!
-//! | word | meaning | who moves it |
+//! | word | meaning | next |
 //! |---|---|---|
-//! | FREE | nothing | the pool, which fills the slot, to `t`, READY |
-//! | `t`, READY | a task that nobody has | a worker, by a CAS to `t`, `w`, CLAIMED: **from here on the task is its** |
-//! | `t`, `w`, CLAIMED | worker `w` is at it | the worker, when its result lies there, to `t`, `w`, DONE: **the commit of the result**. The pool, when the worker has ended, to FREE: the task has failed, or goes up once more |
-//! | `t`, `w`, DONE | its result | the pool, which has copied it, to FREE |
+//! | FREE | nothing | the pool fills the slot, and stores `t`, READY |
+//! | `t`, READY | a task that no worker has claimed | a worker claims it by a CAS to `t`, `w`, CLAIMED: **the commit point of the claim** |
+//! | `t`, `w`, CLAIMED | worker `w` runs the task | the worker writes the result, and stores `t`, `w`, DONE: **the commit point of the result**. If the worker has ended, the pool stores FREE: the task has failed, or is published once more |
+//! | `t`, `w`, DONE | the task's result | the pool copies the result, and stores FREE |
 //!
-//! So a worker that is killed at any instruction leaves READY (the task was not its), CLAIMED (this task, and no other, was
-//! cut short) or DONE (the result counts). The pool looks through all slots when a worker has ended; what else a worker leaves are
-//! hints:
+//! A worker that is killed at any instruction therefore leaves READY (the task was not claimed),
+//! CLAIMED (this task, and no other, was cut short) or DONE (the result counts). When a worker has
+//! ended, the pool reads all slots. Everything else that a worker leaves is a hint:
 //!
-//! - `order` is a ring of the READY slots, in the pool's order, `{ticket:44 | slot:20}`; `tail` is where the pool goes on. `head` is not
-//!   beyond the first that is READY; it may lie behind, when its mover was killed, and then whoever comes next moves it on.
-//! - `done` has a bit for each slot that became DONE. One that a killed worker has not set, the pool's look finds.
+//! - `order` is a ring of the READY slots in the order of their tickets, `{ticket:44 | slot:20}`;
+//!   `tail` is where the pool appends. `head` is not beyond the first READY slot. It may lag if a
+//!   worker was killed before it advanced it; the next worker then advances it.
+//! - `done` has a bit for each slot that became DONE. If a killed worker has not set its bit, the
+//!   pool finds the slot when it reads them all.
 //!
-//! The pool never takes a slot from a worker that lives, and is itself one process: its death ends the workers.
+//! The pool never takes a slot from a live worker. The pool is one process, whose death ends the
+//! workers.
 
 #![allow(unsafe_code)]
 
@@ -48,12 +52,12 @@ struct PaddedEvent {
     _padding_to_lines: [u64; 12],
 }
 
-/// What lies in front of the hints and the slots.
+/// The words before the hints and the slots.
 #[repr(C)]
 struct TaskRingState {
     tail: CachePadded,
     head: CachePadded,
-    /// Not 0 when no more tasks come.
+    /// Not 0 once no more tasks come.
     stop: CachePadded,
     /// Workers sleep on it.
     tasks: PaddedEvent,
@@ -63,22 +67,22 @@ struct TaskRingState {
 
 const _: () = assert!(size_of::<TaskRingState>() == 5 * LINE);
 
-// SAFETY: atomics, and bytes that nobody looks at.
+// SAFETY: atomics, and padding that no code reads.
 unsafe impl Cells for TaskRingState {}
 
 /// Bytes of two cache lines, which processors fetch together.
 const LINE: usize = 128;
 const LINE_WORDS: usize = LINE / WORD;
 
-/// Words of a slot: its word, the note in front of the contents, the contents.
+/// Words of a slot: its word, the header, the contents.
 const SLOT_WORDS: usize = 4 * LINE_WORDS;
 const HEADER_WORDS: usize = 4;
 const BODY_OFFSET: usize = 1 + HEADER_WORDS;
 
-/// So many bytes of contents have room in a slot.
+/// Bytes of contents for which a slot has room.
 pub(super) const BODY_CAPACITY: usize = (SLOT_WORDS - BODY_OFFSET) * WORD;
 
-/// What a task or a result says of itself, and how long it is.
+/// The header of a task or a result; [`wire`](super::wire) encodes it.
 pub(super) type SlotHeader = [u64; HEADER_WORDS];
 
 const STATE_BITS: u32 = 4;
@@ -86,14 +90,14 @@ const WORKER_BITS: u32 = 16;
 const SLOT_BITS: u32 = STATE_BITS + WORKER_BITS;
 const TICKETS: u64 = 1 << (64 - SLOT_BITS);
 
-/// As many slots as a task ring may have.
+/// The most slots that a task ring may have.
 const MAX_SLOTS: usize = 1 << SLOT_BITS;
 
 const READY: u64 = 1;
 const CLAIMED: u64 = 2;
 const DONE: u64 = 3;
 
-/// What a slot holds.
+/// The state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TaskSlotState {
     Claimed {
@@ -104,11 +108,11 @@ pub(super) enum TaskSlotState {
         ticket: u64,
         worker: u32,
     },
-    /// A task that nobody has, nothing, or nonsense.
+    /// READY, FREE, or damaged.
     Other,
 }
 
-/// A task in a worker's hands.
+/// A task that a worker has claimed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClaimedTask {
     pub(super) slot: usize,
@@ -119,14 +123,14 @@ fn word(ticket: u64, worker: u32, state: u64) -> u64 {
     ticket << SLOT_BITS | u64::from(worker) << STATE_BITS | state
 }
 
-/// One process's way to the task ring.
+/// One process's handle of the task ring.
 pub(super) struct TaskRing {
     array: Array<u64>,
     state: NonNull<TaskRingState>,
-    /// Of the results, one bit for each slot.
+    /// A bit for each slot that became DONE.
     done: NonNull<[AtomicU64]>,
     order: NonNull<[AtomicU64]>,
-    /// How far each worker is.
+    /// How far each worker has come.
     stages: NonNull<[AtomicU64]>,
     slots: NonNull<[AtomicU64]>,
     spin: AdaptiveSpin,
@@ -137,7 +141,7 @@ unsafe impl Send for TaskRing {}
 // SAFETY: as above.
 unsafe impl Sync for TaskRing {}
 
-/// Where the parts lie, in words.
+/// Where the parts of the task ring lie, in words.
 #[derive(Clone, Copy)]
 struct TaskRingLayout {
     done: usize,
@@ -159,11 +163,11 @@ impl TaskRingLayout {
 }
 
 impl TaskRing {
-    /// Makes one, of so many slots: a power of two from 64 on.
+    /// Creates a task ring with this many slots, a power of two of at least 64.
     pub(super) fn create(slots: usize, workers: usize) -> Result<Self, SegmentError> {
-        // Some words for the way to the first full line.
+        // Some words more, to align the ring to a line.
         let words = TaskRingLayout::new(slots, workers).end + LINE_WORDS;
-        // Those that have ended hold their places until somebody needs them.
+        // Ended workers stay participants until their ids are needed.
         let participants = (workers as u32 + 8).min(u32::from(u16::MAX));
         let tables = u64::from(participants) * 256 + (16 << 10);
         let segment = Segment::builder()
@@ -174,19 +178,21 @@ impl TaskRing {
         Self::attach(array, slots, workers).ok_or(SegmentError::NoSpace { needed: words as u64 })
     }
 
-    /// The handle that a worker's begins with.
+    /// The array in which the task ring lies, for a worker to [attach](Self::attach).
     pub(super) fn array(&self) -> Array<u64> {
         self.array.clone()
     }
 
-    /// Finds the parts of a task ring; `None` where this is none of that size.
+    /// Finds the parts of a task ring in its array; `None` if the array is too short for these
+    /// sizes.
     pub(super) fn attach(array: Array<u64>, slots: usize, workers: usize) -> Option<Self> {
         if !slots.is_power_of_two() || !(64..=MAX_SLOTS).contains(&slots) || workers >= 1 << WORKER_BITS {
             return None;
         }
         barrier::register();
         let layout = TaskRingLayout::new(slots, workers);
-        // Behind the array's lock. It begins on a page in every process, so a line of one is a line of all.
+        // After the array's lock. The mapping begins on a page in every process, so lines agree
+        // between processes.
         let lock = size_of::<crate::raw::mutex::MutexState>();
         let all = array.region().words_from(lock as u64);
         let to_line = all.as_ptr().align_offset(LINE);
@@ -219,7 +225,7 @@ impl TaskRing {
         unsafe { self.order.as_ref() }
     }
 
-    /// A slot's word, and what is behind it.
+    /// A slot's word, and the words after it.
     fn slot(&self, slot: usize) -> Option<(&AtomicU64, &[AtomicU64])> {
         // SAFETY: as in `state`.
         let slots = unsafe { self.slots.as_ref() };
@@ -245,7 +251,7 @@ impl TaskRing {
         }
     }
 
-    /// The note of a slot.
+    /// The header of a slot.
     pub(super) fn header(&self, slot: usize) -> SlotHeader {
         let mut header = SlotHeader::default();
         if let Some((_, rest)) = self.slot(slot) {
@@ -256,39 +262,42 @@ impl TaskRing {
         header
     }
 
-    /// Appends so many bytes of a slot's contents, as far as there are any.
+    /// Appends `len` bytes of a slot's contents, at most the slot's capacity.
     pub(super) fn read(&self, slot: usize, len: usize, into: &mut Vec<u8>) {
         let len = len.min(BODY_CAPACITY);
         let Some((_, rest)) = self.slot(slot) else { return };
         into.reserve(len);
         let space: &mut [MaybeUninit<u8>] = &mut into.spare_capacity_mut()[..len];
         atomic_copy::load(&rest[HEADER_WORDS..], space);
-        // SAFETY: `load` has filled so many bytes of the spare capacity.
+        // SAFETY: `load` has filled `len` bytes of the spare capacity.
         unsafe { into.set_len(into.len() + len) };
     }
 }
 
-/// The pool's side. One thread at a time.
+/// The pool's side. One thread at a time uses it.
 impl TaskRing {
-    /// The ticket that follows.
+    /// The ticket after this one.
     pub(super) fn ticket_after(ticket: u64) -> u64 {
         (ticket + 1) % TICKETS
     }
 
-    /// Puts a task up, in a slot that is free, as the `ticket`-th. Tickets follow each other without gaps.
+    /// Publishes a task in a free slot under a ticket. Tickets follow each other without gaps.
     pub(super) fn publish(&self, slot: usize, ticket: u64, header: &SlotHeader, body: &[u8]) {
         self.make_room(ticket);
         self.write(slot, header, body);
         let Some((task, _)) = self.slot(slot) else { return };
-        // ORDER: Release pairs with the Acquire in `try_claim`: who finds the task finds its contents.
+        // ORDER: Release pairs with the Acquire in `try_claim`: a worker that finds the task finds
+        // its contents.
         task.store(word(ticket, 0, READY), Ordering::Release);
         let place = ticket as usize & (self.slots() - 1);
         self.order()[place].store(ticket << SLOT_BITS | slot as u64, Ordering::Relaxed);
-        // ORDER: Release pairs with the Acquire in `try_claim`: the entry of `order` and the slot's word are there.
+        // ORDER: Release pairs with the Acquire in `try_claim`: the entry of `order` and the slot's
+        // word are there.
         self.state().tail.word.store(Self::ticket_after(ticket), Ordering::Release);
     }
 
-    /// Moves `head` on until the ring of hints has room for one more. A slot is free, so not all in the ring are READY.
+    /// Advances `head` until `order` has room for one more entry. A slot is free, so not every
+    /// entry is READY.
     fn make_room(&self, ticket: u64) {
         for _ in 0..=self.slots() {
             let head = self.state().head.word.load(Ordering::Acquire);
@@ -299,12 +308,12 @@ impl TaskRing {
         }
     }
 
-    /// Wakes workers for so many new tasks.
+    /// Wakes workers for `count` new tasks.
     pub(super) fn wake_workers(&self, count: usize) {
         self.state().tasks.word.notify(u32::try_from(count).unwrap_or(WAKE_ALL));
     }
 
-    /// What a slot holds.
+    /// The state of a slot.
     pub(super) fn slot_state(&self, slot: usize) -> TaskSlotState {
         // ORDER: Acquire pairs with the Release in `finish`: the result is there.
         let word = self.slot(slot).map_or(0, |(word, _)| word.load(Ordering::Acquire));
@@ -334,12 +343,12 @@ impl TaskRing {
         wait_for((word, stats), WakePolicy::Single, Wait::Forever, &self.spin, try_once, || {});
     }
 
-    /// Wakes who waits for results.
+    /// Wakes the thread that waits for results.
     pub(super) fn wake_pool(&self) {
         self.state().results.word.notify(WAKE_ALL);
     }
 
-    /// The slots that became DONE, each once.
+    /// Calls `with` once for each slot that became DONE.
     pub(super) fn drain_done(&self, mut with: impl FnMut(usize)) {
         for (index, bits) in self.done().iter().enumerate() {
             if bits.load(Ordering::Relaxed) == 0 {
@@ -354,20 +363,20 @@ impl TaskRing {
         }
     }
 
-    /// No more tasks come: workers that find none end.
+    /// Tells the workers that no more tasks come: a worker that finds none ends.
     pub(super) fn stop(&self) {
         // ORDER: Release pairs with the Acquire in `claim`.
         self.state().stop.word.store(1, Ordering::Release);
         self.state().tasks.word.notify(WAKE_ALL);
     }
 
-    /// How far a worker is; 0 before it has said anything.
+    /// How far a worker has come; 0 before it has stored a stage.
     pub(super) fn stage_of(&self, worker: u32) -> u64 {
         // ORDER: Acquire pairs with the Release in `set_stage`.
         self.stage(worker).map_or(0, |stage| stage.load(Ordering::Acquire))
     }
 
-    /// Says how far a worker is.
+    /// Stores how far a worker has come.
     pub(super) fn set_stage(&self, worker: u32, to: u64) {
         if let Some(stage) = self.stage(worker) {
             // ORDER: Release pairs with the Acquire in `stage_of`.

@@ -1,7 +1,7 @@
-//! Tasks and results as bytes: what lies in a slot of the task ring, or behind it in the overflow file.
+//! The encoding of tasks and results, in a slot of the task ring or in the overflow file.
 //!
-//! A task is a chunk of items for one function: `{length:32 | encoding}` of each. Its result is `{what:8 | length:32 | bytes}` of each,
-//! in the same order.
+//! A task is a chunk of items for one function, each of them `{length:32 | encoding}`. Its result
+//! has, in the order of the items, `{outcome:8 | length:32 | bytes}` for each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,19 +17,19 @@ const PANICKED: u8 = 1;
 const UNDECODABLE: u8 = 2;
 const UNENCODABLE: u8 = 3;
 
-/// In the last word of a note: the contents lie in the overflow file.
+/// In the last word of a header: the contents lie in the overflow file.
 const IS_OVERFLOW: u64 = 1 << 63;
 
-/// Where contents lie.
+/// Where the contents of a task or a result lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyLocation {
     /// In the slot.
     Inline,
-    /// In the overflow file, from there on.
+    /// In the overflow file, at this offset.
     Overflow(u64),
 }
 
-/// The note of contents that are so long. A task says which function it is for, where it fits into the slot; see `SlotHeader`.
+/// The header of contents of this length; a task's header names the function.
 pub(super) fn encode_header(call: Option<FunctionCall>, len: usize, location: BodyLocation) -> SlotHeader {
     let [invoke, function] = call.map_or([0; 2], FunctionCall::to_words);
     match location {
@@ -38,7 +38,7 @@ pub(super) fn encode_header(call: Option<FunctionCall>, len: usize, location: Bo
     }
 }
 
-/// What a note says: the function, how long the contents are, and where.
+/// The function, the length and the location in a header.
 pub(super) fn decode_header(header: SlotHeader) -> (FunctionCall, u64, BodyLocation) {
     let [invoke, function, len, location] = header;
     let location = if location & IS_OVERFLOW == 0 {
@@ -66,15 +66,15 @@ fn split_length(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u32::from_le_bytes(*len) as usize)
 }
 
-/// In a worker: calls the function with each item of a task, and writes the results down.
+/// In a worker: calls the function with each item of a task, and appends the results.
 ///
 /// # Safety
-/// The call is what [`FunctionCall::of`] has made in a process of this same build.
+/// [`FunctionCall::of`] has made the call in a process of this build.
 #[allow(unsafe_code)]
 pub(super) unsafe fn run_task(call: FunctionCall, mut items: &[u8], results: &mut Vec<u8>) {
     while let Some((item, rest)) = split_length(items) {
         items = rest;
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         match unsafe { call.run(item, &mut || {}) } {
             Some(CallOutcome::Returned(bytes)) => add_result(results, RETURNED, &bytes),
             Some(CallOutcome::Panicked(message)) => add_result(results, PANICKED, message.as_bytes()),
@@ -96,14 +96,14 @@ fn add_result(results: &mut Vec<u8>, what: u8, bytes: &[u8]) {
     }
 }
 
-/// What a worker sends in place of results that it cannot hand over.
+/// The results that a worker leaves in place of those that it cannot pass on.
 pub(super) fn refuse(items: usize, message: &str) -> Vec<u8> {
     let mut results = Vec::new();
     (0..items).for_each(|_| add_result(&mut results, UNENCODABLE, message.as_bytes()));
     results
 }
 
-/// How many items a task has.
+/// The number of items of a task.
 pub(super) fn count(mut items: &[u8]) -> usize {
     let mut count = 0;
     while let Some((_, rest)) = split_length(items) {
@@ -113,7 +113,7 @@ pub(super) fn count(mut items: &[u8]) -> usize {
     count
 }
 
-/// In the pool: the next result; `None` where the bytes make none.
+/// In the pool: splits the next result off; `None` if the bytes are none.
 pub(super) fn next_result<'a>(results: &mut &'a [u8]) -> Option<Result<&'a [u8], TaskError>> {
     let (what, rest) = results.split_first()?;
     let (bytes, rest) = split_length(rest)?;
@@ -128,7 +128,7 @@ pub(super) fn next_result<'a>(results: &mut &'a [u8]) -> Option<Result<&'a [u8],
     })
 }
 
-/// A result as its type. A panic of its decoder is an error as well.
+/// Decodes a result. A panic of the decoder is an error, too.
 pub(super) fn decode<R: DeserializeOwned>(outcome: Result<&[u8], TaskError>) -> Result<R, TaskError> {
     let bytes = outcome?;
     match catch_unwind(AssertUnwindSafe(|| call::decode(bytes))) {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_and_its_results() {
+    fn run_task_outcomes() {
         let mut task = Vec::new();
         for item in ["a", "bb", ""] {
             add_item(&mut task, &item).unwrap();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_bytes_end_without_a_panic() {
+    fn next_result_damaged() {
         let mut results = Vec::new();
         add_result(&mut results, RETURNED, &[7; 20]);
         for len in 0..results.len() {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn notes() {
+    fn header_round_trip() {
         let call = FunctionCall::of(|x: u8| x).unwrap();
         for location in [BodyLocation::Inline, BodyLocation::Overflow(0), BodyLocation::Overflow(1 << 62)] {
             assert_eq!(decode_header(encode_header(Some(call), 12, location)), (call, 12, location));

@@ -1,4 +1,4 @@
-//! The workers' function: takes tasks from the task ring until none come any more.
+//! The function that workers run: it claims tasks from the task ring until the pool ends.
 
 #![allow(unsafe_code)]
 
@@ -12,31 +12,32 @@ use super::wire::{self, BodyLocation};
 use crate::cell::Array;
 use crate::process::call::{CallOutcome, FunctionCall};
 
-/// What a worker is told.
+/// A worker's arguments.
 #[derive(Serialize, Deserialize)]
 pub(super) struct WorkerConfig {
     pub(super) task_ring: Array<u64>,
     pub(super) slots: usize,
     pub(super) workers: usize,
-    /// As whom it works: its place in the pool.
+    /// The worker's place in the pool.
     pub(super) worker: u32,
-    /// The pool's process, and its descriptor of the overflow file.
+    /// The id of the pool's process, and that process's descriptor of the overflow file.
     pub(super) pool: u32,
     pub(super) overflow: i32,
-    /// Which of all workers that there ever were.
+    /// The worker's number among all workers that the pool has started.
     pub(super) number: u64,
     pub(super) initializer: Option<(FunctionCall, Vec<u8>)>,
-    /// So many, and it ends.
+    /// The number of tasks after which the worker ends.
     pub(super) tasks: Option<u64>,
 }
 
-/// How far a worker is.
+/// How far a worker has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkerStage {
-    /// It has not come to its first task.
+    /// The worker has not reached its first task.
     Starting,
     Working,
-    /// It could not begin. Why lies at the start of its part of the overflow file: so many bytes.
+    /// The worker could not start. The reason is the first `len` bytes of its part of the overflow
+    /// file.
     Failed {
         len: u64,
     },
@@ -47,7 +48,7 @@ const STAGE_FAILED: u64 = 2;
 const STAGE_RADIX: u64 = 4;
 
 impl WorkerStage {
-    /// What a worker has said on the task ring.
+    /// Decodes the stage that a worker has stored on the task ring.
     pub(super) fn of(word: u64) -> Self {
         match word % STAGE_RADIX {
             STAGE_WORKING => Self::Working,
@@ -57,14 +58,14 @@ impl WorkerStage {
     }
 }
 
-/// A worker's life.
+/// Runs the initializer, then tasks until the pool ends or the worker has done its number of them.
 pub(super) fn run_worker(config: WorkerConfig) {
     let WorkerConfig { task_ring, slots, workers, worker, pool, overflow, number, initializer, tasks } =
         config;
     let Some(task_ring) = TaskRing::attach(task_ring, slots, workers) else { return };
     let Ok(mut overflow) = OverflowFile::open(pool, overflow, number) else { return };
     if let Some((call, args)) = initializer {
-        // SAFETY: the pool has made the call, and runs the same build, as every child has checked by now.
+        // SAFETY: the pool has made the call, and runs the same build, as every child has checked.
         let message = match unsafe { call.run(&args, &mut || {}) } {
             Some(CallOutcome::Returned(_)) => None,
             Some(CallOutcome::Panicked(message)) => Some(format!("the initializer panicked: {message}")),
@@ -91,7 +92,7 @@ pub(super) fn run_worker(config: WorkerConfig) {
         match read_items(&task_ring, &overflow, claim.slot, len, location, &mut items) {
             // SAFETY: as above.
             Ok(()) => unsafe { wire::run_task(call, &items, &mut results) },
-            // The pool sees a result too few for each item, and that it was not its turn to read.
+            // The pool finds one result, and reports the missing ones of other items as errors.
             Err(error) => results = wire::refuse(1, &format!("its arguments could not be read: {error}")),
         }
         let location = if results.len() <= BODY_CAPACITY {
@@ -106,7 +107,7 @@ pub(super) fn run_worker(config: WorkerConfig) {
                 BodyLocation::Overflow,
             )
         };
-        // Of refusals that are too many, those count that fit.
+        // Refusals that do not fit into the slot are cut off; the pool reports them as missing.
         let header = wire::encode_header(None, results.len(), location);
         let body = if location == BodyLocation::Inline { &*results } else { &[] };
         task_ring.finish(worker, claim, &header, body);

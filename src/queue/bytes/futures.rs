@@ -1,12 +1,13 @@
-//! The ends of a queue of bytes for tasks.
+//! [`BytesProducer`] and [`BytesConsumer`]: their operations as futures.
 
 use super::{BytesConsumer, BytesProducer, Message, Reservation};
 use crate::error::{PopError, PushError};
 use crate::reactor::retry_until_ready;
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl BytesProducer {
-    /// Reserves a piece of `len` bytes for a message; a task waits for room without holding up its thread.
+    /// Reserves a piece of `len` bytes for a message; the task waits until there is room, without
+    /// blocking its thread.
     ///
     /// # Errors
     /// The errors of [`reserve`](Self::reserve).
@@ -17,13 +18,14 @@ impl BytesProducer {
             |end, wait| end.reserve_within(len, wait).map(drop),
         )
         .await?;
-        // The room is this end's: nobody else takes it.
+        // The room is still there: only this producer uses it.
         self.try_reserve(len)
     }
 
-    /// Pushes a message: reserves, copies, commits. A task waits for room without holding up its thread.
+    /// Pushes a message (reserves, copies and commits it); the task waits until there is room,
+    /// without blocking its thread.
     ///
-    /// Dropped before it is done, it has pushed nothing.
+    /// If the future is dropped before it completes, nothing is pushed.
     ///
     /// # Errors
     /// The errors of [`reserve`](Self::reserve).
@@ -32,15 +34,15 @@ impl BytesProducer {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl BytesConsumer {
-    /// The next message; a task waits for one without holding up its thread.
+    /// Returns the next message; the task waits until there is one, without blocking its thread.
     ///
     /// # Errors
     /// The errors of [`read`](Self::read).
     pub async fn read_async(&mut self) -> Result<Message<'_>, PopError> {
         retry_until_ready(&mut *self, |end| end.segment(), |end, wait| end.wait_for_message(wait)).await?;
-        // It is this end's: nobody else takes it.
+        // The message is still there: only this consumer pops it.
         self.try_read()
     }
 }

@@ -1,4 +1,4 @@
-//! [`BytesProducer`]: the end that writes messages.
+//! [`BytesProducer`]: the endpoint that writes messages.
 
 #![allow(unsafe_code)]
 
@@ -6,25 +6,28 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::{RingBytes, claim_endpoint, fingerprint, length, shape};
-use crate::error::PushError;
+use super::{byte, claim_endpoint, fingerprint, length, shape};
+use crate::error::{PushError, SegmentError};
 use crate::queue::endpoint::Endpoint;
 use crate::queue::queue_macros::{endpoint_handle, endpoint_object};
 use crate::raw::frames::{FramePlacement, HEADER, frame, longest};
 use crate::raw::wait::Wait;
+use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 
-/// The producing end of a [queue of bytes](super): one process's at a time.
+/// The producer of a [queue of bytes](super); it belongs to one process at a time.
 ///
-/// Dropped, it tells the consumer that nothing more comes, unless another process opens this end.
+/// When it is dropped, the consumer's reads fail with
+/// [`Disconnected`](crate::PopError::Disconnected) once the queue is empty, until another process
+/// opens this endpoint.
 pub struct BytesProducer {
     end: Endpoint<true>,
-    words: RingBytes,
 }
 
-/// A piece of the ring, to be written. Dropped without [`commit`](Self::commit), it leaves nothing.
+/// A piece of the ring, to be written and then [committed](Self::commit) as a message. Dropped
+/// without a commit, it leaves nothing.
 ///
-/// What is in it beforehand is whatever was there.
+/// Its initial bytes are unspecified.
 #[must_use = "what is not committed is not sent"]
 pub struct Reservation<'a> {
     producer: &'a mut BytesProducer,
@@ -33,7 +36,11 @@ pub struct Reservation<'a> {
 }
 
 impl BytesProducer {
-    /// Reserves a piece of `len` bytes for a message, waiting for room as long as it takes.
+    fn claim_endpoint(region: Region, sent: bool) -> Result<Self, SegmentError> {
+        Ok(Self { end: claim_endpoint(region, sent)? })
+    }
+
+    /// Reserves a piece of `len` bytes for a message, waiting until there is room.
     ///
     /// # Errors
     /// [`PushError::TooLarge`] if `len` exceeds [`max_message`](Self::max_message);
@@ -44,7 +51,7 @@ impl BytesProducer {
         self.reserve_within(len, Wait::Forever)
     }
 
-    /// Reserves a piece if there is room.
+    /// Reserves a piece of `len` bytes for a message if there is room.
     ///
     /// # Errors
     /// [`PushError::Full`] if there is no room, and the errors of [`reserve`](Self::reserve).
@@ -52,7 +59,8 @@ impl BytesProducer {
         self.reserve_within(len, Wait::NonBlocking)
     }
 
-    /// Reserves a piece, waiting for room no longer than `timeout` (on the monotonic clock).
+    /// Reserves a piece of `len` bytes for a message, waiting for room no longer than `timeout` (on
+    /// the monotonic clock).
     ///
     /// # Errors
     /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
@@ -73,18 +81,20 @@ impl BytesProducer {
         if len > self.max_message() {
             return Err(PushError::TooLarge { value: (), len, max: self.max_message() });
         }
-        let placement = FramePlacement::of(len as u64, self.end.at(), self.words.capacity());
+        let placement = FramePlacement::of(len as u64, self.end.at(), self.end.capacity());
         let wanted = placement.pad + frame(len as u64);
-        match self.end.room(wanted, self.words.byte(placement.start), wait) {
+        let next = byte(&self.end, placement.start);
+        match self.end.room(wanted, next, wait) {
             Ok(_) => Ok(Reservation { producer: self, placement, len }),
             Err(stop) => Err(stop.of_push(())),
         }
     }
 
-    /// Pushes a message: reserves, copies, commits. Waits for room as long as it takes.
+    /// Pushes a message (reserves, copies and commits it), waiting until there is room.
     ///
     /// # Errors
     /// The errors of [`reserve`](Self::reserve).
+    #[doc(alias = "put")]
     #[doc(alias = "send")]
     pub fn push(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         self.reserve(message.len()).map(|reserved| reserved.fill(message))
@@ -106,37 +116,37 @@ impl BytesProducer {
         self.reserve_timeout(message.len(), timeout).map(|reserved| reserved.fill(message))
     }
 
-    /// Sees whether the consumer lives.
+    /// Asks the kernel whether the consumer is alive, and disconnects it if it is not.
     #[cfg(feature = "process")]
     pub(crate) fn check_peers(&self) {
         self.end.check_peers();
     }
 
-    /// The longest message, in bytes: it fits into the empty queue.
+    /// The length in bytes of the longest message, which fits into the empty queue.
     pub fn max_message(&self) -> usize {
-        longest(self.words.capacity()) as usize
+        longest(self.end.capacity()) as usize
     }
 
-    /// Bytes of the ring, which messages and their headers share.
+    /// The number of bytes of the ring, which messages and their headers share.
     pub fn capacity(&self) -> usize {
-        self.words.capacity() as usize
+        self.end.capacity() as usize
     }
 }
 
 impl Reservation<'_> {
-    /// Sends the first `len` bytes as a message. **The commit is the store of the producer's index.**
+    /// Pushes the first `len` bytes as a message. **The commit point is the store of the producer's
+    /// index.**
     ///
     /// # Panics
-    /// If `len` is more than was reserved.
+    /// If `len` exceeds the length that was reserved.
     pub fn commit(self, len: usize) {
         assert!(len <= self.len, "a message of {len} bytes in a reservation of {}", self.len);
-        let Self { producer: BytesProducer { end, words }, placement, .. } = self;
+        let Self { producer: BytesProducer { end }, placement, .. } = self;
+        // A forked child's copy commits nothing: the reservation is its parent's.
         if !end.is_ours() {
-            return; // A forked child's copy.
+            return;
         }
-        // SAFETY: taken from the region's words, which the end keeps mapped.
-        let ring = unsafe { words.0.as_ref() };
-        let taken = placement.write(ring, end.at(), len as u64);
+        let taken = placement.write(end.words(), end.at(), len as u64);
         end.commit(taken);
     }
 
@@ -146,7 +156,7 @@ impl Reservation<'_> {
     }
 
     fn start(&self) -> *mut u8 {
-        self.producer.words.byte(self.placement.start + HEADER)
+        byte(&self.producer.end, self.placement.start + HEADER)
     }
 }
 
@@ -154,11 +164,13 @@ impl Deref for Reservation<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        // To a forked child's copy the piece is lost: the parent may have committed it.
         if !self.producer.end.is_ours() {
-            return &[]; // A forked child's copy: the piece may be committed.
+            return &[];
         }
-        // SAFETY: room for a frame of `len` bytes was found there, in one piece and inside the mapping, which the producer keeps. It
-        // is the producer's until it commits: no consumer reads or writes it, and this borrows the producer.
+        // SAFETY: room for a frame of `len` bytes was found there, in one piece and inside the
+        // mapping, which the producer keeps. It is the producer's until it commits: no consumer
+        // reads or writes it, and this borrows the producer.
         unsafe { core::slice::from_raw_parts(self.start(), self.len) }
     }
 }
@@ -173,8 +185,8 @@ impl DerefMut for Reservation<'_> {
     }
 }
 
-endpoint_handle!([] BytesProducer, "consumer", "Bytes, headers included,");
-endpoint_object!([] BytesProducer, words, fingerprint, shape, length);
+endpoint_handle!([] BytesProducer, "consumer", "The number of bytes, headers included,");
+endpoint_object!([] BytesProducer, fingerprint, shape, length);
 single_object!([] BytesProducer);
 
 impl fmt::Debug for BytesProducer {

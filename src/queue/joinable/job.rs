@@ -1,24 +1,25 @@
-//! A job, and the claim to it.
+//! [`Job`]: a job that is leased to this process, and the lease of it.
 
 use core::fmt;
 use core::ops::Deref;
 use std::sync::Arc;
 
-use crate::error::DoneError;
+use crate::error::{DoneError, PopError};
 use crate::queue::message::store::MessageStore;
 use crate::raw::message_slab::SlabLease;
 use crate::sys::fork;
 
-/// Which job it is, and which delivery of it: what [`JoinableQueue::task_done`](super::JoinableQueue::task_done) wants to know.
+/// The identity of a job and of its delivery, which
+/// [`JoinableQueue::ack`](super::JoinableQueue::ack) takes.
 ///
-/// It means something in the process that got the job, and in no other.
+/// It is valid in the process that leased the job, and in no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobId(pub(super) SlabLease);
 
-/// A job to be done, from a [`JoinableQueue`](super::JoinableQueue).
+/// A job of a [`JoinableQueue`](super::JoinableQueue) that is leased to this process.
 ///
-/// It counts as unfinished until it is [`done`](Self::done). Dropped before, as by a panic, it goes back to the front of the queue,
-/// and so it does when the process dies.
+/// It counts as unfinished until it is [acknowledged](Self::ack). If it is dropped before (by a
+/// panic, say), or its process dies, it goes back to the front of the queue.
 #[must_use = "a job that is dropped goes back to the queue"]
 pub struct Job<T> {
     value: T,
@@ -30,31 +31,45 @@ impl<T> Job<T> {
         Self { value, job_lease }
     }
 
-    /// Takes the job out of the queue for good.
+    /// Acknowledges the job: takes it out of the queue, so that no worker gets it again.
     ///
     /// # Errors
-    /// [`DoneError::NotHeld`] if [`task_done`](super::JoinableQueue::task_done) called the job done
-    /// already, or if this is a forked child and the job its parent's; [`DoneError::NotAttached`]
-    /// in a forked child that cannot register as a participant; [`DoneError::Corrupt`] if the
-    /// segment is damaged.
+    /// [`DoneError::NotHeld`] if [`JoinableQueue::ack`](super::JoinableQueue::ack) acknowledged the
+    /// job already, or if this is a forked child and the job is leased to its parent;
+    /// [`DoneError::NotAttached`] in a forked child that cannot register as a participant;
+    /// [`DoneError::Corrupt`] if the segment is damaged.
     #[doc(alias = "task_done")]
-    #[doc(alias = "ack")]
-    pub fn done(self) -> Result<(), DoneError> {
-        self.job_lease.done()
+    #[doc(alias = "done")]
+    pub fn ack(self) -> Result<(), DoneError> {
+        self.job_lease.ack()
     }
 
-    /// Whether somebody had it before, and dropped it or died: some of it may be done.
+    /// Acknowledges the job and returns its value.
+    pub(super) fn pop(self) -> Result<T, PopError> {
+        match self.job_lease.ack() {
+            Ok(()) => Ok(self.value),
+            Err(DoneError::NotAttached) => Err(PopError::NotAttached),
+            Err(DoneError::Corrupt { what }) => Err(PopError::Corrupt { what }),
+            // The lease has just been taken, and its id is not known elsewhere.
+            Err(DoneError::NotHeld | DoneError::Timeout) => {
+                Err(PopError::Corrupt { what: "a leased job of a queue" })
+            }
+        }
+    }
+
+    /// Whether the job was leased before and given back: another worker may have done it in part.
     pub fn redelivered(&self) -> bool {
         self.job_lease.lease.is_redelivered()
     }
 
-    /// What [`task_done`](super::JoinableQueue::task_done) knows it by.
+    /// The id by which [`JoinableQueue::ack`](super::JoinableQueue::ack) identifies the job.
     pub fn id(&self) -> JobId {
         JobId(self.job_lease.lease)
     }
 
-    /// The value, and the id by which [`task_done`](super::JoinableQueue::task_done) is told when it is done. Until then the job
-    /// stays unfinished; it goes back only when this process dies, or lets go of the segment.
+    /// Returns the value, and the id by which [`JoinableQueue::ack`](super::JoinableQueue::ack)
+    /// acknowledges the job. Until then the job is unfinished; it goes back to the queue only when
+    /// this process dies or detaches from the segment.
     pub fn into_parts(self) -> (T, JobId) {
         let id = self.id();
         self.job_lease.disarm();
@@ -76,11 +91,12 @@ impl<T> fmt::Debug for Job<T> {
     }
 }
 
-/// A lease that is given back when it is dropped.
+/// A lease that gives its job back when it is dropped.
 pub(super) struct JobLease {
     store: Arc<MessageStore>,
     lease: SlabLease,
-    /// The process that has it. A forked child's copy is nothing.
+    /// The fork generation of the process that the job is leased to. A forked child's copy does
+    /// nothing.
     generation: u32,
     is_settled: bool,
 }
@@ -90,15 +106,16 @@ impl JobLease {
         Self { store, lease, generation: fork::generation(), is_settled: false }
     }
 
-    pub(super) fn done(self) -> Result<(), DoneError> {
+    pub(super) fn ack(self) -> Result<(), DoneError> {
         if self.generation != fork::generation() {
             return Err(DoneError::NotHeld);
         }
-        let result = finish(&self.store, self.lease);
+        let result = ack(&self.store, self.lease);
         self.disarm();
         result
     }
 
+    /// Drops the guard without giving the job back.
     pub(super) fn disarm(mut self) {
         self.is_settled = true;
     }
@@ -107,13 +124,13 @@ impl JobLease {
 impl Drop for JobLease {
     fn drop(&mut self) {
         if !self.is_settled && self.generation == fork::generation() {
-            // In a corrupt segment, there is nothing to give it back to.
+            // It fails only in a damaged segment, which has no queue to give the job back to.
             let _ = self.store.give_back(self.lease);
         }
     }
 }
 
-pub(super) fn finish(store: &MessageStore, lease: SlabLease) -> Result<(), DoneError> {
+pub(super) fn ack(store: &MessageStore, lease: SlabLease) -> Result<(), DoneError> {
     match store.finish(lease) {
         Ok(true) => Ok(()),
         Ok(false) => Err(DoneError::NotHeld),

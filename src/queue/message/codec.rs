@@ -1,4 +1,4 @@
-//! Messages as bytes.
+//! Messages as bytes: the encoder, and the decoder of whole messages.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,7 +7,7 @@ use super::store::MessageStore;
 use crate::error::{CodecError, PopError, PushError};
 use crate::raw::wait::Wait;
 
-/// Encodes a value before any lock is taken, and pushes it.
+/// Encodes a value before any lock is taken, and pushes it, waiting until there is room.
 pub(in crate::queue) fn push<T: Serialize>(
     store: &MessageStore,
     value: T,
@@ -17,7 +17,7 @@ pub(in crate::queue) fn push<T: Serialize>(
     store.push(&message, wait).map_err(|stop| stop.of_push(value))
 }
 
-/// The same for a task.
+/// Encodes a value before any lock is taken, and pushes it; the task waits until there is room.
 #[cfg(feature = "async")]
 pub(in crate::queue) async fn push_async<T: Serialize>(
     store: &MessageStore,
@@ -32,6 +32,7 @@ pub(in crate::queue) async fn push_async<T: Serialize>(
     pushed.await.map_err(|stop| stop.of_push(value))
 }
 
+/// The value, and its encoding, which is no longer than the queue's largest message.
 fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>), PushError<T>> {
     let message = match postcard::to_allocvec(&value) {
         Ok(message) => message,
@@ -44,11 +45,17 @@ fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>), 
     Ok((value, message))
 }
 
+/// Decodes a message from all of its bytes.
 pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
-    match postcard::take_from_bytes(message) {
+    from_bytes(message).map_err(|source| PopError::Decode { source })
+}
+
+/// Decodes a value from all of the bytes.
+pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
         // Bytes that are left over are as wrong as missing ones.
-        Ok(_) => Err(PopError::Decode { source: CodecError::new("the message is longer than its type") }),
-        Err(error) => Err(PopError::Decode { source: CodecError::new(error) }),
+        Ok(_) => Err(CodecError::new("there are more bytes than the type has")),
+        Err(error) => Err(CodecError::new(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! A [`MessageQueue`] for tasks.
+//! [`MessageQueue`]: its operations as futures.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,11 +8,11 @@ use crate::error::{PopError, PushError};
 use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
-    /// Puts a message in; a task waits for room without holding up its thread.
+    /// Pushes a message; the task waits until there is room, without blocking its thread.
     ///
-    /// Dropped before it is done, it has put nothing in, and the value is dropped with it.
+    /// If the future is dropped before it completes, nothing is pushed and the value is dropped.
     ///
     /// # Errors
     /// The errors of [`push`](Self::push).
@@ -20,9 +20,9 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
         codec::push_async(&self.store, value).await
     }
 
-    /// Takes the oldest message out; a task waits for one without holding up its thread.
+    /// Pops the oldest message; the task waits until there is one, without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken nothing out.
+    /// If the future is dropped before it completes, nothing is popped.
     ///
     /// # Errors
     /// The errors of [`pop`](Self::pop).
@@ -31,7 +31,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
             .await
     }
 
-    /// The messages, each as it comes, until the queue is closed and empty.
+    /// A stream that pops message after message, until the queue is closed and empty.
     pub fn stream(&self) -> ItemStream<Self> {
         ItemStream::new(self.clone())
     }

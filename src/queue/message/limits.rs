@@ -1,44 +1,47 @@
-//! How much a queue of messages may hold.
+//! [`Limits`]: how much a queue of messages holds.
 
 use crate::error::SegmentError;
 use crate::raw::message_slab::{BLOCK_BYTES, SlabLayout};
 use crate::segment::object::Shape;
 
-/// How much a [`MessageQueue`](super::MessageQueue) or a [`JoinableQueue`](crate::queue::JoinableQueue) may hold at a time.
+/// How much a [`MessageQueue`](super::MessageQueue) or a
+/// [`JoinableQueue`](crate::queue::JoinableQueue) holds at a time.
 ///
-/// A number of messages alone is enough where they are a few hundred bytes each.
+/// If messages have a few hundred bytes each, their number alone is enough.
 ///
 /// ```
 /// use breezeway::queue::{Limits, MessageQueue};
 ///
 /// let pictures = MessageQueue::<Vec<u8>>::new(Limits { messages: 16, bytes: 4 << 20 })?;
 /// assert_eq!(pictures.capacity(), 16);
-/// assert!(pictures.max_message() >= 4 << 20); // one of them may have it all
+/// assert!(pictures.max_message() >= 4 << 20); // one message may take all of it
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// So many messages, at least 1 and less than 2³².
+    /// The number of messages, at least 1 and less than 2³².
     pub messages: usize,
-    /// So many bytes of all their encodings together. Each message takes whole blocks of 56; no fewer are made than one for each
-    /// message.
+    /// The number of bytes of all their encodings together. Each message takes whole blocks of 56
+    /// bytes; there is at least one block for each message.
     pub bytes: usize,
 }
 
-/// Bytes for each message where nobody says how many.
+/// Bytes for each message if only the number of messages is given.
 const DEFAULT_MESSAGE_BYTES: usize = 256;
 
-/// Bytes of all of them, at least.
+/// Bytes of all messages together, at least.
 const MIN_BYTES: usize = 64 << 10;
 
 impl Limits {
-    /// So many messages, and 256 bytes for each, but no less than 64 KiB.
+    /// The limits for this many messages: 256 bytes for each, but at least 64 KiB in all.
     pub fn messages(messages: usize) -> Self {
         Self { messages, bytes: messages.saturating_mul(DEFAULT_MESSAGE_BYTES).max(MIN_BYTES) }
     }
 
+    /// Checks the number of messages.
+    ///
     /// # Errors
-    /// `InvalidOption`.
+    /// [`SegmentError::InvalidOption`] if it is 0 or too large.
     pub(in crate::queue) fn check(self) -> Result<(), SegmentError> {
         if (1..=u32::MAX as usize).contains(&self.messages) {
             return Ok(());

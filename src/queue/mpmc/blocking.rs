@@ -57,6 +57,17 @@ struct WaitContext<'a> {
     wait: Wait<'a>,
 }
 
+impl<T> Queue<T> {
+    /// Wakes the consumers of a closed queue: they wait only for values that may be given back, and
+    /// look again when there is one less.
+    #[inline(always)]
+    pub(super) fn wake_drain_waiters(&self) {
+        if self.ring().is_closed() {
+            self.state.items.notify(WAKE_ALL);
+        }
+    }
+}
+
 impl<T: Shareable> Queue<T> {
     /// Pushes a value, and wakes nobody.
     #[inline(always)]
@@ -71,8 +82,8 @@ impl<T: Shareable> Queue<T> {
     #[cold]
     fn push_slow(&self, error: TryError, own_id: u32, value: &T, wait: Wait) -> Result<(), Stop> {
         let context = WaitContext {
-            event: &self.state().space,
-            stats: &self.state().full,
+            event: &self.state.space,
+            stats: &self.state.full,
             spin: &self.push_spin,
             position: self.ring().pushed(),
             wait,
@@ -121,25 +132,17 @@ impl<T: Shareable> Queue<T> {
         if attempt == MpmcAttempt::Done { Ok(value) } else { Err(TryError::of(attempt)) }
     }
 
-    /// On a closed queue, consumers wait for what may come to them; whenever there is less of that, they look again.
-    #[inline(always)]
-    pub(super) fn wake_drain_waiters(&self) {
-        if self.ring().is_closed() {
-            self.state().items.notify(WAKE_ALL);
-        }
-    }
-
     /// After so many calls, sees whether anybody has died. On a queue that is never empty nobody sleeps, and it is not seen to
     /// otherwise.
     fn reap_periodically(&self) {
         let calls = self.calls.load(Ordering::Relaxed).wrapping_add(1);
         self.calls.store(calls, Ordering::Relaxed);
         if calls.is_multiple_of(CALLS_PER_REAP) {
-            self.region.segment().mapping().reap_dead_peers();
+            self.state.region().segment().mapping().reap_dead_peers();
         }
     }
 
-    /// Takes the next value into this process's hands. `None` for bytes that are not a value.
+    /// Leases the next value to this process. `None` for bytes that are not a value.
     pub(super) fn lease_slot(&self, wait: Wait) -> Result<(Option<T>, LeasedSlot, u32), Stop> {
         let own_id = self.participant_id()?;
         self.reap_periodically();
@@ -159,8 +162,8 @@ impl<T: Shareable> Queue<T> {
         once: impl Fn() -> Result<R, TryError>,
     ) -> Result<R, Stop> {
         let context = WaitContext {
-            event: &self.state().items,
-            stats: &self.state().empty,
+            event: &self.state.items,
+            stats: &self.state.empty,
             spin: &self.pop_spin,
             position: self.ring().popped(),
             wait,
@@ -229,7 +232,7 @@ impl<T: Shareable> Queue<T> {
             if let Some(busy) = blocked_by.get() {
                 self.repair_busy_slot(busy);
             }
-            self.region.segment().mapping().reap_dead_peers();
+            self.state.region().segment().mapping().reap_dead_peers();
         };
         wait_for((event, stats), WakePolicy::AnyOne, wait, spin, try_once, check_peers)
             .unwrap_or(Err(Stop::Timeout))
@@ -258,11 +261,11 @@ impl<T: Shareable> Queue<T> {
 
     /// Undoes what is in the way, if its owner is dead. `false` where it lives.
     fn repair_busy_slot(&self, busy: BusySlot) -> bool {
-        let is_dead = !self.region.segment().mapping().is_alive(busy.owner());
+        let is_dead = !self.state.region().segment().mapping().is_alive(busy.owner());
         if is_dead && self.ring().repair_slot(busy) {
             // Behind it may lie messages for many.
-            self.state().items.notify(WAKE_ALL);
-            self.state().space.notify(WAKE_ALL);
+            self.state.items.notify(WAKE_ALL);
+            self.state.space.notify(WAKE_ALL);
         }
         is_dead
     }

@@ -1,4 +1,4 @@
-//! A [`Queue`] for tasks.
+//! [`Queue`]: its operations as futures.
 
 use super::{Lease, Queue};
 use crate::error::{PopError, PushError};
@@ -6,11 +6,11 @@ use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 use crate::shareable::Shareable;
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<T: Shareable> Queue<T> {
-    /// Pushes a value; a task waits for room without holding up its thread.
+    /// Pushes a value; the task waits until there is room, without blocking its thread.
     ///
-    /// Dropped before it is done, it has pushed nothing, and the value is dropped with it.
+    /// If the future is dropped before it completes, nothing is pushed and the value is dropped.
     ///
     /// # Errors
     /// The errors of [`push`](Self::push).
@@ -22,16 +22,16 @@ impl<T: Shareable> Queue<T> {
         );
         match put.await {
             Ok(()) => {
-                self.state().items.notify(1);
+                self.state.items.notify(1);
                 Ok(())
             }
             Err(stop) => Err(stop.of_push(value)),
         }
     }
 
-    /// Takes the next value out; a task waits for one without holding up its thread.
+    /// Pops the next value; the task waits until there is one, without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken nothing out.
+    /// If the future is dropped before it completes, nothing is popped.
     ///
     /// ```
     /// use breezeway::queue::Queue;
@@ -54,18 +54,18 @@ impl<T: Shareable> Queue<T> {
         self.check_value(value)
     }
 
-    /// Takes the next value into this process's hands, as [`lease`](Self::lease) does; a task waits for one without holding up its
-    /// thread.
+    /// Leases the next value to this process, as [`lease`](Self::lease) does; the task waits until
+    /// there is one, without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken nothing.
+    /// If the future is dropped before it completes, nothing is leased.
     ///
     /// # Errors
     /// The errors of [`lease`](Self::lease).
     pub async fn lease_async(&self) -> Result<Lease<'_, T>, PopError> {
-        retry_until_ready(self, |queue| queue.segment(), |queue, wait| queue.lease_until(wait)).await
+        retry_until_ready(self, |queue| queue.segment(), |queue, wait| queue.lease_within(wait)).await
     }
 
-    /// The values, each as it comes, until the queue is closed and empty.
+    /// A stream that pops value after value, until the queue is closed and empty.
     pub fn stream(&self) -> ItemStream<Self> {
         ItemStream::new(self.clone())
     }

@@ -1,4 +1,4 @@
-//! [`Lease`]: a value in somebody's hands.
+//! [`Lease`]: a value that a consumer has and has not acknowledged.
 
 use core::fmt;
 use core::ops::Deref;
@@ -12,30 +12,33 @@ use crate::raw::wait::Wait;
 use crate::shareable::Shareable;
 use crate::sys::fork;
 
-/// A value of a [`Queue`] in this process's hands.
+/// A value of a [`Queue`] that is leased to this process.
 ///
-/// [`ack`](Self::ack) says that it was dealt with. A lease that is dropped without (by a panic, say), or whose process dies,
-/// gives the value back: it goes to the next consumer, before all others, and is [`redelivered`](Self::redelivered) then. So each
-/// value is dealt with at least once.
+/// [`ack`](Self::ack) takes the value out of the queue. A lease that is dropped without (by a
+/// panic, say), or whose process dies, gives the value back: it goes to the next consumer, before
+/// all other values, and is [`redelivered`](Self::redelivered) then. So each value is processed at
+/// least once.
 ///
-/// The value keeps its slot until then. Producers go past it, so a long lease takes one place of the queue and no more, and gives it
-/// back when the ring comes round to it. A lease that is forgotten (`mem::forget`) keeps it for as long as its process lives.
+/// The value keeps its slot until then. Producers pass the slot, so a long lease takes one slot of
+/// the queue and no more, and returns it when the ring wraps around to it. A lease that is
+/// forgotten (`mem::forget`) keeps its slot for as long as its process lives.
 ///
-/// **When a process is killed at any instruction:** the value is delivered again, unless `ack` has committed, which it does by one
-/// compare-and-swap.
+/// **When a process is killed at any instruction:** the value is delivered again, unless `ack` has
+/// committed, which it does by one compare-and-swap.
 #[must_use = "a lease that is dropped gives the value back to the queue"]
-pub struct Lease<'a, T: Shareable> {
+pub struct Lease<'a, T> {
     queue: &'a Queue<T>,
     value: T,
     leased: LeasedSlot,
-    /// The participant in whose hands it is.
+    /// The participant that the value is leased to.
     own_id: u32,
+    /// The fork generation of the process that the value is leased to.
     generation: u32,
 }
 
 impl<T: Shareable> Queue<T> {
-    /// Takes the next value into this process's hands, waiting for one as long as it takes. Others get it if this process dies
-    /// before it [acknowledges](Lease::ack) it.
+    /// Leases the next value to this process, waiting until there is one. If the process dies
+    /// before it [acknowledges](Lease::ack) the value, another consumer gets it.
     ///
     /// ```
     /// # use breezeway::queue::Queue;
@@ -53,49 +56,52 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// The errors of [`pop`](Self::pop).
     pub fn lease(&self) -> Result<Lease<'_, T>, PopError> {
-        self.lease_until(Wait::Forever)
+        self.lease_within(Wait::Forever)
     }
 
-    /// The same without waiting.
+    /// Leases the next value to this process if there is one.
     ///
     /// # Errors
     /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
     pub fn try_lease(&self) -> Result<Lease<'_, T>, PopError> {
-        self.lease_until(Wait::NonBlocking)
+        self.lease_within(Wait::NonBlocking)
     }
 
-    /// The same, waiting no longer than `timeout` (on the monotonic clock).
+    /// Leases the next value to this process, waiting for one no longer than `timeout` (on the
+    /// monotonic clock).
     ///
     /// # Errors
     /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
     /// [`pop`](Self::pop).
     pub fn lease_timeout(&self, timeout: Duration) -> Result<Lease<'_, T>, PopError> {
-        self.lease_until(Wait::Timeout(timeout))
+        self.lease_within(Wait::Timeout(timeout))
     }
 
-    pub(super) fn lease_until(&self, wait: Wait) -> Result<Lease<'_, T>, PopError> {
+    pub(super) fn lease_within(&self, wait: Wait) -> Result<Lease<'_, T>, PopError> {
         let (value, leased, own_id) = self.lease_slot(wait).map_err(Stop::of_pop)?;
         match value {
             Some(value) => Ok(Lease { queue: self, value, leased, own_id, generation: fork::generation() }),
             None => {
-                // Nobody could make anything of it.
+                // Given back, the bytes would fail in every consumer, so they are popped.
                 self.notify_lease_ended(self.ring().ack(own_id, leased));
                 Err(PopError::Corrupt { what: NOT_A_VALUE })
             }
         }
     }
+}
 
-    /// Tells those who wait that a slot is free.
+impl<T> Queue<T> {
+    /// Notifies a producer of the free slot, if the lease has `ended`.
     fn notify_lease_ended(&self, ended: bool) {
         if ended {
-            self.state().space.notify(1);
+            self.state.space.notify(1);
             self.wake_drain_waiters();
         }
     }
 }
 
-impl<T: Shareable> Lease<'_, T> {
-    /// The value has been dealt with: nobody gets it again.
+impl<T> Lease<'_, T> {
+    /// Acknowledges the value: takes it out of the queue, so that no consumer gets it again.
     #[doc(alias = "task_done")]
     pub fn ack(self) {
         let lease = core::mem::ManuallyDrop::new(self);
@@ -104,26 +110,27 @@ impl<T: Shareable> Lease<'_, T> {
         }
     }
 
-    /// Whether somebody else had the value in its hands before, and may have dealt with it in part.
+    /// Whether the value was leased before and given back: another consumer may have processed it
+    /// in part.
     pub fn redelivered(&self) -> bool {
         self.leased.redelivered
     }
 
-    /// Whether it is in this process's hands, not in those of the one it was forked from.
+    /// Whether the value is leased to this process, rather than to the process it was forked from.
     fn is_ours(&self) -> bool {
         self.generation == fork::generation()
     }
 }
 
-impl<T: Shareable> Drop for Lease<'_, T> {
+impl<T> Drop for Lease<'_, T> {
     fn drop(&mut self) {
         if self.is_ours() && self.queue.ring().give_back(self.own_id, self.leased) {
-            self.queue.state().items.notify(1);
+            self.queue.state.items.notify(1);
         }
     }
 }
 
-impl<T: Shareable> Deref for Lease<'_, T> {
+impl<T> Deref for Lease<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -131,7 +138,7 @@ impl<T: Shareable> Deref for Lease<'_, T> {
     }
 }
 
-impl<T: Shareable> fmt::Debug for Lease<'_, T> {
+impl<T> fmt::Debug for Lease<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease").field("redelivered", &self.redelivered()).finish_non_exhaustive()
     }

@@ -1,35 +1,55 @@
-//! [`Consumer`]: the end that pops.
+//! [`Consumer`]: the endpoint that pops.
 
 #![allow(unsafe_code)]
 
 use core::fmt;
+use core::marker::PhantomData;
 use std::time::Duration;
 
-use super::{claim_endpoint, fingerprint, length};
-use crate::error::{PopError, Stop};
+use super::{fingerprint, length, slots};
+use crate::error::{PopError, SegmentError, Stop};
 use crate::queue::endpoint::Endpoint;
 use crate::queue::queue_macros::{NOT_A_VALUE, endpoint_handle, endpoint_object, shape};
 use crate::queue::slot_array::SlotArray;
 use crate::raw::wait::Wait;
+use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 use crate::shareable::Shareable;
 
-/// The consuming end of a [queue](super): one process's at a time.
+/// The consumer of a [queue with one producer and one consumer](super); it belongs to one process
+/// at a time.
 ///
-/// Dropped, it tells the producer that nobody listens, unless another process opens this end.
-pub struct Consumer<T: Shareable> {
+/// When it is dropped, the producer's pushes fail with
+/// [`Disconnected`](crate::PushError::Disconnected), until another process opens this endpoint.
+pub struct Consumer<T> {
     end: Endpoint<false>,
-    slots: SlotArray<T>,
+    of: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Shareable> Consumer<T> {
-    /// Takes the next value out, waiting for one as long as it takes. **The commit is the store of the consumer's index.**
+    fn claim_endpoint(region: Region, sent: bool) -> Result<Self, SegmentError> {
+        Ok(Self { end: super::claim_endpoint::<false, T>(region, sent)?, of: PhantomData })
+    }
+
+    #[inline(always)]
+    fn slots(&self) -> SlotArray<'_, T> {
+        slots(&self.end)
+    }
+
+    /// The address of the next slot, for a prefetch while this side waits.
+    #[inline(always)]
+    fn next_slot(&self) -> *const u8 {
+        self.slots().slot(self.end.at() as usize)
+    }
+
+    /// Pops the next value, waiting until there is one. **The commit point is the store of the
+    /// consumer's index.**
     ///
     /// # Errors
     /// [`PopError::Closed`] if the queue is closed, or [`PopError::Disconnected`] if the producer
-    /// is gone, once everything has been taken out; [`PopError::HandedOver`] if another process has
-    /// this consumer; [`PopError::Corrupt`] if the segment is damaged, or the value's bytes are no
-    /// `T`, which then is taken out.
+    /// is gone, once every value has been popped; [`PopError::HandedOver`] if another process has
+    /// this consumer; [`PopError::Corrupt`] if the segment is damaged, or if the value's bytes are
+    /// not a `T`, in which case the value is popped.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     #[inline]
@@ -37,16 +57,17 @@ impl<T: Shareable> Consumer<T> {
         self.pop_within(Wait::Forever)
     }
 
-    /// Takes the next value out if there is one.
+    /// Pops the next value if there is one.
     ///
     /// # Errors
     /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
+    #[doc(alias = "get_nowait")]
     #[inline]
     pub fn try_pop(&mut self) -> Result<T, PopError> {
         self.pop_within(Wait::NonBlocking)
     }
 
-    /// Takes the next value out, waiting for one no longer than `timeout` (on the monotonic clock).
+    /// Pops the next value, waiting for one no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
@@ -56,22 +77,25 @@ impl<T: Shareable> Consumer<T> {
         self.pop_within(Wait::Timeout(timeout))
     }
 
-    /// Values that fit into the queue.
+    /// The number of values that fit into the queue.
+    #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> usize {
-        self.slots.capacity()
+        self.end.capacity() as usize
     }
 
     #[inline(always)]
     pub(super) fn pop_within(&mut self, wait: Wait) -> Result<T, PopError> {
-        self.end.room(1, self.slots.slot(self.end.at() as usize), wait).map_err(Stop::of_pop)?;
-        // SAFETY: the side is below its capacity, and the slot is the consumer's until it commits; there is one consumer.
-        let value = unsafe { self.slots.read(self.end.at() as usize) };
+        let next = self.next_slot();
+        self.end.room(1, next, wait).map_err(Stop::of_pop)?;
+        // SAFETY: the slots were checked when the endpoint was claimed, `at` is below the capacity,
+        // and the slot is the consumer's until it commits; there is one consumer.
+        let value = unsafe { self.slots().read(self.end.at() as usize) };
         self.end.commit(1);
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
     }
 
-    /// Takes values out into the slice, as many as there are and as fit, by one commit, and says how many. Waits for the first as
-    /// long as it takes.
+    /// Pops values into the slice, as many as there are and as fit, by one commit, and returns how
+    /// many. Waits until there is one.
     ///
     /// # Errors
     /// The errors of [`pop`](Self::pop).
@@ -80,7 +104,8 @@ impl<T: Shareable> Consumer<T> {
         self.pop_batch(values, Wait::Forever)
     }
 
-    /// The same without waiting.
+    /// Pops values into the slice, as many as there are and as fit, by one commit, without waiting,
+    /// and returns how many.
     ///
     /// # Errors
     /// [`PopError::Empty`] if there is no value, and the errors of [`pop`](Self::pop).
@@ -89,7 +114,8 @@ impl<T: Shareable> Consumer<T> {
         self.pop_batch(values, Wait::NonBlocking)
     }
 
-    /// The same, waiting for the first value no longer than `timeout` (on the monotonic clock).
+    /// Pops values into the slice, as many as there are and as fit, by one commit, and returns how
+    /// many. Waits for the first no longer than `timeout` (on the monotonic clock).
     ///
     /// # Errors
     /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
@@ -104,35 +130,24 @@ impl<T: Shareable> Consumer<T> {
         if values.is_empty() {
             return Ok(0);
         }
-        let room = self.end.room_up_to(values.len() as u64, self.slots.slot(self.end.at() as usize), wait);
-        let room = room.map_err(Stop::of_pop)?;
+        let next = self.next_slot();
+        let room = self.end.room_up_to(values.len() as u64, next, wait).map_err(Stop::of_pop)?;
         let count = values.len().min(room as usize);
-        // SAFETY: as in `pop_within`, for the slots from there on, of which there are `room`.
-        let good = unsafe { self.slots.read_run(self.end.at() as usize, &mut values[..count]) } as u64;
-        // One that is not a value ends the batch, and is the next batch's first.
+        // SAFETY: as in `pop_within`, for `count` slots, of which this side may read `room`.
+        let good = unsafe { self.slots().read_run(self.end.at() as usize, &mut values[..count]) } as u64;
+        // A slot that is not a value ends the batch. It is popped when it is the batch's first.
         self.end.commit(good.max(1));
         if good > 0 { Ok(good as usize) } else { Err(PopError::Corrupt { what: NOT_A_VALUE }) }
     }
-
-    /// The values, each as it comes, until the queue is closed or its producer gone. An iterator over what is there already is
-    /// made by [`try_iter`](Self::try_iter).
-    pub fn iter(&mut self) -> impl Iterator<Item = T> {
-        core::iter::from_fn(|| self.pop().ok())
-    }
-
-    /// The values that are there already.
-    pub fn try_iter(&mut self) -> impl Iterator<Item = T> {
-        core::iter::from_fn(|| self.try_pop().ok())
-    }
 }
 
-endpoint_handle!([T: Shareable] Consumer<T>, "producer", "Values");
-endpoint_object!([T: Shareable] Consumer<T>, slots, fingerprint::<T>, shape, length::<T>);
+endpoint_handle!([T: Shareable] Consumer<T>, "producer", "The number of values");
+endpoint_object!([T: Shareable] Consumer<T>, fingerprint::<T>, shape, length::<T>);
 single_object!([T: Shareable] Consumer<T>);
 
-impl<T: Shareable> fmt::Debug for Consumer<T> {
+impl<T> fmt::Debug for Consumer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer").field("segment", self.segment()).finish_non_exhaustive()
+        f.debug_struct("Consumer").field("segment", self.end.region().segment()).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The ends of a queue for tasks.
+//! [`Producer`] and [`Consumer`]: their operations as futures.
 
 use super::{Consumer, Producer};
 use crate::error::{PopError, PushError};
@@ -6,11 +6,11 @@ use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
 use crate::shareable::Shareable;
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<T: Shareable> Producer<T> {
-    /// Pushes a value; a task waits for room without holding up its thread.
+    /// Pushes a value; the task waits until there is room, without blocking its thread.
     ///
-    /// Dropped before it is done, it has pushed nothing, and the value is dropped with it.
+    /// If the future is dropped before it completes, nothing is pushed and the value is dropped.
     ///
     /// # Errors
     /// The errors of [`push`](Self::push).
@@ -19,11 +19,11 @@ impl<T: Shareable> Producer<T> {
     }
 }
 
-/// For tasks, with the feature `async`.
+/// Operations as futures (feature `async`).
 impl<T: Shareable> Consumer<T> {
-    /// Takes the next value out; a task waits for one without holding up its thread.
+    /// Pops the next value; the task waits until there is one, without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken nothing out.
+    /// If the future is dropped before it completes, nothing is popped.
     ///
     /// # Errors
     /// The errors of [`pop`](Self::pop).
@@ -31,10 +31,10 @@ impl<T: Shareable> Consumer<T> {
         retry_until_ready(self, |end| end.segment(), |end, wait| end.pop_within(wait)).await
     }
 
-    /// Takes values out into the slice, as many as there are and as fit, by one commit, and says how many. A task waits for the
-    /// first without holding up its thread.
+    /// Pops values into the slice, as many as there are and as fit, by one commit, and returns how
+    /// many; the task waits until there is one, without blocking its thread.
     ///
-    /// Dropped before it is done, it has taken nothing out.
+    /// If the future is dropped before it completes, nothing is popped.
     ///
     /// # Errors
     /// The errors of [`pop`](Self::pop).
@@ -42,12 +42,14 @@ impl<T: Shareable> Consumer<T> {
         retry_until_ready(self, |end| end.segment(), |end, wait| end.pop_batch(values, wait)).await
     }
 
-    /// The values, each as it comes, until the queue is closed or its producer gone.
+    /// A stream that pops value after value, until the queue is closed or its producer gone, and
+    /// empty.
     pub fn stream(&mut self) -> ItemStream<&mut Self> {
         ItemStream::new(self)
     }
 
-    /// The same, for good.
+    /// A stream that owns the consumer and pops value after value, until the queue is closed or its
+    /// producer gone, and empty.
     pub fn into_stream(self) -> ItemStream<Self> {
         ItemStream::new(self)
     }

@@ -1,4 +1,4 @@
-//! What [`Condvar`](super::Condvar) needs of a guard: to give its lock back for a while.
+//! [`WaitGuard`]: a guard that a [`Condvar`](super::Condvar) unlocks for the time of a wait.
 
 use crate::error::LockError;
 use crate::raw::wait::Wait;
@@ -6,8 +6,13 @@ use crate::segment::lock::ObjectLock;
 use crate::sync::mutex::MutexGuard;
 use crate::sync::reentrant_mutex::{ReentrantMutexGuard, UnlockedReentrantMutex};
 
-/// A guard that a [`Condvar`](super::Condvar) can wait with: [`MutexGuard`], [`ReentrantMutexGuard`]. Implemented by this crate
-/// only.
+/// A guard that a [`Condvar`](super::Condvar) can wait with: [`MutexGuard`] or
+/// [`ReentrantMutexGuard`]. Only this crate implements it.
+#[diagnostic::on_unimplemented(
+    message = "a `Condvar` cannot wait with `{Self}`",
+    label = "not the guard of a mutex",
+    note = "wait with the guard of a `sync::Mutex` or a `sync::ReentrantMutex`"
+)]
 pub trait WaitGuard: sealed::Sealed {}
 
 impl WaitGuard for MutexGuard<'_> {}
@@ -16,23 +21,24 @@ impl WaitGuard for ReentrantMutexGuard<'_> {}
 pub(super) mod sealed {
     use crate::error::LockError;
 
-    /// Keeps `WaitGuard` this crate's.
+    /// What a [`Condvar`](crate::sync::Condvar) does with a guard, and what keeps others from
+    /// implementing `WaitGuard`.
     pub trait Sealed: Sized {
-        /// The lock, given back.
+        /// The lock, unlocked for the time of a wait.
         type Unlocked;
-        /// Whether it is this process's guard, not a copy of its parent's.
+        /// Whether this process holds the lock; `false` in a forked child, whose parent holds it.
         fn is_ours(&self) -> bool;
         fn unlock(self) -> Self::Unlocked;
         fn lock(unlocked: Self::Unlocked) -> Result<Self, LockError>;
         fn recovered(&self) -> bool;
-        /// Keeps the news of a death for the next guard.
+        /// Keeps the death report for the next guard.
         fn set_death_pending(&self);
-        /// Tells whoever gets this guard of a death that was met before, and is told by it.
+        /// Has this guard deliver a death report that an earlier guard received.
         fn report_recovery(&mut self);
     }
 }
 
-/// The lock of a mutex, given back for a while.
+/// The lock of a mutex, unlocked for the time of a wait.
 #[derive(Debug)]
 pub struct UnlockedMutex<'a>(&'a ObjectLock);
 

@@ -1,5 +1,5 @@
-//! `JoinableQueue`: a job whose holder died before `done` is delivered again and marked, and `join`
-//! is right.
+//! `JoinableQueue`: a job that its dead holder has not acknowledged is delivered again and marked,
+//! and `join` is right.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -38,9 +38,9 @@ impl JobOperation {
         }
         let mut found = Vec::new();
         while self.queue.join_timeout(Duration::ZERO) == Err(DoneError::Timeout) {
-            let job = self.queue.get_timeout(SURVIVOR_TIMEOUT).expect("an unfinished job comes back");
+            let job = self.queue.lease_timeout(SURVIVOR_TIMEOUT).expect("an unfinished job comes back");
             found.push((*job, job.redelivered()));
-            job.done().unwrap();
+            job.ack().unwrap();
         }
         found.sort_unstable();
         let outcome = self.outcomes.iter().find(|(_, jobs)| *jobs == found);
@@ -53,9 +53,9 @@ impl JobOperation {
         }
         self.queue.try_push(13).expect_err("no more room than there was");
         for job in 10..13 {
-            let next = self.queue.try_get().unwrap();
+            let next = self.queue.try_lease().unwrap();
             assert_eq!((*next, next.redelivered()), (job, false));
-            next.done().unwrap();
+            next.ack().unwrap();
         }
         name
     }
@@ -72,7 +72,7 @@ impl Scenario for JobOperation {
 
     fn open(&self) -> Handle {
         let queue = JoinableQueue::open(&self.name).unwrap();
-        let job = self.has_job.then(|| queue.get().unwrap());
+        let job = self.has_job.then(|| queue.lease().unwrap());
         (queue, RefCell::new(job))
     }
 
@@ -102,16 +102,25 @@ pub(crate) fn push(name: &str) -> KillCounts {
     run(name, false, |(queue, _)| queue.push(3).unwrap(), outcomes)
 }
 
-pub(crate) fn get(name: &str) -> KillCounts {
+pub(crate) fn lease(name: &str) -> KillCounts {
     let outcomes: Outcomes =
-        &[("not taken", &[(1, false), (2, false)]), ("redelivered", &[(1, true), (2, false)])];
-    let operation = |(queue, own): &Handle| *own.borrow_mut() = Some(queue.get().unwrap());
+        &[("not leased", &[(1, false), (2, false)]), ("redelivered", &[(1, true), (2, false)])];
+    let operation = |(queue, own): &Handle| *own.borrow_mut() = Some(queue.lease().unwrap());
     run(name, false, operation, outcomes)
 }
 
-pub(crate) fn done(name: &str) -> KillCounts {
-    let outcomes: Outcomes = &[("redelivered", &[(1, true), (2, false)]), ("done", &[(2, false)])];
-    run(name, true, |(_, own)| own.take().unwrap().done().unwrap(), outcomes)
+pub(crate) fn pop(name: &str) -> KillCounts {
+    let outcomes: Outcomes = &[
+        ("not popped", &[(1, false), (2, false)]),
+        ("redelivered", &[(1, true), (2, false)]),
+        ("popped", &[(2, false)]),
+    ];
+    run(name, false, |(queue, _)| assert_eq!(queue.pop().unwrap(), 1), outcomes)
+}
+
+pub(crate) fn ack(name: &str) -> KillCounts {
+    let outcomes: Outcomes = &[("redelivered", &[(1, true), (2, false)]), ("acknowledged", &[(2, false)])];
+    run(name, true, |(_, own)| own.take().unwrap().ack().unwrap(), outcomes)
 }
 
 pub(crate) fn drop_job(name: &str) -> KillCounts {
@@ -127,7 +136,7 @@ impl Scenario for Reap {
     fn reset(&mut self) {
         self.0.queue.segment().reap().unwrap();
         self.0.reset();
-        Child::fork(|| JoinableQueue::<u64>::open(&self.0.name).unwrap().get().unwrap(), |_| {}).kill();
+        Child::fork(|| JoinableQueue::<u64>::open(&self.0.name).unwrap().lease().unwrap(), |_| {}).kill();
     }
 
     fn open(&self) -> Handle {

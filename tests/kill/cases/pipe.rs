@@ -94,7 +94,7 @@ impl Parent {
             // Longer than the ring: a part of it arrives, and then another message.
             let long = message(2 * self.capacity as usize, 9);
             assert!(matches!(tx.send_bytes_timeout(&long, Duration::ZERO), Err(PushError::Timeout(()))));
-            assert!(!rx.poll());
+            assert!(!rx.is_ready());
         }
         tx.try_send(8).unwrap();
         assert_eq!(rx.try_recv().unwrap(), 8);

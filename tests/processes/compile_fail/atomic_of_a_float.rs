@@ -1,5 +1,3 @@
-struct Plant {
-    temperature: breezeway::Atomic<f64>,
+fn main() {
+    let _ = breezeway::Atomic::<f64>::open("temperature");
 }
-
-fn main() {}

@@ -18,7 +18,7 @@ fn in_a_child() {
         ["take", name, "blocking"] => {
             let queue = Queue::<u64>::open(name).unwrap();
             start();
-            tell(queue.iter().collect());
+            tell(queue.iter().map(Result::unwrap).collect());
         }
         ["take", name, executor] => take(&Queue::open(name).unwrap(), Executor::named(executor)),
         ["push", name, executor, from, to] => {

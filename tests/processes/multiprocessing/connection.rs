@@ -33,13 +33,13 @@ fn connection() {
     assert_eq!(end.recv_bytes_into(&mut space).unwrap(), 9);
     assert_eq!((&space[..9], &space[9..]), (&b"breezeway"[..], &[0; 7][..]));
     // `poll()`, `poll(-1)` and `poll(TIMEOUT1)`: a negative time is none.
-    assert!(!end.poll());
-    assert!(!end.poll_timeout(Duration::ZERO));
+    assert!(!end.is_ready());
+    assert!(!end.wait_timeout(Duration::ZERO));
     let start = Instant::now();
-    assert!(!end.poll_timeout(SOON));
+    assert!(!end.wait_timeout(SOON));
     assert!(start.elapsed() >= SOON);
     end.send_bytes(&[]).unwrap();
-    assert!(end.poll_timeout(Duration::MAX));
+    assert!(end.wait_timeout(Duration::MAX));
     assert_eq!(end.recv_bytes().unwrap(), [0_u8; 0]);
     // 16 MiB, through a ring of 64 KiB.
     let large: Vec<u8> = (0..16_u32 << 20).map(|n| (n * 7 + n / 251) as u8).collect();
@@ -102,7 +102,7 @@ fn empty_string() {
     let send = |mut tx: Sender<String>| ["", "", "x", ""].map(|text| tx.send(text.to_owned()).unwrap());
     let child = Process::spawn(send, tx).unwrap();
     // Looking takes nothing out.
-    assert!((0..4).all(|_| rx.poll_timeout(Duration::MAX)));
+    assert!((0..4).all(|_| rx.wait_timeout(Duration::MAX)));
     assert_eq!(rx.iter().map(Result::unwrap).collect::<Vec<_>>(), ["", "", "x", ""]);
     assert_eq!(child.join().unwrap(), 0);
 }
@@ -120,10 +120,10 @@ fn boundaries() {
     let go = Event::new().unwrap();
     let child = Process::spawn(send, (tx, go.clone())).unwrap();
     assert_eq!(rx.recv_bytes().unwrap(), b"a");
-    assert!(rx.poll_timeout(Duration::MAX));
+    assert!(rx.wait_timeout(Duration::MAX));
     // One at a time, however much is there (`test_dont_merge`).
     assert_eq!(rx.recv_bytes().unwrap(), b"b");
-    assert!(!rx.poll_timeout(SOON));
+    assert!(!rx.wait_timeout(SOON));
     go.set();
     assert_eq!(rx.recv_bytes().unwrap(), b"cd");
     assert_eq!(child.join().unwrap(), 0);

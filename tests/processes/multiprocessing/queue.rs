@@ -101,12 +101,12 @@ fn task_done() {
     let queue = JoinableQueue::<u32>::new(32).unwrap();
     let work = |queue: JoinableQueue<u32>| {
         let mut jobs = 0;
-        while let Ok(job) = queue.get() {
+        for job in &queue {
             std::thread::sleep(Duration::from_millis(5));
-            let (_, id) = job.into_parts();
-            queue.task_done(id).unwrap();
+            let (_, id) = job.unwrap().into_parts();
+            queue.ack(id).unwrap();
             // One too many.
-            assert!(matches!(queue.task_done(id), Err(DoneError::NotHeld)));
+            assert!(matches!(queue.ack(id), Err(DoneError::NotHeld)));
             jobs += 1;
         }
         jobs

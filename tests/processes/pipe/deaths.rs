@@ -31,7 +31,7 @@ fn in_a_child() {
         }
         ["receive part", end] => {
             let mut rx: Receiver<Vec<u8>> = serde_json::from_str(end).unwrap();
-            assert!(!rx.poll_timeout(core::time::Duration::from_millis(20)));
+            assert!(!rx.wait_timeout(core::time::Duration::from_millis(20)));
             say("received");
             listen();
         }
@@ -95,8 +95,8 @@ fn recv_woken_by_sender_death_mid_message_is_truncated() {
     drop(tx);
     assert_eq!(sender.hear(), "sent");
     assert_eq!(rx.recv().unwrap(), message(3, 0));
-    assert!(!rx.poll());
-    let receiver = asleep(move || (rx.recv(), rx.recv(), rx.poll()));
+    assert!(!rx.is_ready());
+    let receiver = asleep(move || (rx.recv(), rx.recv(), rx.is_ready()));
     sender.kill();
     let (first, second, ready) = receiver.wake();
     assert!(matches!(first, Err(PopError::Truncated)), "{first:?}");

@@ -16,7 +16,7 @@ fn parent() {
     let (mut tx, mut rx) = of::<u64>(256);
     tx.send(1).unwrap();
     tx.send(2).unwrap();
-    assert!(rx.poll());
+    assert!(rx.is_ready());
     let mut ends = Some((tx, rx));
     fork(|| {
         let (mut tx, mut rx) = ends.take().unwrap();
@@ -27,7 +27,7 @@ fn parent() {
         ));
         assert!(matches!(rx.recv(), Err(PopError::HandedOver)));
         assert!(matches!(rx.try_recv_bytes(), Err(PopError::HandedOver)));
-        assert!(rx.poll(), "an error does not wait");
+        assert!(rx.is_ready(), "an error does not wait");
         assert!(serde_json::to_string(&rx).is_err());
     })
     .join();

@@ -122,7 +122,7 @@ fn spawn_with_every_kind_of_handle() {
         drop(all.mutex.lock().unwrap());
         all.atomic.fetch_add(1, Ordering::Relaxed);
         all.plant.get::<Value<u64>>("inside").unwrap().set(2).unwrap();
-        all.jobs.get().unwrap().done().unwrap();
+        all.jobs.lease().unwrap().ack().unwrap();
         all.messages.push(all.queue.pop().unwrap().to_string()).unwrap();
         all.event.set();
         all.barrier.wait().unwrap();

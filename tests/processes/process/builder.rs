@@ -3,7 +3,7 @@
 use std::io::{Read, Write, stdin};
 use std::process::Command;
 
-use breezeway::process::{self, Process};
+use breezeway::process::{self, Process, ProcessBuilder};
 use breezeway::{SpawnError, TaskError};
 use support::scratch::Scratch;
 use support::{Watchdog, path_of};
@@ -12,17 +12,17 @@ use support::{Watchdog, path_of};
 fn builder_env_env_remove_env_clear() {
     let _watchdog = Watchdog::start(60);
     let look = |name: String| std::env::var(name).ok();
-    let mut builder = Process::builder();
-    builder.env("BREEZEWAY_TEST_COLOUR", "blue");
-    let ask = |builder: &mut process::Builder, name: &str| {
+    let mut builder = Process::builder().env("BREEZEWAY_TEST_COLOUR", "blue");
+    let ask = |builder: &mut ProcessBuilder, name: &str| {
         builder.spawn(look, name.to_owned()).unwrap().result().unwrap()
     };
     assert_eq!(ask(&mut builder, "BREEZEWAY_TEST_COLOUR").as_deref(), Some("blue"));
     assert_eq!(ask(&mut builder, "PATH"), std::env::var("PATH").ok());
     // The word that made it a child is not there for its own children.
     assert_eq!(ask(&mut builder, "BREEZEWAY_CHILD"), None);
-    assert_eq!(ask(builder.env_remove("PATH"), "PATH"), None);
-    assert_eq!(ask(builder.env_clear(), "BREEZEWAY_TEST_COLOUR"), None);
+    builder = builder.env_remove("PATH");
+    assert_eq!(ask(&mut builder, "PATH"), None);
+    assert_eq!(ask(&mut builder.env_clear(), "BREEZEWAY_TEST_COLOUR"), None);
 }
 
 #[test]
@@ -57,8 +57,7 @@ fn write_to_closed_stdout_pipe_returns_broken_pipe() {
         std::io::stdout().write_all(b"x\n").map_err(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     };
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut builder = Process::builder();
-    builder.stdout(writer);
+    let mut builder = Process::builder().stdout(writer);
     drop(reader);
     assert_eq!(builder.spawn(write, ()).unwrap().result().unwrap(), Err(true));
 }

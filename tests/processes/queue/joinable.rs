@@ -18,13 +18,13 @@ fn in_a_child() {
         ["keep", name] => deaths::keep(&JoinableQueue::open(name).unwrap()),
         ["fork", name] => deaths::fork_with_a_job(&JoinableQueue::open(name).unwrap()),
         ["storm", name] => deaths::storm(&JoinableQueue::open(name).unwrap()),
-        ["get", name] => {
+        ["lease", name] => {
             let queue = JoinableQueue::<u64>::open(name).unwrap();
             say(&support::process::thread_id());
-            match queue.get() {
+            match queue.lease() {
                 Ok(job) => {
                     say(&format!("{} {}", *job, job.redelivered()));
-                    job.done().unwrap();
+                    job.ack().unwrap();
                 }
                 Err(error) => say(&format!("{error:?}")),
             }
@@ -37,9 +37,9 @@ fn in_a_child() {
         }
         ["travelled", text] => {
             let queue: JoinableQueue<u64> = serde_json::from_str(text).unwrap();
-            let job = queue.get().unwrap();
+            let job = queue.lease().unwrap();
             say(&job.to_string());
-            job.done().unwrap();
+            job.ack().unwrap();
             listen();
         }
         _ => unreachable!("{arguments:?}"),
@@ -60,13 +60,13 @@ fn get_on_closed_queue_waits_for_jobs_of_others() {
     let name = Name::new("joinable-closed");
     let queue = JoinableQueue::<u64>::create(&name, 4).unwrap();
     queue.push(1).unwrap();
-    let job = queue.get().unwrap();
+    let job = queue.lease().unwrap();
     queue.close();
     assert!(queue.is_closed());
     assert!(matches!(queue.push(2), Err(PushError::Closed(2))));
     // One's own jobs are nothing to wait for.
-    assert!(matches!(queue.get(), Err(PopError::Closed)));
-    let mut others: Vec<Role> = (0..2).map(|_| Role::spawn(in_a_child, &["get", &name])).collect();
+    assert!(matches!(queue.lease(), Err(PopError::Closed)));
+    let mut others: Vec<Role> = (0..2).map(|_| Role::spawn(in_a_child, &["lease", &name])).collect();
     for other in &mut others {
         support::process::until_parked(&other.hear());
     }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use breezeway::Segment;
 use breezeway::queue::Queue;
+use breezeway::{PopError, Segment};
 use support::fork::fork;
 use support::numbered::Numbered;
 use support::process::{futex_operation, is_parked, thread_id, until_parked};
@@ -21,7 +21,9 @@ fn in_a_child() {
         ["push batches", name, me, count] => {
             push_batches(&Queue::open(name).unwrap(), number(me), number(count))
         }
-        ["take", name] => Tally::of(Queue::<[u64; 2]>::open(name).unwrap().iter()).tell(),
+        ["take", name] => {
+            Tally::of(Queue::<[u64; 2]>::open(name).unwrap().iter().map(Result::unwrap)).tell();
+        }
         ["take batches", name] => take_batches(&Queue::open(name).unwrap()),
         ["take leases", name] => take_leases(&Queue::open(name).unwrap()),
         ["push pages", name, count] => push_pages(&Queue::open(name).unwrap(), number(count)),
@@ -33,6 +35,7 @@ fn in_a_child() {
         }
         ["close", name] => assert!(Queue::<u64>::open(name).unwrap().close()),
         ["fork", name] => fork_and_push(name),
+        ["fork unattached"] => fork_and_iterate_unattached(),
         _ => unreachable!("{arguments:?}"),
     }
 }
@@ -225,7 +228,7 @@ fn close_in_other_process_wakes_blocked_iter() {
     let name = unique("queue-close");
     let queue = Queue::<u64>::create(&name, 4).unwrap();
     let clone = queue.clone();
-    let popper = asleep(move || clone.iter().count());
+    let popper = asleep(move || clone.iter().map(Result::unwrap).count());
     assert!(Role::spawn(in_a_child, &["close", &name]).join().success());
     assert_eq!(popper.wake(), 0);
 }
@@ -271,6 +274,27 @@ fn push_pop_in_forked_children_lease_copy_has_no_effect() {
     assert!(*lease == 11 && lease.redelivered());
     lease.ack();
     assert!(queue.try_pop().is_err());
+}
+
+/// Forks a child for which the segment has no place.
+fn fork_and_iterate_unattached() {
+    let segment = Segment::builder().participants(1).create_anonymous(1 << 16).unwrap();
+    // A pop of a value of this size leases it first, as a participant.
+    let queue = segment.add::<Queue<[u64; 64]>>("it", 2).unwrap();
+    queue.push([1; 64]).unwrap();
+    fork(|| {
+        let mut values = queue.iter();
+        assert_eq!(values.next(), Some(Err(PopError::NotAttached)));
+        assert_eq!(values.next(), None, "an iterator is over after an error");
+    })
+    .join();
+    assert_eq!(queue.try_pop().unwrap(), [1; 64]);
+}
+
+#[test]
+fn queue_iter_yields_that_a_child_is_not_attached() {
+    let _watchdog = Watchdog::start(60);
+    assert!(Role::spawn(in_a_child, &["fork unattached"]).join().success());
 }
 
 #[test]

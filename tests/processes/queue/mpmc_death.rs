@@ -71,7 +71,7 @@ fn consumers_are_killed<T: Numbered>(eat: &str) {
             pushed += 1;
         }
         kill_running(consumer);
-        // A large one may be in the dead's hands.
+        // A large value may be leased to the dead process.
         segment.reap().unwrap();
         while queue.try_push(T::of(pushed)).is_ok() {
             pushed += 1;

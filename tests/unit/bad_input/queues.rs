@@ -176,7 +176,7 @@ fn spsc_get_contradictory_indices_returns_corrupt() {
             let mut tx = segment.get::<spsc::Producer<u64>>("it").unwrap();
             let mut rx = segment.get::<spsc::Consumer<u64>>("it").unwrap();
             tx.push_slice(&[1, 2, 3, 4]).unwrap();
-            assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2, 3, 4]);
+            assert!(rx.try_iter().map(Result::unwrap).eq(1..=4));
         }
     }
 }

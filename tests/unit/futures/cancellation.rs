@@ -47,7 +47,8 @@ enum Operation {
     PushMessage,
     PopMessage,
     PushJob,
-    GetJob,
+    LeaseJob,
+    PopJob,
     Join,
     Acquire,
     AcquireBounded,
@@ -93,7 +94,8 @@ impl Operation {
                 jobs.push_async(number).await.unwrap();
                 Got::Pushed(Place::Jobs, number)
             }
-            Self::GetJob => Got::Job(jobs.get_async().await.unwrap()),
+            Self::LeaseJob => Got::Job(jobs.lease_async().await.unwrap()),
+            Self::PopJob => Got::Popped(Place::Jobs, jobs.pop_async().await.unwrap()),
             Self::Join => {
                 jobs.join_async().await.unwrap();
                 Got::Nothing
@@ -132,7 +134,8 @@ fn operations() -> impl Strategy<Value = Operation> {
         PushMessage,
         PopMessage,
         PushJob,
-        GetJob,
+        LeaseJob,
+        PopJob,
         Join,
         Acquire,
         AcquireBounded,
@@ -244,7 +247,7 @@ impl<'a> Run<'a> {
             }
             Got::Job(job) => {
                 self.count(Place::Jobs, *job, -1);
-                job.done().unwrap();
+                job.ack().unwrap();
             }
             other => drop(other),
         }
@@ -263,7 +266,7 @@ impl<'a> Run<'a> {
         while let Ok(number) = messages.try_pop() {
             self.count(Place::Messages, number, -1);
         }
-        while let Ok(job) = jobs.try_get() {
+        while let Ok(job) = jobs.try_lease() {
             self.finish(Got::Job(job));
         }
         assert_eq!(jobs.unfinished(), 0);
@@ -280,12 +283,12 @@ impl<'a> Run<'a> {
         let World { queue, messages, jobs, semaphore, mutex, .. } = self.world;
         let popping = Polled::waiting(queue.pop_async());
         let taking = Polled::waiting(messages.pop_async());
-        let getting = Polled::waiting(jobs.get_async());
+        let leasing = Polled::waiting(jobs.lease_async());
         queue.push(1).unwrap();
         messages.push(2).unwrap();
         jobs.push(3).unwrap();
         assert_eq!((popping.finish().unwrap(), taking.finish().unwrap()), (1, 2));
-        getting.finish().unwrap().done().unwrap();
+        leasing.finish().unwrap().ack().unwrap();
         let permits = [semaphore.acquire().unwrap(), semaphore.acquire().unwrap()];
         let guard = mutex.lock().unwrap();
         let (acquiring, locking) =

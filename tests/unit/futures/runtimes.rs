@@ -172,13 +172,13 @@ fn joinable_get_join_async_on_every_executor() {
             move |_| {
                 let (queue, ledger) = (queue.clone(), ledger.clone());
                 task(async move {
-                    while let Ok(job) = queue.get_async().await {
+                    while let Ok(job) = queue.lease_async().await {
                         if *job % 5 == 0 && !job.redelivered() {
                             continue; // Dropped: somebody's again.
                         }
                         ledger.take(*job);
                         pause().await;
-                        job.done().unwrap();
+                        job.ack().unwrap();
                     }
                 })
             }

@@ -48,7 +48,7 @@ fn recv_frame_of_unknown_kind_returns_corrupt() {
             assert!(matches!(rx.recv(), Err(PopError::Corrupt { .. })), "{frame:?}");
             assert!(matches!(rx.try_recv_bytes(), Err(PopError::Corrupt { .. })));
             assert!(matches!(rx.recv_bytes_timeout(SOON), Err(PopError::Corrupt { .. })));
-            assert!(rx.poll());
+            assert!(rx.is_ready());
         }
         let mut all = rx.iter();
         assert!(matches!(all.next(), Some(Err(PopError::Corrupt { .. }))));
@@ -80,7 +80,7 @@ fn recv_does_not_trust_announced_length() {
     for total in [1 << 40, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
         let (mut tx, mut rx) = receiver();
         tx.push(&first(&[1; 100], total)).unwrap();
-        assert!(!rx.poll());
+        assert!(!rx.is_ready());
         for _ in 0..100 {
             tx.push(&more(&[2; 1000])).unwrap();
             assert!(matches!(rx.try_recv_bytes(), Err(PopError::Empty)));
@@ -123,7 +123,7 @@ fn recv_timeout_elapses_under_flood_of_stray_frames() {
     for _ in 0..20 {
         assert!(matches!(rx.recv_timeout(Duration::from_millis(2)), Err(PopError::Timeout)));
         assert!(matches!(rx.try_recv(), Err(PopError::Empty)));
-        assert!(!rx.poll());
+        assert!(!rx.is_ready());
     }
     drop(rx);
     assert!(flood.join().unwrap() > 20);

@@ -23,7 +23,7 @@ fn send_timeout_mid_message_delivers_nothing() {
             };
             assert_eq!(value, long);
             // Some of it is there, and is no message.
-            assert!(!rx.poll());
+            assert!(!rx.is_ready());
             assert!(matches!(rx.recv_timeout(Duration::from_millis(1)), Err(PopError::Timeout)));
             match round % 3 {
                 // A short one next, a long one next, the same once more.
@@ -49,7 +49,7 @@ fn send_timeout_mid_message_delivers_nothing() {
         // And then the end.
         tx.send_bytes_timeout(&message(3 * capacity, 1), Duration::ZERO).unwrap_err();
         drop(tx);
-        assert!(rx.poll() && rx.poll());
+        assert!(rx.is_ready() && rx.is_ready());
         assert!(matches!(rx.recv(), Err(PopError::Truncated)));
         assert!(matches!(rx.recv(), Err(PopError::Disconnected)));
         assert!(matches!(rx.try_recv(), Err(PopError::Disconnected)));
@@ -70,7 +70,7 @@ fn recv_timeout_mid_message_keeps_received_part() {
         }
         assert!(
             matches!(rx.recv_bytes_into_timeout(&mut [], Duration::ZERO), Err(PopError::Timeout))
-                || rx.poll()
+                || rx.is_ready()
         );
     };
     assert_eq!(received, message(20_000, 1));
@@ -83,7 +83,7 @@ fn close_mid_message_ends_send_and_recv() {
     let _watchdog = Watchdog::start(60);
     let (mut tx, mut rx) = of::<Vec<u8>>(256);
     tx.send_bytes_timeout(&message(1000, 1), Duration::ZERO).unwrap_err();
-    assert!(!rx.poll());
+    assert!(!rx.is_ready());
     rx.close();
     assert!(matches!(tx.send(message(1000, 2)), Err(PushError::Closed(_))));
     assert!(matches!(rx.recv_timeout(SOON), Err(PopError::Truncated)));
@@ -113,7 +113,7 @@ fn serialized_receiver_mid_message_continues() {
         tx
     });
     for _ in 0..4 {
-        assert!(!rx.poll_timeout(Duration::from_micros(10)) || rx.poll());
+        assert!(!rx.wait_timeout(Duration::from_micros(10)) || rx.is_ready());
         let text = serde_json::to_string(&rx).unwrap();
         assert!(matches!(rx.recv(), Err(PopError::HandedOver)));
         assert!(matches!(rx.recv_bytes_into(&mut []), Err(PopError::HandedOver)));
@@ -122,7 +122,7 @@ fn serialized_receiver_mid_message_continues() {
     }
     assert_eq!(rx.recv().unwrap(), message(3000, 1));
     // With a message that is all there, too, and not with one that was received.
-    assert!(rx.poll_timeout(Duration::MAX));
+    assert!(rx.wait_timeout(Duration::MAX));
     rx = serde_json::from_str(&serde_json::to_string(&rx).unwrap()).unwrap();
     assert_eq!(rx.recv().unwrap(), message(3, 2));
     assert!(
@@ -155,7 +155,7 @@ fn successor_of_dropped_endpoint_starts_at_a_message() {
         drop(tx);
         tx = BytesProducer::open(&name).unwrap().into();
         if round % 2 == 0 {
-            assert!(!rx.poll());
+            assert!(!rx.is_ready());
         } else {
             // Its receiver is gone, too, with the beginning or before.
             if round % 4 == 1 {
@@ -194,7 +194,7 @@ fn recv_skips_rest_of_message_begun_by_predecessor() {
     });
     drop(rx.read().unwrap());
     let mut rx = Receiver::<Vec<u8>>::from(rx);
-    assert!(!rx.poll_timeout(SOON), "a rest");
+    assert!(!rx.wait_timeout(SOON), "a rest");
     let (sent, mut tx) = sender.join().unwrap();
     assert!(sent, "the sender cannot know");
     tx.send(message(9, 2)).unwrap();

@@ -7,7 +7,8 @@ use breezeway::queue::{Job, JobId, JoinableQueue};
 use breezeway::{DoneError, PopError, PushError, Segment, SegmentError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use support::waiting::A_WHILE;
+use support::Watchdog;
+use support::waiting::{A_WHILE, asleep};
 
 fn queue_of(jobs: &[u64]) -> JoinableQueue<u64> {
     let queue = JoinableQueue::new(8).unwrap();
@@ -22,60 +23,60 @@ fn get_returns_jobs_in_order_until_done() {
     let queue = queue_of(&[1, 2, 3]);
     for expected in 1..=3 {
         assert_eq!((queue.len(), queue.unfinished()), (4 - expected as usize, 4 - expected as usize));
-        let job = queue.get().unwrap();
+        let job = queue.lease().unwrap();
         assert_eq!((*job, job.redelivered()), (expected, false));
         assert_eq!((queue.len(), queue.unfinished()), (3 - expected as usize, 4 - expected as usize));
-        job.done().unwrap();
+        job.ack().unwrap();
     }
     assert!(queue.is_empty());
     queue.join().unwrap();
-    assert!(matches!(queue.try_get(), Err(PopError::Empty)));
-    assert!(matches!(queue.get_timeout(A_WHILE), Err(PopError::Timeout)));
+    assert!(matches!(queue.try_lease(), Err(PopError::Empty)));
+    assert!(matches!(queue.lease_timeout(A_WHILE), Err(PopError::Timeout)));
 }
 
 #[test]
 fn drop_of_job_redelivers_it_first() {
     let queue = queue_of(&[1, 2]);
-    drop(queue.get().unwrap());
+    drop(queue.lease().unwrap());
     for round in 0..600 {
-        let job = queue.get().unwrap();
+        let job = queue.lease().unwrap();
         assert_eq!((*job, job.redelivered()), (1, true), "{round}");
     }
     assert_eq!((queue.len(), queue.unfinished()), (2, 2));
-    queue.get().unwrap().done().unwrap();
-    let job = queue.get().unwrap();
+    queue.lease().unwrap().ack().unwrap();
+    let job = queue.lease().unwrap();
     assert_eq!((*job, job.redelivered()), (2, false));
-    job.done().unwrap();
+    job.ack().unwrap();
     // The slot's next job is a new one.
     queue.push(3).unwrap();
-    assert!(!queue.get().unwrap().redelivered());
+    assert!(!queue.lease().unwrap().redelivered());
 }
 
 #[test]
 fn panic_of_worker_redelivers_its_job() {
     let queue = queue_of(&[1]);
     let worker = AssertUnwindSafe(|| {
-        let _job = queue.get().unwrap();
+        let _job = queue.lease().unwrap();
         std::panic::resume_unwind(Box::new("the worker's"));
     });
     assert!(catch_unwind(worker).is_err());
-    assert!(queue.get().unwrap().redelivered());
+    assert!(queue.lease().unwrap().redelivered());
 }
 
 #[test]
 fn drop_of_jobs_returns_them_to_the_front() {
     let queue = queue_of(&[1, 2, 3, 4]);
-    let (first, second) = (queue.get().unwrap(), queue.get().unwrap());
+    let (first, second) = (queue.lease().unwrap(), queue.lease().unwrap());
     drop(second);
     drop(first);
-    let order: Vec<u64> = (0..4).map(|_| queue.get().unwrap().into_parts().0).collect();
+    let order: Vec<u64> = (0..4).map(|_| queue.lease().unwrap().into_parts().0).collect();
     assert_eq!(order, [1, 2, 3, 4]);
-    assert!(matches!(queue.try_get(), Err(PopError::Empty)));
+    assert!(matches!(queue.try_lease(), Err(PopError::Empty)));
 }
 
 /// Gets a job and keeps it open.
 fn keep(queue: &JoinableQueue<u64>) -> JobId {
-    queue.get().unwrap().into_parts().1
+    queue.lease().unwrap().into_parts().1
 }
 
 #[test]
@@ -83,24 +84,24 @@ fn task_done_twice_returns_not_held() {
     let queue = queue_of(&[1, 2]);
     let id = keep(&queue);
     assert_eq!(queue.unfinished(), 2);
-    queue.task_done(id).unwrap();
-    assert_eq!(queue.task_done(id), Err(DoneError::NotHeld));
-    let job = queue.get().unwrap();
+    queue.ack(id).unwrap();
+    assert_eq!(queue.ack(id), Err(DoneError::NotHeld));
+    let job = queue.lease().unwrap();
     let id = job.id();
-    job.done().unwrap();
-    assert_eq!(queue.task_done(id), Err(DoneError::NotHeld));
+    job.ack().unwrap();
+    assert_eq!(queue.ack(id), Err(DoneError::NotHeld));
     assert_eq!(queue.unfinished(), 0);
 }
 
 #[test]
 fn done_after_task_done_returns_not_held() {
     let queue = queue_of(&[1]);
-    let job = queue.get().unwrap();
-    queue.task_done(job.id()).unwrap();
-    assert_eq!(job.done(), Err(DoneError::NotHeld));
+    let job = queue.lease().unwrap();
+    queue.ack(job.id()).unwrap();
+    assert_eq!(job.ack(), Err(DoneError::NotHeld));
     let queue = queue_of(&[1]);
-    let job = queue.get().unwrap();
-    queue.task_done(job.id()).unwrap();
+    let job = queue.lease().unwrap();
+    queue.ack(job.id()).unwrap();
     drop(job);
     assert_eq!((queue.len(), queue.unfinished()), (0, 0));
 }
@@ -109,24 +110,24 @@ fn done_after_task_done_returns_not_held() {
 fn task_done_with_id_of_earlier_delivery_is_not_held() {
     let queue = queue_of(&[1]);
     let before = {
-        let job = queue.get().unwrap();
+        let job = queue.lease().unwrap();
         job.id()
     };
-    assert_eq!(queue.task_done(before), Err(DoneError::NotHeld));
-    let again = queue.get().unwrap();
+    assert_eq!(queue.ack(before), Err(DoneError::NotHeld));
+    let again = queue.lease().unwrap();
     assert_ne!(again.id(), before);
-    assert_eq!(queue.task_done(before), Err(DoneError::NotHeld));
-    again.done().unwrap();
+    assert_eq!(queue.ack(before), Err(DoneError::NotHeld));
+    again.ack().unwrap();
 }
 
 #[test]
 fn try_push_push_timeout_full_while_job_is_unfinished() {
     let queue = JoinableQueue::<u64>::new(1).unwrap();
     queue.push(1).unwrap();
-    let job = queue.get().unwrap();
+    let job = queue.lease().unwrap();
     assert!(matches!(queue.try_push(2), Err(PushError::Full(2))));
     assert!(matches!(queue.push_timeout(2, A_WHILE), Err(PushError::Timeout(2))));
-    job.done().unwrap();
+    job.ack().unwrap();
     queue.try_push(2).unwrap();
     assert_eq!(queue.capacity(), 1);
 }
@@ -150,27 +151,97 @@ fn get_undecodable_job_finishes_it() {
     let queue = JoinableQueue::<Moody>::new(3).unwrap();
     queue.push(Moody(13)).unwrap();
     queue.push(Moody(1)).unwrap();
-    assert!(matches!(queue.get(), Err(PopError::Decode { .. })));
+    assert!(matches!(queue.lease(), Err(PopError::Decode { .. })));
     assert_eq!(queue.unfinished(), 1);
-    assert_eq!(queue.get().unwrap().0, 1);
+    assert_eq!(queue.lease().unwrap().0, 1);
+}
+
+#[test]
+fn joinable_queue_pop_counts_as_done() {
+    let queue = queue_of(&[1, 2, 3]);
+    assert_eq!(queue.pop().unwrap(), 1);
+    assert_eq!((queue.len(), queue.unfinished()), (2, 2));
+    assert_eq!(queue.try_pop().unwrap(), 2);
+    assert_eq!(queue.pop_timeout(A_WHILE).unwrap(), 3);
+    queue.join().unwrap();
+    assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
+    assert!(matches!(queue.pop_timeout(A_WHILE), Err(PopError::Timeout)));
+    queue.close();
+    assert!(matches!(queue.pop(), Err(PopError::Closed)));
+}
+
+#[test]
+fn joinable_queue_pop_makes_room_and_ends_a_join() {
+    let _watchdog = Watchdog::start(60);
+    let queue = JoinableQueue::<u64>::new(1).unwrap();
+    queue.push(1).unwrap();
+    let pusher = asleep({
+        let queue = queue.clone();
+        move || queue.push(2)
+    });
+    assert_eq!(queue.pop().unwrap(), 1);
+    pusher.wake().unwrap();
+    let joiner = asleep({
+        let queue = queue.clone();
+        move || queue.join()
+    });
+    assert_eq!(queue.pop().unwrap(), 2);
+    joiner.wake().unwrap();
+}
+
+#[test]
+fn joinable_queue_pop_job_that_does_not_decode_is_over() {
+    let queue = JoinableQueue::<Moody>::new(3).unwrap();
+    queue.push(Moody(13)).unwrap();
+    assert!(matches!(queue.pop(), Err(PopError::Decode { .. })));
+    assert_eq!(queue.unfinished(), 0);
+    queue.push(Moody(14)).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue.pop()))).is_err());
+    assert_eq!((queue.len(), queue.unfinished()), (1, 1));
+}
+
+#[test]
+fn joinable_queue_iter_leases_until_the_end() {
+    let queue = JoinableQueue::<Moody>::new(4).unwrap();
+    for mood in [1, 13, 2] {
+        queue.push(Moody(mood)).unwrap();
+    }
+    queue.close();
+    let mut moods = Vec::new();
+    for job in &queue {
+        match job {
+            Ok(job) if job.redelivered() || job.0 == 1 => {
+                moods.push(job.0);
+                job.ack().unwrap();
+            }
+            // Dropped, a job is the next one again.
+            Ok(job) => drop(job),
+            Err(error) => assert!(matches!(error, PopError::Decode { .. })),
+        }
+    }
+    assert_eq!(moods, [1, 2]);
+    queue.join().unwrap();
+    let mut jobs = queue.iter();
+    assert!(jobs.next().is_none());
+    assert!(jobs.next().is_none());
 }
 
 #[test]
 fn get_panic_in_decode_returns_job_to_queue() {
     let queue = JoinableQueue::<Moody>::new(3).unwrap();
     queue.push(Moody(14)).unwrap();
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue.get()))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue.lease()))).is_err());
     assert_eq!((queue.len(), queue.unfinished()), (1, 1));
 }
 
 #[test]
 fn done_in_any_order_by_any_thread() {
     let queue = queue_of(&[1, 2, 3]);
-    let mut jobs: Vec<Job<u64>> = (0..3).map(|_| queue.get().unwrap()).collect();
+    let mut jobs: Vec<Job<u64>> = (0..3).map(|_| queue.lease().unwrap()).collect();
     jobs.swap(0, 2);
     std::thread::scope(|scope| {
         for job in jobs {
-            scope.spawn(move || job.done().unwrap());
+            scope.spawn(move || job.ack().unwrap());
         }
     });
     queue.join().unwrap();

@@ -246,6 +246,21 @@ fn pop_lease_invalid_bit_pattern_return_corrupt_once() {
 }
 
 #[test]
+fn queue_iter_value_that_is_corrupt_is_the_last_item() {
+    let segment = Segment::new(1 << 16).unwrap();
+    let segment = segment.tagged(1);
+    let bytes = segment.add::<Queue<u8>>("lights", 8).unwrap();
+    let lights = segment.get::<Queue<Light>>("lights").unwrap();
+    bytes.push_slice(&[1, 0, 2]).unwrap();
+    lights.close();
+    let mut items = lights.iter();
+    assert_eq!(items.next(), Some(Ok(Light::Red)));
+    assert!(matches!(items.next(), Some(Err(PopError::Corrupt { .. }))));
+    assert_eq!(items.next(), None, "an iterator is over after an error");
+    assert_eq!((&lights).into_iter().collect::<Vec<_>>(), [Ok(Light::Green)]);
+}
+
+#[test]
 fn push_iter_by_threads_exactly_once_in_order() {
     const THREADS: u64 = 4;
     const EACH: u64 = 5_000;
@@ -253,8 +268,9 @@ fn push_iter_by_threads_exactly_once_in_order() {
     for capacity in [1, 3, 100] {
         let queue = Queue::<[u64; 2]>::new(capacity).unwrap();
         let takers: Vec<Vec<[u64; 2]>> = std::thread::scope(|scope| {
-            let takers: Vec<_> =
-                (0..THREADS).map(|_| scope.spawn(|| queue.clone().iter().collect())).collect();
+            let takers: Vec<_> = (0..THREADS)
+                .map(|_| scope.spawn(|| queue.clone().iter().map(Result::unwrap).collect()))
+                .collect();
             let pushers: Vec<_> = (0..THREADS)
                 .map(|me| {
                     let queue = queue.clone();

@@ -203,10 +203,41 @@ fn push_slice_larger_than_capacity_waits_for_room() {
 fn try_iter_ends_when_empty_iter_ends_when_closed() {
     let (mut tx, mut rx) = spsc::new::<u32>(8).unwrap();
     tx.push_slice(&[1, 2, 3]).unwrap();
-    assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(rx.try_iter().collect::<Vec<_>>(), [Ok(1), Ok(2), Ok(3)]);
     tx.push_slice(&[4, 5]).unwrap();
     tx.close();
-    assert_eq!(rx.iter().collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(rx.iter().collect::<Vec<_>>(), [Ok(4), Ok(5)]);
+    assert_eq!(rx.try_iter().next(), None);
+    assert_eq!((&mut rx).into_iter().next(), None);
+}
+
+#[test]
+fn consumer_iter_ends_without_its_producer() {
+    let (mut tx, mut rx) = spsc::new::<u32>(8).unwrap();
+    tx.push(1).unwrap();
+    drop(tx);
+    assert_eq!(rx.iter().collect::<Vec<_>>(), [Ok(1)]);
+    assert!(matches!(rx.pop(), Err(PopError::Disconnected)));
+}
+
+#[test]
+fn consumer_iter_value_that_is_corrupt_is_the_last_item() {
+    let segment = Segment::new(1 << 16).unwrap();
+    let segment = segment.tagged(1);
+    let mut tx = segment.add::<Producer<u8>>("lights", 8).unwrap();
+    let mut rx = segment.get::<Consumer<Light>>("lights").unwrap();
+    let is_corrupt = |item| matches!(item, Some(Err(PopError::Corrupt { .. })));
+    tx.push_slice(&[1, 0, 2, 7, 1]).unwrap();
+    let mut items = rx.iter();
+    assert_eq!(items.next(), Some(Ok(Light::Red)));
+    assert!(is_corrupt(items.next()));
+    assert_eq!(items.next(), None, "an iterator is over after an error");
+    let mut items = rx.try_iter();
+    assert_eq!(items.next(), Some(Ok(Light::Green)));
+    assert!(is_corrupt(items.next()));
+    assert_eq!(items.next(), None, "an iterator is over after an error");
+    drop(items);
+    assert_eq!(rx.try_iter().collect::<Vec<_>>(), [Ok(Light::Red)]);
 }
 
 #[test]

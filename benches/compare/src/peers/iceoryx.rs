@@ -1,4 +1,5 @@
-//! iceoryx2: a topic that one publishes to and one subscribes to; and where they are to sleep, an event beside it.
+//! iceoryx2: a topic with one publisher and one subscriber, and an event for a subscriber that
+//! sleeps.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -9,28 +10,28 @@ use std::{env, fs, process};
 
 use breezeway_bench::case::Failure;
 use breezeway_bench::catalogue::link::{Link, Open};
-use breezeway_bench::message::{Message, Receiver, Sender, persist};
+use breezeway_bench::message::{Message, Receiver, Sender, poll_until};
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
 
-/// What our files are called, before the number of the process that made them.
+/// The prefix of our files, before the id of the process that made them.
 const PREFIX: &str = "breezeway-compare-";
-/// Two processes open a service at once, maybe on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Generous, because two processes open a service at once, perhaps on a busy machine.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A message that iceoryx2 takes.
+/// A message that iceoryx2 accepts.
 pub trait Payload: Message + ZeroCopySend + Debug {}
 
 impl<M: Message + ZeroCopySend + Debug> Payload for M {}
 
-/// A topic, and whether who waits for it sleeps. The ends lie in nodes of their own, made by who opens them.
+/// A topic. With `PARKED` its subscriber sleeps. Each end makes a node of its own.
 pub struct Topic<M, const PARKED: bool> {
     number: u64,
     capacity: usize,
-    /// The process whose end is the end of everything.
+    /// The process whose id is in the names of the files.
     owner: u32,
     messages: PhantomData<M>,
 }
@@ -38,14 +39,14 @@ pub struct Topic<M, const PARKED: bool> {
 pub struct Tx<M: Payload> {
     publisher: Publisher<ipc::Service, M, ()>,
     notifier: Option<Notifier<ipc::Service>>,
-    /// Kept for as long as the ports are.
+    /// Kept alive for the ports.
     _node: Node<ipc::Service>,
 }
 
 pub struct Rx<M: Payload> {
     subscriber: Subscriber<ipc::Service, M, ()>,
     listener: Option<Listener<ipc::Service>>,
-    /// Kept for as long as the ports are.
+    /// Kept alive for the ports.
     _node: Node<ipc::Service>,
 }
 
@@ -69,7 +70,7 @@ impl<M: Payload, const PARKED: bool> Link<M> for Topic<M, PARKED> {
                 .subscriber_max_buffer_size(capacity)
                 .open_or_create()
                 .expect("a topic");
-            // Who finds it full is told so, and tries again as everybody does.
+            // A full buffer is an error, so that the publisher polls as other senders do.
             let publisher = service
                 .publisher_builder()
                 .backpressure_strategy(BackpressureStrategy::DiscardData)
@@ -108,7 +109,7 @@ impl<M: Payload, const PARKED: bool> Link<M> for Topic<M, PARKED> {
 
 impl<M: Payload> Sender<M> for Tx<M> {
     fn send(&mut self, message: &M) {
-        persist(|| {
+        poll_until(|| {
             let sample = self.publisher.loan_uninit().expect("a sample").write_payload(*message);
             (sample.send().expect("a subscriber") == 1).then_some(())
         });
@@ -122,7 +123,7 @@ impl<M: Payload> Receiver<M> for Rx<M> {
     fn receive(&mut self, message: &mut M) {
         let receive = || self.subscriber.receive().expect("a publisher").map(|sample| *sample);
         *message = match &self.listener {
-            None => persist(receive),
+            None => poll_until(receive),
             Some(listener) => loop {
                 if let Some(message) = receive() {
                     break message;
@@ -137,7 +138,7 @@ fn name(number: u64) -> ServiceName {
     format!("breezeway/compare/{number}").as_str().try_into().expect("a name")
 }
 
-/// A node whose files are ours alone: not among those of other users of iceoryx2, and easily told from them.
+/// A node whose files are apart from those of other users of iceoryx2.
 fn node(owner: u32) -> Node<ipc::Service> {
     set_log_level(LogLevel::Error);
     let mut config = Config::default();
@@ -145,7 +146,7 @@ fn node(owner: u32) -> Node<ipc::Service> {
     let directory = directory.to_str().expect("a temporary directory in UTF-8");
     config.global.set_root_path(&Path::new(directory.as_bytes()).expect("a path"));
     config.global.prefix = FileName::new(format!("{PREFIX}{owner}-").as_bytes()).expect("a prefix");
-    config.global.creation_timeout = PATIENCE;
+    config.global.creation_timeout = CREATION_TIMEOUT;
     NodeBuilder::new().config(&config).create().expect("a node")
 }
 
@@ -153,11 +154,11 @@ fn directory(owner: u32) -> PathBuf {
     env::temp_dir().join(format!("{PREFIX}{owner}"))
 }
 
-/// What iceoryx2 leaves behind of processes that are killed, as partners are. Dropped, it is removed.
+/// The files that iceoryx2 leaves of killed processes, as peers are. They are removed on drop.
 pub struct Files(());
 
 impl Files {
-    /// Removes also what is left of runs that were killed.
+    /// Removes the files of earlier runs that were killed.
     pub fn new() -> Self {
         remove(|owner| !StdPath::new("/proc").join(owner).exists());
         Self(())
@@ -170,7 +171,7 @@ impl Drop for Files {
     }
 }
 
-/// Removes everything of such processes, by their numbers.
+/// Removes the files of the matching processes, by their ids.
 fn remove(is_theirs: impl Fn(&str) -> bool) {
     for directory in [StdPath::new("/dev/shm"), &env::temp_dir()] {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -178,7 +179,7 @@ fn remove(is_theirs: impl Fn(&str) -> bool) {
             let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
             let Some(owner) = rest.and_then(|rest| rest.split(['-', '_', '.']).next()) else { continue };
             if is_theirs(owner) {
-                // Nothing depends on it: what cannot be removed now is tried again by the next run.
+                // The next run tries again what cannot be removed now.
                 let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
         }

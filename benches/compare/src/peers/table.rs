@@ -1,22 +1,20 @@
-//! What it all comes to: a line for each work, a column for each peer.
+//! The table: a line for each work, a column for each peer.
 
-use breezeway_bench::sides::Side;
+use breezeway_bench::report;
+use breezeway_bench::runner::Entry;
 
 use super::{OURS, PEERS, WORKS, name_of};
 
-/// What stands where a peer knows no such work.
+/// The cell of a work that a peer does not do.
 const NOTHING: &str = "-";
-/// As wide as the longest of the works.
+/// The width of the longest work.
 const WORK_WIDTH: usize = 37;
-/// See [`WORK_WIDTH`].
+/// The width of the other columns.
 const CELL_WIDTH: usize = 20;
 
-/// Prints the works of which something was measured, with the factor to ours, and what could not be measured.
-pub fn report(sides: &[Side<'_>], missing: &[String]) {
-    let median = |work: &str, peer: &str| {
-        let name = name_of(work, peer);
-        sides.iter().find(|side| side.name() == name).map(Side::median)
-    };
+/// Prints the works that were measured, with the factor to breezeway's time, and what is missing.
+pub fn report(entries: &[Entry<'_>], missing: &[String]) {
+    let median = |work: &str, peer: &str| report::median(entries, &name_of(work, peer));
     let works: Vec<_> =
         WORKS.into_iter().filter(|work| PEERS.iter().any(|peer| median(work, peer).is_some())).collect();
     if works.is_empty() {

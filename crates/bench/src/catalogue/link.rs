@@ -1,102 +1,77 @@
-//! One way from a process to another, of each kind.
+//! One-way channels between two processes, of each kind.
 
-use super::socket;
+use rustix::net::SocketType;
+
 use crate::case::Failure;
-use crate::kernel::mail::{self, Mail};
-use crate::kernel::wire::{self, Wire};
+use crate::kernel::fd_channel::{self, FdChannel};
+use crate::kernel::posix_mq::{self, PosixMq};
 use crate::message::{Message, Receiver, Sender};
-use crate::ours::mail::{Letters, letters};
-use crate::ours::{self, ByteRing, Ring, Trying};
+use crate::queues::messages::{ByteMessages, byte_messages};
+use crate::queues::pipe::{PipeLink, Rx, Tx};
+use crate::queues::{BytesLink, Polled, SpscLink};
 use breezeway::queue::{Queue, bytes, spsc};
 
 /// Opens an end, in the process that is to have it.
 pub type Open<E> = Box<dyn FnOnce() -> E>;
 
-/// A way that messages go.
+/// A channel whose ends are opened in different processes.
 pub trait Link<M: Message>: Sized + 'static {
-    /// The end they go into.
+    /// The end that messages go into.
     type Tx: Sender<M> + 'static;
-    /// The end they come out of.
+    /// The end that messages come out of.
     type Rx: Receiver<M> + 'static;
 
-    /// One for about so many of them.
+    /// Creates a channel for about `capacity` messages.
     ///
     /// # Errors
-    /// Where there can be none.
+    /// The [`Failure`] that says what the kernel or breezeway refuses.
     fn new(capacity: usize) -> Result<Self, Failure>;
 
-    /// The end they go into.
+    /// The end that messages go into.
     fn tx(&self) -> Open<Self::Tx>;
 
-    /// The end they come out of.
+    /// The end that messages come out of.
     fn rx(&self) -> Open<Self::Rx>;
 }
 
-impl<M: Message> Link<M> for Ring {
-    type Tx = spsc::Producer<M>;
-    type Rx = spsc::Consumer<M>;
+/// A link of breezeway's whose ends are endpoints, opened by `tx` and `rx`.
+macro_rules! two_endpoints {
+    ($link:ty, $tx:ty, $rx:ty, |$capacity:ident| $new:expr) => {
+        impl<M: Message> Link<M> for $link {
+            type Tx = $tx;
+            type Rx = $rx;
 
-    fn new(capacity: usize) -> Result<Self, Failure> {
-        Ok(Ring::new::<M>(capacity)?)
-    }
+            fn new($capacity: usize) -> Result<Self, Failure> {
+                Ok($new?)
+            }
 
-    fn tx(&self) -> Open<Self::Tx> {
-        let ring = self.clone();
-        Box::new(move || ring.tx())
-    }
+            fn tx(&self) -> Open<Self::Tx> {
+                let link = self.clone();
+                Box::new(move || link.tx())
+            }
 
-    fn rx(&self) -> Open<Self::Rx> {
-        let ring = self.clone();
-        Box::new(move || ring.rx())
-    }
+            fn rx(&self) -> Open<Self::Rx> {
+                let link = self.clone();
+                Box::new(move || link.rx())
+            }
+        }
+    };
 }
 
-impl<M: Message> Link<M> for ByteRing {
-    type Tx = bytes::BytesProducer;
-    type Rx = bytes::BytesConsumer;
+two_endpoints!(SpscLink, spsc::Producer<M>, spsc::Consumer<M>, |capacity| SpscLink::new::<M>(capacity));
+two_endpoints!(BytesLink, bytes::BytesProducer, bytes::BytesConsumer, |capacity| {
+    BytesLink::new(ring_bytes::<M>(capacity))
+});
+two_endpoints!(PipeLink, Tx, Rx, |capacity| PipeLink::new(ring_bytes::<M>(capacity)));
 
-    fn new(capacity: usize) -> Result<Self, Failure> {
-        Ok(ByteRing::new(ring_for::<M>(capacity))?)
-    }
-
-    fn tx(&self) -> Open<Self::Tx> {
-        let ring = self.clone();
-        Box::new(move || ring.tx())
-    }
-
-    fn rx(&self) -> Open<Self::Rx> {
-        let ring = self.clone();
-        Box::new(move || ring.rx())
-    }
-}
-
-impl<M: Message> Link<M> for ours::pipe::Pipe {
-    type Tx = ours::pipe::Tx;
-    type Rx = ours::pipe::Rx;
-
-    fn new(capacity: usize) -> Result<Self, Failure> {
-        Ok(ours::pipe::Pipe::new(ring_for::<M>(capacity))?)
-    }
-
-    fn tx(&self) -> Open<Self::Tx> {
-        let pipe = self.clone();
-        Box::new(move || pipe.tx())
-    }
-
-    fn rx(&self) -> Open<Self::Rx> {
-        let pipe = self.clone();
-        Box::new(move || pipe.rx())
-    }
-}
-
-/// Bytes of a ring for so many messages.
-fn ring_for<M>(capacity: usize) -> usize {
-    /// What a message takes besides its bytes, and more.
+/// The bytes of a ring for `capacity` messages.
+fn ring_bytes<M>(capacity: usize) -> usize {
+    /// At least what a ring stores beside each message.
     const OVERHEAD: usize = 32;
     (capacity * (size_of::<M>() + OVERHEAD)).next_power_of_two()
 }
 
-/// A link of which both ends are the same handle.
+/// A link whose ends are clones of one handle.
 macro_rules! one_handle {
     ([$($generics:tt)*] $link:ty, $handle:ty, |$capacity:pat_param| $new:expr) => {
         impl<M: Message, $($generics)*> Link<M> for $link {
@@ -120,33 +95,33 @@ macro_rules! one_handle {
     };
 }
 
-/// Values from many to many.
-pub struct Shared<M: Message>(Queue<M>);
-one_handle!([] Shared<M>, Queue<M>, |capacity| Queue::new(capacity)?);
+/// Breezeway's `Queue`.
+pub struct QueueLink<M: Message>(Queue<M>);
+one_handle!([] QueueLink<M>, Queue<M>, |capacity| Queue::new(capacity)?);
 
-/// Messages of any type, from many to many.
-pub struct Posted(Letters);
-one_handle!([] Posted, Letters, |capacity| letters(capacity, size_of::<M>())?);
+/// Breezeway's `MessageQueue`.
+pub struct MessageQueueLink(ByteMessages);
+one_handle!([] MessageQueueLink, ByteMessages, |capacity| byte_messages(capacity, size_of::<M>())?);
 
-/// A POSIX message queue, which may be polled.
-pub struct Mailbox<const POLLED: bool>(Mail);
-one_handle!([const POLLED: bool] Mailbox<POLLED>, Mail, |_| {
-    match mail::longest() {
+/// A POSIX message queue, blocking or polled.
+pub struct PosixMqLink<const POLLED: bool>(PosixMq);
+one_handle!([const POLLED: bool] PosixMqLink<POLLED>, PosixMq, |_| {
+    match posix_mq::max_message_size() {
         Some(longest) if longest < size_of::<M>() => return Err(Failure::TooLong { longest }),
-        _ => Mail::new(size_of::<M>(), POLLED)?,
+        _ => PosixMq::new(size_of::<M>(), POLLED)?,
     }
 });
 
-/// One of ours whose ends are tried until they work.
+/// A link of breezeway's whose ends poll.
 pub struct Hot<L>(L);
 
 impl<M: Message, L: Link<M>> Link<M> for Hot<L>
 where
-    Trying<L::Tx>: Sender<M>,
-    Trying<L::Rx>: Receiver<M>,
+    Polled<L::Tx>: Sender<M>,
+    Polled<L::Rx>: Receiver<M>,
 {
-    type Tx = Trying<L::Tx>;
-    type Rx = Trying<L::Rx>;
+    type Tx = Polled<L::Tx>;
+    type Rx = Polled<L::Rx>;
 
     fn new(capacity: usize) -> Result<Self, Failure> {
         L::new(capacity).map(Self)
@@ -154,33 +129,33 @@ where
 
     fn tx(&self) -> Open<Self::Tx> {
         let open = self.0.tx();
-        Box::new(|| Trying(open()))
+        Box::new(|| Polled(open()))
     }
 
     fn rx(&self) -> Open<Self::Rx> {
         let open = self.0.rx();
-        Box::new(|| Trying(open()))
+        Box::new(|| Polled(open()))
     }
 }
 
-/// A link whose ends are files, which may be polled.
-macro_rules! two_files {
-    ([$($generics:tt)*] $link:ty, $new:expr) => {
-        impl<M: Message, $($generics)* const POLLED: bool> Link<M> for $link {
-            type Tx = Wire;
-            type Rx = Wire;
+/// A link whose ends are file descriptors, blocking or polled.
+macro_rules! two_descriptors {
+    ($link:ident, $new:expr) => {
+        impl<M: Message, const POLLED: bool> Link<M> for $link<POLLED> {
+            type Tx = FdChannel;
+            type Rx = FdChannel;
 
             fn new(_: usize) -> Result<Self, Failure> {
                 let (rx, tx) = $new?;
                 Ok(if POLLED { Self { rx: rx.polled(), tx: tx.polled() } } else { Self { rx, tx } })
             }
 
-            fn tx(&self) -> Open<Wire> {
+            fn tx(&self) -> Open<FdChannel> {
                 let tx = self.tx.clone();
                 Box::new(|| tx)
             }
 
-            fn rx(&self) -> Open<Wire> {
+            fn rx(&self) -> Open<FdChannel> {
                 let rx = self.rx.clone();
                 Box::new(|| rx)
             }
@@ -188,16 +163,23 @@ macro_rules! two_files {
     };
 }
 
-/// A pipe.
-pub struct Pipe<const POLLED: bool> {
-    rx: Wire,
-    tx: Wire,
+/// The kernel's pipe.
+pub struct OsPipeLink<const POLLED: bool> {
+    rx: FdChannel,
+    tx: FdChannel,
 }
-two_files!([] Pipe<POLLED>, wire::pipe());
+two_descriptors!(OsPipeLink, fd_channel::pipe());
 
-/// A pair of sockets, of one kind or the other.
-pub struct Sockets<const SEQPACKET: bool, const POLLED: bool> {
-    rx: Wire,
-    tx: Wire,
+/// A pair of Unix stream sockets.
+pub struct StreamSocketLink<const POLLED: bool> {
+    rx: FdChannel,
+    tx: FdChannel,
 }
-two_files!([const SEQPACKET: bool,] Sockets<SEQPACKET, POLLED>, wire::socket_pair(socket(SEQPACKET)));
+two_descriptors!(StreamSocketLink, fd_channel::socket_pair(SocketType::STREAM));
+
+/// A pair of Unix sockets that keep message boundaries.
+pub struct SeqpacketSocketLink<const POLLED: bool> {
+    rx: FdChannel,
+    tx: FdChannel,
+}
+two_descriptors!(SeqpacketSocketLink, fd_channel::socket_pair(SocketType::SEQPACKET));

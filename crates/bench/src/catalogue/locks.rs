@@ -3,104 +3,104 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use crate::case::{Case, Key, MakeJob, Mode, Pair, Reading, Work};
-use crate::kernel::locks as c;
+use crate::case::{Case, JobPair, Key, MakeJob, Mode, Readout, Work};
+use crate::contention::{PEER, SharedCounter, US};
 use crate::kernel::page::Page;
-use crate::locks::{self, Lock};
-use crate::race::{THEM, Track, US};
-use crate::sides::timed;
+use crate::kernel::pthread;
+use crate::locks::{Lock, ReadSide};
+use crate::runner::timed;
 use breezeway::sync::{Mutex, RwLock, Semaphore};
 use breezeway::{SegmentError, Value};
 
-/// What a lock is compared with that passes on when its owner dies.
+/// The baseline of a mutex that survives its owner's death.
 pub const ROBUST: &str = "pthread mutex, robust";
-/// The one that does not.
+/// The C library's mutex that does not.
 pub const PLAIN: &str = "pthread mutex";
-/// What a semaphore is compared with.
+/// The baseline of a semaphore.
 pub const SEM_T: &str = "sem_t";
-/// What a readers' lock is compared with, by how it is taken.
+/// The baseline of a readers–writer lock, locked for reading.
 pub const READ: &str = "pthread rwlock, read";
-/// See [`READ`].
+/// The baseline of a readers–writer lock, locked for writing.
 pub const WRITE: &str = "pthread rwlock, write";
 
-/// Adds them all.
+/// Adds all cases.
 pub fn add(cases: &mut Vec<Case>) {
-    both(cases, "Mutex", Some(ROBUST), Mutex::new);
-    both(cases, ROBUST, None, || Ok(c::Mutex::robust(Page::new(), 0)));
-    both(cases, PLAIN, None, || Ok(c::Mutex::plain(Page::new(), 0)));
-    alone(cases, "Value::get", Some(ROBUST), || {
+    add_both(cases, "Mutex", Some(ROBUST), Mutex::new);
+    add_both(cases, ROBUST, None, || Ok(pthread::Mutex::robust(Page::new(), 0)));
+    add_both(cases, PLAIN, None, || Ok(pthread::Mutex::plain(Page::new(), 0)));
+    add_alone(cases, "Value::get", Some(ROBUST), || {
         let value = Value::new(7_u64)?;
         Ok(move || assert!(black_box(&value).get() == 7))
     });
-    alone(cases, "Value::update", Some(ROBUST), || {
+    add_alone(cases, "Value::update", Some(ROBUST), || {
         let value = Value::new(7_u64)?;
         Ok(move || black_box(&value).update(|n| *n += 1).expect("the lock"))
     });
-    both(cases, "Semaphore", Some(SEM_T), || Semaphore::new(1));
-    both(cases, SEM_T, None, || Ok(c::Semaphore::new(Page::new(), 0)));
-    alone(cases, "RwLock, read", Some(READ), || RwLock::new().map(|lock| taking(locks::Reading(lock))));
-    two_readers(cases, "RwLock, read", Some(READ), RwLock::new);
-    alone(cases, READ, None, || Ok(taking(locks::Reading(c::RwLock::new(Page::new(), 0)))));
-    two_readers(cases, READ, None, || Ok(c::RwLock::new(Page::new(), 0)));
-    both(cases, "RwLock, write", Some(WRITE), RwLock::new);
-    both(cases, WRITE, None, || Ok(c::RwLock::new(Page::new(), 0)));
+    add_both(cases, "Semaphore", Some(SEM_T), || Semaphore::new(1));
+    add_both(cases, SEM_T, None, || Ok(pthread::Semaphore::new(Page::new(), 0)));
+    add_alone(cases, "RwLock, read", Some(READ), || Ok(locking(ReadSide(RwLock::new()?))));
+    add_two_readers(cases, "RwLock, read", Some(READ), RwLock::new);
+    add_alone(cases, READ, None, || Ok(locking(ReadSide(pthread::RwLock::new(Page::new(), 0)))));
+    add_two_readers(cases, READ, None, || Ok(pthread::RwLock::new(Page::new(), 0)));
+    add_both(cases, "RwLock, write", Some(WRITE), RwLock::new);
+    add_both(cases, WRITE, None, || Ok(pthread::RwLock::new(Page::new(), 0)));
 }
 
-/// Something that one process does, nobody else being there.
-fn alone<W: Fn() + 'static>(
+/// Adds what one process does while no other does.
+fn add_alone<W: Fn() + 'static>(
     cases: &mut Vec<Case>,
     peer: &'static str,
-    yardstick: Option<&'static str>,
+    baseline: Option<&'static str>,
     make: impl Fn() -> Result<W, SegmentError> + 'static,
 ) {
     cases.push(Case {
         key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Alone },
-        yardstick,
-        reading: Reading::Elapsed,
+        baseline,
+        readout: Readout::Elapsed,
         make: Box::new(move || {
             let once = make()?;
             let ours: MakeJob =
                 Box::new(move |_| Box::new(move |times, _| timed(times, &once).as_nanos() as u64));
-            Ok(Pair { ours, theirs: None })
+            Ok(JobPair { ours, theirs: None })
         }),
     });
 }
 
-/// Taking a lock, and giving it back.
-fn taking(lock: impl Lock + 'static) -> impl Fn() + 'static {
+/// Locks and unlocks.
+fn locking(lock: impl Lock + 'static) -> impl Fn() + 'static {
     move || black_box(&lock).locked(|| ())
 }
 
-/// A lock alone, and with two at it.
-fn both<L: Lock + 'static>(
+/// Adds a lock alone, and with two processes at it.
+fn add_both<L: Lock + 'static>(
     cases: &mut Vec<Case>,
     peer: &'static str,
-    yardstick: Option<&'static str>,
+    baseline: Option<&'static str>,
     make: impl Fn() -> Result<L, SegmentError> + Copy + 'static,
 ) {
-    alone(cases, peer, yardstick, move || make().map(taking));
+    add_alone(cases, peer, baseline, move || make().map(locking));
     cases.push(Case {
         key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Contended },
-        yardstick,
-        reading: Reading::Race,
+        baseline,
+        readout: Readout::Race,
         make: Box::new(move || {
-            // Each process has its own copy of these after the fork, and counts its goals by itself.
-            let lock = Rc::new(make()?);
-            let (same, track) = (Rc::clone(&lock), Track::new());
+            // After the fork each process has its own copy of these, and adds up its own goals.
+            let ours = Rc::new(make()?);
+            let (theirs, counter) = (Rc::clone(&ours), SharedCounter::new());
             let (mut our_goal, mut their_goal) = (0, 0);
-            Ok(Pair {
-                ours: Box::new(move |desk| {
-                    desk.racing(move |times| {
+            Ok(JobPair {
+                ours: Box::new(move |shared| {
+                    shared.racing(move |times| {
                         our_goal += times;
-                        let steps = track.run(&*lock, US, our_goal);
-                        desk.note_turns(track.turns());
+                        let steps = counter.run(&ours, US, our_goal);
+                        shared.note_handovers(counter.handovers());
                         steps
                     })
                 }),
-                theirs: Some(Box::new(move |desk| {
-                    desk.racing(move |times| {
+                theirs: Some(Box::new(move |shared| {
+                    shared.racing(move |times| {
                         their_goal += times;
-                        track.run(&*same, THEM, their_goal)
+                        counter.run(&theirs, PEER, their_goal)
                     })
                 })),
             })
@@ -108,32 +108,32 @@ fn both<L: Lock + 'static>(
     });
 }
 
-/// Two who read at the same time, each half of the sections.
-fn two_readers<L: 'static>(
+/// Adds two processes that read at the same time, each half of the sections.
+fn add_two_readers<L: 'static>(
     cases: &mut Vec<Case>,
     peer: &'static str,
-    yardstick: Option<&'static str>,
+    baseline: Option<&'static str>,
     make: impl Fn() -> Result<L, SegmentError> + 'static,
 ) where
-    locks::Reading<L>: Lock,
+    ReadSide<L>: Lock,
 {
     cases.push(Case {
         key: Key { work: Work::Lock, peer, bytes: 0, mode: Mode::Contended },
-        yardstick,
-        reading: Reading::Together,
+        baseline,
+        readout: Readout::Together,
         make: Box::new(move || {
-            let ours = Rc::new(locks::Reading(make()?));
+            let ours = Rc::new(ReadSide(make()?));
             let theirs = Rc::clone(&ours);
-            Ok(Pair {
-                ours: Box::new(move |desk| desk.racing(move |times| sections(&*ours, times - times / 2))),
-                theirs: Some(Box::new(move |desk| desk.racing(move |times| sections(&*theirs, times / 2)))),
+            Ok(JobPair {
+                ours: Box::new(move |shared| shared.racing(move |times| read(&ours, times - times / 2))),
+                theirs: Some(Box::new(move |shared| shared.racing(move |times| read(&theirs, times / 2)))),
             })
         }),
     });
 }
 
-/// So many.
-fn sections(lock: &impl Lock, times: u64) -> u64 {
+/// Has this many sections under the lock, and returns how many.
+fn read(lock: &impl Lock, times: u64) -> u64 {
     (0..times).for_each(|_| black_box(lock).locked(|| ()));
     times
 }

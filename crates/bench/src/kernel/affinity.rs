@@ -1,61 +1,49 @@
 //! Which CPU a process runs on.
 
-#![allow(unsafe_code)]
-
-use std::mem;
 use std::time::Duration;
 
 use breezeway::sync::Event;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// A CPU to run on; none, where it is the scheduler's choice.
+/// A CPU to run on; `None` leaves the choice to the scheduler.
 pub type Cpu = Option<usize>;
 
-/// The CPU that a bench runs on, where nobody chooses.
+/// The CPU of the measuring process.
 pub const OUR_CPU: Cpu = Some(0);
-/// And the one of its partner.
-pub const PARTNER_CPU: Cpu = Some(1);
+/// The CPU of its peer process.
+pub const PEER_CPU: Cpu = Some(1);
 
-/// Goes to the CPU that is ours.
-pub fn settle() {
-    count_cpus();
+/// Pins this thread to [`OUR_CPU`], after breezeway has counted the CPUs.
+pub fn pin_to_our_cpu() {
+    init_cpu_count();
     pin(OUR_CPU);
 }
 
-/// Has breezeway find out how many CPUs this process may use, and whether it is worth while to spin: it does so at its first
-/// wait, and takes it for granted from then on. Before a process is pinned it is many, and one after.
-pub fn count_cpus() {
-    let never = Event::new().expect("an event");
-    assert!(never.wait_timeout(Duration::from_millis(1)).is_err(), "nobody has set it");
+/// Makes breezeway count the CPUs that this process may use, which it does once, at its first wait.
+///
+/// The count decides whether blocking calls spin before they sleep. Called before [`pin`] it is the
+/// machine's; called after, it is one.
+pub fn init_cpu_count() {
+    let event = Event::new().expect("an event");
+    assert!(event.wait_timeout(Duration::from_millis(1)).is_err(), "the event is never set");
 }
 
-/// Keeps this thread on one CPU, if it may use that one.
+/// Restricts this thread to `cpu`, if it may use it.
 pub fn pin(cpu: Cpu) {
     if let Some(cpu) = cpu {
-        allow(&[cpu]);
+        set_allowed(&[cpu]);
     }
 }
 
-/// Keeps this thread on these.
-pub fn allow(cpus: &[usize]) {
-    let mut set = no_cpus();
-    for &cpu in cpus.iter().filter(|cpu| **cpu < libc::CPU_SETSIZE as usize) {
-        // SAFETY: `cpu` is below the set's size.
-        unsafe { libc::CPU_SET(cpu, &mut set) };
-    }
-    // SAFETY: the set is a local and as long as it says. Where it fails, the thread stays where it may be.
-    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+/// Restricts this thread to `cpus`. If the kernel refuses, the thread stays where it may run now.
+pub fn set_allowed(cpus: &[usize]) {
+    let mut set = CpuSet::new();
+    cpus.iter().filter(|cpu| **cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(*cpu));
+    let _ = sched_setaffinity(None, &set);
 }
 
 /// The CPUs that this thread may use.
 pub fn allowed() -> Vec<usize> {
-    let mut set = no_cpus();
-    // SAFETY: the set is a local and as long as it says. Where it fails, none are allowed.
-    unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
-    // SAFETY: each is below the set's size.
-    (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect()
-}
-
-fn no_cpus() -> libc::cpu_set_t {
-    // SAFETY: a `cpu_set_t` is a bit set, for which zeros are the empty one.
-    unsafe { mem::zeroed() }
+    let set = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
 }

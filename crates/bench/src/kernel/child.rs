@@ -1,53 +1,55 @@
-//! A forked process, which dies with its parent.
+//! A forked process that dies with its parent.
 
 #![allow(unsafe_code)]
 
 use std::convert::Infallible;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
-use std::{fs, io, ptr, thread};
+use std::{fs, io, thread};
 
-/// A child process. Dropped, it is killed.
-pub struct Child(libc::pid_t);
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process, set_parent_process_death_signal, wait, waitpid,
+};
+
+/// A child process, killed on drop.
+pub struct Child(Pid);
 
 impl Child {
-    /// Forks, and has the child do this. A panic ends the child.
+    /// Forks; the child runs `body`, and a panic in it ends the child.
     ///
     /// # Errors
-    /// Those of the kernel.
+    /// Those of `fork`.
     pub fn fork(body: impl FnOnce() -> Infallible) -> io::Result<Self> {
-        // A thread that has been joined may be listed for a moment still.
+        // A joined thread may still be listed for a moment.
         while fs::read_dir("/proc/self/task")?.count() > 1 {
             thread::sleep(Duration::from_millis(1));
         }
-        // SAFETY: there is no other thread that could hold a lock the child needs, as just seen.
+        // SAFETY: this is the process's only thread, so no other can hold a lock that the child
+        // needs.
         let pid = unsafe { libc::fork() };
+        if let Some(pid) = Pid::from_raw(pid.max(0)) {
+            return Ok(Self(pid));
+        }
         if pid < 0 {
             return Err(io::Error::last_os_error());
         }
-        if pid == 0 {
-            // SAFETY: a plain request to the kernel: the child dies with its parent.
-            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-            // Nothing unwinds to what the parent does next.
-            let _ = panic::catch_unwind(AssertUnwindSafe(body));
-            // SAFETY: ends the child, and nothing of the parent's is dropped.
-            unsafe { libc::_exit(101) };
-        }
-        Ok(Self(pid))
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+        // The child must not unwind into the parent's stack frames.
+        let _ = panic::catch_unwind(AssertUnwindSafe(body));
+        // SAFETY: ends the child without dropping what it inherited from the parent.
+        unsafe { libc::_exit(101) }
     }
 }
 
-/// Whether one of this process's children has ended by itself.
+/// Whether a child of this process has ended by itself since the last call.
 pub fn has_one_ended() -> bool {
-    // SAFETY: looks after our own children; no status is written.
-    unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) > 0 }
+    matches!(wait(WaitOptions::NOHANG), Ok(Some(_)))
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // SAFETY: our own child, not waited for yet, or seen to end by itself just before a panic.
-        unsafe { libc::kill(self.0, libc::SIGKILL) };
-        // SAFETY: as above; no status is written.
-        unsafe { libc::waitpid(self.0, ptr::null_mut(), 0) };
+        // Both fail only if the child has ended and was reaped by `has_one_ended`.
+        let _ = kill_process(self.0, Signal::KILL);
+        let _ = waitpid(Some(self.0), WaitOptions::empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The numbers for programs. What each field means is told by `breezeway bench --help`, and written at those of [`Outcome`] and
+//! The numbers for programs. `breezeway bench --help` explains the fields, as do [`Outcome`] and
 //! [`Machine`].
 
 use breezeway_bench::machine::Machine;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Report;
 use crate::Failure;
 
-/// What the fields mean.
+/// Raised when a field is removed or changes its meaning.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! All of it on one page, as HTML that needs no other file.
+//! Tables and charts on one HTML page that needs no other file.
 
 use std::fmt::Write;
 
@@ -7,7 +7,6 @@ use breezeway_bench::catalogue::PIPE;
 use breezeway_bench::outcome::Outcome;
 
 use super::Report;
-use super::chart::escaped;
 use super::table::{self, Section};
 
 const STYLE: &str = "\
@@ -32,7 +31,7 @@ pub fn html(report: &Report, plots: &[(&str, String)]) -> String {
         let _ = writeln!(html, "<p class=\"about\">{}</p>", escaped(&line));
     }
     for warning in report.machine.warnings() {
-        let _ = writeln!(html, "<p><strong>Careful:</strong> {}</p>", escaped(&warning));
+        let _ = writeln!(html, "<p><strong>Warning:</strong> {}</p>", escaped(&warning));
     }
     for line in headlines(&report.outcomes) {
         let _ = writeln!(html, "<p class=\"headline\">{}</p>", escaped(&line));
@@ -58,7 +57,7 @@ fn add(html: &mut String, section: &Section) {
     *html += "</table></div>\n";
 }
 
-/// What most readers want to know.
+/// What most readers want to know, as sentences.
 fn headlines(outcomes: &[Outcome]) -> Vec<String> {
     let find = |work, peer: &str, mode, bytes| {
         outcomes.iter().find(|outcome| {
@@ -73,7 +72,7 @@ fn headlines(outcomes: &[Outcome]) -> Vec<String> {
             "{what} takes {ours} by {peer} {how}, {pipe} by a pipe in blocking calls: {ratio:.1} times as long."
         ))
     };
-    let (hot, parked) = ("where both sides look all the time", "where both sides sleep");
+    let (hot, parked) = ("between polling processes", "between sleeping processes");
     [
         sentence(Work::RoundTrip, "A round trip of 64 bytes", "spsc", 64, Mode::Hot, hot),
         sentence(Work::RoundTrip, "A round trip of 64 bytes", "spsc", 64, Mode::Parked, parked),
@@ -83,10 +82,14 @@ fn headlines(outcomes: &[Outcome]) -> Vec<String> {
             "bytes",
             65_536,
             Mode::Parked,
-            "in calls that wait",
+            "in blocking calls",
         ),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

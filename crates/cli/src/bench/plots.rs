@@ -1,39 +1,41 @@
-//! Which pictures are drawn.
+//! Which charts are drawn.
 
 use std::collections::BTreeSet;
 
 use breezeway_bench::case::{Key, Mode, Work};
-use breezeway_bench::catalogue::{FUTEX, LINE, LINE_PAUSING, OUR_PIPE, PIPE};
+use breezeway_bench::catalogue::{FUTEX, ONE_LINE, ONE_LINE_PAUSING, OUR_PIPE, PIPE};
 use breezeway_bench::outcome::Measured;
 
 use super::Report;
-use super::chart::{Axis, Chart, Ink, Line, PIPES_COLOUR, Panel};
+use super::chart::{Axis, COLOURS, Chart, Line, Panel, Style};
 use super::table;
+use crate::Failure;
 
-/// How long the messages are whose times are shown in full.
+/// The length of the messages whose distribution is drawn.
 const TYPICAL: usize = 64;
 
-/// Those that there is something to draw for, with their names.
-pub fn all(report: &Report) -> Vec<(&'static str, String)> {
+/// The charts that have something in them, with their names.
+pub fn all(report: &Report) -> Result<Vec<(&'static str, String)>, Failure> {
     let charts = [
         ("latency", latency(report)),
         ("throughput", throughput(report)),
         ("distribution", distribution(report)),
     ];
     let drawn = charts.into_iter().filter(|(_, chart)| !chart.panels.is_empty());
-    drawn.map(|(name, chart)| (name, chart.svg())).collect()
+    drawn.map(|(name, chart)| Ok((name, chart.svg()?))).collect()
 }
 
 fn latency(report: &Report) -> Chart {
     let panel = |mode, title| {
-        by_size(report, Work::RoundTrip, mode, title, |measured| measured.median(), "time", table::round_time)
+        let time = |measured: &Measured| measured.record.median();
+        by_size(report, Work::RoundTrip, mode, title, time, table::round_time)
     };
     Chart {
-        title: "A round trip, by the length of the message",
-        subtitle: format!("Median; less is better. {}", report.machine.cpu),
+        title: "Round trips by message size",
+        subtitle: format!("Median time; less is better. {}", report.machine.cpu),
         panels: [
-            panel(Mode::Hot, "Both sides look all the time"),
-            panel(Mode::Parked, "Both sides sleep until the message comes"),
+            panel(Mode::Hot, "Both processes poll"),
+            panel(Mode::Parked, "Both processes sleep until the message comes"),
         ]
         .into_iter()
         .flatten()
@@ -42,14 +44,14 @@ fn latency(report: &Report) -> Chart {
 }
 
 fn throughput(report: &Report) -> Chart {
-    let rate = |measured: &Measured| measured.key.bytes as f64 / measured.median();
-    let panel = |mode, title| by_size(report, Work::Stream, mode, title, rate, "rate", table::round_rate);
+    let rate = |measured: &Measured| measured.key.bytes as f64 / measured.record.median();
+    let panel = |mode, title| by_size(report, Work::Stream, mode, title, rate, table::round_rate);
     Chart {
-        title: "A stream, by the length of the message",
-        subtitle: format!("Median; more is better. {}", report.machine.cpu),
+        title: "Streams by message size",
+        subtitle: format!("Median rate; more is better. {}", report.machine.cpu),
         panels: [
-            panel(Mode::Hot, "Both sides try until it works"),
-            panel(Mode::Parked, "Both sides use blocking calls"),
+            panel(Mode::Hot, "Both processes poll"),
+            panel(Mode::Parked, "Both processes use blocking calls"),
         ]
         .into_iter()
         .flatten()
@@ -59,11 +61,14 @@ fn throughput(report: &Report) -> Chart {
 
 fn distribution(report: &Report) -> Chart {
     Chart {
-        title: "Round trips of 64 bytes: how long the slow ones take",
-        subtitle: format!("So many of all were that fast or faster; less is better. {}", report.machine.cpu),
+        title: "Round trips of 64 bytes: percentiles",
+        subtitle: format!(
+            "The time that a share of all round trips does not exceed; less is better. {}",
+            report.machine.cpu
+        ),
         panels: [
-            quantiles(report, Mode::Hot, "Both sides look all the time"),
-            quantiles(report, Mode::Parked, "Both sides sleep until the message comes"),
+            percentiles(report, Mode::Hot, "Both processes poll"),
+            percentiles(report, Mode::Parked, "Both processes sleep until the message comes"),
         ]
         .into_iter()
         .flatten()
@@ -77,62 +82,54 @@ fn by_size(
     mode: Mode,
     title: &'static str,
     value: impl Fn(&Measured) -> f64,
-    unit: &'static str,
-    mark: impl Fn(f64) -> String,
+    label: fn(f64) -> String,
 ) -> Option<Panel> {
-    let chosen: Vec<&Measured> = of(report, |key| key.work == work && key.mode == mode);
+    let chosen: Vec<&Measured> = matching(report, |key| key.work == work && key.mode == mode);
     let sizes: BTreeSet<usize> = chosen.iter().map(|measured| measured.key.bytes).collect();
     let mut lines: Vec<Line> = Vec::new();
-    for measured in &chosen {
-        let point = (measured.key.bytes as f64, value(measured));
-        match lines.iter_mut().find(|line| line.name == name(measured.key.peer)) {
+    for measured in chosen {
+        let key = measured.key;
+        let point = (key.bytes as f64, value(measured));
+        match lines.iter_mut().find(|line| line.name == name(key.peer)) {
             Some(line) => line.points.push(point),
-            None => lines.push(line(measured.key.peer, vec![point])),
+            None => lines.push(Line { name: name(key.peer), style: style(key.peer), points: vec![point] }),
         }
     }
-    panel(
-        title,
-        Axis {
-            title: "bytes a message",
-            marks: sizes.into_iter().map(|bytes| (bytes as f64, size(bytes))).collect(),
-        },
-        |values| Axis::of_tens(unit, values, mark),
-        lines,
-    )
+    let marks: Vec<f64> = sizes.into_iter().map(|bytes| bytes as f64).collect();
+    let range = *marks.first()?..*marks.last()?;
+    let x = Axis { title: Some("bytes a message"), range, marks, label: Box::new(size) };
+    panel(title, x, |values| Axis::around(values, label), lines)
 }
 
-/// Shares are drawn by how few are left: half, a tenth, a hundredth.
-fn quantiles(report: &Report, mode: Mode, title: &'static str) -> Option<Panel> {
-    const SHARES: [(f64, &str); 5] =
-        [(0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")];
-    /// Points of a line, for each factor of ten.
-    const STEPS: usize = 8;
-    let is_meant = |key: &Key| {
-        let is_typical = key.bytes == TYPICAL || [LINE, LINE_PAUSING, FUTEX].contains(&key.peer);
+/// Percentiles, on an axis of how few times are slower: half, a tenth, a hundredth.
+fn percentiles(report: &Report, mode: Mode, title: &'static str) -> Option<Panel> {
+    /// Points of a line in each factor of ten.
+    const STEPS: i32 = 8;
+    /// One in this many is the least share drawn.
+    const MAX: f64 = 1e4;
+    let matches = |key: &Key| {
+        let is_typical = key.bytes == TYPICAL || [ONE_LINE, ONE_LINE_PAUSING, FUTEX].contains(&key.peer);
         key.work == Work::RoundTrip && key.mode == mode && is_typical
     };
-    let lines = of(report, is_meant).into_iter().map(|measured| {
-        let most = 1e4_f64.min(measured.count() as f64);
-        let lefts = (0..=5 * STEPS).map(|n| 2.0 * 10_f64.powf(n as f64 / STEPS as f64));
-        let points = lefts.filter(|left| *left <= most).map(|left| (left, measured.at(1.0 - 1.0 / left)));
-        let ink = match ink(measured.key.peer) {
-            Ink::Bound => Ink::Floor,
-            other => other,
-        };
-        Line { name: name(measured.key.peer), ink, points: points.collect() }
+    let lines = matching(report, matches).into_iter().map(|Measured { key, record, .. }| {
+        let most = MAX.min(record.count() as f64);
+        let one_in = (0..=5 * STEPS).map(|n| 2.0 * 10_f64.powf(f64::from(n) / f64::from(STEPS)));
+        let points = one_in
+            .filter(|one_in| *one_in <= most)
+            .map(|one_in| (one_in, record.quantile(1.0 - 1.0 / one_in)));
+        let style = if let Style::Bound = style(key.peer) { Style::Dashed(1) } else { style(key.peer) };
+        Line { name: name(key.peer), style, points: points.collect() }
     });
-    panel(
-        title,
-        Axis {
-            title: "share of all round trips",
-            marks: SHARES.iter().map(|(share, mark)| (1.0 / (1.0 - share), (*mark).to_owned())).collect(),
-        },
-        |values| Axis::of_tens("time", values, table::round_time),
-        lines.collect(),
-    )
+    let x = Axis {
+        title: Some("share of all round trips"),
+        range: 2.0..MAX,
+        marks: vec![2.0, 10.0, 100.0, 1000.0, MAX],
+        label: Box::new(|one_in| format!("{} %", ((1.0 - 1.0 / one_in) * 1e4).round() / 100.0)),
+    };
+    panel(title, x, |values| Axis::around(values, table::round_time), lines.collect())
 }
 
-/// Nothing where there is no line, or nothing along which it could go.
+/// `None` without lines, or without an axis to draw them along.
 fn panel(
     title: &'static str,
     x: Axis,
@@ -144,42 +141,37 @@ fn panel(
     is_drawn.then(|| Panel { title, x, y: y(values.into_iter()), lines })
 }
 
-fn of(report: &Report, is_meant: impl Fn(&Key) -> bool) -> Vec<&Measured> {
-    // Of the two naked lines the faster, as everywhere.
-    let lines = report.measured.iter().filter(|measured| [LINE, LINE_PAUSING].contains(&measured.key.peer));
-    let line = lines.min_by(|a, b| a.median().total_cmp(&b.median())).map(|measured| measured.key);
-    let is_slower =
-        |key: &Key| [LINE, LINE_PAUSING].contains(&key.peer) && line.is_some_and(|line| line != *key);
-    let meant = report.measured.iter().filter(|measured| is_meant(&measured.key));
-    meant.filter(|measured| !is_slower(&measured.key)).collect()
+/// The matching cases; of the two kinds of one line, the faster.
+fn matching(report: &Report, matches: impl Fn(&Key) -> bool) -> Vec<&Measured> {
+    let is_line = |key: &Key| [ONE_LINE, ONE_LINE_PAUSING].contains(&key.peer);
+    let lines = report.measured.iter().filter(|measured| is_line(&measured.key));
+    let fastest = lines.min_by(|a, b| a.record.median().total_cmp(&b.record.median())).map(|line| line.key);
+    let all = report.measured.iter().filter(|measured| matches(&measured.key));
+    all.filter(|measured| !is_line(&measured.key) || fastest == Some(measured.key)).collect()
 }
 
-fn line(peer: &'static str, points: Vec<(f64, f64)>) -> Line {
-    Line { name: name(peer), ink: ink(peer), points }
-}
-
-/// The line is the line, however it is looked at.
+/// The name of a peer in charts: both kinds of one line have the same.
 fn name(peer: &'static str) -> &'static str {
-    if peer == LINE_PAUSING { LINE } else { peer }
+    if peer == ONE_LINE_PAUSING { ONE_LINE } else { peer }
 }
 
-/// Everybody looks the same in each picture.
-fn ink(peer: &str) -> Ink {
+/// The style of a peer, which is the same in each chart.
+fn style(peer: &str) -> Style {
     match peer {
-        "spsc" => Ink::Colour(0),
-        "Queue" => Ink::Colour(1),
-        "bytes" => Ink::Colour(2),
-        "MessageQueue" => Ink::Colour(3),
-        "spsc, batches" => Ink::Colour(4),
-        OUR_PIPE => Ink::Colour(5),
-        PIPE => Ink::Colour(PIPES_COLOUR),
-        "unix stream" => Ink::Grey(0),
-        "unix seqpacket" => Ink::Grey(1),
-        LINE | LINE_PAUSING | FUTEX => Ink::Bound,
-        _ => Ink::Grey(2),
+        "spsc" => Style::Solid(COLOURS[0]),
+        "Queue" => Style::Solid(COLOURS[1]),
+        "bytes" => Style::Solid(COLOURS[2]),
+        "MessageQueue" => Style::Solid(COLOURS[3]),
+        "spsc, batches" => Style::Solid(COLOURS[4]),
+        OUR_PIPE => Style::Solid(COLOURS[5]),
+        PIPE => Style::Solid(COLOURS[6]),
+        "unix stream" => Style::Dashed(8),
+        "unix seqpacket" => Style::Dashed(5),
+        ONE_LINE | ONE_LINE_PAUSING | FUTEX => Style::Bound,
+        _ => Style::Dashed(3),
     }
 }
 
-fn size(bytes: usize) -> String {
-    if bytes < 1024 { format!("{bytes} B") } else { format!("{} KiB", bytes / 1024) }
+fn size(bytes: f64) -> String {
+    if bytes < 1024.0 { format!("{bytes} B") } else { format!("{} KiB", bytes / 1024.0) }
 }

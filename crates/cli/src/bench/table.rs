@@ -1,4 +1,4 @@
-//! The numbers for people: a table for each kind of work and each way of doing it.
+//! The numbers for people: a table for each kind of work and each mode.
 
 use breezeway_bench::case::{Mode, Work};
 use breezeway_bench::machine::Machine;
@@ -7,31 +7,31 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::Report;
 
-/// A table, and what to know of it.
+/// A table with its title.
 pub struct Section {
     pub title: &'static str,
     pub head: &'static [&'static str],
     pub rows: Vec<Vec<String>>,
-    /// Before these, a message is longer than before.
+    /// The rows with which longer messages begin.
     pub groups: Vec<usize>,
 }
 
 /// How to read the tables.
 pub const LEGEND: &str = "\
-× pipe: how many times faster than a pipe in blocking calls, in whatever way the others wait, messages being as long. × line, × futex: how
-many times as long as one cache line that goes to and fro, as two who sleep and wake each other by bare system calls. Round trips are
-measured one by one, and the time to look at the clock is taken off; p90 to max are of all of them, in all rounds. Everything else is
-measured in short batches, and a time is the average of a batch. A typical time, and whatever is no percentile, is the median of the
-rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds. A lock that
-seldom changes hands looks fast: most of its sections are one process's, as if it were alone. Readers take theirs at the same time.";
+× pipe: how many times faster than a pipe in blocking calls with messages of that length. × line: how many times as long as one
+cache line that goes to and fro; × futex: as two processes that sleep and wake each other by bare system calls. Round trips are
+measured one by one, less the cost of reading the clock; p90 to max are of all round trips of all rounds. Everything else is measured
+in short batches, and a time is the mean of a batch. A typical time, and every number that is no percentile, is the median of the
+rounds, each the mean of the middle half of its times, and so finer than the clock's steps; the spread is that of the rounds. A lock
+that seldom changes hands looks fast: most of its sections are uncontended. Readers have their sections at the same time.";
 
-/// What was measured where, as a line each.
+/// The machine and the settings, in three lines.
 pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
     let cpus = match machine.pinned_to {
         [Some(a), Some(b)] => format!("two processes, pinned to CPUs {a} and {b}"),
         _ => "two processes, not pinned".to_owned(),
     };
-    let load = machine.load.map_or_else(String::new, |load| format!(", load {load:.2} before it began"));
+    let load = machine.load.map_or_else(String::new, |load| format!(", load {load:.2} before"));
     [
         format!(
             "breezeway {} on {} ({}), Linux {}",
@@ -39,7 +39,7 @@ pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
         ),
         format!("{cpus}, of {} CPUs{load}", machine.cpus),
         format!(
-            "median of {rounds} rounds; clock {}, in steps of {} ns, {:.1} ns a look",
+            "median of {rounds} rounds; clock {}, in steps of {} ns, {:.1} ns a read",
             machine.clock,
             digits(machine.clock_step),
             machine.clock_cost
@@ -49,7 +49,7 @@ pub fn about(machine: &Machine, rounds: usize) -> [String; 3] {
 
 pub fn text(report: &Report) -> String {
     let mut text = about(&report.machine, report.rounds).join("\n") + "\n";
-    report.machine.warnings().iter().for_each(|warning| text += &format!("careful: {warning}\n"));
+    report.machine.warnings().iter().for_each(|warning| text += &format!("warning: {warning}\n"));
     for section in sections(&report.outcomes) {
         text += &format!("\n{}\n{}\n", section.title, aligned(&section));
     }
@@ -75,7 +75,7 @@ fn aligned(section: &Section) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// The tables that have something in them.
+/// The tables that have rows.
 pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     const ROUND_TRIP_HOT: &[&str] =
         &["round trip, hot", "bytes", "typical", "p90", "p99", "p99.9", "max", "spread", "× pipe", "× line"];
@@ -94,22 +94,17 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "rate", "spread", "× pipe"];
     const STREAM_PARKED: &[&str] =
         &["stream, blocking calls", "bytes", "a message", "rate", "spread", "× pipe"];
-    const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "beside", "×"];
+    const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "baseline", "×"];
     const LOCK_CONTENDED: &[&str] =
-        &["lock, two processes at it", "a section", "changes hands", "spread", "beside", "×"];
+        &["lock, two processes", "a section", "changes hands", "spread", "baseline", "×"];
 
     let all = [
-        (Work::RoundTrip, Mode::Hot, "Round trips, both sides looking all the time", ROUND_TRIP_HOT),
-        (
-            Work::RoundTrip,
-            Mode::Parked,
-            "Round trips, both sides asleep until the message comes",
-            ROUND_TRIP_PARKED,
-        ),
-        (Work::Stream, Mode::Hot, "One way, both sides trying until it works", STREAM_HOT),
-        (Work::Stream, Mode::Parked, "One way, both sides in blocking calls", STREAM_PARKED),
-        (Work::Lock, Mode::Alone, "Locks that nobody else wants", LOCK_ALONE),
-        (Work::Lock, Mode::Contended, "Locks that both processes want all the time", LOCK_CONTENDED),
+        (Work::RoundTrip, Mode::Hot, "Round trips between polling processes", ROUND_TRIP_HOT),
+        (Work::RoundTrip, Mode::Parked, "Round trips between sleeping processes", ROUND_TRIP_PARKED),
+        (Work::Stream, Mode::Hot, "Streams between polling processes", STREAM_HOT),
+        (Work::Stream, Mode::Parked, "Streams in blocking calls", STREAM_PARKED),
+        (Work::Lock, Mode::Alone, "Uncontended locks", LOCK_ALONE),
+        (Work::Lock, Mode::Contended, "Locks contended by two processes", LOCK_CONTENDED),
     ];
     let sections = all.into_iter().map(|(work, mode, title, head)| {
         let mut outcomes: Vec<&Outcome> = outcomes
@@ -133,7 +128,7 @@ fn row(outcome: &Outcome) -> Vec<String> {
             let percentiles = [outcome.p90, outcome.p99, outcome.p999];
             let mut row = vec![peer, outcome.bytes.to_string(), time(outcome.median)];
             row.extend(percentiles.map(|nanos| nanos.map_or_else(|| "-".to_owned(), time)));
-            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_yardstick)]);
+            row.extend([time(outcome.slowest), spread, pipe, ratio(outcome.ratio_to_baseline)]);
             row
         }
         Work::Stream => {
@@ -141,18 +136,18 @@ fn row(outcome: &Outcome) -> Vec<String> {
             vec![peer, outcome.bytes.to_string(), time(outcome.median), rate, spread, pipe]
         }
         Work::Lock => {
-            let yardstick = outcome.yardstick.unwrap_or("").to_owned();
+            let baseline = outcome.baseline.unwrap_or("").to_owned();
             let mut row =
-                vec![peer, time(outcome.median), spread, yardstick, ratio(outcome.ratio_to_yardstick)];
+                vec![peer, time(outcome.median), spread, baseline, ratio(outcome.ratio_to_baseline)];
             if outcome.mode == Mode::Contended {
-                row.insert(2, outcome.turns.map_or_else(|| "-".to_owned(), share));
+                row.insert(2, outcome.handovers.map_or_else(|| "-".to_owned(), share));
             }
             row
         }
     }
 }
 
-/// Nanoseconds, in the unit that makes a number of up to three digits of it.
+/// Nanoseconds, in the unit that makes it a number of up to three digits.
 pub fn time(nanos: f64) -> String {
     match nanos {
         ..999.5 => format!("{} ns", digits(nanos)),
@@ -162,12 +157,12 @@ pub fn time(nanos: f64) -> String {
     }
 }
 
-/// The same for a number that is round: without digits that say nothing.
+/// [`time`] of a round number: without zeros after the point.
 pub fn round_time(nanos: f64) -> String {
     time(nanos).replace(".00", "").replace(".0", "")
 }
 
-/// Gigabytes a second, in the unit that leaves digits that count.
+/// Gigabytes a second, in the unit that keeps significant digits.
 fn rate(rate: f64) -> String {
     match rate {
         0.1.. => format!("{} GB/s", digits(rate)),
@@ -176,7 +171,7 @@ fn rate(rate: f64) -> String {
     }
 }
 
-/// Gigabytes a second, a round number of them, in the unit that makes no fraction of it.
+/// [`rate`] of a round number, in the unit that makes it an integer.
 pub fn round_rate(rate: f64) -> String {
     match rate {
         0.99.. => format!("{rate:.0} GB/s"),
@@ -193,7 +188,7 @@ fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{} ×", digits(ratio)))
 }
 
-/// Three digits that count, or all before the point.
+/// Three significant digits, or all before the point.
 fn digits(number: f64) -> String {
     match number {
         ..9.995 => format!("{number:.2}"),

@@ -1,19 +1,19 @@
-//! What real processes do with a segment while others look at it.
+//! What other processes do with a segment while the command looks at it.
 
 use breezeway::queue::Queue;
 use breezeway::sync::{BoundedSemaphore, Mutex, RwLock};
 use breezeway::{Segment, Value};
 use support::{Role, listen, role, say};
 
-/// A process that does `what` with the segment, and has begun.
+/// Starts a process that does `what` with the segment, and waits until it has begun.
 pub fn child(what: &str, segment: &str) -> Role {
     let mut child = Role::spawn(a_process, &[what, segment]);
     assert_eq!(child.hear(), "ready");
     child
 }
 
-/// The objects that the roles use.
-pub fn furnish(segment: &Segment) {
+/// Adds the objects that the processes use.
+pub fn add_objects(segment: &Segment) {
     segment.add::<Mutex>("mutex", ()).unwrap();
     segment.add::<Queue<u64>>("jobs", 4).unwrap();
     segment.add::<RwLock>("table", ()).unwrap();

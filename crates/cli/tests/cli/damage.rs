@@ -1,4 +1,4 @@
-//! Segments with bytes that no process that keeps to the rules has written: they are shown as far as they make sense.
+//! Damaged segments: they are shown as far as they make sense.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -14,8 +14,8 @@ use super::{breezeway, segment, text};
 
 const LENGTH: u64 = 1 << 18;
 
-/// A segment with something of every kind that has a state.
-fn furnished(name: &str) -> Segment {
+/// Creates a segment with an object of every kind that has a state.
+fn segment_of_all_kinds(name: &str) -> Segment {
     let made = Segment::builder().participants(8).objects(16).create(name, LENGTH).unwrap();
     made.add::<Value<[u64; 4]>>("value", [1; 4]).unwrap();
     made.add::<Array<u32>>("array", 5).unwrap();
@@ -34,22 +34,23 @@ fn furnished(name: &str) -> Segment {
     made
 }
 
-/// A copy of such a segment that nobody has attached: its bytes, its file, and the places of the words that say something.
-fn copied(model: &str, name: &Name) -> (Vec<u8>, File, Vec<u64>) {
-    let made = furnished(model);
+/// Copies such a segment, unattached: its bytes, its file, and the offsets of the words that
+/// a report is made of.
+fn copy(model: &str, name: &Name) -> (Vec<u8>, File, Vec<u64>) {
+    let made = segment_of_all_kinds(model);
     let sound = fs::read(format!("/dev/shm/{model}")).unwrap();
     let objects = inspect::inspect(model).unwrap().objects;
     drop(made);
     fs::write(name.path(), &sound).unwrap();
     let file = OpenOptions::new().write(true).open(name.path()).unwrap();
-    // Of long ones, the beginning.
+    // Of long objects only the beginning.
     let of_objects =
         objects.iter().flat_map(|object| (object.offset..).take(object.length.min(600) as usize));
-    let places = (0..objects[0].offset).chain(of_objects).filter(|at| at % 8 == 0);
-    (sound, file, places.collect())
+    let offsets = (0..objects[0].offset).chain(of_objects).filter(|at| at % 8 == 0);
+    (sound, file, offsets.collect())
 }
 
-/// A generator of numbers, good enough to break things.
+/// A pseudo-random generator.
 struct Numbers(u64);
 
 impl Numbers {
@@ -62,10 +63,10 @@ impl Numbers {
 }
 
 #[test]
-fn any_bytes_can_be_looked_at() {
+fn inspect_damaged_random_bytes() {
     let _watchdog = Watchdog::start(300);
     let (model, name) = (Name::new("cli-damage-model"), Name::new("cli-damage"));
-    let (sound, file, places) = copied(&model, &name);
+    let (sound, file, places) = copy(&model, &name);
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let evil =
         [0, 1, 2, 3, 0xff, u64::MAX, 1 << 63, u64::from(u32::MAX), 0x7fff_ffff, 1 << 32, 0x1_0001, 1 << 40];
@@ -80,14 +81,14 @@ fn any_bytes_can_be_looked_at() {
             file.write_all_at(&word.to_ne_bytes(), at).unwrap();
             broken.push(at);
         }
-        // Whatever there is to be told can be told.
+        // A report can be formatted and serialised.
         match inspect::inspect(&name) {
             Ok(report) => drop((format!("{report:?}"), serde_json::to_string(&report).unwrap())),
             Err(SegmentError::NotASegment { .. }) => {}
             Err(error) => panic!("round {round}: {error}"),
         }
         if round % 400 == 0 {
-            // And printed: a failure is not a crash.
+            // The command may fail and must not crash.
             let code = breezeway(&["inspect", &name]).assert().get_output().status.code();
             assert!(matches!(code, Some(0 | 1)), "round {round}: {code:?}");
             text(&["ls"]);
@@ -99,10 +100,10 @@ fn any_bytes_can_be_looked_at() {
 }
 
 #[test]
-fn each_word_may_be_anything() {
+fn inspect_damaged_each_word() {
     let _watchdog = Watchdog::start(300);
     let (model, name) = (Name::new("cli-words-model"), Name::new("cli-words"));
-    let (sound, file, places) = copied(&model, &name);
+    let (sound, file, places) = copy(&model, &name);
     for at in places {
         for word in [u64::MAX, 0x8000_0001_8000_0001] {
             file.write_all_at(&word.to_ne_bytes(), at).unwrap();
@@ -116,9 +117,9 @@ fn each_word_may_be_anything() {
 }
 
 #[test]
-fn damage_is_told_with_what_is_sound() {
+fn inspect_damaged_shows_what_is_sound() {
     let name = Name::new("cli-damaged");
-    let made = furnished(&name);
+    let made = segment_of_all_kinds(&name);
     let table = 256 + 8 * 64;
     // The third object's offset.
     patch(&name.path(), table + 2 * 192 + 72, &u64::MAX.to_ne_bytes());
@@ -130,11 +131,11 @@ fn damage_is_told_with_what_is_sound() {
     let text = text(&["inspect", &name]);
     assert!(text.contains("damaged: ") && text.contains("array: "), "{text}");
 
-    // Another version, and one that was cut short: nothing is read but the header.
+    // Of another version, and of a truncated segment, only the header is read.
     patch(&name.path(), 12, &2_u32.to_ne_bytes());
     assert!(segment(&name)["damage"].as_str().unwrap().contains("version"));
     patch(&name.path(), 12, &1_u32.to_ne_bytes());
     OpenOptions::new().write(true).open(name.path()).unwrap().set_len(300).unwrap();
     assert!(segment(&name)["objects"].as_array().unwrap().is_empty());
-    std::mem::forget(made); // Its pages are gone.
+    std::mem::forget(made); // The file no longer has its pages.
 }

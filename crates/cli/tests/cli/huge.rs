@@ -1,4 +1,4 @@
-//! Segments with far more in them than fits into memory, or into a second: looking at them ends, and soon.
+//! Segments that hold more than fits into memory: looking at them ends soon.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -16,9 +16,9 @@ use super::{facts, text};
 const STATE: u64 = 384;
 const SLOT: u64 = 16;
 
-/// A segment that nobody has, with a queue that claims so many slots, in a file that is as long but takes no room. Gives where the
-/// slots begin.
-fn swollen(name: &Name, participants: u32, capacity: u64) -> u64 {
+/// Creates an unattached segment with a queue that claims this many slots, in a sparse file.
+/// Returns the offset of the slots.
+fn oversized(name: &Name, participants: u32, capacity: u64) -> u64 {
     let entry = 256 + u64::from(participants) * 64;
     let options = Segment::builder().participants(participants).objects(1).persist(true);
     drop(options.create(name, entry + (1 << 16)).unwrap().add::<Queue<u64>>("jobs", 4).unwrap());
@@ -31,32 +31,32 @@ fn swollen(name: &Name, participants: u32, capacity: u64) -> u64 {
     offset + STATE
 }
 
-/// The review's finding: all slots that the queue claimed were walked, whether they were there or not.
+/// Regression: all slots that the queue claimed were walked, even those beyond the file.
 #[test]
-fn slots_that_are_not_there_are_not_walked() {
+fn inspect_huge_queue_skips_slots_that_do_not_exist() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("cli-huge-slots");
-    swollen(&name, 4, 1 << 36);
+    oversized(&name, 4, 1 << 36);
     assert_eq!(facts(&name, "jobs", &["capacity", "stuck"]), serde_json::json!([1_u64 << 36, 0]));
-    for command in [&["ls"][..], &["ls", "--json"], &["watch", "--count", "1"], &["gc", "--dry-run"]] {
+    for command in [&["ls"][..], &["ls", "--json"], &["top", "--count", "1"], &["gc", "--dry-run"]] {
         text(command);
     }
 }
 
-/// The review's finding: for each slot, all participants were asked whether they are its owner.
+/// Regression: each slot was compared with all participants.
 #[test]
-fn many_dead_in_many_slots_are_found_soon() {
+fn inspect_huge_queue_finds_many_dead_holders_soon() {
     const DEAD: u32 = 0xffff;
     const SLOTS: u64 = 3 << 20;
     let _watchdog = Watchdog::start(60);
     let name = Name::new("cli-huge-dead");
-    let slots = swollen(&name, DEAD, SLOTS);
+    let slots = oversized(&name, DEAD, SLOTS);
     let file = OpenOptions::new().write(true).open(name.path()).unwrap();
-    // A state, then a pid that no process has.
+    // The state, and a pid that no process has.
     let entry = [1_u32.to_ne_bytes(), u32::MAX.to_ne_bytes()].concat();
     let entries = [entry, vec![0; 56]].concat().repeat(DEAD as usize);
     file.write_all_at(&entries, 256).unwrap();
-    // The last ones write.
+    // The last participants are writing.
     let slot = |n: u64| [(u64::from(DEAD) - n % 1000) << 4 | 1, 0].map(u64::to_ne_bytes).concat();
     let words: Vec<u8> = (0..SLOTS).flat_map(slot).collect();
     file.write_all_at(&words, slots).unwrap();
@@ -70,21 +70,22 @@ fn many_dead_in_many_slots_are_found_soon() {
     assert!(holders.iter().all(|holder| !holder.alive && holder.process.is_some()));
 }
 
-/// Whether the command ends well with 64 MiB of address space, which is less than a look into an object of 64 MiB takes.
-fn is_content(arguments: &str) -> bool {
+/// Whether the command succeeds with 64 MiB of address space, which is less than inspecting an
+/// object of 64 MiB takes.
+fn succeeds_in_64_mib(arguments: &str) -> bool {
     let program = assert_cmd::cargo::cargo_bin!("breezeway").display();
     let line = format!("ulimit -v 65536; exec {program} {arguments}");
     Command::new("sh").args(["-c", &line]).output().unwrap().status.success()
 }
 
-/// The review's finding: `ls` copied the objects that it only counts, and so did `gc`.
+/// Regression: `ls` copied the objects that it only counts, and so did `gc`.
 #[test]
-fn objects_that_are_only_counted_are_not_copied() {
+fn ls_huge_objects_are_not_copied() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-huge-copy");
-    swollen(&name, 4, 1 << 24);
+    oversized(&name, 4, 1 << 24);
     for arguments in ["ls", "gc --dry-run", &format!("gc {} --dry-run", &*name)] {
-        assert!(is_content(arguments), "{arguments}");
+        assert!(succeeds_in_64_mib(arguments), "{arguments}");
     }
     let report = inspect::outline(&name).unwrap();
     let jobs = &report.objects[0];
@@ -95,18 +96,18 @@ fn objects_that_are_only_counted_are_not_copied() {
     assert_eq!((report.stale, report.damage), (inspected.stale, inspected.damage));
 }
 
-/// The review's finding: every readable segment was looked into, and only then those of other users were left out.
+/// Regression: every readable segment was inspected before those of other users were left out.
 #[test]
-fn segments_of_others_are_not_read() {
+fn ls_huge_segments_of_other_users_are_not_read() {
     if !rustix::process::geteuid().is_root() {
         return eprintln!("only root can give a file away: segments of others were not tested");
     }
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-huge-foreign");
-    swollen(&name, 4, 1 << 24);
+    oversized(&name, 4, 1 << 24);
     std::os::unix::fs::chown(name.path(), Some(65534), None).unwrap();
-    // Other tests may have large segments of this user meanwhile.
-    until(|| is_content("ls --json") && is_content("watch --count 1"));
+    // Tests that run at the same time may have large segments.
+    until(|| succeeds_in_64_mib("ls --json") && succeeds_in_64_mib("top --count 1"));
     assert!(!text(&["ls"]).contains(&*name));
     assert_eq!(inspect::inspect(&name).unwrap().owner, 65534);
 }

@@ -1,4 +1,4 @@
-//! Names that are chosen to fool who reads them.
+//! Names chosen to deceive the reader.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use super::{breezeway, json, segment, text};
 const LENGTH: u64 = 1 << 16;
 
 #[test]
-fn names_do_not_move_the_cursor() {
+fn inspect_names_do_not_move_the_cursor() {
     let name = Name::new("cli-cursor");
     let made = Segment::create(&name, LENGTH).unwrap();
     made.add::<Value<u64>>("red \x1b[31m", 1).unwrap();
@@ -22,9 +22,9 @@ fn names_do_not_move_the_cursor() {
     assert!(text.contains("red \u{fffd}[31m: ") && !text.contains('\x1b'), "{text:?}");
 }
 
-/// The review's finding: it was written raw, just where somebody decides by it.
+/// Regression: `gc` wrote names raw in its question.
 #[test]
-fn names_do_not_move_the_cursor_in_the_question() {
+fn gc_names_do_not_move_the_cursor_in_the_question() {
     let _watchdog = Watchdog::start(120);
     let start = unique("cli-question");
     let name = Name::exactly(format!("{start}\x1b[2K\nremove nothing"));
@@ -38,7 +38,7 @@ fn names_do_not_move_the_cursor_in_the_question() {
 }
 
 #[test]
-fn names_do_not_move_the_cursor_in_complaints() {
+fn errors_names_do_not_move_the_cursor() {
     let scratch = Scratch::new("cli-complaint");
     let folder = scratch.file("red \x1b[31m\nbreezeway: forged");
     fs::write(&folder, "").unwrap();
@@ -48,9 +48,9 @@ fn names_do_not_move_the_cursor_in_complaints() {
     assert_eq!(told.lines().count(), 1, "{told:?}");
 }
 
-/// The review's finding: a newline in a name made a row in `ls` and a fact in `inspect` of what was none.
+/// Regression: a newline in a name began a row in `ls` and a fact in `inspect`.
 #[test]
-fn names_begin_no_lines() {
+fn ls_and_inspect_names_begin_no_lines() {
     let start = unique("cli-forged");
     let name = Name::exactly(format!("{start}\nforged 65536 600 \u{2066}\u{202e}\u{2028}"));
     let shown = format!("{start}\u{fffd}forged 65536 600 \u{fffd}\u{fffd}\u{fffd}");
@@ -60,7 +60,7 @@ fn names_begin_no_lines() {
     let list = text(&["ls"]);
     assert!(list.lines().any(|line| line.trim_start().starts_with(&shown)), "{list}");
     assert!(!list.lines().any(|line| line.trim_start().starts_with("forged")), "{list}");
-    for text in [text(&["inspect", &name]), text(&["watch", &name, "--count", "1"])] {
+    for text in [text(&["inspect", &name]), text(&["top", &name, "--count", "1"])] {
         assert!(text.starts_with(&format!("{shown}: 65536 bytes at /dev/shm/{shown}, ")), "{text}");
         assert!(text.contains("\nlock\u{fffd}    held by            nobody: "), "{text}");
         assert_eq!(text.lines().filter(|line| line.starts_with("    held by  ")).count(), 1, "{text}");
@@ -68,12 +68,12 @@ fn names_begin_no_lines() {
 }
 
 #[test]
-fn json_is_harmless_and_has_the_very_name() {
+fn json_names_are_escaped_and_exact() {
     let name = Name::exactly(unique("cli-json") + "\u{9b}31m \x7f \u{202e}\n");
     let _made = Segment::create(&name, LENGTH).unwrap();
     assert_eq!(segment(&name)["name"], *name);
     assert!(json(&["ls", "--json"])["segments"].as_array().unwrap().iter().any(|one| one["name"] == *name));
-    for arguments in [&["inspect", &*name, "--json"][..], &["watch", &name, "--count", "1", "--json"]] {
+    for arguments in [&["inspect", &*name, "--json"][..], &["top", &name, "--count", "1", "--json"]] {
         let text = text(arguments);
         assert!(text.contains("\\u009b31m \\u007f \\u202e\\n"), "{text}");
         assert!(!text.trim_end().contains(['\u{9b}', '\x7f', '\u{202e}']), "{text:?}");

@@ -1,4 +1,4 @@
-//! The command at a terminal, which `script` (util-linux) plays.
+//! The command at a terminal, which `script` (util-linux) provides.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,10 @@ use support::scratch::Name;
 
 use super::child::child;
 
-/// The command under `script`, with this typed in, and what it printed.
+/// The beginning of a frame: the cursor goes to the top.
+const FRAME: &str = "\x1b[1;1H";
+
+/// Runs the command under `script` and types this in. Returns what it printed and its exit status.
 pub fn at_a_terminal(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
     heard(script(arguments), typed)
 }
@@ -28,14 +31,14 @@ fn script(arguments: &[&str]) -> Child {
     script_of(&line(arguments))
 }
 
-/// The command as a shell reads it; nothing in these words is anything to a shell.
+/// The command as a shell reads it; its words need no quoting.
 fn line(arguments: &[&str]) -> String {
     let program = assert_cmd::cargo::cargo_bin!("breezeway").display().to_string();
     [&[&*program], arguments].concat().join(" ")
 }
 
 fn script_of(line: &str) -> Child {
-    // Who runs the tests in the background may have Ctrl-C ignored, and so would the command.
+    // A background job may ignore SIGINT, which the command would inherit.
     let mut script = Command::new("env");
     script.args([
         "--default-signal=INT",
@@ -52,7 +55,7 @@ fn script_of(line: &str) -> Child {
 }
 
 #[test]
-fn gc_asks_first() {
+fn gc_asks_at_a_terminal() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-terminal-gc");
     child("create", &name).kill();
@@ -68,7 +71,7 @@ fn gc_asks_first() {
 }
 
 #[test]
-fn gc_does_not_ask_who_said_yes() {
+fn gc_yes_does_not_ask_at_a_terminal() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-terminal-yes");
     child("create", &name).kill();
@@ -78,51 +81,47 @@ fn gc_does_not_ask_who_said_yes() {
 }
 
 #[test]
-fn watch_draws_over_its_last_picture_until_it_is_interrupted() {
+fn top_draws_over_its_last_frame_until_interrupted() {
     let _watchdog = Watchdog::start(120);
-    let name = Name::new("cli-terminal-watch");
+    let name = Name::new("cli-terminal-top");
     let _made = Segment::create(&name, 1 << 16).unwrap();
-    let (printed, code) = at_a_terminal(&["watch", &name, "--every", "0.01", "--count", "3"], "");
-    assert_eq!(
-        (printed.matches("\x1b[2J").count(), printed.matches("\x1b[H").count()),
-        (1, 3),
-        "{printed:?}"
-    );
+    let (printed, code) = at_a_terminal(&["top", &name, "--every", "0.01", "--count", "3"], "");
+    assert_eq!((printed.matches("\x1b[2J").count(), printed.matches(FRAME).count()), (1, 3), "{printed:?}");
     assert_eq!(printed.matches(&format!("{}: 65536 bytes", &*name)).count(), 3);
     assert_eq!(code, Some(0));
 
-    let mut script = script(&["watch", &name, "--every", "0.01"]);
+    let mut script = script(&["top", &name, "--every", "0.01"]);
     let mut out = script.stdout.take().unwrap();
     let mut seen = Vec::new();
     until(|| {
         let mut some = [0; 4096];
         let count = out.read(&mut some).unwrap();
         seen.extend_from_slice(&some[..count]);
-        seen.windows(3).filter(|bytes| bytes == b"\x1b[H").count() >= 3
+        String::from_utf8_lossy(&seen).matches(FRAME).count() >= 3
     });
-    // What Ctrl-C sends, to the command itself.
-    let watch = child_of(script.id());
-    kill_process(Pid::from_raw(watch as i32).unwrap(), Signal::INT).unwrap();
+    // Ctrl-C sends this to the command itself.
+    let top = child_of(script.id());
+    kill_process(Pid::from_raw(top as i32).unwrap(), Signal::INT).unwrap();
     std::io::copy(&mut out, &mut std::io::sink()).unwrap();
     assert_eq!(script.wait().unwrap().code(), Some(130));
 }
 
-/// The review's finding: what was taller than the screen scrolled past, and only its end was to be seen.
+/// Regression: a frame taller than the screen scrolled, and only its end was visible.
 #[test]
-fn watch_shows_what_the_screen_has_room_for() {
+fn top_fits_its_frame_to_the_screen() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-terminal-tall");
     let made = Segment::builder().objects(64).create(&name, 1 << 16).unwrap();
     for n in 0..60 {
         made.add::<Mutex>(&format!("mutex-{n}"), ()).unwrap();
     }
-    let watch = line(&["watch", &name, "--every", "0.01", "--count", "2"]);
+    let top = line(&["top", &name, "--every", "0.01", "--count", "2"]);
     let total = super::text(&["inspect", &name]).lines().count();
     for (rows, columns) in [(24, 1000), (24, 30), (3, 1000), (1, 10)] {
-        let (printed, code) = heard(script_of(&format!("stty rows {rows} cols {columns}; {watch}")), "");
+        let (printed, code) = heard(script_of(&format!("stty rows {rows} cols {columns}; {top}")), "");
         assert_eq!(code, Some(0));
-        let last = printed.rsplit("\x1b[H").next().unwrap().replace("\x1b[J", "");
-        let lines: Vec<String> = last.lines().map(|line| line.replace("\x1b[K", "")).collect();
+        let last = printed.rsplit(FRAME).next().unwrap().replace("\r\x1b[0J", "");
+        let lines: Vec<String> = last.lines().map(str::to_owned).collect();
         let taken = lines.iter().map(|line| line.chars().count().div_ceil(columns).max(1)).sum::<usize>();
         assert!(taken < rows.max(3), "{taken} of {rows} rows: {last}");
         let (more, shown) = lines.split_last().unwrap();
@@ -132,12 +131,12 @@ fn watch_shows_what_the_screen_has_room_for() {
         }
         assert_eq!(*more, format!("… {} more lines", total - shown.len()));
     }
-    // All of it, where there is room.
-    let (printed, _) = heard(script_of(&format!("stty rows 1000 cols 1000; {watch}")), "");
+    // A large screen shows all of it.
+    let (printed, _) = heard(script_of(&format!("stty rows 1000 cols 1000; {top}")), "");
     assert_eq!(printed.matches("mutex-59").count(), 2, "{printed}");
 }
 
-/// The process that `script` runs; the shell has given its place to it, or it is the shell's child.
+/// The process that `script` runs: the shell itself after an `exec`, or its child.
 fn child_of(parent: u32) -> u32 {
     let children = |pid: u32| {
         let path = format!("/proc/{pid}/task/{pid}/children");

@@ -1,4 +1,4 @@
-//! What it answers to who does not know how to ask.
+//! Wrong arguments, failures, help, and generated pages.
 
 use std::fs;
 
@@ -8,17 +8,17 @@ use support::scratch::{Name, Scratch};
 use super::{breezeway, text};
 
 #[test]
-fn what_is_not_understood_is_2() {
+fn exit_status_2_for_wrong_arguments() {
     for arguments in [
         &[][..],
         &["paint"],
         &["inspect"],
         &["rm"],
         &["ls", "--loud"],
-        &["watch", "--every", "0"],
-        &["watch", "--every", "-1"],
-        &["watch", "--every", "soon"],
-        &["watch", "--count", "many"],
+        &["top", "--every", "0"],
+        &["top", "--every", "-1"],
+        &["top", "--every", "soon"],
+        &["top", "--count", "many"],
         &["generate"],
     ] {
         breezeway(arguments).assert().code(2).stdout("").stderr(predicate::str::contains("--help"));
@@ -26,9 +26,9 @@ fn what_is_not_understood_is_2() {
 }
 
 #[test]
-fn what_fails_is_1_and_says_why() {
+fn exit_status_1_with_the_reason_for_failures() {
     let name = Name::new("cli-none");
-    for command in ["inspect", "watch", "rm", "gc"] {
+    for command in ["inspect", "top", "rm", "gc"] {
         let failed = breezeway(&[command, &name]).assert().code(1).stdout("");
         failed.stderr(predicate::str::starts_with("breezeway: ").and(predicate::str::contains(&*name)));
     }
@@ -47,30 +47,32 @@ fn what_fails_is_1_and_says_why() {
 fn help_has_examples() {
     for arguments in [&["--help"][..], &["help"], &["-h"]] {
         let help = text(arguments);
-        for word in ["Examples:", "breezeway inspect plant", "watch", "gc", "rm", "generate"] {
+        for word in ["Examples:", "breezeway inspect plant", "top", "gc", "rm", "generate"] {
             assert!(help.contains(word), "{help}");
         }
     }
     assert!(text(&["--help"]).contains("Exit status:"));
-    for command in ["ls", "inspect", "watch", "gc", "rm", "generate"] {
+    for command in ["ls", "inspect", "top", "watch", "gc", "rm", "generate"] {
         assert!(text(&[command, "--help"]).contains("Example"), "{command}");
     }
     assert_eq!(text(&["--version"]).trim_end(), concat!("breezeway ", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn manual_pages_and_completions() {
+fn generate_writes_manual_pages_and_completions() {
     let scratch = Scratch::new("cli-generate");
     let folder = scratch.file("made/for it");
     text(&["generate", folder.to_str().unwrap()]);
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|_| panic!("{name}"));
     for name in ["breezeway.bash", "_breezeway", "breezeway.fish"] {
         let completions = read(name);
-        for word in ["inspect", "dry-run", "watch"] {
+        for word in ["inspect", "dry-run", "top"] {
             assert!(completions.contains(word), "{name} lacks {word}");
         }
     }
     assert!(read("breezeway.1").contains(".TH"));
+    assert!(read("breezeway-top.1").contains("breezeway top plant"));
+    assert_eq!(read("breezeway-watch.1"), ".so man1/breezeway-top.1\n");
     assert!(read("breezeway-gc.1").contains("dry"));
     let blocked = scratch.file("file");
     fs::write(&blocked, "").unwrap();

@@ -8,7 +8,7 @@ use crate::raw::wait::{Wait, WakePolicy, wait_for};
 
 /// The workers' side.
 impl TaskRing {
-    /// Takes the next task for a worker, waiting for one; `None` when no more come.
+    /// Claims the next task for a worker, waiting for one; `None` once no more come.
     pub(in crate::process::pool) fn claim(&self, worker: u32) -> Option<ClaimedTask> {
         // ORDER: Acquire pairs with the Release in `stop`.
         let is_over = || self.state().stop.word.load(Ordering::Acquire) != 0;
@@ -18,9 +18,10 @@ impl TaskRing {
     }
 
     fn try_claim(&self, worker: u32) -> Option<ClaimedTask> {
-        // Not for ever: somebody may have damaged the ring.
+        // A bounded number of attempts: the ring may be damaged.
         for _ in 0..self.slots() * 16 {
-            // ORDER: Acquire pairs with the Release in `advance_past`: the entries before this are passed.
+            // ORDER: Acquire pairs with the Release in `advance_past`: the entries before this are
+            // passed.
             let head = self.state().head.word.load(Ordering::Acquire);
             // ORDER: Acquire pairs with the Release in `publish`.
             if head == self.state().tail.word.load(Ordering::Acquire) {
@@ -42,15 +43,15 @@ impl TaskRing {
         None
     }
 
-    /// The entry at `head`; `None` where it is a later one by now: then `head` lies further, too.
+    /// The entry at `head`; `None` if a later entry has replaced it: then `head` has advanced, too.
     fn entry(&self, head: u64) -> Option<(u64, usize)> {
-        // ORDER: relaxed; it was written before `tail`, and a later one is told by its ticket.
+        // ORDER: relaxed; it was stored before `tail`, and the ticket tells a later entry.
         let entry = self.order()[head as usize & (self.slots() - 1)].load(Ordering::Relaxed);
         let (ticket, slot) = (entry >> SLOT_BITS, entry as usize & (MAX_SLOTS - 1));
         (ticket == head).then_some((ticket, slot))
     }
 
-    /// Moves `head` past an entry whose slot is not READY.
+    /// Advances `head` past an entry whose slot is not READY.
     pub(super) fn advance_past(&self, head: u64) {
         let is_ready = self.entry(head).and_then(|(ticket, slot)| {
             Some(self.slot(slot)?.0.load(Ordering::Relaxed) == word(ticket, 0, READY))
@@ -62,11 +63,13 @@ impl TaskRing {
 
     fn advance_head(&self, head: u64) {
         let next = Self::ticket_after(head);
-        // ORDER: Release pairs with the Acquire in `try_claim`. Fails where somebody was faster.
+        // ORDER: Release pairs with the Acquire in `try_claim`. Fails if another process has
+        // advanced it.
         let _ = self.state().head.word.compare_exchange(head, next, Ordering::Release, Ordering::Relaxed);
     }
 
-    /// Leaves a result in the place of its task. **The store of the word is the commit.**
+    /// Leaves a result in the slot of its task. **The store of the slot's word is the commit
+    /// point.**
     pub(in crate::process::pool) fn finish(
         &self,
         worker: u32,
@@ -76,7 +79,8 @@ impl TaskRing {
     ) {
         self.write(claim.slot, header, body);
         let Some((task, _)) = self.slot(claim.slot) else { return };
-        // ORDER: Release pairs with the Acquire in `slot_state`. It is ours: nobody else moves it while this process lives.
+        // ORDER: Release pairs with the Acquire in `slot_state`. A store is enough: while this
+        // process lives, only it changes the word.
         task.store(word(claim.ticket, worker, DONE), Ordering::Release);
         if let Some(bits) = self.done().get(claim.slot / 64) {
             // ORDER: Release pairs with the Acquire in `drain_done`.
@@ -91,9 +95,9 @@ mod tests {
     use super::super::TaskSlotState;
     use super::*;
 
-    /// Threads stand for workers: the task ring does not care.
+    /// The workers are threads: the task ring does not depend on processes.
     #[test]
-    fn each_task_is_claimed_once() {
+    fn task_ring_claim_each_once() {
         const TASKS: u64 = 200_000;
         const WORKERS: u32 = 3;
         let task_ring = TaskRing::create(64, WORKERS as usize).unwrap();
@@ -135,9 +139,9 @@ mod tests {
         assert_eq!(claims.iter().sum::<u64>(), TASKS);
     }
 
-    /// Killed behind its claim, a worker has not moved `head` on.
+    /// A worker that is killed after its claim has not advanced `head`.
     #[test]
-    fn the_hints_may_lie_behind() {
+    fn task_ring_claim_with_lagging_hints() {
         let task_ring = TaskRing::create(64, 2).unwrap();
         for ticket in 0..64 {
             task_ring.publish(ticket as usize, ticket, &[ticket, 0, 0, 0], &[]);

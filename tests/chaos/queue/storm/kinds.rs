@@ -242,13 +242,13 @@ impl Kind {
             Self::Jobs => {
                 let queue = segment.get::<JoinableQueue<Words>>("it").unwrap();
                 Box::new(move |note| {
-                    found(queue.get(), |job| {
+                    found(queue.lease(), |job| {
                         if is_let_fall(job.0, job.redelivered()) {
                             return;
                         }
                         assert_eq!(job.1, words(job.0));
                         note(job.0, job.redelivered());
-                        job.done().unwrap();
+                        job.ack().unwrap();
                     })
                 })
             }

@@ -103,7 +103,7 @@ fn boss(boss: Boss) {
     let pool = Pool::builder().workers(1).rerun(rerun).initializer(begin, boss.runs.clone()).build().unwrap();
     for is_stepped in &boss.tasks {
         let task = pool.submit(work, boss.len).unwrap();
-        if is_stepped {
+        if is_stepped.unwrap() {
             boss.submitted.set();
         }
         let result = task.get();

@@ -122,7 +122,7 @@ fn single_worker_runs_tasks_in_order() {
     let note = |(x, queue): (u32, breezeway::queue::Queue<u32>)| queue.push(x).unwrap();
     pool.map_chunked(note, (0..50).map(|x| (x, queue.clone())), 1).unwrap();
     queue.close();
-    assert!(queue.iter().eq(0..50));
+    assert!(queue.iter().map(Result::unwrap).eq(0..50));
 }
 
 #[test]

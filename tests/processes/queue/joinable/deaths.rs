@@ -15,18 +15,18 @@ use support::{Role, Watchdog, listen, say};
 
 /// Holds jobs until it is told to call them done.
 pub fn take(queue: &JoinableQueue<u64>, count: usize) {
-    let jobs: Vec<_> = (0..count).map(|_| queue.get().unwrap()).collect();
+    let jobs: Vec<_> = (0..count).map(|_| queue.lease().unwrap()).collect();
     say("working");
     listen();
     for job in jobs {
-        job.done().unwrap();
+        job.ack().unwrap();
     }
     say("done");
 }
 
 /// Keeps a job open without its guard.
 pub fn keep(queue: &JoinableQueue<u64>) {
-    let _id = queue.get().unwrap().into_parts();
+    let _id = queue.lease().unwrap().into_parts();
     say("working");
     listen();
 }
@@ -34,18 +34,18 @@ pub fn keep(queue: &JoinableQueue<u64>) {
 /// A forked child's copy of a job is nothing.
 pub fn fork_with_a_job(queue: &JoinableQueue<u64>) {
     // The parent's copies are never dropped.
-    let [one, other] = [(); 2].map(|()| ManuallyDrop::new(queue.get().unwrap()));
+    let [one, other] = [(); 2].map(|()| ManuallyDrop::new(queue.lease().unwrap()));
     let id = other.id();
     let child = fork(move || {
         drop(ManuallyDrop::into_inner(one));
-        assert_eq!(ManuallyDrop::into_inner(other).done(), Err(DoneError::NotHeld));
+        assert_eq!(ManuallyDrop::into_inner(other).ack(), Err(DoneError::NotHeld));
     });
     child.join();
     assert_eq!((queue.len(), queue.unfinished()), (0, 2));
     let in_child = queue.clone();
-    fork(move || assert_eq!(in_child.task_done(id), Err(DoneError::NotHeld))).join();
+    fork(move || assert_eq!(in_child.ack(id), Err(DoneError::NotHeld))).join();
     assert_eq!((queue.len(), queue.unfinished()), (0, 2));
-    queue.task_done(id).unwrap();
+    queue.ack(id).unwrap();
     say("one left");
 }
 
@@ -70,9 +70,9 @@ fn get_redelivers_jobs_of_killed_worker() {
     // Two that nobody had need no wait, so nobody has looked after the dead yet; then the others come.
     let mut got: Vec<(u64, bool)> = Vec::new();
     for _ in 0..5 {
-        let job = queue.get().unwrap();
+        let job = queue.lease().unwrap();
         got.push((*job, job.redelivered()));
-        job.done().unwrap();
+        job.ack().unwrap();
     }
     got.sort();
     assert_eq!(got, [(0, true), (1, true), (2, true), (3, false), (4, false)]);
@@ -86,7 +86,7 @@ fn get_redelivers_job_kept_without_guard_after_death() {
     let mut worker = Role::spawn(super::in_a_child, &["keep", &name]);
     assert_eq!(worker.hear(), "working");
     worker.kill();
-    assert!(queue.get().unwrap().redelivered());
+    assert!(queue.lease().unwrap().redelivered());
 }
 
 /// A job whose guard is gone, held by a participant that left.
@@ -95,12 +95,12 @@ fn try_get_redelivers_job_of_detached_participant() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-detached", 1);
     let other = JoinableQueue::<u64>::open(&name).unwrap();
-    let (_, id) = other.get().unwrap().into_parts();
+    let (_, id) = other.lease().unwrap().into_parts();
     drop(other);
     let _the_same_id = JoinableQueue::<u64>::open(&name).unwrap();
-    let job = queue.try_get().unwrap();
+    let job = queue.try_lease().unwrap();
     assert!(job.redelivered() && job.id() != id);
-    job.done().unwrap();
+    job.ack().unwrap();
     queue.join().unwrap();
 }
 
@@ -110,7 +110,7 @@ fn get_blocked_receives_job_of_killed_worker() {
     let (name, _queue) = made("joinable-sleeper", 1);
     let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
     assert_eq!(worker.hear(), "working");
-    let mut sleeper = Role::spawn(super::in_a_child, &["get", &name]);
+    let mut sleeper = Role::spawn(super::in_a_child, &["lease", &name]);
     until_parked(&sleeper.hear());
     kill_and_keep(&worker);
     assert_eq!(sleeper.hear(), "0 true");
@@ -120,16 +120,17 @@ fn get_blocked_receives_job_of_killed_worker() {
 fn try_get_and_get_timeout_reclaim_job_of_dead_worker() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-asks", 2);
-    for ask in [JoinableQueue::<u64>::try_get, |queue: &JoinableQueue<u64>| queue.get_timeout(Duration::ZERO)]
+    for ask in
+        [JoinableQueue::<u64>::try_lease, |queue: &JoinableQueue<u64>| queue.lease_timeout(Duration::ZERO)]
     {
         let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
         assert_eq!(worker.hear(), "working");
-        let other = (!queue.is_empty()).then(|| queue.get().unwrap());
+        let other = (!queue.is_empty()).then(|| queue.lease().unwrap());
         worker.kill();
         // Not at the first time of asking: whether anybody has died is not looked into each time.
         let job = std::iter::repeat_with(|| ask(&queue)).find_map(Result::ok).unwrap();
         assert!(job.redelivered());
-        job.done().unwrap();
+        job.ack().unwrap();
         drop(other);
     }
     assert_eq!(queue.unfinished(), 0);
@@ -142,7 +143,7 @@ fn get_timeout_elapses_while_stopped_worker_holds_job() {
     let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
     assert_eq!(worker.hear(), "working");
     stop(worker.pid());
-    assert!(matches!(queue.get_timeout(3 * A_WHILE), Err(PopError::Timeout)));
+    assert!(matches!(queue.lease_timeout(3 * A_WHILE), Err(PopError::Timeout)));
     assert_eq!(queue.join_timeout(A_WHILE), Err(DoneError::Timeout));
     resume(worker.pid());
     worker.tell("finish");
@@ -158,16 +159,16 @@ fn job_copy_in_forked_child_has_no_effect() {
     assert_eq!(parent.hear(), "one left");
     assert!(parent.join().success());
     // Its parent's end is another matter.
-    assert!(queue.get().unwrap().redelivered());
+    assert!(queue.lease().unwrap().redelivered());
 }
 
 /// Works, and drops some jobs, until it is killed.
 pub fn storm(queue: &JoinableQueue<u64>) {
     say("here");
     for n in 0.. {
-        let job = queue.get().unwrap();
+        let job = queue.lease().unwrap();
         if n % 3 != 0 {
-            job.done().unwrap();
+            job.ack().unwrap();
         }
     }
 }
@@ -187,9 +188,9 @@ fn join_is_exact_and_no_job_lost_after_worker_kills() {
         drop(workers);
         let mut left = HashSet::new();
         while queue.unfinished() > 0 {
-            let job = queue.get().unwrap();
+            let job = queue.lease().unwrap();
             assert!(pushed.contains(&job) && left.insert(*job), "job {} is there once", *job);
-            job.done().unwrap();
+            job.ack().unwrap();
         }
         queue.join().unwrap();
         assert_eq!((queue.len(), queue.unfinished()), (0, 0));
@@ -197,9 +198,9 @@ fn join_is_exact_and_no_job_lost_after_worker_kills() {
             queue.try_push(job).unwrap();
         }
         for job in 0..16 {
-            let next = queue.get().unwrap();
+            let next = queue.lease().unwrap();
             assert_eq!((*next, next.redelivered()), (job, false));
-            next.done().unwrap();
+            next.ack().unwrap();
         }
     }
 }

@@ -14,9 +14,9 @@ use super::queue_of;
 /// Works until the queue is closed and all is done, and says what it did.
 pub fn work(queue: &JoinableQueue<u64>) {
     let (mut count, mut sum) = (0, 0);
-    while let Ok(job) = queue.get() {
+    while let Ok(job) = queue.lease() {
         (count, sum) = (count + 1, sum + *job);
-        job.done().unwrap();
+        job.ack().unwrap();
     }
     say(&format!("{count} {sum}"));
 }
@@ -55,9 +55,9 @@ fn join_timeout_elapses_until_job_is_done() {
     let start = Instant::now();
     assert_eq!(queue.join_timeout(A_WHILE), Err(DoneError::Timeout));
     assert!(start.elapsed() >= A_WHILE);
-    let job = queue.get().unwrap();
+    let job = queue.lease().unwrap();
     assert_eq!(queue.join_timeout(A_WHILE), Err(DoneError::Timeout));
-    job.done().unwrap();
+    job.ack().unwrap();
     queue.join_timeout(LONG).unwrap();
 }
 
@@ -71,7 +71,7 @@ fn join_wakes_all_joiners_when_last_job_is_done() {
     for joiner in &mut joiners {
         until_parked(&joiner.hear());
     }
-    queue.get().unwrap().done().unwrap();
+    queue.lease().unwrap().ack().unwrap();
     for joiner in &mut joiners {
         assert_eq!(joiner.hear(), "joined");
     }

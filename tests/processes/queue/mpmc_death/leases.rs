@@ -167,7 +167,7 @@ fn iter_on_closed_queue_waits_for_outstanding_lease() {
     let clone = queue.clone();
     let reader = asleep(move || clone.iter().collect::<Vec<_>>());
     holder.kill();
-    assert_eq!(reader.wake(), [2, 3, 1]);
+    assert_eq!(reader.wake(), [Ok(2), Ok(3), Ok(1)]);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn echo() {
     let mut rx = Consumer::<u64>::open(&arguments[0]).unwrap();
     let mut tx = Producer::<u64>::open(&arguments[1]).unwrap();
     support::say("ready");
-    rx.iter().for_each(|value| tx.push(value).unwrap());
+    rx.iter().for_each(|value| tx.push(value.unwrap()).unwrap());
 }
 
 #[test]
