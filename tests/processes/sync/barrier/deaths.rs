@@ -110,7 +110,6 @@ fn wait_with_reused_participant_id_is_a_new_party() {
     // One that has come by, and no more.
     let mut passer = Role::spawn(super::child::in_a_child, &["lead", &name]);
     until(|| barrier.waiting() == 1);
-    passer.tell("go");
     assert!(barrier.wait().unwrap().is_leader());
     assert_eq!(passer.hear(), "Ok(false)");
     passer.tell("end");
