@@ -1,7 +1,7 @@
 //! The command `breezeway`: measures shared memory, shows and removes segments.
 //!
 //! - [`arguments`]: what it accepts
-//! - [`bench`]: `breezeway bench`
+//! - [`mod@bench`]: `breezeway bench`
 //! - [`generate`]: manual pages and shell completions
 //! - [`json`]: reports for programs
 //! - [`show`]: reports for people; `ls` and `inspect`
