@@ -1,4 +1,4 @@
-//! A depot with its lock and its sleepers: what both kinds of queues of messages are made of.
+//! [`MessageStore`]: a message slab, its lock and its waiters, which both kinds of message queues share.
 
 use core::cell::Cell;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
 use crate::sys::clock::Deadline;
 
-/// One handle's way to the depot.
+/// A handle's access to the message slab of a queue.
 #[derive(Debug)]
 pub(in crate::queue) struct MessageStore {
     lock: ObjectLock,

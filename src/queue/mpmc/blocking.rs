@@ -195,7 +195,7 @@ impl<T: Shareable> Queue<T> {
         }
     }
 
-    /// Goes on after a first attempt, until one is done or the patience is over.
+    /// Goes on after a first attempt, until one is done or the wait is over.
     fn retry<R>(
         &self,
         first: Result<R, TryError>,

@@ -123,7 +123,7 @@ impl Order {
 }
 
 /// The processes that are out in the storm.
-struct Crew {
+struct ProcessGroup {
     kind: Kind,
     name: String,
     books: String,
@@ -137,7 +137,7 @@ struct Member {
     is_producer: bool,
 }
 
-impl Crew {
+impl ProcessGroup {
     fn start(&mut self, is_producer: bool) -> Member {
         let process = self.started;
         self.started += 1;
@@ -188,16 +188,16 @@ fn storm(kind: Kind) {
     kind.add_to(&segment);
 
     let books = scratch.file("ledger").to_str().unwrap().to_owned();
-    let mut crew = Crew { kind, name, books, members: Vec::new(), started: 0 };
+    let mut group = ProcessGroup { kind, name, books, members: Vec::new(), started: 0 };
     let pairs = if kind.is_single() { 1 } else { PAIRS };
     for is_producer in (0..pairs).flat_map(|_| [true, false]) {
-        let member = crew.start(is_producer);
-        crew.members.push(member);
+        let member = group.start(is_producer);
+        group.members.push(member);
     }
     let mut totals = StormTotals::default();
     let mut random = Random::new();
     let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end && (crew.started as usize) < processes() {
+    while Instant::now() < end && (group.started as usize) < processes() {
         // Two alone need time to get going, between two deaths.
         std::thread::sleep(Duration::from_micros(random.below(if kind.is_single() {
             20_000
@@ -207,9 +207,9 @@ fn storm(kind: Kind) {
         let [victim, bystander] = [(); 2].map(|()| random.below(2 * pairs as u64) as usize);
         // Another is stopped wherever it is, now and then, and goes on when all is over.
         let stopped =
-            (victim != bystander && random.below(4) == 0).then(|| crew.members[bystander].role.pid());
+            (victim != bystander && random.below(4) == 0).then(|| group.members[bystander].role.pid());
         stopped.inspect(|pid| stop(*pid));
-        let (process, is_producer) = crew.replace(victim);
+        let (process, is_producer) = group.replace(victim);
         stopped.inspect(|pid| resume(*pid));
         totals.kills += 1;
         totals.at_stake += if is_producer { 0 } else { ledger.at_stake(process) };
@@ -218,10 +218,10 @@ fn storm(kind: Kind) {
         until(|| ledger.delivered() > before);
     }
     ledger.stop();
-    crew.join(true);
+    group.join(true);
     kind.close(&segment);
-    crew.join(false);
-    settle(kind, &ledger, crew.started, &mut totals);
+    group.join(false);
+    settle(kind, &ledger, group.started, &mut totals);
     println!("{kind:?}: {totals:?}");
 }
 

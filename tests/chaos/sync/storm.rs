@@ -60,7 +60,7 @@ fn in_a_child() {
 }
 
 /// The processes that are out in the storm.
-struct Crew<'a> {
+struct ProcessGroup<'a> {
     ledger: &'a Ledger,
     name: String,
     books: String,
@@ -74,7 +74,7 @@ struct Member {
     process: usize,
 }
 
-impl Crew<'_> {
+impl ProcessGroup<'_> {
     fn start(&mut self, place: usize) -> Member {
         self.started += 1;
         let process = self.started;
@@ -127,27 +127,27 @@ fn all_primitives_under_kills() {
     let objects = Objects::add_to(&segment, onces());
 
     let books = scratch.file("ledger").to_str().unwrap().to_owned();
-    let mut crew = Crew { ledger: &ledger, name, books, members: Vec::new(), started: 0 };
+    let mut group = ProcessGroup { ledger: &ledger, name, books, members: Vec::new(), started: 0 };
     for place in 0..PLACES {
-        let member = crew.start(place);
-        crew.members.push(member);
+        let member = group.start(place);
+        group.members.push(member);
     }
     let mut totals = StormTotals::default();
     let mut random = Random::new();
     let begin = Instant::now();
     let mut calmed = begin;
-    while begin.elapsed().as_secs() < seconds && crew.started + 1 < processes() {
+    while begin.elapsed().as_secs() < seconds && group.started + 1 < processes() {
         std::thread::sleep(Duration::from_micros(random.below(6_000)));
         let [victim, bystander] = [(); 2].map(|()| random.below(PLACES as u64) as usize);
         // Another is stopped wherever it is, now and then, and goes on when all is over.
         let stopped =
-            (victim != bystander && random.below(4) == 0).then(|| crew.members[bystander].role.pid());
+            (victim != bystander && random.below(4) == 0).then(|| group.members[bystander].role.pid());
         stopped.inspect(|pid| stop(*pid));
-        totals.killed_at[crew.replace(victim) as usize] += 1;
+        totals.killed_at[group.replace(victim) as usize] += 1;
         totals.kills += 1;
         stopped.inspect(|pid| resume(*pid));
         if calmed.elapsed() > GALE {
-            crew.calm();
+            group.calm();
             totals.calms += 1;
             calmed = Instant::now();
         }
@@ -156,15 +156,15 @@ fn all_primitives_under_kills() {
         let turn = (share * (onces() - 1) as f64) as usize;
         ledger.turn().store(turn.min(onces() - 1) as u64, SeqCst);
     }
-    crew.calm();
-    come_to_an_end(&ledger, &objects, crew);
+    group.calm();
+    come_to_an_end(&ledger, &objects, group);
     settle(&ledger, &objects, &segment);
     print(&totals, &ledger);
     assert!(totals.kills > 0);
 }
 
 /// Everybody ends, and is let through where it waits.
-fn come_to_an_end(ledger: &Ledger, objects: &Objects, crew: Crew<'_>) {
+fn come_to_an_end(ledger: &Ledger, objects: &Objects, group: ProcessGroup<'_>) {
     ledger.stop();
     until(|| {
         objects.barrier.abort();
@@ -173,9 +173,9 @@ fn come_to_an_end(ledger: &Ledger, objects: &Objects, crew: Crew<'_>) {
         ledger.begin(0, Deed::Release, 1);
         objects.semaphore.release(1).unwrap();
         ledger.complete(0, Deed::Release, 1);
-        crew.members.iter().all(|member| has_ended(member.role.pid()))
+        group.members.iter().all(|member| has_ended(member.role.pid()))
     });
-    crew.members.into_iter().for_each(|member| assert!(member.role.join().success()));
+    group.members.into_iter().for_each(|member| assert!(member.role.join().success()));
 }
 
 /// Balances the books.
