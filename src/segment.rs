@@ -9,7 +9,7 @@
 //! - [`memory`]: a segment's bytes in this process
 //! - [`admin_lock`]: attaching, replacing and removing exclude each other
 //! - [`directory`]: names of objects, append-only
-//! - [`repair`], [`participants`]: who is attached, who is alive, and repair after the dead
+//! - [`repair`], [`participants`]: the attached processes, their liveness, and repair after deaths
 //! - [`mapping`]: one process's membership in a mapped segment
 //! - [`handle`][]: the public handle, [`Segment`]
 //! - [`open`], [`staging`], [`create`], [`builder`]: how segments are found, and come to be
