@@ -44,7 +44,7 @@ impl Source {
 }
 
 fn sources(folder: &str) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut paths = Vec::new();
     collect(&root.join(folder), &mut paths);
     assert!(!paths.is_empty(), "{folder} has sources");
