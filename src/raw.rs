@@ -24,6 +24,7 @@
 //!   death
 //! - `packed_word`: a word `{number:44 | owner:16 | state:4}`, as the slots of `mpmc` and `condvar`
 //!   have it
+//! - [`registration`]: which process held something, by id and epoch
 //! - [`rwlock`]: a readers-writer lock in which each participant counts its own readers
 //! - [`semaphore`]: a counting semaphore
 //! - [`seqlock`]: a value that readers copy without a lock, and that no death tears
@@ -61,6 +62,7 @@ pub(crate) mod mpmc;
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
 mod packed_word;
+pub(crate) mod registration;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 pub(crate) mod seqlock;

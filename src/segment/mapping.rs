@@ -10,6 +10,7 @@ use super::participants;
 use crate::error::{NotAttached, SegmentError};
 use crate::layout::header::PARTICIPANT_FREE;
 use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::registration::Registration;
 use crate::sys::clock;
 use crate::sys::file::FileId;
 use crate::sys::fork;
@@ -161,6 +162,25 @@ impl Mapping {
     #[inline]
     pub(crate) fn attached(&self) -> Result<u32, NotAttached> {
         self.participant().map_err(|_| NotAttached)
+    }
+
+    /// The registration as which this process is attached.
+    #[expect(dead_code)]
+    pub(crate) fn registration(&self) -> Result<Registration, SegmentError> {
+        Ok(Registration { id: self.participant()?, epoch: 1 })
+    }
+
+    /// Whether this registration's process lives and is attached. Where the kernel cannot be asked,
+    /// it counts as living.
+    #[expect(dead_code)]
+    pub(crate) fn is_living(&self, registration: Registration) -> bool {
+        self.is_alive(registration.id)
+    }
+
+    /// No participant has ever had a higher id than this one.
+    #[expect(dead_code)]
+    pub(crate) fn highest_id(&self) -> u32 {
+        self.participants()
     }
 
     #[cold]
