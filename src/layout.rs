@@ -24,7 +24,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod header;
 
 /// The version of everything in this module and of the states in `raw`.
-pub(crate) const ABI_VERSION: u32 = 1;
+pub(crate) const ABI_VERSION: u32 = 2;
 
 /// The alignment of the arena and of objects: two cache lines, because processors fetch them in
 /// pairs.

@@ -15,15 +15,15 @@ pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 /// Set in [`Header::flags`]: the segment outlives its participants.
 pub(crate) const FLAG_PERSIST: u64 = 1;
 
-/// The header at byte 0. All but `flags`, `directory_used` and `directory_lock` is written once,
-/// before the segment has its name.
+/// The header at byte 0. All but the fields after `creator_pidns` is written once, before the
+/// segment has its name.
 ///
 /// ```text
 ///   0 magic              32 id                     80 arena_at          112 flags            (atomic)
 ///   8 byte_order         48 creator_pid            88 created_at        120 directory_used   (atomic)
 ///  12 abi_version        52 participants           96 creator_start     128 directory_lock   (raw::mutex)
-///  16 pointer_width      56 directory_capacity    104 creator_pidns     192 reserved
-///  20 reserved           64 participants_at
+///  16 pointer_width      56 directory_capacity    104 creator_pidns     192 reaped_at        (atomic)
+///  20 reserved           64 participants_at                             200 highest_id       (atomic)
 ///  24 total_len          72 directory_at
 /// ```
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -52,11 +52,15 @@ pub(crate) struct Header {
     /// How many directory entries count. Storing it is the commit point of adding an object.
     pub(crate) directory_used: u64,
     pub(crate) directory_lock: [u64; 8],
-    pub(crate) reserved2: [u64; 8],
+    /// When a process last looked for dead participants, in nanoseconds of its monotonic clock.
+    pub(crate) reaped_at: u64,
+    /// No participant has had a higher id.
+    pub(crate) highest_id: u32,
+    pub(crate) reserved2: u32,
+    pub(crate) reserved3: [u64; 6],
 }
 
-/// One participant: a process, more exactly one mapping of a process, that has the segment
-/// attached.
+/// One participant: a process that has the segment attached.
 ///
 /// A participant counts as alive exactly while the OFD lock on byte `id` of the file is held;
 /// `state` only says whether there is something to repair once it is not.
@@ -70,8 +74,13 @@ pub(crate) struct ParticipantEntry {
     pub(crate) pidns: u64,
     /// When it attached, in nanoseconds since the Unix epoch.
     pub(crate) attached_at: u64,
+    /// Which registration of this id it is; see [`Registration`](crate::raw::registration). Moved by
+    /// a process that registers, while the entry is free (atomic).
+    pub(crate) epoch: u32,
+    pub(crate) reserved0: u32,
+    pub(crate) reserved1: u64,
     /// The process's name, as `ps` shows it, NUL-padded.
-    pub(crate) name: [u8; 32],
+    pub(crate) name: [u8; 16],
 }
 
 /// The entry is vacant, and nothing of an earlier participant is left to repair.
@@ -190,7 +199,7 @@ pub(crate) fn field_text(field: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// The header of ABI version 1, byte for byte. If this fails, the format has changed and needs
+    /// The header of ABI version 2, byte for byte. If this fails, the format has changed and needs
     /// a new version.
     #[test]
     fn header_new_has_the_golden_bytes() {
@@ -201,7 +210,7 @@ mod tests {
         let mut put = |at: usize, bytes: &[u8]| golden[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, b"BREEZEWY");
         put(8, &0x0102_0304_u32.to_ne_bytes());
-        put(12, &1_u32.to_ne_bytes());
+        put(12, &2_u32.to_ne_bytes());
         put(16, &64_u32.to_ne_bytes());
         put(24, &0x10_0000_u64.to_ne_bytes());
         put(32, b"0123456789abcdef");

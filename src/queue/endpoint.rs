@@ -50,7 +50,6 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         let mapping = state.region().segment().mapping();
         let id = mapping.participant()?;
         barrier::register();
-        let mut has_rechecked = false;
         loop {
             let view = state.endpoints.view();
             let holder = view.holder(Self::END);
@@ -58,13 +57,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
             let is_for_us = matches!(holder, EndpointState::InTransit(sender) if sent || sender == id);
             match holder.id() {
                 Some(other) if !is_for_us && mapping.is_alive(other) => {
-                    if has_rechecked {
-                        return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
-                    }
-                    // A participant that reaps a dead one holds the dead one's locks meanwhile,
-                    // under the admin lock, so the dead holder may look alive until that is free.
-                    mapping.wait_for_admin_lock();
-                    has_rechecked = true;
+                    return Err(SegmentError::EndpointTaken { pid: mapping.process_of(other) });
                 }
                 _ if state.endpoints.change(Self::END, view, EndpointState::Taken(id)) => break,
                 // The view was stale.

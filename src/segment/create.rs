@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::geometry::Geometry;
 use super::handle::Segment;
 use super::location::Location;
@@ -9,12 +11,13 @@ use super::mapping::{Mapping, MappingParts};
 use super::memory::SegmentMemory;
 use super::open;
 use super::options::SegmentOptions;
+use super::process_mappings;
+use super::segment_file::SegmentFile;
 use super::staging::StagedFile;
 use crate::error::SegmentError;
 use crate::layout::align_up;
 use crate::layout::header::{Creation, Header, Tables};
 use crate::raw::atomic_copy;
-use crate::sys::fork::UnsharedFile;
 use crate::sys::process::Identity;
 use crate::sys::{clock, file, process};
 
@@ -102,11 +105,9 @@ pub(super) fn create_filled<R>(
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
         access: options.access.with_mode(options.mode),
-        file_id,
-        was_created: true,
         memory: SegmentMemory::new(
             Geometry { tables, total_len, id: creation.id },
-            UnsharedFile::new(file),
+            SegmentFile::new(file, file_id, path.as_deref()),
             backing,
         ),
     });
@@ -120,8 +121,8 @@ pub(super) fn create_filled<R>(
     );
     // SAFETY: no other thread or process knows the file.
     unsafe { mapping.directory_lock().init() };
-    mapping.attach(&mapping.lock_admin()?)?;
-    let segment = Segment::new_attached(mapping);
+    mapping.attach()?;
+    let segment = Segment::of_created(process_mappings::insert(Arc::new(mapping)));
     let filled = fill(&segment)?;
     if let Some(path) = &path {
         while !staged.publish(path)? {

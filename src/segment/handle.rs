@@ -12,6 +12,7 @@ use crate::layout::fingerprint::Kind;
 use crate::layout::header::field_text;
 use crate::raw::kinds;
 use crate::sys::file;
+use crate::sys::fork::ForkGeneration;
 
 /// A shared memory segment, attached to this process.
 ///
@@ -46,7 +47,26 @@ use crate::sys::file;
 /// ```
 #[derive(Clone)]
 pub struct Segment {
+    /// Before the mapping, so that the name is unlinked before the process detaches.
+    name_owner: Option<Arc<NameOwner>>,
     mapping: Arc<Mapping>,
+}
+
+/// The handles of the segment's creator, which unlinks the name with the last of them.
+struct NameOwner {
+    mapping: Arc<Mapping>,
+    /// Forked children do not unlink.
+    generation: ForkGeneration,
+}
+
+impl Drop for NameOwner {
+    fn drop(&mut self) {
+        let Some(path) = self.mapping.location.path() else { return };
+        if self.generation.is_current() && !self.mapping.is_persistent() {
+            // A name that cannot be removed now is found stale later.
+            let _ = self.mapping.lock_admin().and_then(|admin_lock| admin_lock.unlink(&path));
+        }
+    }
 }
 
 /// An object of a segment, as [`Segment::objects`] lists it.
@@ -69,8 +89,11 @@ pub struct ObjectInfo {
 
 /// What is in the segment, and what is known of it.
 impl Segment {
-    pub(super) fn new_attached(mapping: Mapping) -> Self {
-        Self { mapping: Arc::new(mapping) }
+    /// A handle to a segment that this process has created.
+    pub(super) fn of_created(mapping: Arc<Mapping>) -> Self {
+        let name_owner =
+            NameOwner { mapping: Arc::clone(&mapping), generation: ForkGeneration::current() };
+        Self { name_owner: Some(Arc::new(name_owner)), mapping }
     }
 
     pub(crate) fn mapping(&self) -> &Mapping {
@@ -78,14 +101,8 @@ impl Segment {
     }
 
     /// A handle to the segment of this mapping.
-    #[cfg(feature = "serde")]
     pub(super) fn of_mapping(mapping: Arc<Mapping>) -> Self {
-        Self { mapping }
-    }
-
-    #[cfg(feature = "serde")]
-    pub(super) fn shared_mapping(&self) -> &Arc<Mapping> {
-        &self.mapping
+        Self { name_owner: None, mapping }
     }
 
     /// Lists the objects of the segment, in the order in which they were added.
@@ -128,11 +145,8 @@ impl Segment {
     /// # Errors
     /// In a forked child that cannot register:
     /// - [`SegmentError::TooManyParticipants`] if living processes have all participant slots
-    /// - [`SegmentError::ForeignNamespace`] if the child is of another pid namespace than a process
-    ///   that has the segment attached
-    /// - [`SegmentError::Busy`] if another process has been opening, replacing or removing the
-    ///   segment for ten seconds
-    /// - [`SegmentError::Os`] if a system call fails otherwise
+    /// - [`SegmentError::Os`] if a system call fails otherwise, such as opening the segment's file
+    ///   once more
     pub fn participant_id(&self) -> Result<u32, SegmentError> {
         self.mapping.participant()
     }
@@ -142,14 +156,12 @@ impl Segment {
     /// Processes that attach or wait do so as needed; this does it now.
     ///
     /// # Errors
-    /// - [`SegmentError::Busy`] if another process has been opening, replacing or removing the
-    ///   segment for ten seconds
-    /// - [`SegmentError::Os`] if a system call fails otherwise
+    /// - [`SegmentError::Os`] if a system call fails
     /// - in a forked child that cannot register as a participant, the errors of
     ///   [`participant_id`](Self::participant_id)
     pub fn reap(&self) -> Result<u32, SegmentError> {
-        let own_id = self.mapping.participant()?;
-        participants::reap(&self.mapping, own_id, &self.mapping.lock_admin()?)
+        self.mapping.participant()?;
+        self.mapping.reap()
     }
 
     /// Returns the name of a named segment.
@@ -179,7 +191,7 @@ impl Segment {
     /// Whether this handle, or the one that it was cloned from, created the segment rather than
     /// opened it.
     pub fn was_created(&self) -> bool {
-        self.mapping.was_created
+        self.name_owner.is_some()
     }
 
     /// Sets whether the segment outlives its users: if it does, the creator's last handle does not
@@ -194,7 +206,7 @@ impl Segment {
     /// login manager at logout. An anonymous segment never has one.
     pub fn is_linked(&self) -> bool {
         let path = self.mapping.location.path();
-        path.is_some_and(|path| matches!(file::id_of_path(&path), Ok(Some(id)) if id == self.mapping.file_id))
+        path.is_some_and(|path| matches!(file::id_of_path(&path), Ok(Some(id)) if id == self.mapping.file_id()))
     }
 }
 

@@ -107,10 +107,6 @@ impl ObjectLock {
     /// participants, and the errors of [`MutexState::lock`].
     #[inline(always)]
     pub(crate) fn lock_to_read(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
-        // The lock knows its holder by thread id, which means nothing in another pid namespace.
-        if self.attached != fork::generation() && self.region().segment().mapping().is_foreign() {
-            return Err(LockError::NotAttached);
-        }
         let raw_guard = self.acquire(wait)?;
         if raw_guard.recovered {
             self.set_death_pending();

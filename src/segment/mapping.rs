@@ -1,37 +1,41 @@
 //! One process's membership in a segment that it has mapped.
 
+#![allow(unsafe_code)]
+
 use core::ops::Deref;
+use core::ptr;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::access::Access;
-use super::admin_lock::{AdminLock, ThreadLock};
+use super::admin_lock::AdminLock;
 use super::location::Location;
 use super::memory::SegmentMemory;
 use super::participants;
 use crate::error::{NotAttached, SegmentError};
 use crate::layout::header::PARTICIPANT_FREE;
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::raw::registration::Registration;
 use crate::sys::clock;
 use crate::sys::file::FileId;
-use crate::sys::fork;
+use crate::sys::fork::{self, ForkGuard};
+use crate::sys::liveness::{self, PinnedFile};
 
-/// A mapped segment, attached as a participant. Handles share one through an `Arc`; the last of
-/// them unmaps it.
+/// A mapped segment, attached as a participant. All handles of a process share one through an `Arc`;
+/// the last of them unmaps it.
 pub(crate) struct Mapping {
     pub(super) location: Location,
     /// What references to the segment carry on.
     #[cfg_attr(not(feature = "serde"), expect(dead_code))]
     pub(super) access: Access,
-    pub(super) file_id: FileId,
-    /// Whether this mapping created the segment.
-    pub(super) was_created: bool,
-    /// The fork generation of the process that made this mapping: only that process unlinks the
-    /// name with it, forked children do not.
-    generation: u32,
     /// `{fork generation:32 | participant id:32}`: in which process, and as which participant, this
     /// mapping is attached; 0 until it is.
     membership: AtomicU64,
-    thread_lock: ThreadLock,
+    /// The epoch of the membership's registration. Stored before the membership.
+    epoch: AtomicU32,
+    /// The pinned file that holds the membership's lock.
+    life: PinnedSlot,
+    /// In a forked child: the pinned file by which it counts as alive before it is a participant.
+    forked_life: PinnedSlot,
     /// When this process last looked for dead participants, in nanoseconds.
     reaped_at: AtomicU64,
     /// Last, so that it is dropped, and unmapped, after everything else.
@@ -42,13 +46,11 @@ pub(crate) struct Mapping {
 pub(super) struct MappingParts {
     pub(super) location: Location,
     pub(super) access: Access,
-    pub(super) file_id: FileId,
-    pub(super) was_created: bool,
     pub(super) memory: SegmentMemory,
 }
 
-/// How often a process looks for dead participants at most, in nanoseconds: a little more often
-/// than a waiter's recheck interval.
+/// How often the participants of a segment are looked at, in nanoseconds: a little more often than
+/// a waiter's recheck interval.
 const REAP_INTERVAL: u64 = 50_000_000;
 
 impl Deref for Mapping {
@@ -63,28 +65,37 @@ impl Deref for Mapping {
 impl Mapping {
     /// A mapping that is not attached yet.
     pub(super) fn new(parts: MappingParts) -> Self {
-        let MappingParts { location, access, file_id, was_created, memory } = parts;
+        let MappingParts { location, access, memory } = parts;
         Self {
             location,
             access,
-            file_id,
-            was_created,
-            generation: fork::generation(),
             membership: AtomicU64::new(0),
-            thread_lock: ThreadLock::default(),
+            epoch: AtomicU32::new(0),
+            life: PinnedSlot::default(),
+            forked_life: PinnedSlot::default(),
             reaped_at: AtomicU64::new(0),
             memory,
         }
     }
 
-    /// Waits until the present holder of the admin lock has released it, seconds at most.
-    pub(crate) fn wait_for_admin_lock(&self) {
-        let _ = self.lock_admin();
+    pub(super) fn memory(&self) -> &SegmentMemory {
+        &self.memory
+    }
+
+    /// Which file the segment's is.
+    pub(super) fn file_id(&self) -> FileId {
+        self.memory.file().id()
+    }
+
+    /// The number of a descriptor of the segment's file.
+    #[cfg(feature = "serde")]
+    pub(super) fn descriptor(&self) -> i32 {
+        self.memory.file().descriptor()
     }
 
     /// Takes the segment's admin lock.
-    pub(super) fn lock_admin(&self) -> Result<AdminLock<'_>, SegmentError> {
-        AdminLock::acquire_exclusive(self.file(), &self.location, &self.thread_lock)
+    pub(super) fn lock_admin(&self) -> Result<AdminLock, SegmentError> {
+        AdminLock::acquire(self.memory.file(), &self.location)
     }
 
     /// The fork generation of the process that attached this mapping last.
@@ -105,20 +116,41 @@ impl Mapping {
     pub(crate) fn is_unowned(&self, id: u32, is_held: impl Fn() -> bool) -> bool {
         // ORDER: Acquire pairs with the Release of the participant that left, or of the one that
         // freed a dead participant's id: it had let go of everything before.
-        let is_unowned_now =
-            || self.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE && is_held();
-        // Under the admin lock no process becomes a participant between the two looks.
-        is_unowned_now()
-            && AdminLock::try_acquire_exclusive(self.file(), &self.thread_lock)
-                .is_some_and(|_admin_lock| is_unowned_now())
+        let is_free = || self.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE;
+        let epoch = || self.participant_epoch(id).load(Ordering::Acquire);
+        let before = epoch();
+        // In one epoch an id is free before its registration and after it has let go of everything.
+        is_free() && is_held() && is_free() && epoch() == before
     }
 
     /// Whether the participant of this id is alive, as the kernel knows. One that cannot be asked
     /// about counts as alive: nothing is repaired on a guess.
     pub(crate) fn is_alive(&self, id: u32) -> bool {
         (1..=self.participants()).contains(&id)
-            && (self.is_attached_as(id)
-                || participants::is_locked_elsewhere(&self.memory, id).unwrap_or(true))
+            && (self.is_attached_as(id) || participants::is_locked(&self.memory, id).unwrap_or(true))
+    }
+
+    /// The registration as which this process is attached; a forked child that is not yet becomes a
+    /// participant.
+    #[expect(dead_code)]
+    pub(crate) fn registration(&self) -> Result<Registration, SegmentError> {
+        let id = self.participant()?;
+        Ok(Registration { id, epoch: self.epoch.load(Ordering::Relaxed) })
+    }
+
+    /// Whether this registration's process lives and is attached. If the kernel cannot be asked, it
+    /// counts as living.
+    #[expect(dead_code)]
+    pub(crate) fn is_living(&self, registration: Registration) -> bool {
+        // The lock first: a registration that is over when the lock is free stays so.
+        self.is_alive(registration.id) && participants::is_registered(&self.memory, registration)
+    }
+
+    /// No participant has ever had a higher id than this one.
+    #[expect(dead_code)]
+    pub(crate) fn highest_id(&self) -> u32 {
+        // ORDER: SeqCst pairs with the store in `participants::fill`.
+        self.memory.highest_id().load(Ordering::SeqCst).clamp(1, self.participants())
     }
 
     /// The process id of a participant; 0 for an id that no participant can have.
@@ -126,36 +158,47 @@ impl Mapping {
         participants::process_of(&self.memory, id)
     }
 
-    /// Repairs after the participants that died attached, if there are any and this process has not
-    /// just looked: a waiter may wait for one of them.
+    /// Repairs after the participants that died attached, if the segment's have not just been looked
+    /// at: a waiter may wait for one of them.
     #[cold]
     pub(crate) fn reap_dead_peers(&self) {
         let now = clock::monotonic_nanos();
-        let due = self.reaped_at.load(Ordering::Relaxed).saturating_add(REAP_INTERVAL);
-        if now < due {
+        // Clocks of another boot or time namespace make the difference large, and a look due.
+        let is_due = |at: u64| now.wrapping_sub(at) >= REAP_INTERVAL;
+        if !is_due(self.reaped_at.load(Ordering::Relaxed)) {
             return;
         }
         self.reaped_at.store(now, Ordering::Relaxed);
-        if !participants::has_dead(&self.memory, |id| self.is_alive(id)) {
-            return;
+        // One process looks for all in each interval. If it dies or is stopped, another does in the
+        // next one.
+        let last = self.memory.reaped_at().load(Ordering::Relaxed);
+        let elected = is_due(last)
+            && self
+                .memory
+                .reaped_at()
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if elected {
+            let _ = self.reap();
         }
-        if let Ok(own_id) = self.participant() {
-            // If another process has the admin lock, the next look repairs.
-            if let Some(admin_lock) = AdminLock::try_acquire_exclusive(self.file(), &self.thread_lock) {
-                let _ = participants::reap(&self.memory, own_id, &admin_lock);
-            }
-        }
+    }
+
+    /// Repairs after the participants that died attached, and returns how many ids it has freed.
+    pub(super) fn reap(&self) -> Result<u32, SegmentError> {
+        let membership = self.membership.load(Ordering::Relaxed);
+        let own_id = if (membership >> 32) as u32 == fork::generation() { membership as u32 } else { 0 };
+        participants::reap(&self.memory, own_id)
     }
 
     /// As which participant this process is attached; a forked child that is not yet becomes one.
     #[inline]
     pub(crate) fn participant(&self) -> Result<u32, SegmentError> {
-        // ORDER: relaxed; a reader of the id needs nothing else that its writer wrote.
-        let membership = self.membership.load(Ordering::Relaxed);
+        // ORDER: Acquire pairs with the Release in `attach`: the epoch is this membership's.
+        let membership = self.membership.load(Ordering::Acquire);
         if (membership >> 32) as u32 == fork::generation() {
             return Ok(membership as u32);
         }
-        self.reattach()
+        self.attach()
     }
 
     /// [`participant`](Self::participant) for operations whose errors do not say why there is none.
@@ -164,64 +207,74 @@ impl Mapping {
         self.participant().map_err(|_| NotAttached)
     }
 
-    /// The registration as which this process is attached.
-    #[expect(dead_code)]
-    pub(crate) fn registration(&self) -> Result<Registration, SegmentError> {
-        Ok(Registration { id: self.participant()?, epoch: 1 })
-    }
-
-    /// Whether this registration's process lives and is attached. Where the kernel cannot be asked,
-    /// it counts as living.
-    #[expect(dead_code)]
-    pub(crate) fn is_living(&self, registration: Registration) -> bool {
-        self.is_alive(registration.id)
-    }
-
-    /// No participant has ever had a higher id than this one.
-    #[expect(dead_code)]
-    pub(crate) fn highest_id(&self) -> u32 {
-        self.participants()
-    }
-
+    /// Registers this process as a participant.
     #[cold]
-    fn reattach(&self) -> Result<u32, SegmentError> {
-        let admin_lock = self.lock_admin()?;
-        // A forked child may be the first process of another pid namespace.
-        participants::check_namespace(&self.memory, &self.location, &admin_lock)?;
-        self.attach(&admin_lock)
-    }
-
-    /// Whether this process is known to be of another pid namespace than the segment's users.
-    #[cold]
-    pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self.participant(), Err(SegmentError::ForeignNamespace { .. }))
-    }
-
-    /// Becomes a participant, under the admin lock.
-    pub(super) fn attach(&self, admin_lock: &AdminLock<'_>) -> Result<u32, SegmentError> {
+    pub(super) fn attach(&self) -> Result<u32, SegmentError> {
         let generation = fork::generation();
-        let before = self.membership.load(Ordering::Relaxed);
-        if (before >> 32) as u32 == generation {
-            return Ok(before as u32); // Another thread of a forked child was faster.
+        let before = self.membership.load(Ordering::Acquire);
+        let (registration, life) = participants::register(&self.memory)?;
+        let Registration { id, epoch } = registration;
+        let own = u64::from(generation) << 32 | u64::from(id);
+        // A thread that loses the race below puts the winner's epoch back.
+        let _serial = fork::exclude();
+        let found = self.membership.load(Ordering::Relaxed);
+        if found != before && (found >> 32) as u32 == generation {
+            // Another thread of a forked child was faster.
+            participants::leave(&self.memory, id);
+            return Ok(found as u32);
         }
-        let id = participants::register(&self.memory, admin_lock)?;
-        self.membership.store(u64::from(generation) << 32 | u64::from(id), Ordering::Relaxed);
+        self.epoch.store(epoch, Ordering::Relaxed);
+        self.life.set(Some(life));
+        // ORDER: Release pairs with the Acquire in `participant`.
+        self.membership.store(own, Ordering::Release);
         Ok(id)
+    }
+
+    /// Opens a description that makes a child alive that this process is about to fork.
+    pub(super) fn prepare_fork(&self) -> Option<OwnedFd> {
+        let file = self.memory.file().reopen().ok()?;
+        liveness::lock_as_forked_child(file.as_fd()).ok()?;
+        Some(file)
+    }
+
+    /// In a forked child: takes over the description that the parent has prepared, and closes what
+    /// is left of the parent's lock.
+    pub(super) fn continue_in_child(&self, prepared: Option<OwnedFd>, no_fork: &ForkGuard) {
+        self.life.set(None);
+        self.forked_life.set(prepared.and_then(|file| PinnedFile::new(&file, no_fork).ok()));
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let generation = fork::generation();
-        let owns = self.was_created && self.generation == generation && !self.is_persistent();
-        if let (true, Some(path)) = (owns, self.location.path()) {
-            // A name that cannot be removed now is found stale later.
-            let _ = self.lock_admin().and_then(|admin_lock| admin_lock.unlink(self.file_id, &path));
-        }
         let membership = *self.membership.get_mut();
-        if (membership >> 32) as u32 == generation {
+        if (membership >> 32) as u32 == fork::generation() {
             participants::leave(&self.memory, membership as u32);
         }
+        self.life.set(None);
+    }
+}
+
+/// A place for a pinned file, which may be replaced through a shared reference.
+#[derive(Debug, Default)]
+struct PinnedSlot(AtomicPtr<PinnedFile>);
+
+impl PinnedSlot {
+    /// Puts a file in the place of the last one, which is dropped.
+    fn set(&self, file: Option<PinnedFile>) {
+        let new = file.map_or(ptr::null_mut(), |file| Box::into_raw(Box::new(file)));
+        // ORDER: AcqRel pairs with itself: the thread that frees a file sees it whole.
+        let old = self.0.swap(new, Ordering::AcqRel);
+        if !old.is_null() {
+            // SAFETY: from the box of another call, which has left it to the swap above.
+            drop(unsafe { Box::from_raw(old) });
+        }
+    }
+}
+
+impl Drop for PinnedSlot {
+    fn drop(&mut self) {
+        self.set(None);
     }
 }
 

@@ -3,23 +3,19 @@
 #![allow(unsafe_code)]
 
 use core::mem::{offset_of, size_of};
-#[cfg(feature = "serde")]
-use std::os::fd::AsRawFd;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use super::backing::Backing;
 use super::geometry::Geometry;
+use super::segment_file::SegmentFile;
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, atomic_copy, mutex};
 use crate::shareable;
-use crate::sys::fork::UnsharedFile;
 
 /// A mapped segment, and its open file.
 pub(crate) struct SegmentMemory {
     pub(super) geometry: Geometry,
-    /// The description whose locks prove this process alive.
-    file: UnsharedFile,
+    file: SegmentFile,
     /// Last, so that it is dropped, and unmapped, after everything else.
     backing: Backing,
 }
@@ -27,7 +23,7 @@ pub(crate) struct SegmentMemory {
 impl SegmentMemory {
     /// # Panics
     /// If `backing` is of another length than the one that `geometry` was checked for.
-    pub(super) fn new(geometry: Geometry, file: UnsharedFile, backing: Backing) -> Self {
+    pub(super) fn new(geometry: Geometry, file: SegmentFile, backing: Backing) -> Self {
         assert_eq!(
             backing.len() as u64,
             geometry.total_len,
@@ -36,13 +32,8 @@ impl SegmentMemory {
         Self { geometry, file, backing }
     }
 
-    pub(crate) fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn descriptor(&self) -> i32 {
-        self.file.as_fd().as_raw_fd()
+    pub(super) fn file(&self) -> &SegmentFile {
+        &self.file
     }
 
     /// The address of byte `offset`, at which `len` bytes lie.
@@ -126,6 +117,22 @@ impl SegmentMemory {
     pub(crate) fn participant_state(&self, id: u32) -> &AtomicU32 {
         let offset = self.participant_entry_at(id) + offset_of!(ParticipantEntry, state) as u64;
         &self.words32(offset, 1)[0]
+    }
+
+    /// Which registration of its id participant `id` is.
+    pub(crate) fn participant_epoch(&self, id: u32) -> &AtomicU32 {
+        let offset = self.participant_entry_at(id) + offset_of!(ParticipantEntry, epoch) as u64;
+        &self.words32(offset, 1)[0]
+    }
+
+    /// The highest id that a participant has had.
+    pub(crate) fn highest_id(&self) -> &AtomicU32 {
+        &self.words32(offset_of!(Header, highest_id) as u64, 1)[0]
+    }
+
+    /// When a process last looked for dead participants.
+    pub(crate) fn reaped_at(&self) -> &AtomicU64 {
+        &self.words(offset_of!(Header, reaped_at) as u64, 1)[0]
     }
 
     fn flags(&self) -> &AtomicU64 {

@@ -4,6 +4,7 @@ use core::mem::{offset_of, size_of};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::access::Access;
 use super::admin_lock::AdminLock;
@@ -15,11 +16,11 @@ use super::mapping::{Mapping, MappingParts};
 use super::memory::SegmentMemory;
 use super::options::SegmentOptions;
 use super::participants;
-use super::repair;
+use super::process_mappings;
+use super::segment_file::SegmentFile;
 use crate::error::SegmentError;
 use crate::layout::header::{FLAG_PERSIST, Header};
 use crate::sys::file::{self, NotOpened, Status};
-use crate::sys::fork::UnsharedFile;
 use crate::sys::process;
 
 /// Opens the segment of this name or path.
@@ -52,43 +53,33 @@ fn attach(
 ) -> Result<Option<Segment>, SegmentError> {
     check_access(&status, options.access)?;
     let geometry = Geometry::check(&read_header(&file)?, status.len)?;
-    let backing = match location {
-        Location::Named(name) => Backing::map_named(name),
-        Location::File(_) | Location::Anonymous => Backing::map(&file, status.len),
-    };
-    let backing = match backing {
-        Ok(backing) if backing.len() as u64 == geometry.total_len => backing,
-        Ok(_) => return Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+    if let Some(mapping) = process_mappings::find(status.id, geometry.id) {
+        mapping.participant()?;
+        return Ok(Some(Segment::of_mapping(mapping)));
+    }
+    let backing = match Backing::map(&file, status.len) {
+        Ok(backing) => backing,
         Err(error) => return Err(SegmentError::Os { operation: "map the segment", source: error }),
     };
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
         access: options.access,
-        file_id: status.id,
-        was_created: false,
-        memory: SegmentMemory::new(geometry, UnsharedFile::new(file), backing),
+        memory: SegmentMemory::new(geometry, SegmentFile::new(file, status.id, path), backing),
     });
     let admin_lock = mapping.lock_admin()?;
-    // A named segment is mapped by name: the id tells whether that is the file that was checked.
-    let still_named = path.map_or(Ok(true), |path| admin_lock.is_named(status.id, path))?;
-    if !still_named || !mapping.has_id(geometry.id) {
+    let still_named = path.map_or(Ok(true), |path| admin_lock.is_named(path))?;
+    if !still_named {
         return Ok(None);
     }
-    let is_first = !participants::others_alive(mapping.file())?;
-    if is_first && !mapping.is_persistent() {
+    if !mapping.is_persistent() && !participants::is_any_alive(mapping.memory().file())? {
         return Err(SegmentError::Stale { name: location.to_string() });
     }
-    participants::check_namespace(&mapping, location, &admin_lock)?;
-    mapping.attach(&admin_lock)?;
-    if is_first {
-        repair::reclaim_locks(&mapping, &admin_lock)?;
-    }
+    mapping.attach()?;
     drop(admin_lock);
     if options.huge_pages {
         mapping.advise_huge_pages();
     }
-    Ok(Some(Segment::new_attached(mapping)))
+    Ok(Some(Segment::of_mapping(process_mappings::insert(Arc::new(mapping)))))
 }
 
 /// Removes the segment of this name if it is stale. Returns whether it was.
@@ -120,22 +111,22 @@ pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentErro
                 return Err(taken());
             }
             Err(error) => return Err(open_error(error, location)),
-            Ok((file, status)) => (UnsharedFile::new(file), status),
+            Ok((file, status)) => (SegmentFile::new(file, status.id, Some(path)), status),
         };
         if status.owner != process::effective_user() {
             return Err(taken());
         }
-        let admin_lock = AdminLock::acquire(file.as_fd(), location)?;
-        if !admin_lock.is_named(status.id, path)? {
+        let admin_lock = AdminLock::acquire(&file, location)?;
+        if !admin_lock.is_named(path)? {
             continue;
         }
-        let header = read_header(&file)?;
+        let header = file.ask(|file| Ok(read_header(file))).map_err(SegmentError::os(READ_HEADER))??;
         Geometry::check(&header, status.len).map_err(|_| taken())?;
         let persists = header[offset_of!(Header, flags)] & FLAG_PERSIST as u8 != 0;
-        if persists || participants::others_alive(file.as_fd())? {
+        if persists || participants::is_any_alive(&file)? {
             return Err(taken());
         }
-        admin_lock.unlink(status.id, path)?;
+        admin_lock.unlink(path)?;
         return Ok(());
     }
 }
@@ -145,23 +136,25 @@ pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
     let path = location.path().ok_or_else(|| not_found(location))?;
     loop {
         let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
-        let file = UnsharedFile::new(file);
         // A damaged or foreign segment is removed as well.
         if let Err(error @ SegmentError::NotASegment { .. }) =
             Geometry::check(&read_header(&file)?, status.len)
         {
             return Err(error);
         }
-        if AdminLock::acquire(file.as_fd(), location)?.unlink(status.id, &path)? {
+        let file = SegmentFile::new(file, status.id, Some(&path));
+        if AdminLock::acquire(&file, location)?.unlink(&path)? {
             return Ok(());
         }
     }
 }
 
+const READ_HEADER: &str = "read the segment's header";
+
 /// The header's bytes, as many as the file has.
 fn read_header(file: impl AsFd) -> Result<Vec<u8>, SegmentError> {
     let mut start = vec![0; size_of::<Header>()];
-    let length = file::read_at(file, 0, &mut start).map_err(SegmentError::os("read the segment's header"))?;
+    let length = file::read_at(file, 0, &mut start).map_err(SegmentError::os(READ_HEADER))?;
     start.truncate(length);
     Ok(start)
 }

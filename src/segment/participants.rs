@@ -2,28 +2,33 @@
 //!
 //! | entry's `state` | lock on byte `id` | meaning | who moves it |
 //! |---|---|---|---|
-//! | FREE | not held | vacant | a process that attaches: takes the lock, fills the entry, stores TAKEN |
+//! | FREE | not held | vacant | a process that attaches: claims the id, takes the lock, fills the entry, stores TAKEN |
 //! | FREE | held | a process is attaching or detaching | the lock's holder |
 //! | TAKEN | held | attached and alive | the lock's holder: stores FREE, then drops the lock |
-//! | TAKEN | not held | died attached | the next process to get the lock: repairs what the dead participant held, then stores FREE |
+//! | TAKEN | not held | died attached | each process that repairs what the dead participant held; the first that has done so stores FREE |
 //!
-//! The kernel drops the lock of a process that dies, at whatever instruction. If the repairing
-//! process dies, the next one to get the lock begins the repair anew.
+//! The kernel drops the lock of a process that dies, at whatever instruction. Those that repair
+//! share a lock on the id's claim byte, and a process that registers takes it alone: so no id gets
+//! another owner while a repair after its last one runs. If a repairing process dies, another
+//! begins anew.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::AsFd;
 
-use super::admin_lock::AdminLock;
-use super::location::Location;
+use super::admin_lock::{PIN, REOPEN};
 use super::memory::SegmentMemory;
 use super::repair;
+use super::segment_file::SegmentFile;
 use crate::error::SegmentError;
 use crate::layout::header::{PARTICIPANT_FREE, PARTICIPANT_TAKEN, ParticipantEntry, field_text, text_field};
 use crate::primitive::Ordering;
 use crate::raw::atomic_copy;
 use crate::raw::kind_ops::Departure;
+use crate::raw::registration::{EPOCHS, Registration};
 use crate::shareable;
+use crate::sys::clock;
+use crate::sys::fork;
+use crate::sys::liveness::{self, PinnedFile};
 use crate::sys::process::{self, Identity};
-use crate::sys::{clock, liveness};
 
 /// A process that has a segment attached, or died with it attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,23 +46,50 @@ pub struct Participant {
     pub alive: bool,
 }
 
-/// Takes a vacant id, or a dead participant's if none is vacant, and returns it.
-pub(super) fn register(memory: &SegmentMemory, _admin_lock: &AdminLock<'_>) -> Result<u32, SegmentError> {
-    let ids = 1..=memory.participants();
-    let is_free = |id: &u32| memory.participant_state(*id).load(Ordering::Relaxed) == PARTICIPANT_FREE;
-    let free = ids.clone().filter(is_free);
-    // Then any: one of the dead, or one whose participant has just left.
-    for id in free.chain(ids) {
-        if liveness::try_lock(memory.file(), id).map_err(SegmentError::os("lock the segment's file"))? {
-            reap_if_dead(memory, id);
-            fill(memory, id);
-            return Ok(id);
+/// Registers this process under a vacant id, after it has repaired after the dead if none is vacant.
+/// The pinned file holds the id's lock.
+pub(super) fn register(memory: &SegmentMemory) -> Result<(Registration, PinnedFile), SegmentError> {
+    for is_last in [false, true] {
+        for id in 1..=memory.participants() {
+            if memory.participant_state(id).load(Ordering::Relaxed) == PARTICIPANT_FREE
+                && let Some(registered) = register_as(memory, id)?
+            {
+                return Ok(registered);
+            }
+        }
+        if is_last || reap(memory, 0)? == 0 {
+            break;
         }
     }
     Err(SegmentError::TooManyParticipants { max: memory.participants() })
 }
 
-fn fill(memory: &SegmentMemory, id: u32) {
+/// Registers under this id; `None` if another process does, or repairs after the id's last
+/// participant.
+fn register_as(
+    memory: &SegmentMemory,
+    id: u32,
+) -> Result<Option<(Registration, PinnedFile)>, SegmentError> {
+    // No forked child gets the descriptor, with which it would hold the lock as well.
+    let no_fork = fork::exclude();
+    let file = memory.file().reopen().map_err(SegmentError::os(REOPEN))?;
+    let lock_error = SegmentError::os("lock the segment's file");
+    let is_free = || memory.participant_state(id).load(Ordering::Relaxed) == PARTICIPANT_FREE;
+    // From the claim on no other process moves the entry's words.
+    let locked = liveness::try_claim(file.as_fd(), id)
+        .and_then(|claimed| Ok(claimed && is_free() && liveness::try_lock(file.as_fd(), id)?))
+        .map_err(lock_error)?;
+    if !locked {
+        return Ok(None);
+    }
+    let pinned = PinnedFile::new(&file, &no_fork).map_err(SegmentError::os(PIN))?;
+    let epoch = memory.participant_epoch(id).load(Ordering::Relaxed).wrapping_add(1) % EPOCHS;
+    fill(memory, id, epoch);
+    let _ = liveness::unclaim(file.as_fd(), id);
+    Ok(Some((Registration { id, epoch }, pinned)))
+}
+
+fn fill(memory: &SegmentMemory, id: u32, epoch: u32) {
     let me = Identity::current();
     let entry = ParticipantEntry {
         state: PARTICIPANT_FREE,
@@ -65,71 +97,52 @@ fn fill(memory: &SegmentMemory, id: u32) {
         start: me.start,
         pidns: me.pidns,
         attached_at: clock::unix_nanos(),
+        epoch,
+        reserved0: 0,
+        reserved1: 0,
         name: text_field(&process::name()),
     };
     atomic_copy::store(
         memory.words(memory.participant_entry_at(id), ENTRY_WORDS),
         bytemuck::bytes_of(&entry),
     );
-    // ORDER: Release pairs with the Acquire in `list`: the entry is filled.
+    // ORDER: SeqCst, before the participant's first operation: pairs with the loads by those that
+    // look at the participants' words up to the highest id.
+    memory.highest_id().fetch_max(id, Ordering::SeqCst);
+    // ORDER: Release pairs with the Acquire in `list` and `is_registered`: the entry is filled.
     memory.participant_state(id).store(PARTICIPANT_TAKEN, Ordering::Release);
 }
 
 /// Gives back this process's id, and all that it still holds under it: nothing can release that
-/// later, and the id's next participant is another process.
+/// later, and the id's next participant is another process. The caller drops the id's lock after it.
 pub(super) fn leave(memory: &SegmentMemory, id: u32) {
     repair::repair_objects(Departure::Left, memory, id);
     // ORDER: Release, so that all this process did as `id` comes before; the id's next participant
     // reads it after it has taken the kernel's lock.
     memory.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
-    // Fails only for a bad descriptor, and closing the file drops the lock as well.
-    let _ = liveness::unlock(memory.file(), id);
 }
 
-/// Whether a process has the segment attached other than through this open file; forked children of
-/// this process count.
-pub(super) fn others_alive(file: BorrowedFd<'_>) -> Result<bool, SegmentError> {
-    liveness::is_any_participant_alive(file).map_err(SegmentError::os(TEST_LOCKS))
+/// Whether a participant, or a forked child of one, is alive.
+pub(super) fn is_any_alive(file: &SegmentFile) -> Result<bool, SegmentError> {
+    file.ask(liveness::is_any_participant_alive).map_err(SegmentError::os(TEST_LOCKS))
 }
 
-/// Checks that every living participant is of this process's pid namespace: the locks name their
-/// holders by thread id.
-///
-/// # Errors
-/// [`SegmentError::ForeignNamespace`] if one is not; [`SegmentError::Os`] if the kernel cannot be
-/// asked.
-pub(super) fn check_namespace(
-    memory: &SegmentMemory,
-    location: &Location,
-    _admin_lock: &AdminLock<'_>,
-) -> Result<(), SegmentError> {
-    let ours = Identity::current().pidns;
-    for id in 1..=memory.participants() {
-        // ORDER: Acquire pairs with the Release in `fill`.
-        let taken = memory.participant_state(id).load(Ordering::Acquire) != PARTICIPANT_FREE;
-        let foreign = taken && load(memory, id).pidns != ours;
-        if foreign && is_locked_elsewhere(memory, id)? {
-            return Err(SegmentError::ForeignNamespace { name: location.to_string() });
-        }
-    }
-    Ok(())
+/// Whether a process holds the lock of this id: a participant that lives, or a process that
+/// registers or detaches.
+pub(super) fn is_locked(memory: &SegmentMemory, id: u32) -> Result<bool, SegmentError> {
+    memory.file().is_locked(id).map_err(SegmentError::os(TEST_LOCKS))
 }
 
-/// Whether another open file holds the lock of this id: a participant that lives, or a process that
-/// is attaching or detaching.
-pub(super) fn is_locked_elsewhere(memory: &SegmentMemory, id: u32) -> Result<bool, SegmentError> {
-    liveness::is_locked_elsewhere(memory.file(), id, 1).map_err(SegmentError::os(TEST_LOCKS))
+/// Whether this registration is the last one of its id.
+pub(super) fn is_registered(memory: &SegmentMemory, registration: Registration) -> bool {
+    // ORDER: Acquire pairs with the Release in `fill`.
+    memory.participant_state(registration.id).load(Ordering::Acquire) != PARTICIPANT_FREE
+        && memory.participant_epoch(registration.id).load(Ordering::Relaxed) == registration.epoch
 }
 
 /// The process id of the participant of this id; 0 for an id that no participant can have.
 pub(super) fn process_of(memory: &SegmentMemory, id: u32) -> u32 {
     if (1..=memory.participants()).contains(&id) { load(memory, id).pid } else { 0 }
-}
-
-/// Whether a participant died attached and is not repaired yet.
-pub(super) fn has_dead(memory: &SegmentMemory, is_alive: impl Fn(u32) -> bool) -> bool {
-    (1..=memory.participants())
-        .any(|id| memory.participant_state(id).load(Ordering::Relaxed) != PARTICIPANT_FREE && !is_alive(id))
 }
 
 const TEST_LOCKS: &str = "test the locks of the segment's file";
@@ -143,7 +156,7 @@ pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participan
             continue;
         }
         let entry = load(memory, id);
-        let alive = id == own_id || is_locked_elsewhere(memory, id)?;
+        let alive = id == own_id || is_locked(memory, id)?;
         all.push(Participant {
             id,
             pid: entry.pid,
@@ -155,37 +168,44 @@ pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participan
     Ok(all)
 }
 
-/// Repairs after the participants that died attached, frees their ids, and returns their number.
-/// This process is `own_id`.
-pub(super) fn reap(
-    memory: &SegmentMemory,
-    own_id: u32,
-    _admin_lock: &AdminLock<'_>,
-) -> Result<u32, SegmentError> {
+/// Repairs after the participants that died attached, frees their ids, and returns how many ids this
+/// process has freed. This process is `own_id`.
+///
+/// Several processes may repair after the same participant at a time, so one that is stopped in here
+/// delays nobody but the next process that would get the id.
+pub(super) fn reap(memory: &SegmentMemory, own_id: u32) -> Result<u32, SegmentError> {
     let mut reaped = 0;
     for id in (1..=memory.participants()).filter(|id| *id != own_id) {
-        if memory.participant_state(id).load(Ordering::Relaxed) == PARTICIPANT_FREE {
+        let is_taken = || memory.participant_state(id).load(Ordering::Relaxed) != PARTICIPANT_FREE;
+        if !is_taken() || is_locked(memory, id)? {
             continue;
         }
-        if liveness::try_lock(memory.file(), id).map_err(SegmentError::os("lock the segment's file"))? {
-            reaped += u32::from(reap_if_dead(memory, id));
-            liveness::unlock(memory.file(), id).map_err(SegmentError::os("unlock the segment's file"))?;
+        // While it is claimed no process registers under this id, so what is held under it is the
+        // dead participant's.
+        let Some(_claim) = claim(memory, id)? else { continue };
+        if is_taken() && !is_locked(memory, id)? {
+            repair::repair_objects(Departure::Died, memory, id);
+            // ORDER: Release, as in `leave`, for the repair; each that repairs comes to the same.
+            let freed = memory.participant_state(id).compare_exchange(
+                PARTICIPANT_TAKEN,
+                PARTICIPANT_FREE,
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
+            reaped += u32::from(freed.is_ok());
         }
     }
     Ok(reaped)
 }
 
-/// Repairs what the last participant of an id left, if it died. Returns whether it did. The caller
-/// holds the id's lock.
-fn reap_if_dead(memory: &SegmentMemory, id: u32) -> bool {
-    let state = memory.participant_state(id);
-    let died = state.load(Ordering::Relaxed) != PARTICIPANT_FREE;
-    if died {
-        repair::repair_objects(Departure::Died, memory, id);
-        // ORDER: as in `leave`, for the repair.
-        state.store(PARTICIPANT_FREE, Ordering::Release);
+/// Claims an id for a repair; `None` if a process registers under it.
+fn claim(memory: &SegmentMemory, id: u32) -> Result<Option<PinnedFile>, SegmentError> {
+    let no_fork = fork::exclude();
+    let file = memory.file().reopen().map_err(SegmentError::os(REOPEN))?;
+    if !liveness::try_claim_shared(file.as_fd(), id).map_err(SegmentError::os("lock the segment's file"))? {
+        return Ok(None);
     }
-    died
+    PinnedFile::new(&file, &no_fork).map(Some).map_err(SegmentError::os(PIN))
 }
 
 const ENTRY_WORDS: usize = size_of::<ParticipantEntry>() / atomic_copy::WORD;

@@ -5,22 +5,16 @@
 //! is read. The segment's id is part of the reference: another segment that has the name by then is
 //! not mistaken for it. A process attaches once to the segment of all references that it reads.
 
-use std::sync::{Arc, Mutex, Weak};
-
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::access::Access;
 use super::handle::Segment;
 use super::location::Location;
-use super::mapping::Mapping;
 use super::object::Object;
 use super::options::SegmentOptions;
-use super::{open, typed};
+use super::{open, process_mappings, typed};
 use crate::error::SegmentError;
-
-/// The mappings that this process has opened by references.
-static OPEN_MAPPINGS: Mutex<Vec<Weak<Mapping>>> = Mutex::new(Vec::new());
 
 /// A reference to a segment.
 #[derive(Serialize, Deserialize)]
@@ -51,22 +45,19 @@ impl SegmentReference {
         Self { id: id_halves(segment), access: mapping.access, location }
     }
 
-    /// Opens the segment, which this process attaches once for all references to it.
+    /// Opens the segment, which this process attaches once.
     fn open(self) -> Result<Segment, SegmentError> {
-        // If another thread held the lock when this process was forked, it stays held: the list is
-        // of no use then.
-        let Ok(mut opened) = OPEN_MAPPINGS.try_lock() else { return self.open_uncached() };
-        opened.retain(|mapping| mapping.strong_count() > 0);
-        let known = opened.iter().filter_map(Weak::upgrade).map(Segment::of_mapping);
-        if let Some(segment) = known.into_iter().find(|segment| id_halves(segment) == self.id) {
-            return Ok(segment);
+        let id = self.id;
+        match process_mappings::find_if(|mapping| halves(u128::from_ne_bytes(mapping.geometry.id)) == id) {
+            Some(mapping) => {
+                mapping.participant()?;
+                Ok(Segment::of_mapping(mapping))
+            }
+            None => self.open_unknown(),
         }
-        let segment = self.open_uncached()?;
-        opened.push(Arc::downgrade(segment.shared_mapping()));
-        Ok(segment)
     }
 
-    fn open_uncached(self) -> Result<Segment, SegmentError> {
+    fn open_unknown(self) -> Result<Segment, SegmentError> {
         let options = SegmentOptions { access: self.access, ..SegmentOptions::default() };
         let segment = match self.location {
             LocationReference::Named(name) => open::open_existing(&options, &Location::named(&name)?),
@@ -83,7 +74,10 @@ impl SegmentReference {
 }
 
 fn id_halves(segment: &Segment) -> [u64; 2] {
-    let id = segment.id();
+    halves(segment.id())
+}
+
+fn halves(id: u128) -> [u64; 2] {
     [(id >> 64) as u64, id as u64]
 }
 

@@ -20,6 +20,8 @@ const NOTEWORTHY: u64 = 16 << 20;
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
 /// The type that `statfs` gives for hugetlbfs.
 const HUGETLBFS_MAGIC: FsWord = 0x9584_58f6;
+/// The type that `statfs` gives for overlayfs.
+const OVERLAYFS_MAGIC: FsWord = 0x794c_7630;
 
 /// A file, whatever its name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,16 @@ pub(crate) enum NotOpened {
     NotRegular(&'static str),
     /// The system refused.
     Refused(io::Error),
+}
+
+impl From<NotOpened> for io::Error {
+    fn from(error: NotOpened) -> Self {
+        match error {
+            NotOpened::Missing => io::ErrorKind::NotFound.into(),
+            NotOpened::NotRegular(_) => io::ErrorKind::InvalidInput.into(),
+            NotOpened::Refused(error) => error,
+        }
+    }
 }
 
 /// Opens an existing regular file for reading and writing. It follows no symlink, and does not
@@ -110,6 +122,12 @@ pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
 #[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
     open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::RDWR)
+}
+
+/// Opens the file of one of this process's descriptors once more, as a description of its own.
+pub(crate) fn reopen_own(fd: i32) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{fd}");
+    Ok(open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 
 /// Allocates `len` bytes of the file: no later write to them can fail for want of space.
@@ -182,6 +200,18 @@ pub(crate) fn id_of_path(path: &Path) -> io::Result<Option<FileId>> {
 pub(crate) fn huge_page_size(folder: &Path) -> Option<u64> {
     let system = statfs(folder).ok()?;
     (system.f_type == HUGETLBFS_MAGIC).then_some(system.f_bsize as u64)
+}
+
+/// The size of the pages that a mapping of the file consists of.
+pub(super) fn page_size(file: impl AsFd) -> usize {
+    const PAGE: usize = 4096;
+    let huge = fstatfs(file).ok().filter(|system| system.f_type == HUGETLBFS_MAGIC);
+    huge.map_or(PAGE, |system| system.f_bsize as usize)
+}
+
+/// Whether a mapping of the file refers to another file than its descriptor does.
+pub(super) fn maps_another_file(file: impl AsFd) -> bool {
+    fstatfs(file).is_ok_and(|system| system.f_type == OVERLAYFS_MAGIC)
 }
 
 /// Reads `buffer.len()` bytes from byte `place` of the file on, fewer if the file ends before.

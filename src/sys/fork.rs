@@ -1,55 +1,97 @@
-//! Noticing a fork without exec, and giving the child open files of its own.
+//! Noticing a fork without exec, also one that the C library does not know of, and keeping forks out
+//! of short sections.
 //!
-//! A forked child shares its parent's open file descriptions and with them the locks that prove the parent alive: were
-//! they left alone, the parent would look alive for as long as the child runs. So a handler in the child replaces each
-//! such description by one of its own, at the same descriptor, and locks it as a guest, before the child's first own
-//! instruction. It runs after every `fork()` of the C library; a process made by the bare system call is outside of this crate's
-//! promises.
+//! | the generation's page | meaning | who moves it |
+//! |---|---|---|
+//! | n > 0 | the process has taken number n, which none of its ancestors has | – |
+//! | 0 | a fork has just made this process, or it has not asked yet | the kernel, in a child's copy of the memory; the first thread that asks, to the next number |
 //!
-//! A descriptor that another thread's fork copied before the handler knew of it stands for the old description in that child. So who
-//! takes charge of one gives it a new description first, which no fork has seen.
+//! The page has `MADV_WIPEONFORK`, so it reads 0 in a child of `fork`, `_Fork`, `clone` and of the
+//! bare system call alike. If the kernel refuses that advice, the handler that the C library calls
+//! in a child of `fork` clears the page.
+//!
+//! | the fork lock | meaning | who moves it |
+//! |---|---|---|
+//! | 0 | free | – |
+//! | a generation that is this process's | a thread of it holds the lock, or forks | that thread, to 0 |
+//! | another generation | the thread that held it is the parent's, and was copied in the middle of its section by a fork without handlers | the next thread that locks, to its own generation; it learns of that |
 
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::sync::Once;
+use core::marker::PhantomData;
+use core::ptr;
+use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::mm::{MapFlags, ProtFlags};
 
-use super::liveness;
-use crate::primitive::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
 
-/// One more than the forks between this process and the first one that used this module.
-static GENERATION: AtomicU32 = AtomicU32::new(1);
+/// The page's first word. Until there is a page, a word that is always 0.
+static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new((&raw const UNSET).cast_mut());
+static UNSET: AtomicU32 = AtomicU32::new(0);
 
-/// The list of descriptors to replace: nodes are never freed, only reused, so that a handler may walk it at any instant.
-static DESCRIPTORS: AtomicPtr<Node> = AtomicPtr::new(core::ptr::null_mut());
+/// The last number that this process, or an ancestor before it forked, has taken.
+static LAST_GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// Forks that have begun, and those of them that are over. Where as many were over before something as had begun behind it, it fell
-/// into none.
-static FORKS_STARTED: AtomicU32 = AtomicU32::new(0);
-static FORKS_FINISHED: AtomicU32 = AtomicU32::new(0);
-
-/// How often to try for a description that no fork has seen. A process that forks all the time gets one that some child may share.
-const ATTEMPTS: usize = 1000;
-
-struct Node {
-    /// A descriptor, or [`EMPTY`].
-    fd: AtomicI32,
-    next: *mut Node,
-}
-
-const EMPTY: i32 = -1;
-
-/// A descriptor that stands for no file's contents: what a child gets that cannot have a description of its own. Every lock on
-/// it fails, so such a child cannot take itself for attached. Opened beforehand, because the child may have no slot free.
-static PLACEHOLDER: AtomicI32 = AtomicI32::new(EMPTY);
+const PAGE_LEN: usize = 4096;
 
 /// A number, never 0, that differs between a process and its forked children.
-#[inline]
+#[inline(always)]
 pub(crate) fn generation() -> u32 {
-    // ORDER: relaxed; it changes only in a handler of a process that has one thread at that time.
-    GENERATION.load(Ordering::Relaxed)
+    match page().load(Ordering::Relaxed) {
+        0 => take_generation(),
+        generation => generation,
+    }
+}
+
+#[inline(always)]
+fn page() -> &'static AtomicU32 {
+    // ORDER: Acquire pairs with the Release in `map_page`: the page is mapped.
+    let page = PAGE.load(Ordering::Acquire);
+    // SAFETY: `UNSET`, or a page that is never unmapped, here and in forked children.
+    unsafe { &*page }
+}
+
+#[cold]
+fn take_generation() -> u32 {
+    if ptr::eq(page(), &raw const UNSET) {
+        install_handlers();
+        map_page();
+    }
+    // ORDER: relaxed, here and below: the numbers stand for themselves. The count goes first, so
+    // that a child forked in between does not take this number too.
+    let next = LAST_GENERATION.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
+    match page().compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => next,
+        // Another thread was first.
+        Err(taken) => taken,
+    }
+}
+
+/// Maps the page, unless another thread does.
+fn map_page() {
+    let flags = MapFlags::PRIVATE;
+    // SAFETY: a new mapping, at an address of the kernel's choice.
+    let mapped =
+        unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), PAGE_LEN, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    // Without memory for a page there is a word that only the handler clears.
+    static FALLBACK: AtomicU32 = AtomicU32::new(0);
+    let new: *mut AtomicU32 = match mapped {
+        Ok(start) => {
+            // SAFETY: the whole of the mapping from above. If the kernel does not know the advice,
+            // the handler clears the page.
+            let _ = unsafe { rustix::mm::madvise(start, PAGE_LEN, rustix::mm::Advice::LinuxWipeOnFork) };
+            start.cast()
+        }
+        Err(_) => (&raw const FALLBACK).cast_mut(),
+    };
+    let unset = (&raw const UNSET).cast_mut();
+    // ORDER: Release pairs with the Acquire in `page`.
+    let published = PAGE.compare_exchange(unset, new, Ordering::Release, Ordering::Relaxed);
+    if let (Err(_), Ok(start)) = (published, mapped) {
+        // SAFETY: mapped above, and no other thread knows it.
+        let _ = unsafe { rustix::mm::munmap(start, PAGE_LEN) };
+    }
 }
 
 /// The fork generation in which a guard, a permit or another claim was made.
@@ -79,149 +121,109 @@ impl ForkGeneration {
     }
 }
 
-/// Has forks noticed from now on.
-pub(crate) fn install_handlers() {
-    static HANDLER: Once = Once::new();
-    HANDLER.call_once(|| {
-        let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-        PLACEHOLDER.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
-        // SAFETY: they do what handlers may: system calls, and atomic accesses, also of nodes that are never freed.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
-    });
-}
+static FORK_LOCK: AtomicU32 = AtomicU32::new(0);
 
-/// An open file that a forked child does not share: it finds a description of its own at the same descriptor.
+/// The fork lock, held: no thread of this process is in the C library's `fork` meanwhile.
 #[derive(Debug)]
-pub(crate) struct UnsharedFile {
-    fd: OwnedFd,
+#[must_use]
+pub(crate) struct ForkGuard {
+    /// Whether a fork without handlers has copied a thread in the middle of a section, so that what
+    /// the lock protects may be half changed.
+    pub(crate) is_torn: bool,
+    /// The thread that locks unlocks.
+    not_send: PhantomData<*const ()>,
 }
 
-impl UnsharedFile {
-    /// Takes charge of a descriptor.
-    pub(crate) fn new(fd: OwnedFd) -> Self {
-        install_handlers();
-        let file = Self::register(fd);
-        for _ in 0..ATTEMPTS {
-            // ORDER: SeqCst, here and where they are counted: a fork whose copy of this process has the new descriptor of `reopen` has
-            // begun before the second look, and is not over at the first.
-            let over = FORKS_FINISHED.load(Ordering::SeqCst);
-            if !reopen(file.fd.as_raw_fd()) || FORKS_STARTED.load(Ordering::SeqCst) == over {
-                break;
-            }
+/// Keeps forks out, for a section of a few system calls that do not wait. It is not reentrant.
+pub(crate) fn exclude() -> ForkGuard {
+    let own = generation();
+    loop {
+        let found = FORK_LOCK.load(Ordering::Relaxed);
+        // ORDER: Acquire pairs with the Release in `unlock`.
+        if found != own
+            && FORK_LOCK.compare_exchange(found, own, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        {
+            return ForkGuard { is_torn: found != 0, not_send: PhantomData };
         }
-        file
-    }
-
-    /// Lets the children to come have descriptions of their own.
-    fn register(fd: OwnedFd) -> Self {
-        let number = fd.as_raw_fd();
-        for node in nodes() {
-            // ORDER: relaxed; the descriptor carries no other data.
-            if node.fd.compare_exchange(EMPTY, number, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                return Self { fd };
-            }
-        }
-        let node = Box::into_raw(Box::new(Node { fd: AtomicI32::new(number), next: core::ptr::null_mut() }));
-        // ORDER: Release pairs with the Acquire in `nodes`: who sees the node sees its fields.
-        let _ = DESCRIPTORS.fetch_update(Ordering::Release, Ordering::Relaxed, |head| {
-            // SAFETY: not published yet, so this thread alone has it.
-            unsafe { (*node).next = head };
-            Some(node)
-        });
-        Self { fd }
+        std::thread::sleep(Duration::from_micros(20));
     }
 }
 
-impl Drop for UnsharedFile {
+impl Drop for ForkGuard {
     fn drop(&mut self) {
-        let number = self.fd.as_raw_fd();
-        for node in nodes() {
-            if node.fd.compare_exchange(number, EMPTY, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                return;
-            }
-        }
+        // ORDER: Release pairs with the Acquire in `exclude`.
+        FORK_LOCK.store(0, Ordering::Release);
     }
 }
 
-impl AsFd for UnsharedFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
+/// What is done around each `fork` of the C library, by the thread that forks, under the fork lock.
+#[derive(Clone, Copy)]
+pub(crate) struct ForkHooks {
+    /// In the parent, before the fork. It may allocate.
+    pub(crate) before: fn(&ForkGuard),
+    /// In the parent, after the fork. What it returns is dropped after the fork lock is free.
+    pub(crate) in_parent: fn(&ForkGuard) -> Box<dyn core::any::Any>,
+    /// In the child, before its first own instruction.
+    pub(crate) in_child: fn(&ForkGuard),
 }
 
-fn nodes() -> impl Iterator<Item = &'static Node> {
-    // ORDER: Acquire pairs with the Release in `UnsharedFile::new`.
-    let mut next = DESCRIPTORS.load(Ordering::Acquire);
-    core::iter::from_fn(move || {
-        // SAFETY: null, or a node that `UnsharedFile::new` made and published and nobody ever frees.
-        let node = unsafe { next.as_ref::<'static>() }?;
-        next = node.next;
-        Some(node)
-    })
+/// The hooks, once they are set.
+static HOOKS: AtomicPtr<ForkHooks> = AtomicPtr::new(ptr::null_mut());
+
+/// Sets the hooks of this process and of its forked children.
+pub(crate) fn set_hooks(hooks: &'static ForkHooks) {
+    generation();
+    // ORDER: Release pairs with the Acquire in `hooks`.
+    HOOKS.store(ptr::from_ref(hooks).cast_mut(), Ordering::Release);
+}
+
+fn hooks() -> Option<&'static ForkHooks> {
+    // ORDER: Acquire pairs with the Release in `set_hooks`.
+    let hooks = HOOKS.load(Ordering::Acquire);
+    // SAFETY: null, or from the `&'static` of `set_hooks`.
+    unsafe { hooks.as_ref::<'static>() }
+}
+
+/// Has the C library call the handlers around each `fork` from now on. Before it returns in one
+/// thread, another may go on without them.
+fn install_handlers() {
+    static INSTALLED: AtomicU32 = AtomicU32::new(0);
+    if INSTALLED.swap(1, Ordering::Relaxed) == 0 {
+        // SAFETY: functions that live as long as the process.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
+    }
 }
 
 extern "C" fn before_fork() {
-    FORKS_STARTED.fetch_add(1, Ordering::SeqCst);
+    let guard = exclude();
+    if let Some(hooks) = hooks() {
+        (hooks.before)(&guard);
+    }
+    // Unlocked by the two handlers after the fork.
+    core::mem::forget(guard);
+}
+
+/// The guard that `before_fork` has left.
+fn forking_guard() -> ForkGuard {
+    ForkGuard { is_torn: false, not_send: PhantomData }
 }
 
 extern "C" fn in_parent() {
-    FORKS_FINISHED.fetch_add(1, Ordering::SeqCst);
+    let guard = forking_guard();
+    let rest = hooks().map(|hooks| (hooks.in_parent)(&guard));
+    drop(guard);
+    drop(rest);
 }
 
-/// Runs in the child, with one thread and possibly any lock of the parent held for ever: no allocation, no locks.
 extern "C" fn in_child() {
-    // Those of other threads do not go on here.
-    FORKS_FINISHED.store(FORKS_STARTED.load(Ordering::Relaxed), Ordering::Relaxed);
-    GENERATION.store(generation().wrapping_add(1), Ordering::Relaxed);
-    for node in nodes() {
-        let fd = node.fd.load(Ordering::Relaxed);
-        if fd != EMPTY {
-            replace_description(fd);
-        }
+    // For kernels without `MADV_WIPEONFORK`.
+    page().store(0, Ordering::Relaxed);
+    // The lock is this thread's, under its old number.
+    FORK_LOCK.store(generation(), Ordering::Relaxed);
+    let guard = forking_guard();
+    if let Some(hooks) = hooks() {
+        (hooks.in_child)(&guard);
     }
-}
-
-fn replace_description(fd: i32) {
-    if !reopen(fd) {
-        // Not even the parent's description may stay.
-        // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
-        unsafe { libc::dup3(PLACEHOLDER.load(Ordering::Relaxed), fd, libc::O_CLOEXEC) };
-        return;
-    }
-    // SAFETY: open, and the property of its `UnsharedFile`.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    // A child that has no place among the participants yet is alive all the same.
-    let _ = liveness::lock_as_forked_child(fd);
-}
-
-/// Opens the file of a descriptor anew, in the descriptor's place. `false` where that cannot be: there is no /proc, no right to open the
-/// file again, or no descriptor left.
-fn reopen(fd: i32) -> bool {
-    let path = descriptor_path(fd);
-    // SAFETY: a NUL-terminated path on the stack.
-    let fresh = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
-    if fresh < 0 {
-        return false;
-    }
-    // SAFETY: both are open descriptors of this process; `fd` stays the property of its `UnsharedFile`.
-    let placed = unsafe { libc::dup3(fresh, fd, libc::O_CLOEXEC) } == fd;
-    // SAFETY: opened above, and nobody else knows it.
-    unsafe { libc::close(fresh) };
-    placed
-}
-
-/// `/proc/self/fd/N` without an allocation.
-fn descriptor_path(fd: i32) -> [u8; 32] {
-    let mut path = [0; 32];
-    let prefix = b"/proc/self/fd/";
-    path[..prefix.len()].copy_from_slice(prefix);
-    let digits = fd.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut rest = fd;
-    for at in (prefix.len()..prefix.len() + digits).rev() {
-        path[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    path
 }
 
 #[cfg(test)]
@@ -229,20 +231,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_takes_charge_gets_a_description_that_no_fork_has_seen() {
-        let file = rustix::fs::memfd_create("fork-test", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
-        // What a child would have that was forked too early.
-        let copy = file.try_clone().unwrap();
-        let file = UnsharedFile::new(file);
-        assert!(liveness::try_lock(copy.as_fd(), 0).unwrap());
-        assert!(!liveness::try_lock(file.as_fd(), 0).unwrap(), "the lock is another's");
-    }
-
-    #[test]
-    fn paths_of_descriptors() {
-        let text = |fd| String::from_utf8(descriptor_path(fd).to_vec()).unwrap();
-        assert_eq!(text(0).trim_end_matches('\0'), "/proc/self/fd/0");
-        assert_eq!(text(10).trim_end_matches('\0'), "/proc/self/fd/10");
-        assert_eq!(text(i32::MAX).trim_end_matches('\0'), "/proc/self/fd/2147483647");
+    fn generation_differs_after_a_bare_fork() {
+        let before = generation();
+        // SAFETY: the child makes system calls only.
+        let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        if child == 0 {
+            let code = i32::from(generation() == before || generation() == 0);
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(code) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is a local.
+        assert_eq!(i64::from(unsafe { libc::waitpid(child as i32, &mut status, 0) }), child);
+        assert_eq!(status, 0, "the child has a number of its own");
+        assert_eq!(generation(), before);
     }
 }

@@ -47,8 +47,6 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
             if let Some(value) = Self::value_of(seen, generation) {
                 return value;
             }
-            // Before the value is published: a child forked after that has another generation.
-            fork::install_handlers();
             let new = Box::into_raw(Box::new(Owned { generation, value: T::default() }));
             match self.current.compare_exchange(seen, new, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => {
