@@ -23,6 +23,7 @@
 
 pub mod bytes;
 mod endpoint;
+mod held_leases;
 #[cfg(feature = "serde")]
 mod joinable;
 #[cfg(feature = "serde")]

@@ -9,7 +9,7 @@ use crate::raw::spsc::{CorruptIndices, SpscSide, SpscState};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::Region;
 use crate::segment::shared_ref::SharedRef;
-use crate::sys::{barrier, fork};
+use crate::sys::{barrier, clock, fork};
 
 /// An endpoint of a queue, claimed by this process.
 pub(super) struct Endpoint<const PRODUCER: bool> {
@@ -22,13 +22,12 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     /// The fork generation of the process that holds the endpoint, or 0 after it was sent away.
     generation: AtomicU32,
     spin: AdaptiveSpin,
-    /// Attempts that did not wait and found nothing.
-    failed_attempts: u32,
+    /// When an attempt that did not wait has checked the peer last, in nanoseconds.
+    peer_checked_at: u64,
 }
 
-/// Once in this many failures, an attempt that does not wait checks its peer, which is a system
-/// call.
-const ATTEMPTS_PER_PEER_CHECK: u32 = 1024;
+/// How often attempts that do not wait check the peer at most, in nanoseconds: it is a system call.
+const PEER_CHECK_INTERVAL: u64 = 50_000_000;
 
 const CORRUPT: &str = "the indices of a queue";
 
@@ -79,7 +78,7 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
                 id,
                 generation: AtomicU32::new(fork::generation()),
                 spin: AdaptiveSpin::default(),
-                failed_attempts: 0,
+                peer_checked_at: 0,
             }),
             Err(CorruptIndices) => {
                 state.endpoints.change_from(Self::END, EndpointState::Taken(id), EndpointState::Disconnected);
@@ -156,10 +155,11 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
 
     #[cold]
     fn wait_for_room(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
-        // A caller that polls never parks, so it checks its peer here, now and then.
+        // A caller that polls never parks, so it checks its peer here, when it is time.
         if matches!(wait, Wait::NonBlocking) {
-            self.failed_attempts = self.failed_attempts.wrapping_add(1);
-            if self.failed_attempts.is_multiple_of(ATTEMPTS_PER_PEER_CHECK) {
+            let now = clock::coarse_nanos();
+            if now >= self.peer_checked_at.saturating_add(PEER_CHECK_INTERVAL) {
+                self.peer_checked_at = now;
                 mark_dead_peer::<PRODUCER>(&self.state);
             }
         }

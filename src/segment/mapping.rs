@@ -126,6 +126,20 @@ impl Mapping {
         participants::process_of(&self.memory, id)
     }
 
+    /// Looks for dead participants, if this process has not for the reap interval. An operation that
+    /// goes on without a park calls this, so that its process learns of a death by the time that has
+    /// passed, whatever the number of calls. Returns whether it has looked; where it is not yet time,
+    /// that costs a few nanoseconds.
+    #[inline]
+    pub(crate) fn reap_if_due(&self) -> bool {
+        let due = self.reaped_at.load(Ordering::Relaxed).saturating_add(REAP_INTERVAL);
+        let is_due = clock::coarse_nanos() >= due;
+        if is_due {
+            self.reap_dead_peers();
+        }
+        is_due
+    }
+
     /// Repairs after the participants that died attached, if there are any and this process has not
     /// just looked: a waiter may wait for one of them.
     #[cold]

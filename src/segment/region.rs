@@ -40,7 +40,7 @@ impl Region {
     }
 
     /// What tells the object from all others, in whatever mapping.
-    pub(super) fn file_and_offset(&self) -> (FileId, u64) {
+    pub(crate) fn file_and_offset(&self) -> (FileId, u64) {
         (self.segment.mapping().file_id, self.entry.offset)
     }
 

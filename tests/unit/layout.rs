@@ -256,8 +256,8 @@ fn queue(page: &mut Page, at: usize) {
     page.put64(at + 128, 1 << 2); // head: lap 1, slot 0
     page.put32(at + 256, 0); // the consumers' sleepers
     page.put32(at + 260, 0); // the producers'
-    page.put64(at + 264, 1); // closed
-    page.put64(at + 272, 3); // one was returned, and may be there
+    page.put64(at + 264, 1 | 2); // closed, and messages were leased
+    page.put64(at + 272, 1 << 34 | 2 << 2 | 1); // one was returned: slot 2, if any
     let words = [1 << 20 | 2, 1 << 4 | 3, 4]; // full in lap 1; leased by 1; returned
     for (slot, (word, value)) in words.into_iter().zip([4, 2, 3]).enumerate() {
         page.put64(at + 384 + 16 * slot, word);

@@ -110,7 +110,7 @@ fn message_slab_rebuild_after_any_damage_to_the_index() {
             let (ready, leased) = (oracle.ready.len(), oracle.leased.len());
             assert_eq!((slab.ready(), slab.unfinished()), (ready, ready + leased));
             // Asked where none is ready.
-            assert!(ready > 0 || slab.could_still_receive(9) == (leased > 0));
+            assert!(ready > 0 || slab.could_still_receive(9, 0) == (leased > 0));
         }
     }
 }

@@ -66,7 +66,7 @@ impl Operation {
             Self::LeaseAndAck => {
                 let lease = queue.lease().unwrap();
                 assert!(*lease == before[0]);
-                lease.ack();
+                lease.ack().unwrap();
             }
             Self::LeaseAndDrop => {
                 let lease = queue.lease().unwrap();
@@ -133,7 +133,7 @@ impl<T: Numbered> Parent<T> {
         if contents.returned {
             let (first, second) = (self.queue.try_lease().unwrap(), self.queue.try_lease().unwrap());
             drop(first);
-            second.ack();
+            second.ack().unwrap();
             messages.remove(1);
         }
         messages
@@ -187,7 +187,7 @@ impl<T: Numbered> Parent<T> {
                 let lease = self.queue.try_lease().ok()?;
                 assert_eq!(lease.redelivered(), marked, "whether it had been leased");
                 let number = lease.number();
-                lease.ack();
+                lease.ack().unwrap();
                 Some(number)
             } else {
                 self.queue.try_pop().ok().map(|value| value.number())
@@ -206,7 +206,7 @@ impl<T: Numbered> Parent<T> {
         for n in 0..capacity {
             let lease = self.queue.try_lease().expect("as many as were pushed");
             assert!(lease.number() == n && !lease.redelivered());
-            lease.ack();
+            lease.ack().unwrap();
         }
         assert!(matches!(self.queue.try_pop(), Err(PopError::Empty)));
     }

@@ -146,7 +146,7 @@ pub(super) fn attempt<T: Numbered>(operation: Operation, queue: &Queue<T>, new: 
         Operation::Pop => queue.try_pop().map_or_else(refused, |value| PeerResult::Took(value.number())),
         Operation::LeaseAndAck => queue.try_lease().map_or_else(refused, |lease| {
             let number = lease.number();
-            lease.ack();
+            lease.ack().unwrap();
             PeerResult::Took(number)
         }),
         Operation::LeaseAndDrop => {

@@ -243,7 +243,7 @@ impl<'a> Run<'a> {
         match held {
             Got::Lease(lease) => {
                 self.count(Place::Queue, *lease, -1);
-                lease.ack();
+                lease.ack().unwrap();
             }
             Got::Job(job) => {
                 self.count(Place::Jobs, *job, -1);

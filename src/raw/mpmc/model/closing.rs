@@ -2,6 +2,8 @@
 //! that is pushed and not retracted is delivered to a consumer that goes on until it finds the
 //! queue closed and empty.
 
+use core::cell::Cell;
+
 use loom::sync::Arc;
 use loom::thread;
 
@@ -60,7 +62,9 @@ impl Shared {
         let _ = barrier::heavy();
         match attempt() {
             Ok(number) => Some(Some(number)),
-            Err(MpmcAttempt::WouldBlock) if !self.ring().could_still_receive(me) => Some(None),
+            Err(MpmcAttempt::WouldBlock) if !self.ring().could_still_receive(me, || 0, &Cell::new(0)) => {
+                Some(None)
+            }
             Err(_) => None,
         }
     }

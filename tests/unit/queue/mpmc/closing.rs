@@ -22,7 +22,7 @@ fn close_refuses_push_and_drains_pop() {
     assert!(matches!(queue.push_slice(&[4, 5]), Err(PushError::Closed(0))));
     assert!(matches!(queue.try_push_slice(&[4, 5]), Err(PushError::Closed(0))));
     assert_eq!((queue.len(), queue.pop().unwrap(), queue.try_pop().unwrap()), (3, 1, 2));
-    queue.lease().unwrap().ack();
+    queue.lease().unwrap().ack().unwrap();
     assert!(matches!(queue.pop(), Err(PopError::Closed)));
     assert!(matches!(queue.try_pop(), Err(PopError::Closed)));
     assert!(matches!(queue.pop_timeout(Duration::MAX), Err(PopError::Closed)));
