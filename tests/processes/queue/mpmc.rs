@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use breezeway::queue::Queue;
-use breezeway::{PopError, Segment};
+use breezeway::{DoneError, PopError, Segment};
 use support::fork::fork;
 use support::numbered::Numbered;
 use support::process::{futex_operation, is_parked, thread_id, until_parked};
@@ -250,7 +250,7 @@ fn fork_and_push(name: &str) {
     let mut other = Some(queue.lease().unwrap());
     fork(|| {
         drop(lease.take());
-        other.take().unwrap().ack().unwrap();
+        assert_eq!(other.take().unwrap().ack(), Err(DoneError::NotHeld));
         assert!(queue.try_pop().is_err());
     })
     .join();
