@@ -39,7 +39,7 @@
 //! | [`Array`], one element; [`Atomic`] | the old element or the new one |
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
 //! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a live consumer; what was cut short has happened wholly or not at all |
-//! | [`queue::Lease`], `JoinableQueue` | what a dead holder did not acknowledge is delivered again, marked as redelivered |
+//! | [`queue::Lease`], `JoinableQueue` | what a dead holder did not acknowledge is delivered again, before newer values, marked as redelivered, within 200 ms; a closed queue says `Closed` only when nothing can come back |
 //! | `pipe` | every message whose `send` returned arrives once and whole; a peer's death is the end of file, or a broken pipe |
 //! | [`sync::RwLock`] | dead readers and writers are evicted; the next guard tells of a writer's death |
 //! | [`sync::Condvar`] | a killed waiter hangs no other, and its notification goes to another |
@@ -52,7 +52,9 @@
 //!
 //! Shared state is repaired only after a process's death has been *proven*: the kernel holds a file
 //! lock for each participant and drops it with the process. A stopped process is alive. A process
-//! that sleeps looks again every 100 ms, which bounds how late it learns of a death.
+//! that sleeps looks again every 100 ms, which bounds how late it learns of a death. A process that
+//! polls, or finds a queue never empty, looks by the clock: a call that comes 50 ms after its last
+//! look, or later, learns of every death before it.
 //!
 //! Bytes that a peer has damaged make typed errors, not panics or undefined behaviour: lengths and
 //! offsets are read once, checked, and kept in private memory; values are copied out, then checked.

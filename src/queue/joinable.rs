@@ -33,7 +33,8 @@ use crate::raw::wait::Wait;
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered at least
 /// once. A job that its dead holder has not acknowledged is delivered again, before all other jobs
-/// and marked [`redelivered`](Job::redelivered); a stopped peer is alive, and keeps its jobs.
+/// and marked [`redelivered`](Job::redelivered), within 200 ms, also where the queue is never empty;
+/// a stopped peer is alive, and keeps its jobs.
 /// [`join`](Self::join) counts the jobs in the segment, so no death makes it return early or wait
 /// for a job that is gone.
 ///

@@ -40,7 +40,8 @@ use crate::sys::barrier;
 /// copied out; if it is killed before, the next consumer gets the value; if after, the value was
 /// the dead process's. (A value larger than 256 bytes is leased first, so that consumers do not
 /// compete in copying it; after a death its next consumer gets it out of order.) A consumer that
-/// cannot lose even that value takes a [`lease`](Self::lease).
+/// cannot lose even that value takes a [`lease`](Self::lease); what a dead process had leased comes
+/// back before newer values, within 200 ms, also where the queue is never empty.
 ///
 /// ```
 /// use breezeway::queue::Queue;

@@ -15,7 +15,8 @@
 //! batch commits all its values at once); a push killed before its commit leaves nothing. A pop
 //! commits by the one store of the consumer's index, after the values are copied out; if it is
 //! killed before, the next consumer gets them. The dead process's peer gets `Disconnected` once it
-//! has popped every value (a parked peer, within 100 ms).
+//! has popped every value: a parked peer within 100 ms, one that polls by its first call that comes
+//! 50 ms after the death.
 //!
 //! ```
 //! use breezeway::queue::spsc;
