@@ -71,12 +71,16 @@ impl<'a> MpmcRing<'a> {
     /// Ends a lease of participant `me` and leaves the message to the next consumer. `false` if
     /// `me` does not have the lease any more; then nothing has happened.
     pub(crate) fn give_back(&self, me: u32, leased: LeasedSlot) -> bool {
-        let given =
-            self.end_lease(me, leased, |found| MpmcSlotWord::new(found.lap(), 0, MpmcSlotState::Returned));
+        let given = self.return_without_note(me, leased);
         if given {
             self.note_returned(leased.index);
         }
         given
+    }
+
+    /// The first half of [`give_back`](Self::give_back), after which a participant may be killed.
+    pub(super) fn return_without_note(&self, me: u32, leased: LeasedSlot) -> bool {
+        self.end_lease(me, leased, |found| MpmcSlotWord::new(found.lap(), 0, MpmcSlotState::Returned))
     }
 
     fn end_lease(&self, me: u32, leased: LeasedSlot, end: impl Fn(MpmcSlotWord) -> MpmcSlotWord) -> bool {
