@@ -72,6 +72,8 @@ impl Scenario for JobOperation {
 
     fn open(&self) -> Handle {
         let queue = JoinableQueue::open(&self.name).unwrap();
+        // Looks for the dead, if there is a job, which the first lease would do otherwise.
+        let _ = queue.join_timeout(Duration::ZERO);
         let job = self.has_job.then(|| queue.lease().unwrap());
         (queue, RefCell::new(job))
     }

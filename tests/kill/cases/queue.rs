@@ -101,14 +101,14 @@ impl<T: Numbered> Parent<T> {
     pub(super) fn new(name: &str, capacity: usize) -> Self {
         let segment = Segment::create(name, 1 << 16).unwrap();
         let queue = segment.add(QUEUE, capacity).unwrap();
+        super::settle::add_idle_queue(&segment);
         let slots = QueueSlots::of(&segment, QUEUE, capacity, size_of::<T>());
         Self { segment, queue, slots, round: 0 }
     }
 
     /// A child's own handle.
     pub(super) fn open(&self) -> Queue<T> {
-        let segment = Segment::open(self.segment.name().unwrap()).unwrap();
-        segment.get(QUEUE).unwrap()
+        Segment::open(self.segment.name().unwrap()).unwrap().get(QUEUE).unwrap()
     }
 
     /// A number that no recent round has used: each round has a hundred.
@@ -255,7 +255,7 @@ impl<T: Numbered> Scenario for QueueOperation<T> {
 
     fn open(&self) -> Self::Handle {
         let before = self.before.iter().map(|&number| T::of(number)).collect();
-        (self.parent.open(), before, self.new_numbers().map(T::of))
+        (super::settle::settled(self.parent.open()), before, self.new_numbers().map(T::of))
     }
 
     fn operate(&self, (queue, before, new): &Self::Handle) {
