@@ -5,8 +5,9 @@
 //! for its own. So each thread counts the leases that it has taken and that are not over.
 
 use core::cell::RefCell;
-use std::sync::Arc;
+use std::sync::Mutex;
 
+use crate::primitive::{AtomicU64, Ordering};
 #[cfg(feature = "serde")]
 use crate::raw::message_slab::SlabLease;
 use crate::raw::wait::Wait;
@@ -20,41 +21,117 @@ struct Lessee {
     id: u32,
 }
 
+impl Lessee {
+    fn new(region: &Region, id: u32) -> Self {
+        Self { queue: region.file_and_offset(), id }
+    }
+}
+
+/// The leases that one thread has taken of one queue.
+#[derive(Debug, Default)]
+struct LeaseCount {
+    /// Those taken, without those that ended in the same thread. Only that thread stores it.
+    taken: AtomicU64,
+    /// Those that ended in other threads.
+    ended_elsewhere: AtomicU64,
+}
+
+impl LeaseCount {
+    fn open(&self) -> u64 {
+        // ORDER: Acquire pairs with the Release in `HeldLease::end`.
+        let ended = self.ended_elsewhere.load(Ordering::Acquire);
+        self.taken.load(Ordering::Relaxed).wrapping_sub(ended)
+    }
+}
+
+/// The counts of a thread. A count lives for ever, because a lease may outlive the thread that took
+/// it; those that are zero are used again.
+#[derive(Debug)]
+struct ThreadCounts(Vec<(Lessee, &'static LeaseCount)>);
+
+/// Counts that are zero and belong to no thread. Only tried for, so that a fork in the middle of its
+/// use is harmless: then a new count is made, or one is lost.
+static SPARE: Mutex<Vec<&'static LeaseCount>> = Mutex::new(Vec::new());
+
 thread_local! {
-    /// As many references to each count as leases are held, and one.
-    static HELD: RefCell<Vec<(Lessee, Arc<()>)>> = const { RefCell::new(Vec::new()) };
+    static COUNTS: RefCell<ThreadCounts> = const { RefCell::new(ThreadCounts(Vec::new())) };
+}
+
+impl ThreadCounts {
+    fn find(&self, lessee: Lessee) -> Option<&'static LeaseCount> {
+        self.0.iter().find(|(of, _)| *of == lessee).map(|(_, count)| *count)
+    }
+
+    #[cold]
+    fn add(&mut self, lessee: Lessee) -> &'static LeaseCount {
+        self.spare_unused();
+        let spare = SPARE.try_lock().ok().and_then(|mut spare| spare.pop());
+        let count = spare.unwrap_or_else(|| Box::leak(Box::default()));
+        self.0.push((lessee, count));
+        count
+    }
+
+    /// Gives away the counts that are zero.
+    fn spare_unused(&mut self) {
+        let unused = self.0.extract_if(.., |(_, count)| count.open() == 0);
+        match SPARE.try_lock() {
+            Ok(mut spare) => spare.extend(unused.map(|(_, count)| count)),
+            Err(_) => unused.for_each(drop),
+        }
+    }
+}
+
+impl Drop for ThreadCounts {
+    fn drop(&mut self) {
+        self.spare_unused();
+    }
 }
 
 /// One lease that a thread has taken. It counts for that thread until it [ends](Self::end) or is
 /// dropped, in whatever thread.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct HeldLease {
     /// `None` once it has ended, and in a thread that is ending.
-    count: Option<Arc<()>>,
+    count: Option<&'static LeaseCount>,
+    /// The thread that took the lease.
+    thread: usize,
 }
 
 impl HeldLease {
     /// Counts a lease that the calling thread has taken, as participant `id`.
+    #[inline]
     pub(super) fn new(region: &Region, id: u32) -> Self {
-        let lessee = Lessee { queue: region.file_and_offset(), id };
-        Self { count: HELD.try_with(|held| count_of(&mut held.borrow_mut(), lessee)).ok() }
+        let lessee = Lessee::new(region, id);
+        let held = COUNTS.try_with(|counts| {
+            let mut all = counts.borrow_mut();
+            let count = all.find(lessee).unwrap_or_else(|| all.add(lessee));
+            count.taken.store(count.taken.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            Self { count: Some(count), thread: core::ptr::from_ref(counts).addr() }
+        });
+        held.unwrap_or_default()
     }
 
     /// Counts the lease no longer. To be called before the lease ends in the queue: until then, the
     /// thread would wait for one lease less than there are.
+    #[inline]
     pub(super) fn end(&mut self) {
-        self.count = None;
+        let Some(count) = self.count.take() else { return };
+        // If a new thread has the address of the one that took the lease, that one is gone, and no
+        // thread uses its count, which is not zero.
+        let is_here = COUNTS.try_with(|counts| core::ptr::from_ref(counts).addr() == self.thread);
+        if is_here == Ok(true) {
+            count.taken.store(count.taken.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+        } else {
+            // ORDER: Release pairs with the Acquire in `open`.
+            count.ended_elsewhere.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
-fn count_of(held: &mut Vec<(Lessee, Arc<()>)>, lessee: Lessee) -> Arc<()> {
-    if let Some((_, count)) = held.iter().find(|(of, _)| *of == lessee) {
-        return Arc::clone(count);
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        self.end();
     }
-    held.retain(|(_, count)| Arc::strong_count(count) > 1);
-    let count = Arc::new(());
-    held.push((lessee, Arc::clone(&count)));
-    count
 }
 
 /// How many leases of the queue, taken as participant `id`, a consumer that waits in this way does
@@ -65,14 +142,9 @@ pub(super) fn held_by_caller(region: &Region, id: u32, wait: Wait<'_>) -> u64 {
     if matches!(wait, Wait::Task(_)) {
         return 0;
     }
-    let lessee = Lessee { queue: region.file_and_offset(), id };
-    let held = HELD.try_with(|held| {
-        held.borrow()
-            .iter()
-            .find(|(of, _)| *of == lessee)
-            .map_or(0, |(_, count)| Arc::strong_count(count) - 1)
-    });
-    held.unwrap_or(0) as u64
+    let lessee = Lessee::new(region, id);
+    let held = COUNTS.try_with(|counts| counts.borrow().find(lessee).map_or(0, LeaseCount::open));
+    held.unwrap_or(0)
 }
 
 /// Leases without a guard that a thread has taken: the queue, the lease, and its count.
