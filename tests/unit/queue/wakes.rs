@@ -1,7 +1,5 @@
 //! How many waiters a queue wakes: no more than have something to do.
 
-use std::time::Duration;
-
 use breezeway::queue::Queue;
 #[cfg(feature = "serde")]
 use breezeway::queue::{JoinableQueue, MessageQueue};
@@ -52,12 +50,12 @@ fn message_queue_pop_wakes_one_producer() {
         })
         .collect();
     // Until each is in a park of its longest.
-    std::thread::sleep(Duration::from_millis(30));
+    std::thread::sleep(std::time::Duration::from_millis(30));
     let sleeps = || producers.iter().map(|producer| sleeps_of(&producer.thread)).sum::<u64>();
     let before = sleeps();
     for _ in 0..POPS {
         queue.pop().unwrap();
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let sleeps = sleeps() - before;
     assert!(sleeps < POPS * PRODUCERS as u64 / 2, "the producers slept {sleeps} times");

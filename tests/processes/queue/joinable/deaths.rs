@@ -223,7 +223,8 @@ fn lease_on_never_empty_queue_redelivers_job_of_killed_worker() {
         if number == 0 {
             break;
         }
-        assert!(start.elapsed() < LONG, "the job never came back");
+        // Ten times what is promised, for a machine that is busy.
+        assert!(start.elapsed() < Duration::from_secs(2), "the job did not come back");
         queue.push(new).unwrap();
     }
     assert_eq!(queue.len(), 7, "it came before newer ones");
