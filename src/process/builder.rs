@@ -15,6 +15,7 @@ use super::child::Child;
 use super::control::{ChildSpec, ChildState, ControlFile};
 use super::{Process, current, registry, start};
 use crate::error::SpawnError;
+use crate::sys::descriptors;
 use crate::sys::image::{EXECUTABLE, Image};
 use crate::sys::pidfd::{self, ProcessExit};
 
@@ -164,7 +165,10 @@ impl ProcessBuilder {
         let encoded =
             postcard::to_allocvec(&spec).map_err(|error| SpawnError::Encode { source: error.into() })?;
         let control = ControlFile::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
-        let (ready, ready_writer) = io::pipe().map_err(SpawnError::os(DESCRIBE))?;
+        let (ready, ready_writer) = {
+            let _standard = descriptors::hold_standard();
+            io::pipe().map_err(SpawnError::os(DESCRIBE))?
+        };
         let origin = start::ChildOrigin {
             parent: std::process::id(),
             control: control.descriptor(),
@@ -176,7 +180,7 @@ impl ProcessBuilder {
         let child = Child::open(started.id(), spec.name, spec.is_daemon).map_err(|error| {
             let _ = started.kill();
             let _ = started.wait();
-            SpawnError::os("open a child process")(error)
+            SpawnError::os("open a child process by pidfd_open")(error)
         })?;
         registry::add(child.clone());
         Ok(Launched { child, control, ready, _ready_writer: ready_writer })

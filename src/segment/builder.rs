@@ -39,8 +39,14 @@ impl SegmentBuilder {
 
     /// Sets the file's permission bits, whatever the umask: 0600 to 0777, by default 0600.
     ///
-    /// To open the segment, processes of other users also need [`group_access`](Self::group_access)
-    /// or [`other_access`](Self::other_access), and [`foreign_owner`](Self::foreign_owner).
+    /// If the mode grants the group or other users anything, each process that opens the segment
+    /// must allow that with [`group_access`](Self::group_access) or
+    /// [`other_access`](Self::other_access), and processes of other users need
+    /// [`foreign_owner`](Self::foreign_owner) too.
+    ///
+    /// Grant even permission to read only to users that you trust not to block you: a reader can
+    /// lock the file, and while it does, no process can open, replace or remove the segment
+    /// ([`SegmentError::Busy`]), and no dead participant is repaired.
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = mode;
         self
@@ -63,13 +69,13 @@ impl SegmentBuilder {
         self
     }
 
-    /// Sets whether to open a file that its group may write.
+    /// Sets whether to open a file that its group may read or write.
     pub fn group_access(mut self, allowed: bool) -> Self {
         self.options.access.group = allowed;
         self
     }
 
-    /// Sets whether to open a file that every user may write.
+    /// Sets whether to open a file that every user may read or write.
     pub fn other_access(mut self, allowed: bool) -> Self {
         self.options.access.other = allowed;
         self
@@ -110,7 +116,7 @@ impl SegmentBuilder {
     /// - [`SegmentError::ForeignNamespace`] if a process of another pid namespace has it attached
     /// - [`SegmentError::ForeignOwner`] if it belongs to another user, and
     ///   [`foreign_owner`](Self::foreign_owner) is not allowed
-    /// - [`SegmentError::TooOpen`] if its group or every user may write it, and
+    /// - [`SegmentError::TooOpen`] if its group or every user may read or write it, and
     ///   [`group_access`](Self::group_access) or [`other_access`](Self::other_access) is not
     ///   allowed
     /// - [`SegmentError::NotASegment`], [`SegmentError::ForeignMachine`],

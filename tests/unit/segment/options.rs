@@ -59,7 +59,10 @@ fn open_writable_by_others_requires_access_options() {
     for (mode, group, other) in [
         (0o660, true, false),
         (0o620, true, false),
+        (0o640, true, false),
+        (0o644, true, true),
         (0o606, false, true),
+        (0o604, false, true),
         (0o602, false, true),
         (0o666, true, true),
     ] {
@@ -79,7 +82,7 @@ fn open_writable_by_others_requires_access_options() {
         }
         assert!(matches!(Value::<u64>::open(&name), Err(SegmentError::TooOpen { .. })));
     }
-    for mode in [0o600, 0o640, 0o644, 0o700, 0o755] {
+    for mode in [0o600, 0o610, 0o700, 0o711] {
         let name = Name::new("closed");
         let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
         Segment::open(&name).unwrap();
