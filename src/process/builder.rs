@@ -15,6 +15,7 @@ use super::child::Child;
 use super::control::{ChildSpec, ChildState, ControlFile};
 use super::{Process, current, registry, start};
 use crate::error::SpawnError;
+use crate::queue::transit;
 use crate::sys::descriptors;
 use crate::sys::image::{EXECUTABLE, Image};
 use crate::sys::pidfd::{self, ProcessExit};
@@ -127,7 +128,10 @@ impl ProcessBuilder {
         let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
         // `args` lives until the child has decoded it: the child opens anonymous segments through
         // this process.
-        let (child, control) = self.launch(call, &args)?.wait()?;
+        let (started, transits) = transit::collect(|| self.launch(call, &args)?.wait());
+        // The child has decoded all that it will: what is still in transit never arrives.
+        transits.disconnect();
+        let (child, control) = started?;
         Ok(Process::new(child, control))
     }
 

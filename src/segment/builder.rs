@@ -70,6 +70,10 @@ impl SegmentBuilder {
     }
 
     /// Sets whether to open a file that its group may read or write.
+    ///
+    /// A handle that is deserialised opens its segment under the default rules, which do not allow
+    /// it. A receiver that does opens the segment by a builder first, and keeps it: handles in it
+    /// then use what the process has.
     pub fn group_access(mut self, allowed: bool) -> Self {
         self.options.access.group = allowed;
         self
@@ -103,7 +107,7 @@ impl SegmentBuilder {
     ///   name for ten seconds
     /// - [`SegmentError::Os`] if a system call fails otherwise
     pub fn create(&self, name: &str, length: u64) -> Result<Segment, SegmentError> {
-        create::create_empty(self.options.checked()?, &Location::named(name)?, length)
+        remembered(create::create_empty(self.options.checked()?, &Location::named(name)?, length))
     }
 
     /// Opens a named segment.
@@ -126,7 +130,7 @@ impl SegmentBuilder {
     ///   ten seconds
     /// - [`SegmentError::Os`] if a system call fails otherwise
     pub fn open(&self, name: &str) -> Result<Segment, SegmentError> {
-        open::open_existing(&self.options, &Location::named(name)?)
+        remembered(open::open_existing(&self.options, &Location::named(name)?))
     }
 
     /// Opens a named segment, or creates it if there is none or a stale one.
@@ -138,7 +142,7 @@ impl SegmentBuilder {
     /// [`SegmentError::NotFound`] and [`SegmentError::AlreadyExists`]; and
     /// [`SegmentError::WrongLength`] if an existing segment is shorter than `length`.
     pub fn open_or_create(&self, name: &str, length: u64) -> Result<Segment, SegmentError> {
-        create::open_or_create(self.options.checked()?, &Location::named(name)?, length)
+        remembered(create::open_or_create(self.options.checked()?, &Location::named(name)?, length))
     }
 
     /// Creates a segment of `length` bytes in a file, which persists by default.
@@ -147,7 +151,7 @@ impl SegmentBuilder {
     /// Those of [`create`](Self::create), where [`SegmentError::InvalidName`] means that `path`
     /// names no file or contains a NUL.
     pub fn create_file(&self, path: impl AsRef<Path>, length: u64) -> Result<Segment, SegmentError> {
-        create::create_empty(self.options.checked()?, &Location::file(path.as_ref())?, length)
+        remembered(create::create_empty(self.options.checked()?, &Location::file(path.as_ref())?, length))
     }
 
     /// Opens a segment in a file.
@@ -156,7 +160,7 @@ impl SegmentBuilder {
     /// Those of [`open`](Self::open), where [`SegmentError::InvalidName`] means that `path` names
     /// no file or contains a NUL.
     pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Segment, SegmentError> {
-        open::open_existing(&self.options, &Location::file(path.as_ref())?)
+        remembered(open::open_existing(&self.options, &Location::file(path.as_ref())?))
     }
 
     /// Opens a segment in a file, or creates it if there is none or a stale one.
@@ -167,7 +171,7 @@ impl SegmentBuilder {
     /// Those of [`open_or_create`](Self::open_or_create), where [`SegmentError::InvalidName`] means
     /// that `path` names no file or contains a NUL.
     pub fn open_or_create_file(&self, path: impl AsRef<Path>, length: u64) -> Result<Segment, SegmentError> {
-        create::open_or_create(self.options.checked()?, &Location::file(path.as_ref())?, length)
+        remembered(create::open_or_create(self.options.checked()?, &Location::file(path.as_ref())?, length))
     }
 
     /// Creates a segment without a name (a sealed memfd), for this process and those that it sends
@@ -179,8 +183,17 @@ impl SegmentBuilder {
     /// - [`SegmentError::NoSpace`] if the memory has not that many bytes left
     /// - [`SegmentError::Os`] if a system call fails otherwise
     pub fn create_anonymous(&self, length: u64) -> Result<Segment, SegmentError> {
-        create::create_empty(self.options.checked()?, &Location::Anonymous, length)
+        remembered(create::create_empty(self.options.checked()?, &Location::Anonymous, length))
     }
+}
+
+/// Has references to the segment find this mapping, if there is one.
+fn remembered(opened: Result<Segment, SegmentError>) -> Result<Segment, SegmentError> {
+    #[cfg(feature = "serde")]
+    if let Ok(segment) = &opened {
+        super::reference::remember(segment);
+    }
+    opened
 }
 
 /// Creating, opening and removing segments.

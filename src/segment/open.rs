@@ -82,7 +82,6 @@ fn attach(
     };
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
-        access: options.access,
         file_id: status.id,
         was_created: false,
         memory: SegmentMemory::new(geometry, UnsharedFile::new(file), backing),
