@@ -61,6 +61,13 @@ impl SegmentBuilder {
         self
     }
 
+    /// Sets whether this process's core dumps contain the segment. By default they do not: a large
+    /// segment would make a dump long, and a process that dumps is alive until its dump is written.
+    pub fn core_dumps(mut self, wanted: bool) -> Self {
+        self.options.core_dumps = wanted;
+        self
+    }
+
     /// Sets whether the segment outlives its users. If it does, it is not unlinked with its
     /// creator's last handle, and is never stale. By default, files persist and named segments do
     /// not.

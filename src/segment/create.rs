@@ -109,6 +109,9 @@ pub(super) fn create_filled<R>(
             backing,
         ),
     });
+    if !options.core_dumps {
+        mapping.exclude_from_core_dumps();
+    }
     if options.huge_pages {
         mapping.advise_huge_pages();
     }

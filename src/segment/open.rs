@@ -102,6 +102,9 @@ fn attach(
         repair::reclaim_locks(&mapping, &admin_lock)?;
     }
     drop(admin_lock);
+    if !options.core_dumps {
+        mapping.exclude_from_core_dumps();
+    }
     if options.huge_pages {
         mapping.advise_huge_pages();
     }

@@ -272,3 +272,13 @@ pub(crate) unsafe fn advise_huge_pages(start: *mut u8, len: usize) {
     // SAFETY: passed on; the advice changes no contents.
     let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxHugepage) };
 }
+
+/// Leaves the mapping out of core dumps.
+///
+/// # Safety
+/// `start` and `len` are a live mapping.
+pub(crate) unsafe fn exclude_from_core_dumps(start: *mut u8, len: usize) {
+    // SAFETY: passed on; the advice changes no contents. It is as old as the kernels that this crate
+    // runs on.
+    let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxDontDump) };
+}
