@@ -85,6 +85,9 @@ pub enum SegmentError {
         max: u32,
     },
     /// Every participant slot is taken by a living process: create the segment with more `participants`.
+    ///
+    /// A participant is a process, not a handle or a thread. The slots of dead processes are not counted: they are repaired
+    /// and taken.
     #[error("the segment has its {max} participants already: create it with more `participants`")]
     TooManyParticipants {
         /// How many participants the segment can hold.

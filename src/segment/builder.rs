@@ -25,7 +25,8 @@ pub struct SegmentBuilder {
 
 impl SegmentBuilder {
     /// Sets how many processes may have the segment attached at a time: 1 to 65,535, by default
-    /// 128.
+    /// 128. Each forked child that uses a handle counts as one. The next is refused with
+    /// [`SegmentError::TooManyParticipants`].
     pub fn participants(mut self, count: u32) -> Self {
         self.options.participants = count;
         self
