@@ -56,6 +56,27 @@
 //! polls, or finds a queue never empty, looks by the clock: a call that comes 50 ms after its last
 //! look, or later, learns of every death before it.
 //!
+//! A process that dumps core is alive until the dump is written, as the kernel sees it: its peers
+//! learn of its death after that. So segments are left out of core dumps by default
+//! ([`SegmentBuilder::core_dumps`]); a handler of core dumps that is slow still delays the repair.
+//!
+//! # Participants
+//!
+//! A *participant* is a process that has a segment attached, however many handles and threads it
+//! has there. A segment has a fixed number of places for them
+//! ([`SegmentBuilder::participants`]).
+//!
+//! - If living processes have all places, opening returns [`SegmentError::TooManyParticipants`],
+//!   with their number. The places of the dead are taken once they are repaired, so none is lost.
+//! - A forked child becomes a participant of its own when it first uses a handle. If it cannot,
+//!   because the places are taken, each operation returns `NotAttached`, and
+//!   [`Segment::participant_id`] says why.
+//! - A process leaves when it drops its last handle. Handles in statics, and those that are left at
+//!   `process::exit` or `_exit`, are not dropped: the process then counts as one that died. Peers
+//!   see what the table says for a death (a barrier breaks, an endpoint is disconnected), and a name
+//!   that the process created stays, stale, until it is replaced, removed, or cleared away by
+//!   `breezeway gc`. Drop handles, or take them out of the static, where that matters.
+//!
 //! Bytes that a peer has damaged make typed errors, not panics or undefined behaviour: lengths and
 //! offsets are read once, checked, and kept in private memory; values are copied out, then checked.
 //!

@@ -33,6 +33,8 @@ mod push_all;
 mod queue_macros;
 mod slot_array;
 pub mod spsc;
+#[cfg(feature = "serde")]
+pub(crate) mod transit;
 
 #[cfg(feature = "process")]
 pub(crate) use message::codec;

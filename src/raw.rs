@@ -24,6 +24,7 @@
 //!   death
 //! - `packed_word`: a word `{number:44 | owner:16 | state:4}`, as the slots of `mpmc` and `condvar`
 //!   have it
+//! - `reader_pass`: writers let a reader pass whose copies they spoil
 //! - [`registration`]: which process held something, by id and epoch
 //! - [`rwlock`]: a readers-writer lock in which each participant counts its own readers
 //! - [`semaphore`]: a counting semaphore
@@ -62,6 +63,8 @@ pub(crate) mod mpmc;
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
 mod packed_word;
+#[cfg(not(loom))]
+pub(crate) mod reader_pass;
 pub(crate) mod registration;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;

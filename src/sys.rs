@@ -3,6 +3,7 @@
 //!
 //! - [`barrier`]: a pair of memory barriers, one of which is a compiler fence
 //! - `child`: what a child process sets up for itself, and how it ends
+//! - `descriptors`: keeping what is opened away from the descriptors 0 to 2
 //! - `eventfd`: a descriptor by which one thread wakes another
 //! - [`clock`]: monotonic deadlines, the time of day
 //! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
@@ -10,6 +11,7 @@
 //! - [`futex`]: sleeping on shared words, and waking
 //! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
+//! - `memory`: how much memory this process may still take
 //! - `per_process`: a cell of which each process has its own
 //! - `pidfd`: processes by descriptor, which is never reused for another process
 //! - `poll`: waiting for files that can be read
@@ -21,6 +23,7 @@ pub(crate) mod barrier;
 #[cfg(feature = "process")]
 pub(crate) mod child;
 pub(crate) mod clock;
+pub(crate) mod descriptors;
 #[cfg(feature = "process")]
 pub(crate) mod eventfd;
 pub(crate) mod file;
@@ -29,6 +32,7 @@ pub(crate) mod futex;
 #[cfg(feature = "process")]
 pub(crate) mod image;
 pub(crate) mod liveness;
+mod memory;
 #[cfg(any(feature = "async", feature = "process"))]
 pub(crate) mod per_process;
 #[cfg(feature = "process")]

@@ -101,7 +101,6 @@ pub(super) fn create_filled<R>(
     let creation = creation();
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
-        access: options.access.with_mode(options.mode),
         file_id,
         was_created: true,
         memory: SegmentMemory::new(
@@ -110,6 +109,9 @@ pub(super) fn create_filled<R>(
             backing,
         ),
     });
+    if !options.core_dumps {
+        mapping.exclude_from_core_dumps();
+    }
     if options.huge_pages {
         mapping.advise_huge_pages();
     }

@@ -2,7 +2,6 @@
 
 use core::ops::Deref;
 
-use super::access::Access;
 use super::admin_lock::{AdminLock, ThreadLock};
 use super::location::Location;
 use super::memory::SegmentMemory;
@@ -19,9 +18,6 @@ use crate::sys::fork;
 /// them unmaps it.
 pub(crate) struct Mapping {
     pub(super) location: Location,
-    /// What references to the segment carry on.
-    #[cfg_attr(not(feature = "serde"), expect(dead_code))]
-    pub(super) access: Access,
     pub(super) file_id: FileId,
     /// Whether this mapping created the segment.
     pub(super) was_created: bool,
@@ -41,7 +37,6 @@ pub(crate) struct Mapping {
 /// What a mapping is made of.
 pub(super) struct MappingParts {
     pub(super) location: Location,
-    pub(super) access: Access,
     pub(super) file_id: FileId,
     pub(super) was_created: bool,
     pub(super) memory: SegmentMemory,
@@ -63,10 +58,9 @@ impl Deref for Mapping {
 impl Mapping {
     /// A mapping that is not attached yet.
     pub(super) fn new(parts: MappingParts) -> Self {
-        let MappingParts { location, access, file_id, was_created, memory } = parts;
+        let MappingParts { location, file_id, was_created, memory } = parts;
         Self {
             location,
-            access,
             file_id,
             was_created,
             generation: fork::generation(),

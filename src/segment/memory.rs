@@ -157,4 +157,10 @@ impl SegmentMemory {
         // SAFETY: the whole of a live mapping.
         unsafe { crate::sys::file::advise_huge_pages(self.backing.start(), self.backing.len()) };
     }
+
+    /// Leaves the segment out of this process's core dumps.
+    pub(super) fn exclude_from_core_dumps(&self) {
+        // SAFETY: the whole of a live mapping.
+        unsafe { crate::sys::file::exclude_from_core_dumps(self.backing.start(), self.backing.len()) };
+    }
 }

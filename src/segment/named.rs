@@ -9,6 +9,8 @@ use std::io;
 
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
+use crate::sys::descriptors;
+
 /// A mapped name. Dropping this unmaps the memory; the name stays.
 pub(super) struct NamedMap(Shmem);
 
@@ -21,6 +23,7 @@ unsafe impl Sync for NamedMap {}
 impl NamedMap {
     /// Creates a name of this length and maps it. No page is allocated yet.
     pub(super) fn create(name: &str, len: usize) -> io::Result<Self> {
+        let _standard = descriptors::hold_standard();
         let mut shmem = ShmemConf::new().os_id(name).size(len).create().map_err(answer)?;
         shmem.set_owner(false);
         Ok(Self(shmem))
@@ -28,6 +31,7 @@ impl NamedMap {
 
     /// Maps an existing name.
     pub(super) fn open(name: &str) -> io::Result<Self> {
+        let _standard = descriptors::hold_standard();
         Ok(Self(ShmemConf::new().os_id(name).open().map_err(answer)?))
     }
 

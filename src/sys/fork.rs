@@ -83,6 +83,7 @@ impl ForkGeneration {
 pub(crate) fn install_handlers() {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
+        let _standard = super::descriptors::hold_standard();
         let spare = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         PLACEHOLDER.store(spare.map_or(EMPTY, IntoRawFd::into_raw_fd), Ordering::Relaxed);
         // SAFETY: they do what handlers may: system calls, and atomic accesses, also of nodes that are never freed.

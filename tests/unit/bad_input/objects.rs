@@ -283,7 +283,12 @@ where
         assert_corrupt(array.update(0, |_| ()));
         assert_corrupt(array.write(0..1, &[other]));
     }
-    // Reading goes on: whatever the bytes say is what they say.
+    // Reads that can say so refuse, too. The others go on: whatever the bytes say is what they say.
+    assert_corrupt(array.read_into(0..1, &mut [other]));
+    assert_corrupt(array.to_vec_checked());
+    if size_of::<T>() > 8 {
+        assert_corrupt(array.get_checked(0));
+    }
     assert_ne!(array.get(0), Some(other));
-    array.to_vec_checked().unwrap();
+    assert!(!array.to_vec().is_empty());
 }
