@@ -3,6 +3,7 @@
 //!
 //! - [`Barrier`]: a number of parties that wait for each other
 //! - [`BoundedSemaphore`]: a fixed number of permits, each of which records its owner
+//! - [`ByThread`], [`ByTask`]: what a guard belongs to
 //! - [`Condvar`]: waiting, with a mutex, until a condition is true
 //! - [`Event`]: a flag that processes wait for
 //! - [`Mutex`]: a lock that one thread of one process holds at a time
@@ -36,4 +37,5 @@ pub use once::{Once, OnceState};
 pub use raw_sync::RawSyncMutex;
 pub use reentrant_mutex::{ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use crate::segment::lock::owner::{ByTask, ByThread};
 pub use semaphore::{Semaphore, SemaphorePermit};

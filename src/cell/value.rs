@@ -13,6 +13,7 @@ use crate::raw::atomic_copy::{self, WORD};
 use crate::raw::mutex::MutexState;
 use crate::raw::seqlock::Versioned;
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::{ByTask, ByThread, LockOwner};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
@@ -55,15 +56,15 @@ pub struct Value<T> {
 ///
 /// The copy is not published after [`discard`](Self::discard), if a panic unwinds through the
 /// guard, if the copy was never borrowed mutably, or in a forked child. The guard stays in the
-/// thread that locked.
+/// thread that locked, unless a future gave it: a `ValueGuard<'_, T, ByTask>` is [`Send`].
 #[must_use = "dropping the guard unlocks the value at once"]
-pub struct ValueGuard<'a, T: Shareable> {
+pub struct ValueGuard<'a, T: Shareable, O = ByThread> {
     copy: T,
     publish: bool,
     panicking: bool,
     value: &'a Value<T>,
     /// Dropped last: after the copy is published.
-    raw_guard: RawGuard<'a>,
+    raw_guard: RawGuard<'a, O>,
 }
 
 /// The reads that writers may spoil before the reader asks for the lock.
@@ -130,12 +131,12 @@ impl<T: Shareable> Value<T> {
                 return;
             }
             // Without waiting: the holder may not be writing, and then the next attempts succeed.
-            match self.lock.lock_to_read(Wait::NonBlocking) {
-                Err(LockError::WouldBlock) => std::thread::yield_now(),
+            match self.lock.lock_without_report::<ByThread>(Wait::NonBlocking) {
                 // If the error is `Deadlock`, this thread holds the lock, and no other process
-                // writes. If the lock is corrupt, the value may be, too, and no lock makes it
-                // right.
-                _raw_guard => return self.copy_locked(bytes),
+                // writes.
+                _held @ (Ok(_) | Err(LockError::Deadlock)) => return self.copy_locked(bytes),
+                // Another writer holds the lock, or this forked child cannot register.
+                Err(_) => std::thread::yield_now(),
             }
         }
     }
@@ -189,7 +190,7 @@ impl<T: Shareable> Value<T> {
     /// is damaged.
     #[inline]
     pub fn set(&self, value: T) -> Result<(), LockError> {
-        let _raw_guard = self.lock.lock_without_report(Wait::Forever)?;
+        let _raw_guard = self.lock.lock_without_report::<ByThread>(Wait::Forever)?;
         self.publish(&value);
         Ok(())
     }
@@ -204,7 +205,7 @@ impl<T: Shareable> Value<T> {
     /// If `change` panics.
     #[inline]
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
-        Ok(change(&mut *self.guard(self.lock.lock_without_report(Wait::Forever)?)?))
+        Ok(change(&mut *self.guard(self.lock.lock_without_report::<ByThread>(Wait::Forever)?)?))
     }
 
     /// Replaces the value and returns the old one.
@@ -229,7 +230,7 @@ impl<T: Shareable> Value<T> {
     where
         T: PartialEq,
     {
-        let mut guard = self.guard(self.lock.lock_without_report(Wait::Forever)?)?;
+        let mut guard = self.guard(self.lock.lock_without_report::<ByThread>(Wait::Forever)?)?;
         if *guard != current {
             return Ok(Err(*guard));
         }
@@ -268,19 +269,22 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline]
-    pub(super) fn lock_within(&self, wait: Wait) -> Result<ValueGuard<'_, T>, LockError> {
+    pub(super) fn lock_within<O: LockOwner>(
+        &self,
+        wait: Wait,
+    ) -> Result<ValueGuard<'_, T, O>, LockError> {
         self.guard(self.lock.lock(wait)?)
     }
 
     #[inline]
-    fn guard<'a>(&'a self, raw_guard: RawGuard<'a>) -> Result<ValueGuard<'a, T>, LockError> {
+    fn guard<'a, O>(&'a self, raw_guard: RawGuard<'a, O>) -> Result<ValueGuard<'a, T, O>, LockError> {
         let copy =
             shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| raw_guard.corrupt("a value"))?;
         Ok(ValueGuard { copy, publish: false, panicking: std::thread::panicking(), value: self, raw_guard })
     }
 }
 
-impl<T: Shareable> ValueGuard<'_, T> {
+impl<T: Shareable, O> ValueGuard<'_, T, O> {
     /// Ends the section without publishing the copy: the value stays what it was.
     pub fn discard(mut self) {
         self.publish = false;
@@ -293,7 +297,7 @@ impl<T: Shareable> ValueGuard<'_, T> {
     }
 }
 
-impl<T: Shareable> Deref for ValueGuard<'_, T> {
+impl<T: Shareable, O> Deref for ValueGuard<'_, T, O> {
     type Target = T;
 
     #[inline]
@@ -302,7 +306,7 @@ impl<T: Shareable> Deref for ValueGuard<'_, T> {
     }
 }
 
-impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
+impl<T: Shareable, O> DerefMut for ValueGuard<'_, T, O> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         self.publish = true;
@@ -310,7 +314,7 @@ impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
     }
 }
 
-impl<T: Shareable> Drop for ValueGuard<'_, T> {
+impl<T: Shareable, O> Drop for ValueGuard<'_, T, O> {
     #[inline]
     fn drop(&mut self) {
         // A panic that was under way when the section began (it began in a destructor) does not
@@ -341,10 +345,9 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     }
 
     fn build(plan: &T, region: &Region) {
-        region.init_lock();
         let bytes = bytemuck::bytes_of(plan);
         if Self::IS_SMALL {
-            region.lock_state().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
+            region.state::<MutexState>().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
         } else {
             // Version 0 is current: it lies in the first slot.
             atomic_copy::store(region.words_from(size_of::<MutexState>() as u64), bytes);
@@ -352,7 +355,7 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { lock: ObjectLock::attach(region)?, of: PhantomData })
+        Ok(Self { lock: ObjectLock::attach(region), of: PhantomData })
     }
 
     fn region(&self) -> &Region {
@@ -383,7 +386,7 @@ impl<T> fmt::Debug for Value<T> {
     }
 }
 
-impl<T: Shareable> fmt::Debug for ValueGuard<'_, T> {
+impl<T: Shareable, O> fmt::Debug for ValueGuard<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ValueGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
     }
@@ -391,3 +394,4 @@ impl<T: Shareable> fmt::Debug for ValueGuard<'_, T> {
 
 static_assertions::assert_impl_all!(Value<f64>: Send, Sync, Clone);
 static_assertions::assert_not_impl_any!(ValueGuard<'static, f64>: Send);
+static_assertions::assert_impl_all!(ValueGuard<'static, f64, ByTask>: Send);

@@ -15,7 +15,6 @@ use super::mapping::{Mapping, MappingParts};
 use super::memory::SegmentMemory;
 use super::options::SegmentOptions;
 use super::participants;
-use super::repair;
 use crate::error::SegmentError;
 use crate::layout::header::{FLAG_PERSIST, Header};
 use crate::sys::file::{self, NotOpened, Status};
@@ -81,9 +80,6 @@ fn attach(
     }
     participants::check_namespace(&mapping, location, &admin_lock)?;
     mapping.attach(&admin_lock)?;
-    if is_first {
-        repair::reclaim_locks(&mapping, &admin_lock)?;
-    }
     drop(admin_lock);
     if options.huge_pages {
         mapping.advise_huge_pages();

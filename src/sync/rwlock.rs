@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::error::{LockError, SegmentError};
@@ -9,6 +10,8 @@ use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::rwlock::{COUNTS_AT, RawRwLock, RwLockState, STATE_AT, length};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::mutex::HolderCheck;
+use crate::segment::lock::owner::ByThread;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
@@ -22,10 +25,10 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 ///
 /// As with a [`Mutex`](super::Mutex), it protects what its users agree on. Readers share no count:
 /// each process counts its readers on a cache line of its own, so readers on many processors do not
-/// slow each other down. The price is the writer's, which reads the counts of all participants that
-/// the segment has places for
-/// ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)). The
-/// lock takes 384 bytes, and 64 for each place.
+/// slow each other down. The price is the writer's, which reads the counts of all participants up to
+/// the highest id that one ever had. The lock takes 384 bytes, and 64 for each participant that the
+/// segment has a place for
+/// ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)).
 ///
 /// A waiting writer keeps new readers out, so it waits only for the readers inside. The lock is not
 /// fair among writers, and a sequence of writers may keep readers waiting for long. A reader cannot
@@ -38,7 +41,8 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 /// dropping it, `recovered()` is true for the readers that follow and for the next writer, whose
 /// guard delivers the death report.
 ///
-/// After Hsieh and Weihl (IPPS 1992), with a robust writers' lock and a count for each process.
+/// After Hsieh and Weihl (IPPS 1992), with a writers' lock that passes on after a death, and a count
+/// for each process.
 ///
 /// ```
 /// use breezeway::sync::RwLock;
@@ -202,12 +206,12 @@ impl RwLock {
 
     /// Evicts a dead writer. Only if no writer lives can the writers' lock be taken.
     fn clear_abandoned(&self) -> Result<(), LockError> {
-        match self.lock.lock(Wait::Timeout(Duration::ZERO)) {
+        match self.lock.lock::<ByThread>(Wait::NonBlocking) {
             Ok(_raw_guard) => {
                 self.raw_lock().clear_dead_writer();
                 Ok(())
             }
-            Err(LockError::Timeout | LockError::WouldBlock) => Ok(()),
+            Err(LockError::WouldBlock) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -224,14 +228,15 @@ impl RwLock {
             self.check_no_readers()?;
         }
         raw_lock.announce_writer(own_id);
-        if let Some(first) = raw_lock.first_reader(1) {
+        let highest_id = self.segment().mapping().highest_id();
+        if let Some(first) = raw_lock.first_reader(1..=highest_id) {
             let wait = match (wait, start) {
                 (Wait::Timeout(timeout), Some(start)) => {
                     Wait::Timeout(timeout.saturating_sub(start.elapsed()))
                 }
                 _ => wait,
             };
-            if let Err(error) = self.wait_for_readers(first, wait) {
+            if let Err(error) = self.wait_for_readers(first..=highest_id, wait) {
                 raw_lock.finish();
                 return Err(error);
             }
@@ -241,22 +246,28 @@ impl RwLock {
     }
 
     fn check_no_readers(&self) -> Result<(), LockError> {
-        let Some(reader) = self.raw_lock().first_reader(1) else { return Ok(()) };
         let mapping = self.segment().mapping();
+        let first_reader = || self.raw_lock().first_reader(1..=mapping.highest_id());
+        let Some(reader) = first_reader() else { return Ok(()) };
+        // Seldom, as in an attempt to take a held lock: asking is a system call.
+        if !self.lock.is_due() {
+            return Err(LockError::WouldBlock);
+        }
         if !mapping.is_alive(reader) {
             mapping.reap_dead_peers();
         }
-        self.raw_lock().first_reader(1).map_or(Ok(()), |_| Err(LockError::WouldBlock))
+        first_reader().map_or(Ok(()), |_| Err(LockError::WouldBlock))
     }
 
-    /// Waits until no participant reads. The participants before `first` do not.
+    /// Waits until none of these participants reads. The first of them does, or did.
     #[cold]
-    fn wait_for_readers(&self, first: u32, wait: Wait) -> Result<(), LockError> {
+    fn wait_for_readers(&self, ids: RangeInclusive<u32>, wait: Wait) -> Result<(), LockError> {
         let (raw_lock, mapping) = (self.raw_lock(), self.segment().mapping());
         let failure = Cell::new(None);
+        let (first, highest_id) = ids.into_inner();
         let reader = Cell::new(first);
         let try_once = || {
-            match raw_lock.first_reader(reader.get()) {
+            match raw_lock.first_reader(reader.get()..=highest_id) {
                 Some(still) => reader.set(still),
                 None => return Some(Ok(())),
             }
@@ -342,9 +353,8 @@ impl sealed::ObjectImpl for RwLock {
         length(shape.count)
     }
 
-    fn build((): &(), region: &Region) {
-        // After the writers' lock, all zeros are a state without readers and writer.
-        region.init_lock();
+    fn build((): &(), _: &Region) {
+        // All zeros are a state without readers and writer, and a free writers' lock.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
@@ -353,7 +363,7 @@ impl sealed::ObjectImpl for RwLock {
             state: SharedRef::at(region.clone(), STATE_AT, COUNTS_AT),
             read_spin: AdaptiveSpin::default(),
             write_spin: AdaptiveSpin::default(),
-            lock: ObjectLock::attach(region)?,
+            lock: ObjectLock::attach(region),
         })
     }
 

@@ -101,8 +101,11 @@ impl<T: Shareable> ArrayStore<T> {
     /// # Errors
     /// [`LockError::Corrupt`] if the journal is damaged.
     #[inline(always)]
-    pub(super) fn undo_pending<'a>(&self, raw_guard: RawGuard<'a>) -> Result<RawGuard<'a>, LockError> {
-        // SAFETY: `raw_guard` says that this thread holds the lock.
+    pub(super) fn undo_pending<'a, O>(
+        &self,
+        raw_guard: RawGuard<'a, O>,
+    ) -> Result<RawGuard<'a, O>, LockError> {
+        // SAFETY: `raw_guard` says that the caller holds the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
         if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
             return Err(raw_guard.corrupt("the journal of an array"));
@@ -121,12 +124,12 @@ impl<T: Shareable> ArrayStore<T> {
 
     /// Takes the lock to read.
     ///
-    /// `None` if this thread holds the lock already, and then no other process writes; or if the
-    /// lock or the journal is damaged, and then the elements may be, too. In both cases the caller
-    /// reads without.
+    /// `None` if this thread holds the lock already, and then no other process writes; if the
+    /// journal is damaged, and then the elements may be, too; or in a forked child that cannot
+    /// register as a participant. In all cases the caller reads without.
     #[inline(always)]
     pub(super) fn lock_to_read(&self) -> Option<RawGuard<'_>> {
-        self.undo_pending(self.lock.lock_to_read(Wait::Forever).ok()?).ok()
+        self.undo_pending(self.lock.lock_without_report(Wait::Forever).ok()?).ok()
     }
 
     /// Copies element `index`, which is inside the array. For large elements, the caller holds the
@@ -254,7 +257,6 @@ impl<T: Shareable> ArrayStore<T> {
 
     /// Writes a new array, which no other process can find yet.
     pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
-        region.init_lock();
         let (InitialElements::Given(values), Some(layout)) =
             (&plan.elements, ArrayLayout::new(region.shape(), Self::SIZE))
         else {
@@ -281,6 +283,6 @@ impl<T: Shareable> ArrayStore<T> {
         const { assert!(Self::SIZE > 0, "an array's elements have a size") };
         let layout = ArrayLayout::new(region.shape(), Self::SIZE)
             .ok_or_else(|| region.corrupt("the length of an array"))?;
-        Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })
+        Ok(Self { lock: ObjectLock::attach(region), layout, of: PhantomData })
     }
 }
