@@ -193,8 +193,8 @@ impl MutexState {
     }
 
     /// Whether the owner of this token holds the lock.
-    #[cfg(feature = "raw_sync")]
     #[cfg(not(loom))]
+    #[inline]
     pub(crate) fn is_held_by(&self, token: LockToken) -> bool {
         self.load().is_held_by(token)
     }

@@ -144,10 +144,14 @@ impl ObjectLock {
         })
     }
 
-    /// Unlocks in the place of a guard that was forgotten. The caller holds the lock.
+    /// Unlocks in the place of a guard that was forgotten. Does nothing if this thread does not hold
+    /// the lock.
     #[inline]
     pub(crate) fn unlock_forgotten(&self) {
-        self.state.unlock();
+        let token = self.token().map(|token| token.with_thread(ByThread::thread()));
+        if token.is_ok_and(|token| self.state.is_held_by(token)) {
+            self.state.unlock();
+        }
     }
 }
 
