@@ -22,6 +22,10 @@
 //! the id is registered exactly 2^25 times meanwhile.) A reaper compares ids alone: no process gets
 //! an id while its reaper is at work.
 //!
+//! A thread may end and leave the lock behind, by a guard that was forgotten. A locker of the same
+//! process finds that it has ended, and takes the word in the same way. Lockers of other processes
+//! wait for that, or for the process to leave: they cannot ask about its threads.
+//!
 //! The holder's registration is over only once its last thread has stopped to run, so none of its
 //! stores follows: an unlock may be a plain store, because nobody but the holder writes the word
 //! until then.
@@ -45,7 +49,6 @@ pub(crate) use acquire::{HolderCheck, Locked};
 pub(crate) use lock_word::{LockToken, LockWord};
 
 use super::event_count::EventCount;
-use super::registration::Registration;
 use super::wait_stats::WaitStats;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use lock_word::RECOVERED;
@@ -142,16 +145,16 @@ impl MutexState {
         }
     }
 
-    /// Takes the lock from its holder, if `is_over` says that the holder's process is dead or has
+    /// Takes the lock from its holder, if `is_over` says of this word that its holder is dead or has
     /// left. The caller then has the death to report.
     #[cold]
     pub(crate) fn take_from_dead(
         &self,
         token: LockToken,
-        is_over: impl FnOnce(Registration) -> bool,
+        is_over: impl FnOnce(LockWord) -> bool,
     ) -> bool {
         let found = self.load();
-        if found.is_free() || !is_over(found.registration()) {
+        if found.is_free() || !is_over(found) {
             return false;
         }
         // ORDER: Acquire pairs with the Release of the unlock before the dead holder's section. The

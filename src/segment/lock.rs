@@ -11,11 +11,10 @@ use super::region::Region;
 use super::shared_ref::SharedRef;
 use crate::error::{LockError, NotAttached};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::mutex::{HolderCheck, LockToken, Locked, MutexState};
-use crate::raw::registration::Registration;
+use crate::raw::mutex::{HolderCheck, LockToken, LockWord, Locked, MutexState};
 use crate::raw::wait::Wait;
 use crate::sys::fork::{self, ForkGeneration};
-use crate::sys::{barrier, clock};
+use crate::sys::{barrier, clock, process};
 use owner::{ByThread, LockOwner};
 
 /// How often a handle asks about a lock's holder at most while it only tries, in nanoseconds.
@@ -156,8 +155,8 @@ impl ObjectLock {
 }
 
 impl HolderCheck for ObjectLock {
-    fn is_over(&self, holder: Registration) -> bool {
-        self.region().segment().mapping().is_over(holder)
+    fn is_over(&self, word: LockWord) -> bool {
+        self.region().segment().mapping().is_over(word)
     }
 
     fn is_due(&self) -> bool {
@@ -171,8 +170,12 @@ impl HolderCheck for ObjectLock {
 }
 
 impl HolderCheck for Mapping {
-    fn is_over(&self, holder: Registration) -> bool {
-        !self.is_living(holder)
+    fn is_over(&self, word: LockWord) -> bool {
+        let registration = word.registration();
+        let is_ours = || self.registration().is_ok_and(|ours| ours == registration);
+        // A thread of this process may have ended and left the lock behind.
+        let has_ended = || word.thread().is_some_and(|thread| !process::has_thread(thread));
+        !self.is_living(registration) || is_ours() && has_ended()
     }
 
     fn is_due(&self) -> bool {

@@ -53,7 +53,8 @@ pub struct Mutex {
 ///
 /// A guard of [`lock`](Mutex::lock) and its kin stays in the thread that locked. A guard of a
 /// future is a `MutexGuard<'_, ByTask>`, which belongs to the task and is [`Send`]. A guard that is
-/// forgotten instead of dropped keeps the lock until its process detaches from the segment.
+/// forgotten instead of dropped keeps the lock until its process detaches from the segment, or, if
+/// its thread has ended, until the same process locks again.
 #[must_use = "dropping the guard unlocks the mutex at once"]
 pub struct MutexGuard<'a, O = ByThread> {
     pub(super) raw_guard: RawGuard<'a, O>,

@@ -80,6 +80,15 @@ fn ask_thread_id() -> u32 {
     id
 }
 
+/// Whether this process has a thread of this id. One that cannot be asked about counts as there.
+#[cold]
+#[allow(unsafe_code)]
+pub(crate) fn has_thread(thread: u32) -> bool {
+    // SAFETY: no memory is passed, and signal 0 is not sent.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, 0) };
+    answer == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
 /// This process's name, as `ps` shows it.
 pub(crate) fn name() -> String {
     fs::read_to_string("/proc/self/comm").map(|name| name.trim_end().to_owned()).unwrap_or_default()
@@ -140,7 +149,13 @@ mod tests {
         let id = thread_id();
         assert_eq!(id, thread_id());
         assert_eq!(id, rustix::thread::gettid().as_raw_nonzero().get() as u32);
-        assert_ne!(id, std::thread::spawn(thread_id).join().unwrap());
+        let other = std::thread::spawn(thread_id).join().unwrap();
+        assert_ne!(id, other);
+        // The thread is joined a little before the kernel is done with it.
+        while has_thread(other) {
+            std::thread::yield_now();
+        }
+        assert!(has_thread(id) && std::thread::spawn(move || has_thread(id)).join().unwrap());
     }
 
     #[test]

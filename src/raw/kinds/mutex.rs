@@ -38,8 +38,9 @@ pub(super) fn lock(object: &ObjectWords<'_>, facts: &mut dyn FactSink) -> Option
     if let Some((_, thread)) = holder {
         facts.count("thread", thread.into());
     }
-    // The last holder died or left, and no guard has reported it.
-    facts.is("recovered", lock.word.is_recovered());
+    // A holder died or left, and no guard has reported that yet.
+    let is_abandoned = lock.word.is_recovered() || holder.is_some_and(|(id, _)| facts.is_dead(id));
+    facts.is("abandoned", is_abandoned);
     facts.is("awaited", lock.has_waiters);
     facts.counter("recoveries", lock.recoveries.into());
     Some(lock)

@@ -2,10 +2,9 @@
 
 use core::cell::Cell;
 
-use super::{LockAttempt, LockToken, MutexState};
+use super::{LockAttempt, LockToken, LockWord, MutexState};
 use crate::error::LockError;
 use crate::primitive::spin_loop;
-use crate::raw::registration::Registration;
 use crate::raw::wait::{SpinBeforePark, Wait, WakePolicy, wait_for};
 use crate::sys::process::has_many_cpus;
 
@@ -27,8 +26,8 @@ pub(crate) enum Locked {
 
 /// What a locker asks about the holder that it finds.
 pub(crate) trait HolderCheck {
-    /// Whether the process of this registration is dead or has left: a system call.
-    fn is_over(&self, holder: Registration) -> bool;
+    /// Whether the holder that this word names is dead or has left: a system call or two.
+    fn is_over(&self, word: LockWord) -> bool;
 
     /// Whether a locker that does not wait is to ask now. It asks seldom, so that polling is cheap.
     fn is_due(&self) -> bool;
@@ -87,7 +86,7 @@ impl MutexState {
             }
         };
         let ask = || {
-            if self.take_from_dead(token, |holder| holders.is_over(holder)) {
+            if self.take_from_dead(token, |word| holders.is_over(word)) {
                 taken_from_dead.set(true);
             }
         };

@@ -70,10 +70,17 @@ impl LockWord {
         Registration { id: (self.0 >> ID_AT & ID_MASK) as u32, epoch: (self.0 >> EPOCH_AT) as u32 }
     }
 
-    /// The participant that holds the lock, and its thread; thread 0 is a task.
+    /// The participant that holds the lock, and its thread; thread 0 is a task, and `None` says that
+    /// the lock is free.
     #[cfg(not(loom))]
     pub(crate) fn holder(self) -> Option<(u32, u32)> {
         (!self.is_free()).then(|| (self.registration().id, (self.0 & THREAD_MASK) as u32))
+    }
+
+    /// The thread that holds the lock; `None` if a task does, or if it is free.
+    #[cfg(not(loom))]
+    pub(crate) fn thread(self) -> Option<u32> {
+        self.holder().map(|(_, thread)| thread).filter(|thread| *thread != 0)
     }
 
     /// Whether this token's owner holds the lock.

@@ -72,7 +72,7 @@ impl Shared {
             LockAttempt::AfterDeath => Some(true),
             LockAttempt::HeldByThread => panic!("a second lock"),
             LockAttempt::Held => {
-                self.lock.take_from_dead(token(of), |holder| self.is_over(holder)).then_some(true)
+                self.lock.take_from_dead(token(of), |word| self.is_over(word.registration())).then_some(true)
             }
         }
     }
