@@ -163,11 +163,6 @@ impl<'a> RawRwLock<'a> {
         self.state.writer.load(Ordering::Relaxed) != NONE
     }
 
-    /// Whether the writer's word names this participant.
-    pub(crate) fn is_writer(&self, id: u32) -> bool {
-        self.state.writer.load(Ordering::Relaxed) & !(WAITING | WRITING) == id
-    }
-
     /// Whether a section has ended by a death of which no writer has got the report. For a reader
     /// or writer that is inside.
     #[inline(always)]

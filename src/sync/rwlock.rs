@@ -174,7 +174,7 @@ impl RwLock {
         let own_id = self.state.participant_id()?;
         let count = self.raw_lock().count(own_id).ok_or(CORRUPT)?;
         if !self.raw_lock().enter(count) {
-            self.read_slow(own_id, count, wait)?;
+            self.read_slow(count, wait)?;
         }
         let recovered = self.raw_lock().is_abandoned();
         Ok(RwLockReadGuard { lock: self, count, generation: ForkGeneration::current(), recovered })
@@ -182,7 +182,7 @@ impl RwLock {
 
     /// Enters as a reader after an attempt that found a writer.
     #[cold]
-    fn read_slow(&self, own_id: u32, count: &AtomicU64, wait: Wait) -> Result<(), LockError> {
+    fn read_slow(&self, count: &AtomicU64, wait: Wait) -> Result<(), LockError> {
         let raw_lock = self.raw_lock();
         let failure = Cell::new(None);
         let try_once = || match failure.get() {
@@ -190,11 +190,9 @@ impl RwLock {
             None => (!raw_lock.has_writer() && raw_lock.enter(count)).then_some(Ok(())),
         };
         let clear_abandoned = || failure.set(self.clear_abandoned().err());
-        // At once if this call does not wait, and if the writer is of this process: it may be this
-        // thread, which gets `Deadlock`.
-        if matches!(wait, Wait::NonBlocking) || raw_lock.is_writer(own_id) {
-            clear_abandoned();
-        }
+        // A dead writer's lock may be free already; and this thread may be the writer, which gets
+        // `Deadlock`.
+        clear_abandoned();
         let check_peers = || {
             self.segment().mapping().reap_dead_peers();
             clear_abandoned();

@@ -156,10 +156,16 @@ impl Scenario for Waiter {
     /// The parent holds what it held, and the dead process holds nothing.
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (lock, me) = (&self.parent.lock, self.parent.lock.segment().participant_id().unwrap());
-        if self.side == Side::Write && !death.point.is_multiple_of(4) {
-            assert!(!lock.try_read().expect("readers get the lock immediately").recovered());
-        }
+        let check_reader = |is_wanted| {
+            if self.side == Side::Write && is_wanted {
+                assert!(!lock.try_read().expect("readers get the lock immediately").recovered());
+            }
+        };
+        let is_read_first = !death.point.is_multiple_of(4);
+        check_reader(is_read_first);
         self.parent.reap();
+        // A reader that follows lets itself in.
+        check_reader(!is_read_first);
         let seen = self.parent.look();
         assert!(!seen.untold);
         let counts = seen.counts.iter().sum::<u64>();
