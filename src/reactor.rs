@@ -67,9 +67,8 @@ impl Reactor {
         let mut threads = self.lock();
         let has_target = |thread: &WaiterThread| thread.is_shared() && thread.wait_set.has(event);
         let has_room = |thread: &WaiterThread| thread.is_shared() && thread.has_room();
-        let preferred = own_thread.filter(|own_thread| {
-            threads[*own_thread].wait_set.has(event) || threads[*own_thread].has_room()
-        });
+        let preferred = own_thread
+            .filter(|own_thread| threads[*own_thread].wait_set.has(event) || threads[*own_thread].has_room());
         let known = preferred.or_else(|| threads.iter().position(has_target));
         let index = known.or_else(|| threads.iter().position(has_room)).unwrap_or(threads.len());
         if index == threads.len() {

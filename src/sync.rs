@@ -27,6 +27,7 @@ mod reentrant_mutex;
 mod rwlock;
 mod semaphore;
 
+pub use crate::segment::lock::owner::{ByTask, ByThread};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use bounded_semaphore::{BoundedSemaphore, BoundedSemaphorePermit};
 pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};
@@ -37,5 +38,4 @@ pub use once::{Once, OnceState};
 pub use raw_sync::RawSyncMutex;
 pub use reentrant_mutex::{ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use crate::segment::lock::owner::{ByTask, ByThread};
 pub use semaphore::{Semaphore, SemaphorePermit};

@@ -269,10 +269,7 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline]
-    pub(super) fn lock_within<O: LockOwner>(
-        &self,
-        wait: Wait,
-    ) -> Result<ValueGuard<'_, T, O>, LockError> {
+    pub(super) fn lock_within<O: LockOwner>(&self, wait: Wait) -> Result<ValueGuard<'_, T, O>, LockError> {
         self.guard(self.lock.lock(wait)?)
     }
 

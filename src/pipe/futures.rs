@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::queue::bytes::{self, BytesProducer};
     use crate::raw::async_waiter::AsyncWaiter;
-use crate::raw::event_count::EventCount;
+    use crate::raw::event_count::EventCount;
     use crate::raw::wait::WakePolicy;
 
     const CAPACITY: usize = 1024;

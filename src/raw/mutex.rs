@@ -148,11 +148,7 @@ impl MutexState {
     /// Takes the lock from its holder, if `is_over` says of this word that its holder is dead or has
     /// left. The caller then has the death to report.
     #[cold]
-    pub(crate) fn take_from_dead(
-        &self,
-        token: LockToken,
-        is_over: impl FnOnce(LockWord) -> bool,
-    ) -> bool {
+    pub(crate) fn take_from_dead(&self, token: LockToken, is_over: impl FnOnce(LockWord) -> bool) -> bool {
         let found = self.load();
         if found.is_free() || !is_over(found) {
             return false;

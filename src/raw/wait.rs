@@ -227,7 +227,11 @@ fn spin_then_park<R>(
         }
         stats.waits.add(is_first.into());
         stats.parks.add(1);
-        let slice = Deadline::after(if prepared.is_seen { recheck_interval } else { FIRST_PARK.min(recheck_interval) });
+        let slice = Deadline::after(if prepared.is_seen {
+            recheck_interval
+        } else {
+            FIRST_PARK.min(recheck_interval)
+        });
         event.commit_wait(prepared, deadline.map_or(slice, |deadline| deadline.min(slice)));
         if let Some(found) = try_once() {
             stats.wakes.add(1);

@@ -216,7 +216,8 @@ impl<K> WaitSet<K> {
                 }
                 word.is_seen = is_seen;
             }
-            word.recheck_at = now + if word.is_seen { recheck_nanos } else { FIRST_RECHECK_NANOS.min(recheck_nanos) };
+            word.recheck_at =
+                now + if word.is_seen { recheck_nanos } else { FIRST_RECHECK_NANOS.min(recheck_nanos) };
             word.collect(WakeReason::Recheck, wakes);
         }
     }

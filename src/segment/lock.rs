@@ -41,12 +41,7 @@ impl ObjectLock {
     fn of(state: SharedRef<MutexState>) -> Self {
         barrier::register();
         // The first lock asks for the token: a forked child registers when it uses the handle.
-        Self {
-            state,
-            token: AtomicU64::new(0),
-            generation: AtomicU32::new(0),
-            asked_at: AtomicU64::new(0),
-        }
+        Self { state, token: AtomicU64::new(0), generation: AtomicU32::new(0), asked_at: AtomicU64::new(0) }
     }
 
     /// Where the object lies.
@@ -87,10 +82,7 @@ impl ObjectLock {
     /// # Errors
     /// The errors of [`lock`](Self::lock).
     #[inline(always)]
-    pub(crate) fn lock_without_report<O: LockOwner>(
-        &self,
-        wait: Wait,
-    ) -> Result<RawGuard<'_, O>, LockError> {
+    pub(crate) fn lock_without_report<O: LockOwner>(&self, wait: Wait) -> Result<RawGuard<'_, O>, LockError> {
         let token = self.token()?.with_thread(O::thread());
         let recovered = self.state.lock(token, wait, self)? == Locked::AfterDeath;
         Ok(RawGuard { lock: self, recovered, generation: ForkGeneration::current(), owner: PhantomData })

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::access::Access;
 use super::admin_lock::AdminLock;
 use super::backing::Backing;
+use super::directory;
 use super::geometry::Geometry;
 use super::handle::Segment;
 use super::location::Location;
@@ -80,6 +81,9 @@ fn attach(
     }
     participants::check_namespace(&mapping, location, &admin_lock)?;
     mapping.attach(&admin_lock)?;
+    if is_first {
+        directory::entries(&mapping).try_for_each(|entry| entry.map(drop))?;
+    }
     drop(admin_lock);
     if options.huge_pages {
         mapping.advise_huge_pages();

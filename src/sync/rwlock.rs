@@ -1,18 +1,24 @@
 //! [`RwLock`]: a lock for one writer at a time, or any number of readers.
+//!
+//! - [`guard`]: the guards of readers and writers
+
+mod guard;
 
 use core::cell::Cell;
 use core::fmt;
 use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+pub use guard::{RwLockReadGuard, RwLockWriteGuard};
+
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::mutex::HolderCheck;
 use crate::raw::rwlock::{COUNTS_AT, RawRwLock, RwLockState, STATE_AT, length};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
-use crate::raw::mutex::HolderCheck;
+use crate::segment::lock::ObjectLock;
 use crate::segment::lock::owner::ByThread;
-use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
 use crate::segment::shared_ref::SharedRef;
@@ -73,29 +79,6 @@ pub struct RwLock {
     read_spin: AdaptiveSpin,
     /// How long a writer spins for readers to finish.
     write_spin: AdaptiveSpin,
-}
-
-/// An [`RwLock`] locked to read; dropping the guard unlocks it.
-///
-/// Another thread may drop it. In a forked child it has no effect: the lock is the parent's. A
-/// forgotten guard counts as a reader until its process detaches from the segment.
-#[must_use = "dropping the guard unlocks at once"]
-pub struct RwLockReadGuard<'a> {
-    lock: &'a RwLock,
-    /// The number of this process's readers.
-    count: &'a AtomicU64,
-    generation: ForkGeneration,
-    recovered: bool,
-}
-
-/// An [`RwLock`] locked to write; dropping the guard unlocks it. The guard stays in the thread that
-/// locked.
-#[must_use = "dropping the guard unlocks at once"]
-pub struct RwLockWriteGuard<'a> {
-    lock: &'a RwLock,
-    /// Dropped last.
-    raw_guard: RawGuard<'a>,
-    recovered: bool,
 }
 
 impl RwLock {
@@ -292,44 +275,6 @@ fn wait_error(wait: Wait) -> LockError {
     }
 }
 
-impl RwLockReadGuard<'_> {
-    /// Whether a writer died holding the lock, and no writer has locked it since. What the lock
-    /// protects may be half changed.
-    #[inline]
-    pub fn recovered(&self) -> bool {
-        self.recovered
-    }
-}
-
-impl RwLockWriteGuard<'_> {
-    /// Whether a writer died holding the lock, and no writer has locked it since.
-    ///
-    /// What the lock protects may be half changed. The guards that follow report this death again
-    /// only if this process dies before it drops this guard.
-    #[inline]
-    pub fn recovered(&self) -> bool {
-        self.recovered
-    }
-}
-
-impl Drop for RwLockReadGuard<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.generation.is_current() {
-            self.lock.raw_lock().leave(self.count);
-        }
-    }
-}
-
-impl Drop for RwLockWriteGuard<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.raw_guard.is_ours() {
-            self.lock.raw_lock().finish();
-        }
-    }
-}
-
 impl Object for RwLock {}
 
 impl sealed::ObjectImpl for RwLock {
@@ -390,18 +335,4 @@ impl fmt::Debug for RwLock {
     }
 }
 
-impl fmt::Debug for RwLockReadGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RwLockReadGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RwLockWriteGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RwLockWriteGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
-    }
-}
-
 static_assertions::assert_impl_all!(RwLock: Send, Sync, Clone);
-static_assertions::assert_impl_all!(RwLockReadGuard<'static>: Send, Sync);
-static_assertions::assert_not_impl_any!(RwLockWriteGuard<'static>: Send);
