@@ -8,8 +8,8 @@ use bytemuck::{CheckedBitPattern, NoUninit};
 use support::Watchdog;
 use support::scratch::peek;
 
-use super::victim::Victim;
 use super::refused_lock;
+use super::victim::Victim;
 
 /// Bytes of a lock, before the word beside it.
 const LOCK_BYTES: usize = 56;
