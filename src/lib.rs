@@ -33,7 +33,7 @@
 //! | object | what survivors see |
 //! |---|---|
 //! | creating a [`Segment`] | the name exists complete, or not at all |
-//! | [`sync::Mutex`], and every lock inside | the next locker gets it at once and is told (`recovered()`) |
+//! | [`sync::Mutex`], and every lock inside | who locks after the death gets it at once, who was waiting within milliseconds, and is told (`recovered()`) |
 //! | [`sync::ReentrantMutex`] | all levels of the dead holder are given back; the next locker is told |
 //! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
 //! | [`Array`], one element; [`Atomic`] | the old element or the new one |
@@ -52,8 +52,8 @@
 //!
 //! Shared state is repaired only after a process's death has been *proven*: the kernel holds a file
 //! lock for each participant and drops it with the process. A stopped process is alive. A process
-//! that sleeps looks again every 100 ms, which bounds how late it learns of a death. A process that
-//! polls, or finds a queue never empty, looks by the clock: a call that comes 50 ms after its last
+//! that sleeps looks again every 100 ms, or every 5 ms if it waits for a lock, which bounds how late
+//! it learns of a death. A process that polls, or finds a queue never empty, looks by the clock: a call that comes 50 ms after its last
 //! look, or later, learns of every death before it.
 //!
 //! A process that dumps core is alive until the dump is written, as the kernel sees it: its peers
@@ -84,11 +84,10 @@
 //!
 //! - It does not survive the machine: what a power failure leaves of a file segment is what the
 //!   file system wrote, though locks held at that time are recovered.
-//! - It does not keep memory safe from a *hostile* writer of the lock words themselves: a held
-//!   lock's list links are the C library's, in shared memory. Segments are therefore private to
-//!   their user (mode 0600) unless asked otherwise.
-//! - It does not join pid namespaces: locks know their holders by thread id, so a process of
-//!   another namespace than the participants' is refused ([`SegmentError::ForeignNamespace`]).
+//! - It does not keep a *hostile* writer of the segment from spoiling payloads, or from taking and
+//!   freeing locks. Segments are therefore private to their user (mode 0600) unless asked otherwise.
+//! - It does not join pid namespaces: a process of another namespace than the participants' is
+//!   refused ([`SegmentError::ForeignNamespace`]).
 //! - A segment does not grow. A file that another program truncates while it is mapped is SIGBUS,
 //!   as for every mapping; anonymous segments are sealed against that.
 //! - It runs on Linux with glibc, on x86_64 and aarch64, and nowhere else.

@@ -16,7 +16,6 @@
 //! - `pidfd`: processes by descriptor, which is never reused for another process
 //! - `poll`: waiting for files that can be read
 //! - [`process`]: this process's identity, and whether another process still runs
-//! - [`robust`]: the process-shared robust pthread mutex
 //! - [`procfs`]: other processes' commands, and the words that they sleep on
 
 pub(crate) mod barrier;
@@ -41,4 +40,3 @@ pub(crate) mod pidfd;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod procfs;
-pub(crate) mod robust;

@@ -22,6 +22,7 @@ use store::{ArrayLayout, ArrayStore};
 use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::LockOwner;
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, AnyBits, Shareable};
@@ -279,11 +280,11 @@ impl<T: Shareable> Array<T> {
         Ok(start..end)
     }
 
-    pub(super) fn lock_within(
+    pub(super) fn lock_within<O: LockOwner>(
         &self,
         range: Range<usize>,
         wait: Wait,
-    ) -> Result<ArrayGuard<'_, T>, LockError> {
+    ) -> Result<ArrayGuard<'_, T, O>, LockError> {
         let raw_guard = self.store.undo_pending(self.store.lock.lock(wait)?)?;
         let start = range.start;
         let copy = self.store.read_range(range, true).ok_or_else(|| raw_guard.corrupt(ELEMENT))?;

@@ -15,6 +15,7 @@ use crate::raw::mutex::MutexState;
 use crate::raw::reader_pass::ReaderPass;
 use crate::raw::seqlock::Versioned;
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::{ByThread, LockOwner};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
@@ -117,7 +118,7 @@ impl<T: Shareable> Value<T> {
                 break Ok(());
             }
             // Without waiting: the holder may not be writing, and then the next attempts succeed.
-            match self.lock.lock_to_read(Wait::NonBlocking) {
+            match self.lock.lock_without_report::<ByThread>(Wait::NonBlocking) {
                 Err(LockError::WouldBlock) => {
                     self.reader_pass().ask();
                     has_asked = true;
@@ -290,7 +291,7 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline]
-    pub(super) fn lock_within(&self, wait: Wait) -> Result<ValueGuard<'_, T>, LockError> {
+    pub(super) fn lock_within<O: LockOwner>(&self, wait: Wait) -> Result<ValueGuard<'_, T, O>, LockError> {
         if !Self::IS_SMALL && matches!(wait, Wait::Forever) {
             self.reader_pass().wait_for_reader();
         }
@@ -298,7 +299,7 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline]
-    fn guard<'a>(&'a self, raw_guard: RawGuard<'a>) -> Result<ValueGuard<'a, T>, LockError> {
+    fn guard<'a, O>(&'a self, raw_guard: RawGuard<'a, O>) -> Result<ValueGuard<'a, T, O>, LockError> {
         let copy =
             shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| raw_guard.corrupt("a value"))?;
         Ok(ValueGuard::new(copy, self, raw_guard))
@@ -324,10 +325,9 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     }
 
     fn build(plan: &T, region: &Region) {
-        region.init_lock();
         let bytes = bytemuck::bytes_of(plan);
         if Self::IS_SMALL {
-            region.lock_state().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
+            region.state::<MutexState>().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
         } else {
             // Version 0 is current: it lies in the first slot.
             atomic_copy::store(region.words_from(size_of::<MutexState>() as u64), bytes);
@@ -335,7 +335,7 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { lock: ObjectLock::attach(region)?, of: PhantomData })
+        Ok(Self { lock: ObjectLock::attach(region), of: PhantomData })
     }
 
     fn region(&self) -> &Region {

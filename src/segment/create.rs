@@ -120,8 +120,6 @@ pub(super) fn create_filled<R>(
         mapping.words(0, size_of::<Header>() / atomic_copy::WORD),
         bytemuck::bytes_of(&header),
     );
-    // SAFETY: no other thread or process knows the file.
-    unsafe { mapping.directory_lock().init() };
     mapping.attach(&mapping.lock_admin()?)?;
     let segment = Segment::new_attached(mapping);
     let filled = fill(&segment)?;

@@ -81,11 +81,6 @@ impl Mapping {
         AdminLock::acquire_exclusive(self.file(), &self.location, &self.thread_lock)
     }
 
-    /// The fork generation of the process that attached this mapping last.
-    pub(crate) fn attached_generation(&self) -> u32 {
-        (self.membership.load(Ordering::Relaxed) >> 32) as u32
-    }
-
     /// Whether this process is attached as this participant.
     fn is_attached_as(&self, id: u32) -> bool {
         self.membership.load(Ordering::Relaxed) == u64::from(fork::generation()) << 32 | u64::from(id)
@@ -173,20 +168,17 @@ impl Mapping {
     }
 
     /// The registration as which this process is attached.
-    #[expect(dead_code)]
     pub(crate) fn registration(&self) -> Result<Registration, SegmentError> {
         Ok(Registration { id: self.participant()?, epoch: 1 })
     }
 
     /// Whether this registration's process lives and is attached. Where the kernel cannot be asked,
     /// it counts as living.
-    #[expect(dead_code)]
     pub(crate) fn is_living(&self, registration: Registration) -> bool {
         self.is_alive(registration.id)
     }
 
     /// No participant has ever had a higher id than this one.
-    #[expect(dead_code)]
     pub(crate) fn highest_id(&self) -> u32 {
         self.participants()
     }
@@ -197,12 +189,6 @@ impl Mapping {
         // A forked child may be the first process of another pid namespace.
         participants::check_namespace(&self.memory, &self.location, &admin_lock)?;
         self.attach(&admin_lock)
-    }
-
-    /// Whether this process is known to be of another pid namespace than the segment's users.
-    #[cold]
-    pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self.participant(), Err(SegmentError::ForeignNamespace { .. }))
     }
 
     /// Becomes a participant, under the admin lock.

@@ -90,14 +90,9 @@ impl SegmentMemory {
         unsafe { &*start }
     }
 
-    /// The lock at `offset`.
-    pub(crate) fn lock_at(&self, offset: u64) -> &mutex::MutexState {
-        self.cells(offset)
-    }
-
     /// The lock of the directory.
     pub(crate) fn directory_lock(&self) -> &mutex::MutexState {
-        self.lock_at(offset_of!(Header, directory_lock) as u64)
+        self.cells(offset_of!(Header, directory_lock) as u64)
     }
 
     /// How many directory entries count.

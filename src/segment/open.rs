@@ -8,6 +8,7 @@ use std::path::Path;
 use super::access::Access;
 use super::admin_lock::AdminLock;
 use super::backing::Backing;
+use super::directory;
 use super::geometry::Geometry;
 use super::handle::Segment;
 use super::location::Location;
@@ -15,7 +16,6 @@ use super::mapping::{Mapping, MappingParts};
 use super::memory::SegmentMemory;
 use super::options::SegmentOptions;
 use super::participants;
-use super::repair;
 use crate::error::SegmentError;
 use crate::layout::header::{FLAG_PERSIST, Header};
 use crate::sys::file::{self, NotOpened, Status};
@@ -99,7 +99,7 @@ fn attach(
     participants::check_namespace(&mapping, location, &admin_lock)?;
     mapping.attach(&admin_lock)?;
     if is_first {
-        repair::reclaim_locks(&mapping, &admin_lock)?;
+        directory::entries(&mapping).try_for_each(|entry| entry.map(drop))?;
     }
     drop(admin_lock);
     if !options.core_dumps {

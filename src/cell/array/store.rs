@@ -101,8 +101,11 @@ impl<T: Shareable> ArrayStore<T> {
     /// # Errors
     /// [`LockError::Corrupt`] if the journal is damaged.
     #[inline(always)]
-    pub(super) fn undo_pending<'a>(&self, raw_guard: RawGuard<'a>) -> Result<RawGuard<'a>, LockError> {
-        // SAFETY: `raw_guard` says that this thread holds the lock.
+    pub(super) fn undo_pending<'a, O>(
+        &self,
+        raw_guard: RawGuard<'a, O>,
+    ) -> Result<RawGuard<'a, O>, LockError> {
+        // SAFETY: `raw_guard` says that the caller holds the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
         if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
             return Err(raw_guard.corrupt("the journal of an array"));
@@ -123,11 +126,11 @@ impl<T: Shareable> ArrayStore<T> {
     /// writes, and the caller reads without.
     ///
     /// # Errors
-    /// The other errors of [`ObjectLock::lock_to_read`], and of
+    /// The other errors of [`ObjectLock::lock_without_report`], and of
     /// [`undo_pending`](Self::undo_pending).
     #[inline(always)]
     pub(super) fn lock_to_read(&self) -> Result<Option<RawGuard<'_>>, LockError> {
-        match self.lock.lock_to_read(Wait::Forever) {
+        match self.lock.lock_without_report(Wait::Forever) {
             Ok(raw_guard) => self.undo_pending(raw_guard).map(Some),
             Err(LockError::Deadlock) => Ok(None),
             Err(error) => Err(error),
@@ -281,7 +284,6 @@ impl<T: Shareable> ArrayStore<T> {
 
     /// Writes a new array, which no other process can find yet.
     pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
-        region.init_lock();
         let (InitialElements::Given(values), Some(layout)) =
             (&plan.elements, ArrayLayout::new(region.shape(), Self::SIZE))
         else {
@@ -308,6 +310,6 @@ impl<T: Shareable> ArrayStore<T> {
         const { assert!(Self::SIZE > 0, "an array's elements have a size") };
         let layout = ArrayLayout::new(region.shape(), Self::SIZE)
             .ok_or_else(|| region.corrupt("the length of an array"))?;
-        Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })
+        Ok(Self { lock: ObjectLock::attach(region), layout, of: PhantomData })
     }
 }

@@ -11,6 +11,7 @@ use crate::raw::kinds::slab::SLAB_AT;
 use crate::raw::message_slab::{CountedEvent, MessageSlab, SlabLayout, SlabLease};
 use crate::raw::wait::{AdaptiveSpin, RECHECK_INTERVAL, Wait, WakePolicy, wait_for};
 use crate::segment::lock::ObjectLock;
+use crate::segment::lock::owner::ByThread;
 use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
 use crate::sys::clock::Deadline;
@@ -37,7 +38,6 @@ impl MessageStore {
     }
 
     pub(in crate::queue) fn build(region: &Region) {
-        region.init_lock();
         if let Some(layout) = layout_of(region.shape()) {
             // No two queues count from the same number, so that a lease of one means nothing to the other.
             let id = region.segment().id();
@@ -50,7 +50,7 @@ impl MessageStore {
     pub(in crate::queue) fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         let layout = layout_of(region.shape()).ok_or_else(|| region.corrupt("the size of a queue"))?;
-        Ok(Self { lock: ObjectLock::attach(region)?, layout, spins: SpinState::default() })
+        Ok(Self { lock: ObjectLock::attach(region), layout, spins: SpinState::default() })
     }
 
     pub(in crate::queue) fn region(&self) -> &Region {
@@ -269,7 +269,7 @@ impl MessageStore {
         wait: Wait,
         act: impl FnOnce(&MessageSlab<'_>) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
-        let raw_guard = self.lock.lock_without_report(wait).map_err(stop_of_lock)?;
+        let raw_guard = self.lock.lock::<ByThread>(wait).map_err(stop_of_lock)?;
         let slab = self.slab();
         let result = slab.ensure_index(raw_guard.recovered()).and_then(|()| act(&slab));
         if let Err(Stop::Corrupt(_)) = result {

@@ -9,7 +9,6 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Queue,
     describe: |of| describe::ring("a Queue", of),
-    begins_with_lock: false,
     repair,
     inspected_bytes: all_bytes,
     inspect,
