@@ -33,13 +33,13 @@
 //! | object | what survivors see |
 //! |---|---|
 //! | creating a [`Segment`] | the name exists complete, or not at all |
-//! | [`sync::Mutex`], and every lock inside | the next locker gets it at once and is told (`recovered()`) |
+//! | [`sync::Mutex`], and every lock inside | who locks after the death gets it at once, who was waiting within milliseconds, and is told (`recovered()`) |
 //! | [`sync::ReentrantMutex`] | all levels of the dead holder are given back; the next locker is told |
 //! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
 //! | [`Array`], one element; [`Atomic`] | the old element or the new one |
 //! | [`Array`], a locked section | the lock passes on with `recovered()`; [`Journaled`], the section is rolled back as a whole |
 //! | [`queue::Queue`], [`queue::spsc`], [`queue::bytes`], `MessageQueue` | every push that returned is delivered exactly once to a live consumer; what was cut short has happened wholly or not at all |
-//! | [`queue::Lease`], `JoinableQueue` | what a dead holder did not acknowledge is delivered again, marked as redelivered |
+//! | [`queue::Lease`], `JoinableQueue` | what a dead holder did not acknowledge is delivered again, before newer values, marked as redelivered, within 200 ms; a closed queue says `Closed` only when nothing can come back |
 //! | `pipe` | every message whose `send` returned arrives once and whole; a peer's death is the end of file, or a broken pipe |
 //! | [`sync::RwLock`] | dead readers and writers are evicted; the next guard tells of a writer's death |
 //! | [`sync::Condvar`] | a killed waiter hangs no other, and its notification goes to another |
@@ -52,7 +52,30 @@
 //!
 //! Shared state is repaired only after a process's death has been *proven*: the kernel holds a file
 //! lock for each participant and drops it with the process. A stopped process is alive. A process
-//! that sleeps looks again every 100 ms, which bounds how late it learns of a death.
+//! that sleeps looks again every 100 ms, or every 5 ms if it waits for a lock, which bounds how late
+//! it learns of a death. A process that polls, or finds a queue never empty, looks by the clock: a call that comes 50 ms after its last
+//! look, or later, learns of every death before it.
+//!
+//! A process that dumps core is alive until the dump is written, as the kernel sees it: its peers
+//! learn of its death after that. So segments are left out of core dumps by default
+//! ([`SegmentBuilder::core_dumps`]); a handler of core dumps that is slow still delays the repair.
+//!
+//! # Participants
+//!
+//! A *participant* is a process that has a segment attached, however many handles and threads it
+//! has there. A segment has a fixed number of places for them
+//! ([`SegmentBuilder::participants`]).
+//!
+//! - If living processes have all places, opening returns [`SegmentError::TooManyParticipants`],
+//!   with their number. The places of the dead are taken once they are repaired, so none is lost.
+//! - A forked child becomes a participant of its own when it first uses a handle. If it cannot,
+//!   because the places are taken, each operation returns `NotAttached`, and
+//!   [`Segment::participant_id`] says why.
+//! - A process leaves when it drops its last handle. Handles in statics, and those that are left at
+//!   `process::exit` or `_exit`, are not dropped: the process then counts as one that died. Peers
+//!   see what the table says for a death (a barrier breaks, an endpoint is disconnected), and a name
+//!   that the process created stays, stale, until it is replaced, removed, or cleared away by
+//!   `breezeway gc`. Drop handles, or take them out of the static, where that matters.
 //!
 //! Bytes that a peer has damaged make typed errors, not panics or undefined behaviour: lengths and
 //! offsets are read once, checked, and kept in private memory; values are copied out, then checked.
@@ -61,11 +84,10 @@
 //!
 //! - It does not survive the machine: what a power failure leaves of a file segment is what the
 //!   file system wrote, though locks held at that time are recovered.
-//! - It does not keep memory safe from a *hostile* writer of the lock words themselves: a held
-//!   lock's list links are the C library's, in shared memory. Segments are therefore private to
-//!   their user (mode 0600) unless asked otherwise.
-//! - It does not join pid namespaces: locks know their holders by thread id, so a process of
-//!   another namespace than the participants' is refused ([`SegmentError::ForeignNamespace`]).
+//! - It does not keep a *hostile* writer of the segment from spoiling payloads, or from taking and
+//!   freeing locks. Segments are therefore private to their user (mode 0600) unless asked otherwise.
+//! - It does not join pid namespaces: a process of another namespace than the participants' is
+//!   refused ([`SegmentError::ForeignNamespace`]).
 //! - A segment does not grow. A file that another program truncates while it is mapped is SIGBUS,
 //!   as for every mapping; anonymous segments are sealed against that.
 //! - It runs on Linux with glibc, on x86_64 and aarch64, and nowhere else.

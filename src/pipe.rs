@@ -35,7 +35,8 @@
 //! A serialised end belongs to the process that deserialises it, and the copy that is left in this
 //! process can no longer be used. Until then the end is in transit, and belongs to the process that
 //! serialised it. That process must keep an end or a copy for so long: without any, the pipe's
-//! memory is gone. A forked child cannot use its parent's ends either.
+//! memory is gone. [`spsc`](crate::queue::spsc#sending-an-endpoint) has a table of what becomes of
+//! an end whose bytes never arrive. A forked child cannot use its parent's ends either.
 //!
 //! # Deadlock
 //!

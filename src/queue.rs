@@ -23,6 +23,7 @@
 
 pub mod bytes;
 mod endpoint;
+mod held_leases;
 #[cfg(feature = "serde")]
 mod joinable;
 #[cfg(feature = "serde")]
@@ -32,6 +33,8 @@ mod push_all;
 mod queue_macros;
 mod slot_array;
 pub mod spsc;
+#[cfg(feature = "serde")]
+pub(crate) mod transit;
 
 #[cfg(feature = "process")]
 pub(crate) use message::codec;

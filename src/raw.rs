@@ -19,11 +19,12 @@
 //! - [`kind_ops`], [`kinds`]: what is known of each kind of object, and the table by its number
 //! - [`message_slab`]: messages of any size in chains of blocks, under a lock
 //! - [`mpmc`]: a bounded ring with many producers and many consumers
-//! - [`mutex`]: the robust lock, with spinning, bounded parks and deadlines
+//! - [`mutex`]: the lock, whose word names its holder, so that a dead holder's lock passes on
 //! - [`owned_semaphore`]: a semaphore whose permits record their owner, and are reclaimed after its
 //!   death
 //! - `packed_word`: a word `{number:44 | owner:16 | state:4}`, as the slots of `mpmc` and `condvar`
 //!   have it
+//! - `reader_pass`: writers let a reader pass whose copies they spoil
 //! - [`registration`]: which process held something, by id and epoch
 //! - [`rwlock`]: a readers-writer lock in which each participant counts its own readers
 //! - [`semaphore`]: a counting semaphore
@@ -58,10 +59,11 @@ pub(crate) mod message_slab;
 #[cfg(all(test, loom))]
 mod model;
 pub(crate) mod mpmc;
-#[cfg(not(loom))]
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
 mod packed_word;
+#[cfg(not(loom))]
+pub(crate) mod reader_pass;
 pub(crate) mod registration;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;

@@ -32,7 +32,7 @@ pub(crate) use stream::{StreamSource, WaitArg};
 use waiter_thread::{Owner, WaiterThread};
 pub(crate) use waker_registration::WakerRegistration;
 
-use crate::raw::async_waiter::WaitTarget;
+use crate::raw::event_count::EventCount;
 use crate::raw::wait::WakePolicy;
 use crate::raw::wait_set;
 use crate::segment::Segment;
@@ -58,18 +58,17 @@ impl Reactor {
     fn add(
         &'static self,
         own_thread: Option<usize>,
-        target: WaitTarget<'_>,
+        event: &EventCount,
         policy: WakePolicy,
         segment: &Segment,
         registration: WakerRegistration,
     ) -> Option<ReactorTicket> {
-        assert!(segment.mapping().contains(target.address()), "the target lies in the segment");
+        assert!(segment.mapping().contains(event.address()), "the target lies in the segment");
         let mut threads = self.lock();
-        let has_target = |thread: &WaiterThread| thread.is_shared() && thread.wait_set.has(target);
+        let has_target = |thread: &WaiterThread| thread.is_shared() && thread.wait_set.has(event);
         let has_room = |thread: &WaiterThread| thread.is_shared() && thread.has_room();
-        let preferred = own_thread.filter(|own_thread| {
-            threads[*own_thread].wait_set.has(target) || threads[*own_thread].has_room()
-        });
+        let preferred = own_thread
+            .filter(|own_thread| threads[*own_thread].wait_set.has(event) || threads[*own_thread].has_room());
         let known = preferred.or_else(|| threads.iter().position(has_target));
         let index = known.or_else(|| threads.iter().position(has_room)).unwrap_or(threads.len());
         if index == threads.len() {
@@ -83,7 +82,7 @@ impl Reactor {
         let keep = || segment.clone();
         // SAFETY: found above to be in the segment's mapping, which the clone keeps.
         let (ticket, needs_wake) = unsafe {
-            thread.wait_set.add(target, policy, keep, registration.cell(), clock::monotonic_nanos())
+            thread.wait_set.add(event, policy, keep, registration.cell(), clock::monotonic_nanos())
         };
         let unpark = thread.unpark(needs_wake);
         drop(threads);
@@ -106,8 +105,8 @@ struct ReactorTicket {
 
 impl ReactorTicket {
     /// Whether the ticket is for this target and this waiter thread.
-    fn is_at(&self, target: WaitTarget<'_>, own_thread: Option<usize>) -> bool {
-        self.ticket.is_at(target) && self.own_thread == own_thread
+    fn is_at(&self, event: &EventCount, own_thread: Option<usize>) -> bool {
+        self.ticket.is_at(event) && self.own_thread == own_thread
     }
 
     /// Deregisters the waker once the task has its result.
@@ -138,10 +137,7 @@ impl Drop for ReactorTicket {
             // has its own: the last clone is never dropped here.
             let mut threads = self.reactor.lock();
             let thread = &mut threads[self.thread];
-            let needs_wake = thread.wait_set.remove(self.ticket);
-            let unpark = thread.unpark(needs_wake);
-            drop(threads);
-            unpark.fire();
+            thread.wait_set.remove(self.ticket);
         }
     }
 }

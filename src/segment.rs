@@ -5,12 +5,14 @@
 //!
 //! - [`location`], [`access`], [`options`], [`geometry`]: a segment's name, users, options and
 //!   checked header
-//! - [`named`], [`backing`]: the mapped memory, from `shared_memory` or `memmap2`
+//! - [`named`], [`backing`]: names from `shared_memory`, mapped memory from `memmap2`
+//! - [`segment_file`]: a segment's file, through whatever descriptor
 //! - [`memory`]: a segment's bytes in this process
 //! - [`admin_lock`]: attaching, replacing and removing exclude each other
 //! - [`directory`]: names of objects, append-only
 //! - [`repair`], [`participants`]: the attached processes, their liveness, and repair after deaths
 //! - [`mapping`]: one process's membership in a mapped segment
+//! - [`process_mappings`]: the mappings of this process, across forks
 //! - [`handle`][]: the public handle, [`Segment`]
 //! - [`open`], [`staging`], [`create`], [`builder`]: how segments are found, and come to be
 //! - [`region`], [`object`], [`typed`], [`single`], [`object_macros`]: typed objects
@@ -35,10 +37,12 @@ pub(crate) mod object_macros;
 pub(crate) mod open;
 mod options;
 pub(crate) mod participants;
+mod process_mappings;
 #[cfg(feature = "serde")]
 pub(crate) mod reference;
 mod region;
 mod repair;
+mod segment_file;
 pub(crate) mod shared_ref;
 pub(crate) mod single;
 mod staging;

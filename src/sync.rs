@@ -3,6 +3,7 @@
 //!
 //! - [`Barrier`]: a number of parties that wait for each other
 //! - [`BoundedSemaphore`]: a fixed number of permits, each of which records its owner
+//! - [`ByThread`], [`ByTask`]: what a guard belongs to
 //! - [`Condvar`]: waiting, with a mutex, until a condition is true
 //! - [`Event`]: a flag that processes wait for
 //! - [`Mutex`]: a lock that one thread of one process holds at a time
@@ -26,6 +27,7 @@ mod reentrant_mutex;
 mod rwlock;
 mod semaphore;
 
+pub use crate::segment::lock::owner::{ByTask, ByThread};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use bounded_semaphore::{BoundedSemaphore, BoundedSemaphorePermit};
 pub use condvar::{Condvar, WaitGuard, WaitTimeoutResult};

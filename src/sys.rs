@@ -3,6 +3,7 @@
 //!
 //! - [`barrier`]: a pair of memory barriers, one of which is a compiler fence
 //! - `child`: what a child process sets up for itself, and how it ends
+//! - `descriptors`: keeping what is opened away from the descriptors 0 to 2
 //! - `eventfd`: a descriptor by which one thread wakes another
 //! - [`clock`]: monotonic deadlines, the time of day
 //! - [`mod@file`]: the files under segments: open, allocate, publish, unlink, seal
@@ -10,17 +11,18 @@
 //! - [`futex`]: sleeping on shared words, and waking
 //! - `image`: the executable that this process runs
 //! - [`liveness`]: locks that the kernel drops when their holder dies
+//! - `memory`: how much memory this process may still take
 //! - `per_process`: a cell of which each process has its own
 //! - `pidfd`: processes by descriptor, which is never reused for another process
 //! - `poll`: waiting for files that can be read
 //! - [`process`]: this process's identity, and whether another process still runs
-//! - [`robust`]: the process-shared robust pthread mutex
 //! - [`procfs`]: other processes' commands, and the words that they sleep on
 
 pub(crate) mod barrier;
 #[cfg(feature = "process")]
 pub(crate) mod child;
 pub(crate) mod clock;
+pub(crate) mod descriptors;
 #[cfg(feature = "process")]
 pub(crate) mod eventfd;
 pub(crate) mod file;
@@ -29,6 +31,7 @@ pub(crate) mod futex;
 #[cfg(feature = "process")]
 pub(crate) mod image;
 pub(crate) mod liveness;
+mod memory;
 #[cfg(any(feature = "async", feature = "process"))]
 pub(crate) mod per_process;
 #[cfg(feature = "process")]
@@ -37,4 +40,3 @@ pub(crate) mod pidfd;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod procfs;
-pub(crate) mod robust;

@@ -22,6 +22,7 @@ use store::{ArrayLayout, ArrayStore};
 use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::LockOwner;
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, AnyBits, Shareable};
@@ -84,41 +85,51 @@ impl<T: Shareable> Array<T> {
     ///
     /// It is for types of which every bit pattern is a value; [`get_checked`](Self::get_checked)
     /// reads the others. If a program has damaged the segment, the element is what the bytes there
-    /// say.
+    /// say. If the lock cannot be taken (it is damaged, or this is a forked child that cannot
+    /// register as a participant), an element of more than 8 bytes is copied word by word, and
+    /// writers may make that a mixture: `get_checked` returns the error instead.
     #[inline]
     pub fn get(&self, index: usize) -> Option<T>
     where
         T: AnyBits,
     {
-        (index < self.len())
-            .then(|| shareable::read_bits(|bytes| self.store.copy_single_element(index, bytes)))
+        (index < self.len()).then(|| {
+            shareable::read_bits(|bytes| {
+                // The bytes are filled in any case.
+                let _ = self.store.copy_single_element(index, bytes);
+            })
+        })
     }
 
     /// Copies all elements to a vector, as they are at one time.
     ///
     /// It is for types of which every bit pattern is a value;
-    /// [`to_vec_checked`](Self::to_vec_checked) reads the others.
+    /// [`to_vec_checked`](Self::to_vec_checked) reads the others. If the lock cannot be taken (it is
+    /// damaged, or this is a forked child that cannot register as a participant), the elements are
+    /// copied one by one and word by word; `to_vec_checked` returns the error instead.
     #[doc(alias = "tolist")]
     pub fn to_vec(&self) -> Vec<T>
     where
         T: AnyBits,
     {
-        let _raw_guard = self.store.lock_to_read();
-        self.store.read_range(0..self.len()).unwrap_or_default()
+        let raw_guard = self.store.lock_to_read();
+        self.store.read_range(0..self.len(), raw_guard.is_ok()).unwrap_or_default()
     }
 
     /// Copies a range of elements, as they are at one time, to a slice of the range's length.
     ///
     /// # Errors
-    /// [`BoundsError::OutOfBounds`] if the range does not lie inside the array;
-    /// [`BoundsError::LengthMismatch`] if `target` has another length than the range.
-    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), BoundsError>
+    /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if the range does not lie inside the
+    /// array, or with [`BoundsError::LengthMismatch`] if `target` has another length than the range;
+    /// [`ArrayError::Lock`] with [`LockError::NotAttached`] in a forked child that cannot register
+    /// as a participant, and with [`LockError::Corrupt`] if the lock or the journal is damaged.
+    pub fn read_into(&self, range: impl RangeBounds<usize>, target: &mut [T]) -> Result<(), ArrayError>
     where
         T: AnyBits,
     {
         let range = self.check_range(range)?;
         check_lengths(&range, target.len())?;
-        let _raw_guard = self.store.lock_to_read();
+        let _raw_guard = self.store.lock_to_read()?;
         self.store.read_into(range.start, target);
         Ok(())
     }
@@ -129,21 +140,26 @@ impl<T: Shareable> Array<T> {
     /// # Errors
     /// [`ArrayError::Bounds`] with [`BoundsError::OutOfBounds`] if `index` is not inside the array;
     /// [`ArrayError::Lock`] with [`LockError::Corrupt`] if the bytes are no `T`, because another
-    /// process wrote them as another type.
+    /// process wrote them as another type, and with the lock's errors, as
+    /// [`read_into`](Self::read_into) has them.
     #[inline]
     pub fn get_checked(&self, index: usize) -> Result<T, ArrayError> {
         self.check_index(index)?;
-        shareable::read(|bytes| self.store.copy_single_element(index, bytes)).ok_or(CORRUPT.into())
+        let mut copied = Ok(());
+        let element = shareable::read(|bytes| copied = self.store.copy_single_element(index, bytes));
+        copied?;
+        element.ok_or(CORRUPT.into())
     }
 
     /// Copies all elements to a vector, as they are at one time, and checks that the bytes of each
     /// are a `T`.
     ///
     /// # Errors
-    /// [`LockError::Corrupt`] if the bytes of an element are no `T`.
+    /// [`LockError::Corrupt`] if the bytes of an element are no `T`, or the lock or the journal is
+    /// damaged; [`LockError::NotAttached`] in a forked child that cannot register as a participant.
     pub fn to_vec_checked(&self) -> Result<Vec<T>, LockError> {
-        let _raw_guard = self.store.lock_to_read();
-        self.store.read_range(0..self.len()).ok_or(CORRUPT)
+        let _raw_guard = self.store.lock_to_read()?;
+        self.store.read_range(0..self.len(), true).ok_or(CORRUPT)
     }
 
     /// Replaces element `index`, waiting for the lock without a timeout.
@@ -264,14 +280,14 @@ impl<T: Shareable> Array<T> {
         Ok(start..end)
     }
 
-    pub(super) fn lock_within(
+    pub(super) fn lock_within<O: LockOwner>(
         &self,
         range: Range<usize>,
         wait: Wait,
-    ) -> Result<ArrayGuard<'_, T>, LockError> {
+    ) -> Result<ArrayGuard<'_, T, O>, LockError> {
         let raw_guard = self.store.undo_pending(self.store.lock.lock(wait)?)?;
         let start = range.start;
-        let copy = self.store.read_range(range).ok_or_else(|| raw_guard.corrupt(ELEMENT))?;
+        let copy = self.store.read_range(range, true).ok_or_else(|| raw_guard.corrupt(ELEMENT))?;
         Ok(ArrayGuard::new(&self.store, start, copy, raw_guard))
     }
 }

@@ -1,22 +1,27 @@
 //! [`Value`]: one value that is written under a lock and read without it.
 
+mod guard;
+
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::Ordering;
 use crate::raw::atomic_copy::{self, WORD};
 use crate::raw::mutex::MutexState;
+use crate::raw::reader_pass::ReaderPass;
 use crate::raw::seqlock::Versioned;
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::{ByThread, LockOwner};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::shareable::{self, AnyBits, Shareable};
+
+pub use guard::ValueGuard;
 
 /// A value that processes share.
 ///
@@ -29,8 +34,8 @@ use crate::shareable::{self, AnyBits, Shareable};
 /// can see half a write, there is no poisoning.
 ///
 /// The commit of a write is one store: of the value itself if it has up to 8 bytes, else of a
-/// version number. (It is the sequence lock of Boehm, MSPC 2012, over two slots, or four for more
-/// than 64 bytes, so that the current slot is never written to.)
+/// version number. (It is the sequence lock of Boehm, MSPC 2012, over four slots, so that the
+/// current slot is never written to.)
 ///
 /// ```
 /// use breezeway::Value;
@@ -51,107 +56,113 @@ pub struct Value<T> {
     of: PhantomData<fn(T) -> T>,
 }
 
-/// A locked section of a [`Value`]: a private copy to work on, published when the guard is dropped.
-///
-/// The copy is not published after [`discard`](Self::discard), if a panic unwinds through the
-/// guard, if the copy was never borrowed mutably, or in a forked child. The guard stays in the
-/// thread that locked.
-#[must_use = "dropping the guard unlocks the value at once"]
-pub struct ValueGuard<'a, T: Shareable> {
-    copy: T,
-    publish: bool,
-    panicking: bool,
-    value: &'a Value<T>,
-    /// Dropped last: after the copy is published.
-    raw_guard: RawGuard<'a>,
-}
-
 /// The reads that writers may spoil before the reader asks for the lock.
 const OPTIMISTIC_READS: u32 = 64;
 
 impl<T: Shareable> Value<T> {
     const IS_SMALL: bool = size_of::<T>() <= WORD;
+    /// The copy of a long value survives two writes that happen meanwhile.
+    const SLOTS: usize = 4;
     const SLOT_WORDS: usize = size_of::<T>().div_ceil(WORD);
-    /// With four slots, the copy of a long value survives two writes that happen meanwhile.
-    const HAS_FOUR_SLOTS: bool = size_of::<T>() > 64;
-    const BODY_WORDS: usize = match (Self::IS_SMALL, Self::HAS_FOUR_SLOTS) {
-        (true, _) => 0,
-        (false, false) => 2 * Self::SLOT_WORDS,
-        (false, true) => 4 * Self::SLOT_WORDS,
-    };
+    /// The slots, and the word of [`ReaderPass`].
+    const BODY_WORDS: usize = if Self::IS_SMALL { 0 } else { Self::SLOTS * Self::SLOT_WORDS + 1 };
 
     /// The slots, with a length that the compiler knows.
     #[inline(always)]
-    fn slots(&self) -> &[AtomicU64] {
-        &self.lock.body()[..Self::BODY_WORDS]
+    fn versioned(&self) -> Versioned<'_, 4> {
+        Versioned::new(self.lock.inline_word(), &self.lock.body()[..Self::SLOTS * Self::SLOT_WORDS])
+    }
+
+    #[inline(always)]
+    fn reader_pass(&self) -> ReaderPass<'_> {
+        ReaderPass(&self.lock.body()[Self::BODY_WORDS - 1])
     }
 
     /// Copies the value, in one attempt; `false` if writers spoiled the copy.
     #[inline(always)]
     fn try_copy(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
-        let version = self.lock.inline_word();
         if Self::IS_SMALL {
             // ORDER: Acquire pairs with the Release in `publish`: what was written before the value
             // is seen with it.
-            atomic_copy::bytes_of_word(version.load(Ordering::Acquire), bytes);
-            true
-        } else if Self::HAS_FOUR_SLOTS {
-            Versioned::<4>::new(version, self.slots()).try_read(bytes)
-        } else {
-            Versioned::<2>::new(version, self.slots()).try_read(bytes)
+            atomic_copy::bytes_of_word(self.lock.inline_word().load(Ordering::Acquire), bytes);
+            return true;
         }
+        self.versioned().try_read(bytes)
     }
 
-    /// Copies the value. The caller holds the lock.
+    /// Copies the value. The caller holds the lock, or is content with a mixture.
     #[inline(always)]
     fn copy_locked(&self, bytes: &mut [MaybeUninit<u8>]) {
-        let version = self.lock.inline_word();
         if Self::IS_SMALL {
-            atomic_copy::bytes_of_word(version.load(Ordering::Relaxed), bytes);
-        } else if Self::HAS_FOUR_SLOTS {
-            Versioned::<4>::new(version, self.slots()).read_locked(bytes);
+            atomic_copy::bytes_of_word(self.lock.inline_word().load(Ordering::Relaxed), bytes);
         } else {
-            Versioned::<2>::new(version, self.slots()).read_locked(bytes);
+            self.versioned().read_locked(bytes);
         }
     }
 
     /// Copies the value, also while others write.
+    ///
+    /// # Errors
+    /// If writers spoil the copies, the errors of [`ObjectLock::lock_to_read`]. The bytes are a
+    /// mixture then.
     #[inline(always)]
-    fn copy(&self, bytes: &mut [MaybeUninit<u8>]) {
-        if !self.try_copy(bytes) {
-            self.copy_contended(bytes);
-        }
+    fn copy(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<(), LockError> {
+        if self.try_copy(bytes) { Ok(()) } else { self.copy_contended(bytes) }
     }
 
     #[cold]
-    fn copy_contended(&self, bytes: &mut [MaybeUninit<u8>]) {
-        loop {
+    fn copy_contended(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<(), LockError> {
+        let mut has_asked = false;
+        let copied = loop {
             if (0..OPTIMISTIC_READS).any(|_| self.try_copy(bytes)) {
-                return;
+                break Ok(());
             }
             // Without waiting: the holder may not be writing, and then the next attempts succeed.
-            match self.lock.lock_to_read(Wait::NonBlocking) {
-                Err(LockError::WouldBlock) => std::thread::yield_now(),
-                // If the error is `Deadlock`, this thread holds the lock, and no other process
-                // writes. If the lock is corrupt, the value may be, too, and no lock makes it
-                // right.
-                _raw_guard => return self.copy_locked(bytes),
+            match self.lock.lock_without_report::<ByThread>(Wait::NonBlocking) {
+                Err(LockError::WouldBlock) => {
+                    self.reader_pass().ask();
+                    has_asked = true;
+                    std::thread::yield_now();
+                }
+                Ok(_raw_guard) => {
+                    self.copy_locked(bytes);
+                    break Ok(());
+                }
+                // This thread holds the lock, and no other process writes.
+                Err(LockError::Deadlock) => {
+                    self.copy_locked(bytes);
+                    break Ok(());
+                }
+                Err(error) => {
+                    self.copy_locked(bytes);
+                    break Err(error);
+                }
             }
+        };
+        if has_asked {
+            self.reader_pass().finish();
         }
+        copied
+    }
+
+    /// Takes the lock for a change that has no guard to deliver a death report with.
+    #[inline(always)]
+    fn lock_without_report(&self) -> Result<RawGuard<'_>, LockError> {
+        if !Self::IS_SMALL {
+            self.reader_pass().wait_for_reader();
+        }
+        self.lock.lock_without_report(Wait::Forever)
     }
 
     /// Makes `value` the current one. The caller holds the lock.
     #[inline(always)]
     fn publish(&self, value: &T) {
         let bytes = bytemuck::bytes_of(value);
-        let version = self.lock.inline_word();
         if Self::IS_SMALL {
             // ORDER: Release pairs with the Acquire in `try_copy`. The commit.
-            version.store(atomic_copy::word_of(bytes), Ordering::Release);
-        } else if Self::HAS_FOUR_SLOTS {
-            Versioned::<4>::new(version, self.slots()).publish(bytes);
+            self.lock.inline_word().store(atomic_copy::word_of(bytes), Ordering::Release);
         } else {
-            Versioned::<2>::new(version, self.slots()).publish(bytes);
+            self.versioned().publish(bytes);
         }
     }
 
@@ -161,24 +172,36 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     /// [`LockError::Corrupt`] if the bytes are no `T`, because another process wrote them as
-    /// another type.
+    /// another type. If writers spoil 64 copies in a row, also [`LockError::NotAttached`] in a
+    /// forked child that cannot register as a participant, and `Corrupt` if the lock is damaged.
     #[inline]
     pub fn get_checked(&self) -> Result<T, LockError> {
-        shareable::read(|bytes| self.copy(bytes)).ok_or(LockError::Corrupt { what: "a value" })
+        let mut copied = Ok(());
+        let value = shareable::read(|bytes| copied = self.copy(bytes));
+        copied?;
+        value.ok_or(LockError::Corrupt { what: "a value" })
     }
 
     /// Copies the value. Takes no lock and never waits for a writer to finish.
     ///
+    /// Writers spoil a copy of more than 8 bytes only if three of them publish while it is made.
+    /// After 64 spoiled copies the reader asks writers not to begin for up to a millisecond, and
+    /// goes on: it has its copy after at most one more write of each writer that has begun.
+    ///
     /// It is for types of which every bit pattern is a value; [`get_checked`](Self::get_checked)
     /// reads the others. If a program has damaged the segment, the value is what the bytes there
-    /// say.
+    /// say. Where [`get_checked`](Self::get_checked) returns an error of the lock, this copies the
+    /// value word by word, and writers may make that a mixture.
     #[doc(alias = "load")]
     #[inline]
     pub fn get(&self) -> T
     where
         T: AnyBits,
     {
-        shareable::read_bits(|bytes| self.copy(bytes))
+        shareable::read_bits(|bytes| {
+            // The bytes are filled in any case.
+            let _ = self.copy(bytes);
+        })
     }
 
     /// Replaces the value, waiting for the lock without a timeout.
@@ -189,7 +212,7 @@ impl<T: Shareable> Value<T> {
     /// is damaged.
     #[inline]
     pub fn set(&self, value: T) -> Result<(), LockError> {
-        let _raw_guard = self.lock.lock_without_report(Wait::Forever)?;
+        let _raw_guard = self.lock_without_report()?;
         self.publish(&value);
         Ok(())
     }
@@ -204,7 +227,7 @@ impl<T: Shareable> Value<T> {
     /// If `change` panics.
     #[inline]
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, LockError> {
-        Ok(change(&mut *self.guard(self.lock.lock_without_report(Wait::Forever)?)?))
+        Ok(change(&mut *self.guard(self.lock_without_report()?)?))
     }
 
     /// Replaces the value and returns the old one.
@@ -229,7 +252,7 @@ impl<T: Shareable> Value<T> {
     where
         T: PartialEq,
     {
-        let mut guard = self.guard(self.lock.lock_without_report(Wait::Forever)?)?;
+        let mut guard = self.guard(self.lock_without_report()?)?;
         if *guard != current {
             return Ok(Err(*guard));
         }
@@ -268,57 +291,18 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline]
-    pub(super) fn lock_within(&self, wait: Wait) -> Result<ValueGuard<'_, T>, LockError> {
+    pub(super) fn lock_within<O: LockOwner>(&self, wait: Wait) -> Result<ValueGuard<'_, T, O>, LockError> {
+        if !Self::IS_SMALL && matches!(wait, Wait::Forever) {
+            self.reader_pass().wait_for_reader();
+        }
         self.guard(self.lock.lock(wait)?)
     }
 
     #[inline]
-    fn guard<'a>(&'a self, raw_guard: RawGuard<'a>) -> Result<ValueGuard<'a, T>, LockError> {
+    fn guard<'a, O>(&'a self, raw_guard: RawGuard<'a, O>) -> Result<ValueGuard<'a, T, O>, LockError> {
         let copy =
             shareable::read(|bytes| self.copy_locked(bytes)).ok_or_else(|| raw_guard.corrupt("a value"))?;
-        Ok(ValueGuard { copy, publish: false, panicking: std::thread::panicking(), value: self, raw_guard })
-    }
-}
-
-impl<T: Shareable> ValueGuard<'_, T> {
-    /// Ends the section without publishing the copy: the value stays what it was.
-    pub fn discard(mut self) {
-        self.publish = false;
-    }
-
-    /// Whether the last holder of the lock died holding it. The value is whole in any case: the old
-    /// one, or the new one that the holder had published.
-    pub fn recovered(&self) -> bool {
-        self.raw_guard.recovered()
-    }
-}
-
-impl<T: Shareable> Deref for ValueGuard<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.copy
-    }
-}
-
-impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        self.publish = true;
-        &mut self.copy
-    }
-}
-
-impl<T: Shareable> Drop for ValueGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        // A panic that was under way when the section began (it began in a destructor) does not
-        // unwind through it.
-        let panicked = !self.panicking && std::thread::panicking();
-        if self.publish && !panicked && self.raw_guard.is_ours() {
-            self.value.publish(&self.copy);
-        }
+        Ok(ValueGuard::new(copy, self, raw_guard))
     }
 }
 
@@ -341,10 +325,9 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     }
 
     fn build(plan: &T, region: &Region) {
-        region.init_lock();
         let bytes = bytemuck::bytes_of(plan);
         if Self::IS_SMALL {
-            region.lock_state().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
+            region.state::<MutexState>().inline_word.store(atomic_copy::word_of(bytes), Ordering::Relaxed);
         } else {
             // Version 0 is current: it lies in the first slot.
             atomic_copy::store(region.words_from(size_of::<MutexState>() as u64), bytes);
@@ -352,7 +335,7 @@ impl<T: Shareable> sealed::ObjectImpl for Value<T> {
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { lock: ObjectLock::attach(region)?, of: PhantomData })
+        Ok(Self { lock: ObjectLock::attach(region), of: PhantomData })
     }
 
     fn region(&self) -> &Region {
@@ -383,11 +366,4 @@ impl<T> fmt::Debug for Value<T> {
     }
 }
 
-impl<T: Shareable> fmt::Debug for ValueGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ValueGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
-    }
-}
-
 static_assertions::assert_impl_all!(Value<f64>: Send, Sync, Clone);
-static_assertions::assert_not_impl_any!(ValueGuard<'static, f64>: Send);

@@ -1,16 +1,17 @@
-//! [`DoneError`]: why a job was not acknowledged, or a queue not joined.
+//! [`DoneError`]: why a lease was not acknowledged, or a queue not joined.
 
 use thiserror::Error;
 
 use super::NotAttached;
 use super::fault::Corrupt;
 
-/// The error of a job's acknowledgement, or of a wait for all of a queue's jobs.
+/// The error of an acknowledgement of a lease or a job, or of a wait for all of a queue's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DoneError {
-    /// The job was acknowledged already, was given back to the queue, or is leased to the process
-    /// that this one was forked from. Acknowledge each job once, in the process that leased it.
+    /// The lease is not this process's: the job was acknowledged already, was given back to the
+    /// queue, or is leased to the process that this one was forked from. What was done for it may be
+    /// done again. Acknowledge each lease once, in the process that took it.
     #[error("the job was acknowledged already, or given back: its process acknowledges each job once")]
     NotHeld,
     /// A job was still unfinished when the timeout elapsed. Only `_timeout` forms return this.

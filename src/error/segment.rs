@@ -85,6 +85,9 @@ pub enum SegmentError {
         max: u32,
     },
     /// Every participant slot is taken by a living process: create the segment with more `participants`.
+    ///
+    /// A participant is a process, not a handle or a thread. The slots of dead processes are not counted: they are repaired
+    /// and taken.
     #[error("the segment has its {max} participants already: create it with more `participants`")]
     TooManyParticipants {
         /// How many participants the segment can hold.
@@ -137,10 +140,12 @@ pub enum SegmentError {
         /// Bytes there are.
         found: u64,
     },
-    /// The file's group or other users may write it, which the options do not allow: tighten its mode, or allow it with
-    /// `group_access` or `other_access`.
+    /// The file's group or other users may read or write it, which the options do not allow: tighten its mode, or allow it
+    /// with `group_access` or `other_access`.
+    ///
+    /// Permission to read it suffices to lock the file, and so to hold up every process that opens, creates or removes it.
     #[error(
-        "others may write the segment (mode {mode:04o}): tighten it, or allow `group_access` or `other_access`"
+        "others may access the segment (mode {mode:04o}): tighten it, or allow `group_access` or `other_access`"
     )]
     TooOpen {
         /// The file's permission bits.
@@ -151,13 +156,6 @@ pub enum SegmentError {
     ForeignOwner {
         /// The owner's user id.
         uid: u32,
-    },
-    /// Processes of another pid namespace have the segment attached. The segment's locks name their holders by thread id,
-    /// which is ambiguous across pid namespaces: run the containers in one (`--pid=host`, `--pid=container:…`).
-    #[error("segment {name:?} is in use in another pid namespace: run its users in one namespace")]
-    ForeignNamespace {
-        /// The name or path.
-        name: String,
     },
     /// The bytes of the segment contradict each other: recreate it.
     #[error("the segment is corrupt ({what}, at byte {offset}): recreate it")]

@@ -58,11 +58,6 @@ impl FactSink for CollectedFacts<'_> {
         self.push(name, Fact::Holders(self.participants.holders_of(holders)));
     }
 
-    fn thread(&mut self, name: &'static str, thread: Option<u32>) {
-        let holder = thread.map(|thread| self.participants.of_thread(thread));
-        self.push(name, Fact::Holders(holder.into_iter().collect()));
-    }
-
     fn counter(&mut self, name: &'static str, count: u64) {
         self.details.counters.push((name, count));
     }

@@ -81,12 +81,6 @@ impl ParticipantIndex {
         self.participant(id).is_some_and(|participant| !participant.alive)
     }
 
-    /// The process of a thread, as a holder.
-    pub(super) fn of_thread(&self, thread: u32) -> Holder {
-        let pid = procfs::process_of(thread);
-        self.of_process(pid.unwrap_or(thread), pid.is_some(), 1)
-    }
-
     fn of_process(&self, pid: u32, alive: bool, times: u64) -> Holder {
         let found = self.by_pid.get(&pid).map(|at| &self.all[*at]);
         let process = match found {

@@ -121,7 +121,7 @@ impl Snapshot {
         let file = self.opened.file.as_fd();
         // A participant that cannot be asked about counts as alive, here as well.
         ParticipantIndex::new(&all, self.opened.status.id, |id| {
-            liveness::is_locked_elsewhere(file, id, 1).unwrap_or(true)
+            liveness::is_locked_elsewhere(file, id).unwrap_or(true)
         })
     }
 

@@ -181,7 +181,8 @@ mod tests {
     use super::super::frame::Frame;
     use super::*;
     use crate::queue::bytes::{self, BytesProducer};
-    use crate::raw::async_waiter::{AsyncWaiter, WaitTarget};
+    use crate::raw::async_waiter::AsyncWaiter;
+    use crate::raw::event_count::EventCount;
     use crate::raw::wait::WakePolicy;
 
     const CAPACITY: usize = 1024;
@@ -206,7 +207,7 @@ mod tests {
             false
         }
 
-        fn register(&self, _: WaitTarget<'_>, _: WakePolicy) -> bool {
+        fn register(&self, _: &EventCount, _: WakePolicy) -> bool {
             self.waits.set(self.waits.get() + 1);
             assert!(self.waits.get() < CAPACITY, "one attempt never yields");
             (self.on_wait)(&mut self.peer.borrow_mut());

@@ -7,6 +7,7 @@ use super::in_place_encoder::{Encoded, encode};
 use super::wait_budget::WaitBudget;
 use crate::error::{CodecError, PushError};
 use crate::queue::bytes::BytesProducer;
+use crate::queue::transit;
 use crate::raw::wait::Wait;
 use crate::sys::clock::coarse_nanos;
 
@@ -51,10 +52,14 @@ impl FrameWriter {
     pub(super) fn send<T: Serialize + ?Sized>(&mut self, value: &T, wait: Wait) -> Result<(), PushError<()>> {
         self.check_receiver();
         let budget = WaitBudget::new(wait);
-        match self.encode_in_place(value, wait)? {
+        let (sent, transits) = transit::collect(|| match self.encode_in_place(value, wait)? {
             None => Ok(()),
             Some(message) => self.send_rest(&message, &mut 0, budget),
+        });
+        if sent.is_err() {
+            transits.give_back();
         }
+        sent
     }
 
     /// Waits for room and encodes a value, only once. A short message is sent by that; a long one

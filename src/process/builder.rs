@@ -15,6 +15,8 @@ use super::child::Child;
 use super::control::{ChildSpec, ChildState, ControlFile};
 use super::{Process, current, registry, start};
 use crate::error::SpawnError;
+use crate::queue::transit;
+use crate::sys::descriptors;
 use crate::sys::image::{EXECUTABLE, Image};
 use crate::sys::pidfd::{self, ProcessExit};
 
@@ -126,7 +128,10 @@ impl ProcessBuilder {
         let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
         // `args` lives until the child has decoded it: the child opens anonymous segments through
         // this process.
-        let (child, control) = self.launch(call, &args)?.wait()?;
+        let (started, transits) = transit::collect(|| self.launch(call, &args)?.wait());
+        // The child has decoded all that it will: what is still in transit never arrives.
+        transits.disconnect();
+        let (child, control) = started?;
         Ok(Process::new(child, control))
     }
 
@@ -164,7 +169,10 @@ impl ProcessBuilder {
         let encoded =
             postcard::to_allocvec(&spec).map_err(|error| SpawnError::Encode { source: error.into() })?;
         let control = ControlFile::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
-        let (ready, ready_writer) = io::pipe().map_err(SpawnError::os(DESCRIBE))?;
+        let (ready, ready_writer) = {
+            let _standard = descriptors::hold_standard();
+            io::pipe().map_err(SpawnError::os(DESCRIBE))?
+        };
         let origin = start::ChildOrigin {
             parent: std::process::id(),
             control: control.descriptor(),
@@ -176,7 +184,7 @@ impl ProcessBuilder {
         let child = Child::open(started.id(), spec.name, spec.is_daemon).map_err(|error| {
             let _ = started.kill();
             let _ = started.wait();
-            SpawnError::os("open a child process")(error)
+            SpawnError::os("open a child process by pidfd_open")(error)
         })?;
         registry::add(child.clone());
         Ok(Launched { child, control, ready, _ready_writer: ready_writer })

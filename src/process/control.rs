@@ -76,6 +76,7 @@ pub(super) struct ControlFile {
 impl ControlFile {
     /// In the parent: creates the file.
     pub(super) fn create(spec: &[u8], arguments: &[u8]) -> io::Result<Self> {
+        file::check_size_limit(SPEC_OFFSET + spec.len() as u64 + arguments.len() as u64)?;
         let file = File::from(file::create_anonymous()?);
         let control = Self { file };
         control.set(SPEC_LEN_OFFSET, spec.len() as u64)?;
@@ -135,7 +136,9 @@ impl ControlFile {
     }
 
     fn write_outcome(&self, state: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.outcome_offset()?)?;
+        let offset = self.outcome_offset()?;
+        file::check_size_limit(offset.saturating_add(bytes.len() as u64))?;
+        self.file.write_all_at(bytes, offset)?;
         self.set(OUTCOME_LEN_OFFSET, bytes.len() as u64)?;
         self.set(0, state)
     }

@@ -99,6 +99,7 @@ extern "C" fn child_constructor(
     for constructor in unsafe { Image::current().constructors_behind(child_constructor) } {
         constructor(count, arguments, environment);
     }
+    child::open_standard_descriptors();
     child::ignore_broken_pipes();
     match run_child(&origin) {
         Ok(code) => std::process::exit(code),

@@ -1,6 +1,11 @@
 //! One endpoint of a queue with one producer and one consumer: owning it, waiting for the other
 //! side, and committing.
 
+#[cfg(feature = "serde")]
+use std::sync::{Mutex, PoisonError};
+
+#[cfg(feature = "serde")]
+use super::transit::Transit;
 use crate::error::{SegmentError, Stop};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, prefetch};
 use crate::raw::endpoints::{EndpointRole, EndpointState, EndpointsView};
@@ -9,7 +14,7 @@ use crate::raw::spsc::{CorruptIndices, SpscSide, SpscState};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::segment::object::Region;
 use crate::segment::shared_ref::SharedRef;
-use crate::sys::{barrier, fork};
+use crate::sys::{barrier, clock, fork};
 
 /// An endpoint of a queue, claimed by this process.
 pub(super) struct Endpoint<const PRODUCER: bool> {
@@ -21,14 +26,19 @@ pub(super) struct Endpoint<const PRODUCER: bool> {
     id: u32,
     /// The fork generation of the process that holds the endpoint, or 0 after it was sent away.
     generation: AtomicU32,
+    /// The fork generation of the process that claimed the endpoint.
+    #[cfg(feature = "serde")]
+    claimed_in: fork::ForkGeneration,
+    /// The endpoints after this one was serialised, until it is given back.
+    #[cfg(feature = "serde")]
+    sent: Mutex<Option<EndpointsView>>,
     spin: AdaptiveSpin,
-    /// Attempts that did not wait and found nothing.
-    failed_attempts: u32,
+    /// When an attempt that did not wait has checked the peer last, in nanoseconds.
+    peer_checked_at: u64,
 }
 
-/// Once in this many failures, an attempt that does not wait checks its peer, which is a system
-/// call.
-const ATTEMPTS_PER_PEER_CHECK: u32 = 1024;
+/// How often attempts that do not wait check the peer at most, in nanoseconds: it is a system call.
+const PEER_CHECK_INTERVAL: u64 = 50_000_000;
 
 const CORRUPT: &str = "the indices of a queue";
 
@@ -71,8 +81,12 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
                 capacity,
                 id,
                 generation: AtomicU32::new(fork::generation()),
+                #[cfg(feature = "serde")]
+                claimed_in: fork::ForkGeneration::current(),
+                #[cfg(feature = "serde")]
+                sent: Mutex::new(None),
                 spin: AdaptiveSpin::default(),
-                failed_attempts: 0,
+                peer_checked_at: 0,
             }),
             Err(CorruptIndices) => {
                 state.endpoints.change_from(Self::END, EndpointState::Taken(id), EndpointState::Disconnected);
@@ -112,7 +126,31 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
     #[inline(always)]
     pub(super) fn is_ours(&self) -> bool {
         // ORDER: relaxed; a thread that sends this endpoint away has exclusive use of it.
-        self.generation.load(Ordering::Relaxed) == fork::generation()
+        self.generation.load(Ordering::Relaxed) == fork::generation() || self.was_given_back()
+    }
+
+    /// Whether the endpoint was sent away and has been given back since; then this handle has it
+    /// again.
+    #[cold]
+    #[cfg(feature = "serde")]
+    fn was_given_back(&self) -> bool {
+        if !self.claimed_in.is_current() {
+            return false;
+        }
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = self.state.endpoints.view();
+        let is_back = sent.is_some_and(|sent| view.was_given_back(Self::END, sent, self.id));
+        if is_back {
+            *sent = None;
+            // ORDER: relaxed, as in `is_ours`.
+            self.generation.store(self.claimed_in.number(), Ordering::Relaxed);
+        }
+        is_back
+    }
+
+    #[cfg(not(feature = "serde"))]
+    fn was_given_back(&self) -> bool {
+        false
     }
 
     /// Waits until this side may write, or read, `wanted` units; returns how many it may. `next` is
@@ -149,10 +187,11 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
 
     #[cold]
     fn wait_for_room(&mut self, wanted: u64, next: *const u8, wait: Wait) -> Result<u64, Stop> {
-        // A caller that polls never parks, so it checks its peer here, now and then.
+        // A caller that polls never parks, so it checks its peer here, when it is time.
         if matches!(wait, Wait::NonBlocking) {
-            self.failed_attempts = self.failed_attempts.wrapping_add(1);
-            if self.failed_attempts.is_multiple_of(ATTEMPTS_PER_PEER_CHECK) {
+            let now = clock::coarse_nanos();
+            if now >= self.peer_checked_at.saturating_add(PEER_CHECK_INTERVAL) {
+                self.peer_checked_at = now;
                 mark_dead_peer::<PRODUCER>(&self.state);
             }
         }
@@ -225,22 +264,44 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         self.release_as(EndpointState::Vacant);
     }
 
-    /// Puts the endpoint in transit, to the process that will receive it; `false` if this process
+    /// Puts the endpoint in transit, to the process that will receive it; `None` if this process
     /// does not hold it.
     #[cfg(feature = "serde")]
-    pub(super) fn mark_in_transit(&self) -> bool {
-        self.release_as(EndpointState::InTransit(self.id))
+    pub(super) fn mark_in_transit(&self) -> Option<Transit> {
+        // First, because a fork may have copied the lock while it was held.
+        if !self.is_ours() {
+            return None;
+        }
+        let mut last = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.surrender() {
+            return None;
+        }
+        let sent = self.state.endpoints.send(Self::END, self.id)?;
+        *last = Some(sent);
+        self.peer_event().notify(WAKE_ALL);
+        Some(Transit {
+            state: self.state.clone(),
+            end: Self::END,
+            sender: self.id,
+            sent,
+            generation: self.claimed_in,
+        })
     }
 
-    /// Moves the endpoint to another state and notifies the other side; `false` if this process
-    /// does not hold it.
-    fn release_as(&self, to: EndpointState) -> bool {
+    /// Makes this handle hold nothing; `false` if it does not anyway.
+    fn surrender(&self) -> bool {
         // ORDER: relaxed, as in `is_ours`; of two threads that send it at the same time one
         // succeeds.
         let was_ours = self.generation.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |generation| {
             (generation == fork::generation()).then_some(0)
         });
-        if was_ours.is_err() {
+        was_ours.is_ok()
+    }
+
+    /// Moves the endpoint to another state and notifies the other side; `false` if this process
+    /// does not hold it.
+    fn release_as(&self, to: EndpointState) -> bool {
+        if !self.is_ours() || !self.surrender() {
             return false;
         }
         let given = self.state.endpoints.change_from(Self::END, EndpointState::Taken(self.id), to);

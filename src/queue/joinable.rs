@@ -33,7 +33,8 @@ use crate::raw::wait::Wait;
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered at least
 /// once. A job that its dead holder has not acknowledged is delivered again, before all other jobs
-/// and marked [`redelivered`](Job::redelivered); a stopped peer is alive, and keeps its jobs.
+/// and marked [`redelivered`](Job::redelivered), within 200 ms, also where the queue is never empty;
+/// a stopped peer is alive, and keeps its jobs.
 /// [`join`](Self::join) counts the jobs in the segment, so no death makes it return early or wait
 /// for a job that is gone.
 ///
@@ -96,8 +97,9 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// before it [acknowledges](Job::ack) the job, another worker gets it.
     ///
     /// # Errors
-    /// [`PopError::Closed`] if the queue is closed and no job is left that could come to this
-    /// process: it waits for jobs that other processes have leased and may give back;
+    /// [`PopError::Closed`] if the queue is closed and no job is left that could come back: it waits
+    /// for jobs that any process or thread has leased, except those that the calling thread has
+    /// leased itself;
     /// [`PopError::Decode`] if the job's bytes are not a `T`, in which case the job is
     /// acknowledged; [`PopError::NotAttached`] in a forked child that cannot register as a
     /// participant; [`PopError::Corrupt`] if the segment is damaged.
@@ -216,8 +218,9 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.store.counts().1
     }
 
-    /// Closes the queue for all processes: later pushes fail, and leases and pops fail once no job
-    /// is left that could come to the caller. Returns `false` if it was closed already.
+    /// Closes the queue for all processes: later pushes fail, and leases and pops fail once the
+    /// queue is empty and no job is leased that may be given back. Returns `false` if it was closed
+    /// already.
     pub fn close(&self) -> bool {
         self.store.close()
     }

@@ -16,7 +16,7 @@ pub use lease::Lease;
 
 use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::primitive::AtomicU32;
+use crate::primitive::AtomicBool;
 use crate::queue::queue_macros::{NOT_A_VALUE, check_capacity, shape};
 use crate::raw::event_count::WAKE_ALL;
 use crate::raw::mpmc::{self, MpmcGeometry, MpmcRing, MpmcState};
@@ -40,7 +40,8 @@ use crate::sys::barrier;
 /// copied out; if it is killed before, the next consumer gets the value; if after, the value was
 /// the dead process's. (A value larger than 256 bytes is leased first, so that consumers do not
 /// compete in copying it; after a death its next consumer gets it out of order.) A consumer that
-/// cannot lose even that value takes a [`lease`](Self::lease).
+/// cannot lose even that value takes a [`lease`](Self::lease); what a dead process had leased comes
+/// back before newer values, within 200 ms, also where the queue is never empty.
 ///
 /// ```
 /// use breezeway::queue::Queue;
@@ -68,8 +69,9 @@ pub struct Queue<T> {
     push_spin: AdaptiveSpin,
     /// How long to spin for a value.
     pop_spin: AdaptiveSpin,
-    /// Counted calls; see `reap_periodically`.
-    calls: AtomicU32,
+    /// Whether a heavy barrier was run after this handle found the queue closed; see
+    /// `recheck_closed`.
+    is_close_fenced: AtomicBool,
     of: PhantomData<fn(T) -> T>,
 }
 
@@ -137,10 +139,11 @@ impl<T: Shareable> Queue<T> {
     /// Pops the next value, waiting until there is one.
     ///
     /// # Errors
-    /// [`PopError::Closed`] if the queue is closed, every value has been popped, and no other
-    /// process has leased a value that may be given back; [`PopError::NotAttached`] in a forked
-    /// child that cannot register as a participant; [`PopError::Corrupt`] if the segment is
-    /// damaged, or if the value's bytes are not a `T`, in which case the value is popped.
+    /// [`PopError::Closed`] if the queue is closed, every value has been popped, and no value can
+    /// come back: it waits while any process or thread has a lease, except those that the calling
+    /// thread has taken itself; [`PopError::NotAttached`] in a forked child that cannot register as
+    /// a participant; [`PopError::Corrupt`] if the segment is damaged, or if the value's bytes are
+    /// not a `T`, in which case the value is popped.
     #[doc(alias = "get")]
     #[doc(alias = "recv")]
     #[inline]
@@ -182,8 +185,8 @@ impl<T: Shareable> Queue<T> {
         value.ok_or(PopError::Corrupt { what: NOT_A_VALUE })
     }
 
-    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is
-    /// empty. Returns `false` if it was closed already.
+    /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is empty
+    /// and no lease is out that may give a value back. Returns `false` if it was closed already.
     pub fn close(&self) -> bool {
         let closed = self.ring().close();
         self.state.items.notify(WAKE_ALL);
@@ -196,10 +199,11 @@ impl<T: Shareable> Queue<T> {
         self.ring().is_closed()
     }
 
-    /// The approximate number of values in the queue, which concurrent pushes and pops change.
+    /// The number of values in the queue: those that a pop would get, and those that are being
+    /// pushed. It is exact while no process pushes or pops, and a moment's number otherwise.
     ///
-    /// Values that are leased or were given back are not counted. The slot of a killed push is
-    /// counted until consumers have passed it.
+    /// Values that are leased are not counted; those that were given back are. The slot of a killed
+    /// push is counted until its process is found dead.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.ring().len() as usize
@@ -250,7 +254,7 @@ impl<T: Shareable> sealed::ObjectImpl for Queue<T> {
             state: SharedRef::new(region),
             push_spin: AdaptiveSpin::default(),
             pop_spin: AdaptiveSpin::default(),
-            calls: AtomicU32::new(0),
+            is_close_fenced: AtomicBool::new(false),
             of: PhantomData,
         })
     }
@@ -278,7 +282,7 @@ impl<T> Clone for Queue<T> {
             geometry: self.geometry,
             push_spin: AdaptiveSpin::default(),
             pop_spin: AdaptiveSpin::default(),
-            calls: AtomicU32::new(0),
+            is_close_fenced: AtomicBool::new(false),
             of: PhantomData,
         }
     }

@@ -68,14 +68,20 @@ macro_rules! endpoint_handle {
         }
 
         /// Sends the endpoint away: it belongs to the process that deserialises it, and this copy
-        /// can no longer be used.
+        /// can no longer be used. That holds also if the bytes never arrive: see
+        /// [`spsc`]($crate::queue::spsc#sending-an-endpoint).
         #[cfg(feature = "serde")]
         impl<$($generics)*> serde::Serialize for $object {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                if !self.end.mark_in_transit() {
+                let Some(transit) = self.end.mark_in_transit() else {
                     return Err(serde::ser::Error::custom("this end of the queue is another process's"));
+                };
+                let serialized = $crate::segment::reference::serialize(self, serializer);
+                match &serialized {
+                    Ok(_) => $crate::queue::transit::note(transit),
+                    Err(_) => transit.give_back(),
                 }
-                $crate::segment::reference::serialize(self, serializer)
+                serialized
             }
         }
 

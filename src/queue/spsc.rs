@@ -15,7 +15,8 @@
 //! batch commits all its values at once); a push killed before its commit leaves nothing. A pop
 //! commits by the one store of the consumer's index, after the values are copied out; if it is
 //! killed before, the next consumer gets them. The dead process's peer gets `Disconnected` once it
-//! has popped every value (a parked peer, within 100 ms).
+//! has popped every value: a parked peer within 100 ms, one that polls by its first call that comes
+//! 50 ms after the death.
 //!
 //! ```
 //! use breezeway::queue::spsc;
@@ -34,6 +35,22 @@
 //! assert_eq!(rx.pop_slice(&mut batch)?, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Sending an endpoint
+//!
+//! A serialised endpoint is given away, even if the bytes never arrive: the handle that is left
+//! returns `HandedOver`, and the endpoint is *in transit* until a receiver deserialises it. While it
+//! is, it belongs to the process that serialised it, and the peer waits.
+//!
+//! | what becomes of the bytes | what becomes of the endpoint |
+//! |---|---|
+//! | a receiver deserialises them | it is the receiver's |
+//! | a `push` or `send` of a value that holds it fails | the value comes back, and its endpoint works again |
+//! | `Process::spawn` fails, or its child dies before it has its arguments | it is gone: the peer gets `Disconnected` |
+//! | their sender is killed, or exits with the segment attached | it is gone: the peer gets `Disconnected` |
+//! | they are dropped otherwise, in a process that lives (a log line, a queue that is removed, a pool's task that never ran) | it stays in transit until the sender takes it back, by `Segment::get` or `open`, or ends |
+//!
+//! Do not serialise an endpoint to look at it.
 
 mod consumer;
 #[cfg(feature = "async")]

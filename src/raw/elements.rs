@@ -110,6 +110,26 @@ impl<'a> Elements<'a> {
         unsafe { core::ptr::copy_nonoverlapping(source, bytes.as_mut_ptr().cast(), bytes.len()) };
     }
 
+    /// Copies consecutive elements out, word by word, while others may write: the bytes may be a
+    /// mixture. The elements fill their strides.
+    ///
+    /// # Panics
+    /// If the run leaves the array.
+    #[cold]
+    pub(crate) fn copy_out_unlocked(&self, first: usize, bytes: &mut [MaybeUninit<u8>]) {
+        let mut at = first * stride(self.size);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let word = self.words[at / WORD].load(Ordering::Relaxed).to_ne_bytes();
+            let (piece, after) = rest.split_at_mut((WORD - at % WORD).min(rest.len()));
+            for (byte, copied) in piece.iter_mut().zip(&word[at % WORD..]) {
+                byte.write(*copied);
+            }
+            at += piece.len();
+            rest = after;
+        }
+    }
+
     /// Overwrites one large element.
     ///
     /// # Panics

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | VACANT | no participant has claimed it yet, or its holder released it for a successor | a participant that opens it, to TAKEN |
 //! | TAKEN, id | participant `id` holds it | the holder, to VACANT, IN_TRANSIT or DISCONNECTED. A participant that finds the holder dead, to DISCONNECTED, or to TAKEN with its own id |
-//! | IN_TRANSIT, id | participant `id` serialised it, and no receiver has claimed it | the receiver, to TAKEN. A participant that finds the sender dead, to DISCONNECTED. The sender, when it leaves, to VACANT |
+//! | IN_TRANSIT, id | participant `id` serialised it, and no receiver has claimed it | the receiver, to TAKEN. The sender, if the bytes are not delivered: back to TAKEN, or to DISCONNECTED; when it leaves, to VACANT. A participant that finds the sender dead, to DISCONNECTED |
 //! | DISCONNECTED | its holder dropped it, or died | a participant that opens it, to TAKEN |
 //!
 //! The peer of a DISCONNECTED endpoint gets an error. The peer of a VACANT endpoint waits for a
@@ -96,6 +96,21 @@ impl EndpointsView {
         self.0 & CLOSED != 0
     }
 
+    /// The word after an endpoint that participant `id` had sent was given back. It counts as two
+    /// changes: a participant that claims an endpoint makes one, so its handle is told from the one
+    /// that it was sent with, even in the same process.
+    #[cfg(feature = "serde")]
+    fn with_given_back(self, end: EndpointRole, id: u32) -> Self {
+        self.with(end, EndpointState::Vacant).with(end, EndpointState::Taken(id))
+    }
+
+    /// Whether an endpoint that participant `id` sent, after which the word was `sent`, was given
+    /// back and has not changed since.
+    #[cfg(feature = "serde")]
+    pub(crate) fn was_given_back(self, end: EndpointRole, sent: Self, id: u32) -> bool {
+        self.half(end) == sent.with_given_back(end, id).half(end)
+    }
+
     const fn half(self, end: EndpointRole) -> u64 {
         self.0 >> end.shift() & HALF
     }
@@ -131,6 +146,30 @@ impl Endpoints {
     /// its state is not `from`.
     pub(crate) fn change_from(&self, end: EndpointRole, from: EndpointState, to: EndpointState) -> bool {
         self.update(|view| (view.holder(end) == from).then(|| view.with(end, to)))
+    }
+
+    /// Moves an endpoint from `Taken(id)` to `InTransit(id)`, and returns the word after that;
+    /// `None` if participant `id` does not hold the endpoint.
+    #[cfg(feature = "serde")]
+    pub(crate) fn send(&self, end: EndpointRole, id: u32) -> Option<EndpointsView> {
+        let mut sent = None;
+        let change = |view: EndpointsView| {
+            let is_taken = view.holder(end) == EndpointState::Taken(id);
+            is_taken.then(|| view.with(end, EndpointState::InTransit(id)))
+        };
+        // ORDER: as in `update`.
+        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            sent = change(EndpointsView(word));
+            sent.map(|view| view.0)
+        });
+        sent
+    }
+
+    /// Gives an endpoint back to participant `id`, which sent it, after which the word was `sent`.
+    /// `false` if the endpoint has changed since.
+    #[cfg(feature = "serde")]
+    pub(crate) fn give_back(&self, end: EndpointRole, sent: EndpointsView, id: u32) -> bool {
+        self.update(|view| (view.half(end) == sent.half(end)).then(|| view.with_given_back(end, id)))
     }
 
     /// Closes the queue. `false` if it was closed already.

@@ -20,6 +20,8 @@
 #[cfg(all(test, loom))]
 mod model;
 
+use std::time::Duration;
+
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::clock::Deadline;
 use crate::sys::{barrier, futex};
@@ -44,8 +46,29 @@ pub(crate) enum WakePolicy {
     Single,
     /// Many, all for the same: what one does not find there is not for the others either.
     AnyOne,
+    /// Many, for a lock: the one that gets it notifies the next when it unlocks, so it need not pass
+    /// its wake-up on. They look more often than others, because its holder may have died.
+    #[cfg_attr(loom, allow(dead_code))]
+    Lock,
     /// Many, each for something of its own, or for what is there for all at once.
     All,
+}
+
+/// The longest park before a waiter looks again, if it waits for anything but a lock.
+pub(crate) const RECHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The longest park of a waiter for a lock, whose holder may have died.
+const LOCK_RECHECK_INTERVAL: Duration = Duration::from_millis(5);
+
+impl WakePolicy {
+    /// How long such a waiter parks at most before it looks again.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) fn recheck_interval(self) -> Duration {
+        match self {
+            Self::Single | Self::AnyOne | Self::All => RECHECK_INTERVAL,
+            Self::Lock => LOCK_RECHECK_INTERVAL,
+        }
+    }
 }
 
 /// The word as a sleeper has announced itself.
@@ -120,6 +143,18 @@ impl EventCount {
         if let Some(first) = first {
             all.sleep(first, until);
         }
+    }
+
+    /// Where the word lies.
+    #[cfg(any(feature = "async", loom))]
+    pub(crate) fn address(&self) -> *const u32 {
+        core::ptr::from_ref(self).cast()
+    }
+
+    /// Whether waiters may be parked on it, for inspection.
+    #[cfg(not(loom))]
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & WAITERS_BIT != 0
     }
 
     /// What it is. It is another after each wake-up.

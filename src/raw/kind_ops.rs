@@ -17,8 +17,6 @@ pub(crate) struct KindOps {
     pub(crate) kind: Kind,
     /// The object and its type in words, for messages and reports.
     pub(crate) describe: fn(&TypeDescription<'_>) -> String,
-    /// Whether the object begins with a robust mutex.
-    pub(crate) begins_with_lock: bool,
     /// Repairs what a participant of this id held, which has died or is about to detach.
     /// Idempotent, and made of single steps: the process that repairs may be killed too, and
     /// another begins anew.
@@ -113,8 +111,6 @@ pub(crate) trait FactSink {
     fn holders(&mut self, name: &'static str, ids: &mut dyn Iterator<Item = u32>);
     /// Participants, by id, each with how many it holds.
     fn holders_with_times(&mut self, name: &'static str, holders: &mut dyn Iterator<Item = (u32, u64)>);
-    /// The thread that holds something, if one does.
-    fn thread(&mut self, name: &'static str, thread: Option<u32>);
     /// A number that only grows.
     fn counter(&mut self, name: &'static str, count: u64);
     /// Whether this is a participant that died attached.

@@ -12,7 +12,7 @@
 //! free slots and ready messages, and how many they are) is the **index**, which only saves searching. Whoever changes either
 //! holds the slab's lock. When a holder dies, the next one throws the index away and derives it from the truth again; if that one
 //! is killed as well, so does the one after it. Only `reclaim_from` changes a tag without the lock, that of a dead owner, which nobody
-//! else touches; then it marks the index stale.
+//! else touches; then it marks the list of ready messages stale, which alone is made anew.
 //!
 //! Links count from 1, and 0 is none. A chain is followed for as many blocks as its message needs and no more, so the last link of
 //! it means nothing; in the list of free blocks, it is how many there are that counts. Every link is checked before it is followed.
@@ -43,6 +43,8 @@ pub(crate) use view::SlabView;
 use super::atomic_copy::{self, WORD};
 use crate::error::Stop;
 use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::event_count::WAKE_ALL;
+use crate::sys::barrier;
 
 /// A message that somebody works on: where it lies, and its tag since then, which no other lease of it or of another message has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +63,11 @@ impl SlabLease {
         self.tag.leases() > 1
     }
 }
+
+/// The index must not be believed.
+const ALL_STALE: u64 = 1;
+/// The list of ready messages must not be believed.
+const READY_STALE: u64 = 2;
 
 /// The blocks of a message.
 struct BlockChain<'a> {
@@ -132,10 +139,32 @@ impl<'a> MessageSlab<'a> {
         self.head.next_stamp.store(first_stamp, Ordering::Relaxed);
         self.head.first_stamp.store(first_stamp, Ordering::Relaxed);
         // Of zeros the truth is that all is free.
-        let _ = self.rebuild();
+        let _ = self.rebuild(true);
+    }
+
+    /// Whether there is a slot for another message, whatever its length.
+    pub(crate) fn has_slot(&self) -> bool {
+        self.head.free_slots.count.load(Ordering::Relaxed) > 0
     }
 
     // Without the lock.
+
+    /// Notes that a producer waits for blocks although a slot is free. Returns whether that is new:
+    /// then the slot may do for another producer's message, which is shorter.
+    pub(crate) fn want_room(&self) -> bool {
+        self.head.room_wanted.load(Ordering::Relaxed) == 0
+            && self.head.room_wanted.swap(1, Ordering::Relaxed) == 0
+    }
+
+    /// How many producers to wake after a message has gone: one, for the slot, or all if one of them
+    /// waits for blocks, because whose message fits now is not known.
+    pub(crate) fn producers_to_wake(&self) -> u32 {
+        // Pairs with the heavy one before the last look of a producer that parks.
+        barrier::light();
+        let is_wanted = self.head.room_wanted.load(Ordering::Relaxed) != 0
+            && self.head.room_wanted.swap(0, Ordering::Relaxed) != 0;
+        if is_wanted { WAKE_ALL } else { 1 }
+    }
 
     /// Closes the slab; `false` where it was closed.
     pub(crate) fn close(&self) -> bool {
@@ -146,12 +175,21 @@ impl<'a> MessageSlab<'a> {
     /// Has the next locker make the index anew.
     pub(crate) fn mark_stale(&self) {
         // ORDER: Release pairs with the Acquire in `rebuild`: what made the index stale is seen with the mark.
-        self.head.stale.store(1, Ordering::Release);
+        self.head.stale.fetch_or(ALL_STALE, Ordering::Release);
+    }
+
+    /// Has the next locker make the list of ready messages anew.
+    fn mark_ready_stale(&self) {
+        // ORDER: as in `mark_stale`.
+        self.head.stale.fetch_or(READY_STALE, Ordering::Release);
     }
 
     /// Gives back what a participant that is dead, or about to leave, has leased; `true` if that was anything.
+    ///
+    /// What the participant did under the lock is not looked at: if it died there, the next holder is told.
     pub(crate) fn reclaim_from(&self, dead: u16, leaves: bool) -> bool {
         let mut taken = 0;
+        let mut has_returned = false;
         for slot in self.slots {
             let tag = slot.tag();
             if tag.is_leased() && tag.owner() == dead {
@@ -161,10 +199,12 @@ impl<'a> MessageSlab<'a> {
                 let moved = slot.tag.compare_exchange(now, free, Ordering::Relaxed, Ordering::Relaxed);
                 taken += u64::from(moved.is_ok());
             }
+            has_returned |= tag.is_ready() && tag.leases() > 0;
         }
-        // After a death even if there was nothing: who was here before, and did all this, may have died before the mark.
-        if taken > 0 || !leaves {
-            self.mark_stale();
+        // After a death also where messages are ready that were leased before: a participant that repaired here before may have
+        // died between giving them back and the mark.
+        if taken > 0 || has_returned && !leaves {
+            self.mark_ready_stale();
         }
         self.head.repairs.add(taken);
         taken > 0
@@ -175,19 +215,27 @@ impl<'a> MessageSlab<'a> {
     /// Makes the index right; whoever has just taken the lock calls this first, and says whether the last holder died.
     #[inline]
     pub(crate) fn ensure_index(&self, after_death: bool) -> Result<(), Stop> {
-        if after_death || self.is_stale() { self.rebuild() } else { Ok(()) }
+        if after_death || self.is_stale() { self.rebuild(after_death) } else { Ok(()) }
     }
 
-    /// Whether there may be another message for `me`, though none is ready: others have some leased.
-    pub(crate) fn could_still_receive(&self, me: u16) -> bool {
-        let may_come = |tag: Tag| {
+    /// Whether there may be another message for `me`, though none is ready: one that is leased. Of the leases of `me`, as many do
+    /// not count as the caller holds itself.
+    pub(crate) fn could_still_receive(&self, me: u16, held: u64) -> bool {
+        let mut own_leases = 0;
+        let mut may_come = |tag: Tag| {
             // One that is ready, where the index knows of none, has just been taken from the dead.
             if tag.is_ready() {
-                self.mark_stale();
+                self.mark_ready_stale();
             }
+            own_leases += u64::from(tag.is_leased() && tag.owner() == me);
             tag.is_ready() || tag.is_leased() && tag.owner() != me
         };
-        self.slots.iter().map(SlabSlot::tag).any(may_come)
+        self.slots.iter().map(SlabSlot::tag).any(&mut may_come) || own_leases > held
+    }
+
+    /// Whether this lease is not over yet.
+    pub(crate) fn is_leased(&self, lease: SlabLease) -> bool {
+        self.leased_slot(lease).is_some()
     }
 
     /// Puts a message in; `false` where there is no room.

@@ -14,7 +14,7 @@
 //! | `L`, WRITING, owner | the owner writes its message | the owner, to `L`, FULL: **this store is the commit point of a push**. If the owner is dead, any participant, by a CAS to `L + 1`, FREE |
 //! | `L`, FULL | holds a message | a consumer that has copied it out, by a CAS to `L + 1`, FREE: **this is the commit point of a pop**. A consumer that leases it, by a CAS to `L`, LEASED. The producer that pushed it after the queue was closed, by a CAS to `L + 1`, FREE |
 //! | `L`, LEASED, owner | the owner has leased the message | the owner, to `L + 1`, FREE (**the commit point of an `ack`**) or to `L`, RETURNED. If the owner is dead, any participant, by a CAS to `L`, RETURNED |
-//! | `L`, RETURNED | holds a message whose lease ended without an `ack` | as FULL, by consumers alone. `head` passes such a slot, so consumers search all slots for it |
+//! | `L`, RETURNED | holds a message whose lease ended without an `ack` | as FULL, by consumers alone. `head` passes such a slot, so consumers look for it where [`returned`] says |
 //! | `L - 1`, LEASED or RETURNED | the slot's last message keeps position `L` from being used | a producer that comes to position `L` skips it, by a CAS that only raises the lap to `L` |
 //!
 //! `tail` never lies after the first position that is not pushed yet, nor `head` after the first
@@ -34,10 +34,13 @@
 //! Repair follows proven death only. So the owner of a WRITING slot stores FULL without a CAS: no
 //! participant takes the slot from a process that is merely slow.
 
+mod flags;
 mod geometry;
 mod lease;
+mod len;
 #[cfg(all(test, loom))]
 mod model;
+mod returned;
 mod slot_word;
 #[cfg(not(loom))]
 mod view;
@@ -67,9 +70,9 @@ pub(crate) struct MpmcState {
     pub(crate) items: EventCount,
     /// Producers park on it.
     pub(crate) space: EventCount,
-    /// Not 0 once the queue is closed.
-    closed: AtomicU64,
-    /// `{count, whether there may be RETURNED slots}`.
+    /// Whether the queue is closed, and what has ever happened in it; see [`flags`].
+    flags: AtomicU64,
+    /// Which slots may be RETURNED; see [`returned`].
     returned: AtomicU64,
     /// Waits of consumers that found no message.
     pub(crate) empty: WaitStats,
@@ -350,40 +353,6 @@ impl<'a> MpmcRing<'a> {
             Ok(_) => next,
             Err(now) => now,
         }
-    }
-
-    /// Whether the queue is closed.
-    #[inline(always)]
-    pub(crate) fn is_closed(&self) -> bool {
-        // ORDER: Acquire pairs with the Release in `close`.
-        self.state.closed.load(Ordering::Acquire) != 0
-    }
-
-    /// Closes the queue. `false` if it was closed already.
-    pub(crate) fn close(&self) -> bool {
-        // ORDER: Release pairs with the Acquire in `is_closed`.
-        self.state.closed.swap(1, Ordering::AcqRel) == 0
-    }
-
-    /// The producers' hint: how far they have come, about.
-    #[inline(always)]
-    pub(crate) fn pushed(&self) -> u64 {
-        self.state.tail.word.load(Ordering::Relaxed)
-    }
-
-    /// The consumers' hint: how far they have come, about.
-    #[inline(always)]
-    pub(crate) fn popped(&self) -> u64 {
-        self.state.head.word.load(Ordering::Relaxed)
-    }
-
-    /// Messages in the ring, about: with those that are being written, without those that are
-    /// leased.
-    pub(crate) fn len(&self) -> u64 {
-        let head = self.state.head.word.load(Ordering::Acquire);
-        let tail = self.state.tail.word.load(Ordering::Acquire);
-        let waiting = self.geometry.distance(head, tail).max(0) as u64;
-        waiting.min(self.geometry.capacity)
     }
 }
 

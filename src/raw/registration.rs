@@ -13,5 +13,4 @@ pub(crate) struct Registration {
 }
 
 /// Epochs that are told apart. They begin anew after this many registrations of one id.
-#[expect(dead_code)]
 pub(crate) const EPOCHS: u32 = 1 << 25;

@@ -3,8 +3,8 @@
 //!
 //! After Hsieh and Weihl's static algorithm (IPPS 1992) and Linux's big-reader lock, with a count
 //! for each process in the place of a lock for each processor, so that the readers of a dead
-//! process can be told from those of living ones. Writers take a robust lock first, which lies
-//! before the state.
+//! process can be told from those of living ones. Writers take the writers' lock first, a
+//! [`MutexState`](super::mutex::MutexState) that lies before the state.
 //!
 //! | word | meaning | who moves it |
 //! |---|---|---|
@@ -12,24 +12,38 @@
 //! | `writer`: NONE | readers enter | a writer, to WAITING |
 //! | `writer`: WAITING, p | new readers stay out, and p waits for those inside | p, to WRITING, once it has seen each count 0; or to NONE, when it gives up |
 //! | `writer`: WRITING, p | p is in its section | p, to NONE: **this store ends the section** |
-//! | `writer`: not NONE, the robust lock free | p died | the next holder of the robust lock, to NONE or to its own WAITING; it sets `abandoned` first, if p was writing |
+//! | `writer`: not NONE, the writers' lock free | p died | the next holder of the writers' lock, to NONE or to its own WAITING; it sets `abandoned` first, if p was writing |
 //! | `abandoned`: 1 | a section has ended by a death, and no writer has got the death report | the next writer, in its section, to 0 |
 //!
-//! Only the holder of the robust lock writes `writer` and `abandoned`. So there is never a doubt
-//! whether the writer that the word names is alive: a participant that gets the robust lock while
-//! the word names a writer knows that this writer is dead.
+//! Only the holder of the writers' lock writes `writer` and `abandoned`. So there is never a doubt
+//! whether the writer that the word names is alive: a participant that gets the writers' lock
+//! while the word names a writer knows that this writer is dead.
 //!
 //! Readers and a writer never miss each other. A reader adds itself to its count and then looks at
 //! `writer`; a writer stores WAITING and then looks at the counts. So one of them sees the other.
 //! If a count is 0 after WAITING was stored, readers that count themselves from then on see the
 //! writer, and leave again.
 //!
+//! A writer looks at the counts of the participants up to the highest id that one ever had, as it
+//! is after WAITING was stored. A process stores the highest id before it counts its first reader,
+//! both by SeqCst operations. So a reader whose id is higher than the writer has found comes after
+//! that look, sees the writer, and leaves again.
+//!
+//! An id that is used again does no harm. A count is moved by its own participant, and by the one
+//! repairer that has the id until it is free again; a writer that finds a reader asks nothing of
+//! the word but whether it is 0. The id in `writer` decides nothing about life or death: the
+//! writers' lock does, whose word has the epoch of its holder's registration.
+//!
 //! No wake-up is lost. A reader that leaves looks at `writer` after it has left its count, and
 //! notifies the writer; a writer notifies all readers after it has stored NONE. If either is killed
-//! between the two, the repair, or the recheck interval of the parked waiters, makes up for it.
+//! between the two, the repair, or the recheck interval of the parked waiters, makes up for it. A
+//! repair wakes the readers, too: if the dead participant wrote, one of them takes the writers' lock
+//! and clears the word.
 
 #[cfg(all(test, loom))]
 mod model;
+
+use core::ops::RangeInclusive;
 
 use super::event_count::{EventCount, WAKE_ALL};
 use super::wait_stats::{Counter, WaitStats};
@@ -149,11 +163,6 @@ impl<'a> RawRwLock<'a> {
         self.state.writer.load(Ordering::Relaxed) != NONE
     }
 
-    /// Whether the writer's word names this participant.
-    pub(crate) fn is_writer(&self, id: u32) -> bool {
-        self.state.writer.load(Ordering::Relaxed) & !(WAITING | WRITING) == id
-    }
-
     /// Whether a section has ended by a death of which no writer has got the report. For a reader
     /// or writer that is inside.
     #[inline(always)]
@@ -190,13 +199,14 @@ impl<'a> RawRwLock<'a> {
         seq_cst();
     }
 
-    /// The first participant from `from` on that has readers inside. After
+    /// The first of these participants that has readers inside. After
     /// [`announce_writer`](Self::announce_writer), a participant whose count was 0 need not be
     /// looked at again.
     #[inline]
-    pub(crate) fn first_reader(&self, from: u32) -> Option<u32> {
-        let mut counts =
-            self.counts.iter().step_by(COUNT_STRIDE).zip(1..).skip((from as usize).saturating_sub(1));
+    pub(crate) fn first_reader(&self, ids: RangeInclusive<u32>) -> Option<u32> {
+        let (first, last) = ids.into_inner();
+        let counts = self.counts.iter().step_by(COUNT_STRIDE).zip(1..).take(last as usize);
+        let mut counts = counts.skip((first as usize).saturating_sub(1));
         // ORDER: SeqCst as in `announce_writer`, and an Acquire that pairs with the Release in
         // `leave`.
         counts.find(|(count, _)| count.load(Ordering::SeqCst) != 0).map(|(_, id)| id)
@@ -252,6 +262,10 @@ impl<'a> RawRwLock<'a> {
             // Even if it had no reader inside: it may have died after it left, before it notified
             // the writer.
             self.wake_writer();
+            // The dead participant may be the writer.
+            if self.has_writer() {
+                self.state.readers.notify(WAKE_ALL);
+            }
         }
     }
 }

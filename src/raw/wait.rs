@@ -3,9 +3,9 @@
 use core::iter;
 use std::time::Duration;
 
-use super::async_waiter::{AsyncWaiter, WaitTarget};
+use super::async_waiter::AsyncWaiter;
 use super::event_count::EventCount;
-pub(crate) use super::event_count::WakePolicy;
+pub(crate) use super::event_count::{RECHECK_INTERVAL, WakePolicy};
 use super::wait_stats::WaitStats;
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
@@ -24,9 +24,6 @@ pub(crate) enum Wait<'a> {
     #[cfg_attr(not(feature = "async"), expect(dead_code))]
     Task(&'a dyn AsyncWaiter),
 }
-
-/// The longest sleep before looking again.
-pub(crate) const RECHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The first of them. So briefly may a sleeper be overlooked, which saves it a barrier that costs as much as falling asleep; a
 /// waker would have to look in the very nanoseconds in which the sleeper's mark is on its way to it. A briefer nap is not a cheaper
@@ -136,8 +133,7 @@ impl AdaptiveSpin {
         self.nanos.store(shorter.max(MIN_SPIN_NANOS), Ordering::Relaxed);
     }
 
-    /// Looks until something is found, or it is time to sleep.
-    fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
+    fn spin_adaptively<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
         for checks in 0..EAGER_CHECKS {
             spin_loop();
             if let Some(found) = try_once() {
@@ -161,6 +157,18 @@ impl AdaptiveSpin {
     }
 }
 
+/// How a waiter looks before its first park, in case what it waits for is about to come.
+pub(crate) trait SpinBeforePark {
+    /// Looks until something is found, or it is time to park.
+    fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R>;
+}
+
+impl SpinBeforePark for AdaptiveSpin {
+    fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
+        self.spin_adaptively(try_once)
+    }
+}
+
 /// Waits until `try_once` finds something, and says what; `None` where it found nothing in time.
 ///
 /// Whoever makes `try_once` find something notifies `event`. `check_peers` is called after a sleep in vain, the slices of a long one included,
@@ -171,7 +179,7 @@ pub(crate) fn wait_for<R>(
     (event, stats): (&EventCount, &WaitStats),
     policy: WakePolicy,
     wait: Wait<'_>,
-    spin: &AdaptiveSpin,
+    spin: &impl SpinBeforePark,
     mut try_once: impl FnMut() -> Option<R>,
     check_peers: impl FnMut(),
 ) -> Option<R> {
@@ -192,7 +200,7 @@ fn spin_then_park<R>(
     (event, stats): (&EventCount, &WaitStats),
     policy: WakePolicy,
     deadline: Option<Deadline>,
-    spin: &AdaptiveSpin,
+    spin: &impl SpinBeforePark,
     mut try_once: impl FnMut() -> Option<R>,
     mut check_peers: impl FnMut(),
 ) -> Option<R> {
@@ -203,23 +211,31 @@ fn spin_then_park<R>(
     }
     for is_first in iter::once(true).chain(iter::repeat(false)) {
         let is_over = deadline.is_some_and(Deadline::has_passed);
-        if is_over || !is_first {
+        // Before the first park only where a death is what the waiter may well wait for.
+        if is_over || !is_first || policy == WakePolicy::Lock {
             check_peers();
         }
         if is_over {
             return try_once();
         }
-        let prepared = if is_first { event.prepare_wait_relaxed() } else { event.prepare_wait() };
+        let recheck_interval = policy.recheck_interval();
+        // A park as short as the first may be overlooked, each time.
+        let is_short = is_first || recheck_interval <= FIRST_PARK;
+        let prepared = if is_short { event.prepare_wait_relaxed() } else { event.prepare_wait() };
         if let Some(found) = try_once() {
             return Some(found);
         }
         stats.waits.add(is_first.into());
         stats.parks.add(1);
-        let slice = Deadline::after(if prepared.is_seen { RECHECK_INTERVAL } else { FIRST_PARK });
+        let slice = Deadline::after(if prepared.is_seen {
+            recheck_interval
+        } else {
+            FIRST_PARK.min(recheck_interval)
+        });
         event.commit_wait(prepared, deadline.map_or(slice, |deadline| deadline.min(slice)));
         if let Some(found) = try_once() {
             stats.wakes.add(1);
-            if policy != WakePolicy::Single {
+            if matches!(policy, WakePolicy::AnyOne | WakePolicy::All) {
                 // One wake-up may have been for two, or found its way to who could not use it: it is passed on.
                 event.notify(1);
             }
@@ -243,7 +259,7 @@ fn register_task<R>(
             return Some(found);
         }
     }
-    waiter.register(WaitTarget::Event(event), policy);
+    waiter.register(event, policy);
     let found = try_once();
     if found.is_none() {
         stats.parks.add(1);

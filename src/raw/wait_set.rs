@@ -10,8 +10,6 @@
 //! | as the word is | no news since it was marked, unless the word `has_unseen_wake` | – |
 //! | another | there was | the watcher, when it has called a task; a task that marks the word anew, which leaves a note (`has_unseen_wake`) for those who waited already |
 //!
-//! A free mutex is news whatever its word was before, until somebody is called: it is free again each time.
-//!
 //! A task puts its ticket in, marks the word, and looks once more. Whoever publishes changes a word that is marked, and wakes the
 //! watcher, which sleeps while each word is what it was marked as. So either the task sees what was published, or the watcher
 //! the changed word. (Marks are weak at first: a publisher may overlook one that is on its way, for nanoseconds. So the watcher
@@ -30,21 +28,13 @@ mod model;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
 
-use super::async_waiter::WaitTarget;
 use super::event_count::{EventCount, WakePolicy};
 use super::waker_cell::{WakeReason, WakerCell};
 use crate::primitive::Arc;
 use crate::sys::futex;
-#[cfg(not(loom))]
-use crate::sys::robust::RobustMutex;
 
 /// How soon tasks look once more, in nanoseconds, behind a mark that may have been overlooked.
 const FIRST_RECHECK_NANOS: u64 = 10_000_000;
-/// And how often in any case: whoever published may have been killed before telling.
-const RECHECK_NANOS: u64 = 100_000_000;
-/// Whose time comes so soon is seen to with the others: the fewer wake-ups.
-const LEEWAY_NANOS: u64 = RECHECK_NANOS / 8;
-
 /// The words, each with what keeps its memory mapped.
 #[derive(Debug)]
 pub(crate) struct WaitSet<K> {
@@ -70,14 +60,14 @@ unsafe impl Send for StaleWait {}
 
 impl WaitTicket {
     /// Whether that is its word.
-    pub(crate) fn is_at(self, target: WaitTarget<'_>) -> bool {
-        self.word == target.address().addr()
+    pub(crate) fn is_at(self, event: &EventCount) -> bool {
+        self.word == event.address().addr()
     }
 }
 
 #[derive(Debug)]
 struct WaitEntry<K> {
-    place: TargetPtr,
+    event: EventPtr,
     policy: WakePolicy,
     /// What it was marked as.
     value: u32,
@@ -95,15 +85,12 @@ struct WaitEntry<K> {
     _keep: K,
 }
 
+/// An event count, which several threads use.
 #[derive(Debug)]
-enum TargetPtr {
-    Event(NonNull<EventCount>),
-    #[cfg(not(loom))]
-    Lock(NonNull<RobustMutex>),
-}
+struct EventPtr(NonNull<EventCount>);
 
-// SAFETY: words that several threads use, behind pointers.
-unsafe impl Send for TargetPtr {}
+// SAFETY: an event count is used from many threads.
+unsafe impl Send for EventPtr {}
 
 /// A task that is to be called, when nothing is locked.
 #[derive(Debug)]
@@ -131,24 +118,24 @@ impl<K> WaitSet<K> {
         self.words.len()
     }
 
-    pub(crate) fn has(&self, target: WaitTarget<'_>) -> bool {
-        self.words.contains_key(&target.address().addr())
+    pub(crate) fn has(&self, event: &EventCount) -> bool {
+        self.words.contains_key(&event.address().addr())
     }
 
     /// Puts a task in, and marks the word; says, too, whether the watcher does not know it.
     ///
     /// # Safety
-    /// What `keep` gives keeps the target where it is.
+    /// What `keep` gives keeps the event count where it is.
     pub(crate) unsafe fn add(
         &mut self,
-        target: WaitTarget<'_>,
+        event: &EventCount,
         policy: WakePolicy,
         keep: impl FnOnce() -> K,
         cell: Arc<WakerCell>,
         now: u64,
     ) -> (WaitTicket, bool) {
-        let place = target.address().addr();
-        let word = self.words.entry(place).or_insert_with(|| WaitEntry::new(target, policy, keep()));
+        let place = event.address().addr();
+        let word = self.words.entry(place).or_insert_with(|| WaitEntry::new(event, policy, keep()));
         let ticket = WaitTicket { word: place, number: self.tickets };
         self.tickets += 1;
         (ticket, word.wait(ticket, cell, now))
@@ -170,22 +157,20 @@ impl<K> WaitSet<K> {
         word.mark_for_task(others, now)
     }
 
-    /// Takes a task out. News that it was called for is passed on. Says whether the watcher is to look.
-    pub(crate) fn remove(&mut self, ticket: WaitTicket) -> bool {
-        let Some(word) = self.words.get_mut(&ticket.word) else { return false };
+    /// Takes a task out. News that it was called for is passed on.
+    pub(crate) fn remove(&mut self, ticket: WaitTicket) {
+        let Some(word) = self.words.get_mut(&ticket.word) else { return };
         let was_called = word.waiting.remove(&ticket.number).is_none();
         word.called -= usize::from(was_called);
         if was_called && word.policy != WakePolicy::Single {
-            word.target().forward_wake();
+            word.event().notify(1);
         }
         if word.waiting.is_empty() && word.covered.is_some() && word.policy != WakePolicy::Single {
-            self.stale_waits.push(StaleWait(word.target().address()));
+            self.stale_waits.push(StaleWait(word.event().address()));
         }
         if word.waiting.is_empty() && word.called == 0 {
             self.words.remove(&ticket.word);
-            return false;
         }
-        !word.waiting.is_empty() && word.is_ready()
     }
 
     /// Makes up for wake-ups that found the watcher where nobody waits any more. To be called when it has slept.
@@ -198,7 +183,7 @@ impl<K> WaitSet<K> {
         self.forward_stray_wakes();
         for word in self.words.values_mut() {
             word.covered = None;
-            let has_changed = word.has_unseen_wake || word.target().word() != word.value || word.is_ready();
+            let has_changed = word.has_unseen_wake || word.event().word() != word.value;
             if has_changed && !word.waiting.is_empty() {
                 word.collect(WakeReason::Notified, wakes);
                 if !word.waiting.is_empty() {
@@ -219,7 +204,9 @@ impl<K> WaitSet<K> {
         let mut barrier = Some(barrier);
         let mut is_seen = false;
         for word in self.words.values_mut() {
-            let early = if word.is_seen { LEEWAY_NANOS } else { 0 };
+            let recheck_nanos = word.recheck_nanos();
+            // What is due so soon is seen to with the others: fewer wake-ups of the thread.
+            let early = if word.is_seen { recheck_nanos / 8 } else { 0 };
             if word.waiting.is_empty() || word.recheck_at > now + early {
                 continue;
             }
@@ -229,7 +216,8 @@ impl<K> WaitSet<K> {
                 }
                 word.is_seen = is_seen;
             }
-            word.recheck_at = now + if word.is_seen { RECHECK_NANOS } else { FIRST_RECHECK_NANOS };
+            word.recheck_at =
+                now + if word.is_seen { recheck_nanos } else { FIRST_RECHECK_NANOS.min(recheck_nanos) };
             word.collect(WakeReason::Recheck, wakes);
         }
     }
@@ -240,7 +228,7 @@ impl<K> WaitSet<K> {
         for word in self.words.values_mut() {
             if !word.waiting.is_empty() {
                 word.covered = Some(word.value);
-                sleep_on(word.target().address(), word.value);
+                sleep_on(word.event().address(), word.value);
                 until = Some(until.map_or(word.recheck_at, |until: u64| until.min(word.recheck_at)));
             }
         }
@@ -249,14 +237,9 @@ impl<K> WaitSet<K> {
 }
 
 impl<K> WaitEntry<K> {
-    fn new(target: WaitTarget<'_>, policy: WakePolicy, keep: K) -> Self {
-        let place = match target {
-            WaitTarget::Event(event) => TargetPtr::Event(NonNull::from(event)),
-            #[cfg(not(loom))]
-            WaitTarget::Lock(mutex) => TargetPtr::Lock(NonNull::from(mutex)),
-        };
+    fn new(event: &EventCount, policy: WakePolicy, keep: K) -> Self {
         Self {
-            place,
+            event: EventPtr(NonNull::from(event)),
             policy,
             value: 0,
             is_marked: false,
@@ -270,19 +253,9 @@ impl<K> WaitEntry<K> {
         }
     }
 
-    fn target(&self) -> WaitTarget<'_> {
-        match &self.place {
-            // SAFETY: taken from a reference to what `_keep` keeps, by the contract of `add`.
-            TargetPtr::Event(event) => WaitTarget::Event(unsafe { event.as_ref() }),
-            #[cfg(not(loom))]
-            // SAFETY: as above.
-            TargetPtr::Lock(mutex) => WaitTarget::Lock(unsafe { mutex.as_ref() }),
-        }
-    }
-
-    /// Whether there is news whatever the word was before, which nobody was called for.
-    fn is_ready(&self) -> bool {
-        self.called == 0 && self.target().is_ready()
+    fn event(&self) -> &EventCount {
+        // SAFETY: taken from a reference to what `_keep` keeps, by the contract of `add`.
+        unsafe { self.event.0.as_ref() }
     }
 
     /// Lets a task wait. Says whether the watcher has to be told.
@@ -302,19 +275,24 @@ impl<K> WaitEntry<K> {
 
     /// Says whether the watcher knows the mark.
     fn set_waiters_bit(&mut self, now: u64) -> bool {
-        let value = self.target().set_waiters_bit();
+        let value = self.event().set_waiters_bit();
         if value != self.value || !self.is_marked {
             self.value = value;
             self.is_marked = true;
             self.is_seen = false;
-            self.recheck_at = now + FIRST_RECHECK_NANOS;
+            self.recheck_at = now + FIRST_RECHECK_NANOS.min(self.recheck_nanos());
         }
         self.covered == Some(value)
     }
 
+    /// How often a task looks in any case: its notifier, or the holder of a lock, may have been killed.
+    fn recheck_nanos(&self) -> u64 {
+        self.policy.recheck_interval().as_nanos() as u64
+    }
+
     /// One task, where that does for all.
     fn collect(&mut self, reason: WakeReason, wakes: &mut Vec<PendingWake>) {
-        let count = if self.policy == WakePolicy::AnyOne { 1 } else { usize::MAX };
+        let count = if matches!(self.policy, WakePolicy::AnyOne | WakePolicy::Lock) { 1 } else { usize::MAX };
         let before = wakes.len();
         wakes.extend(
             core::iter::from_fn(|| self.waiting.pop_first())

@@ -7,7 +7,8 @@ use core::task::{Context, Poll, Waker};
 
 use super::{REACTOR, ReactorTicket, WakerRegistration, block_on};
 use crate::error::{DoneError, EventError, LockError, PopError, PushError, SemaphoreError, Stop};
-use crate::raw::async_waiter::{AsyncWaiter, WaitTarget};
+use crate::raw::async_waiter::AsyncWaiter;
+use crate::raw::event_count::EventCount;
 use crate::raw::wait::{Wait, WakePolicy};
 use crate::raw::waker_cell::WakeReason;
 use crate::segment::Segment;
@@ -154,7 +155,7 @@ impl AsyncWaiter for PollOnce {
         false
     }
 
-    fn register(&self, _: WaitTarget<'_>, _: WakePolicy) -> bool {
+    fn register(&self, _: &EventCount, _: WakePolicy) -> bool {
         false
     }
 
@@ -177,10 +178,10 @@ impl AsyncWaiter for TaskWaiter<'_> {
         self.reason.get() == Some(WakeReason::Recheck)
     }
 
-    fn register(&self, target: WaitTarget<'_>, policy: WakePolicy) -> bool {
+    fn register(&self, event: &EventCount, policy: WakePolicy) -> bool {
         let mut ticket = self.ticket.borrow_mut();
         let own_thread = block_on::waiter_thread_of(self.waker);
-        if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.is_at(target, own_thread)) {
+        if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.is_at(event, own_thread)) {
             let called_since = ticket.registration.register(self.waker);
             ticket.renew(self.reason.take().or(called_since).is_some());
         } else if let Some(segment) = self.segment {
@@ -188,7 +189,7 @@ impl AsyncWaiter for TaskWaiter<'_> {
             **ticket = None;
             self.reason.set(None);
             **ticket =
-                REACTOR.get().add(own_thread, target, policy, segment, WakerRegistration::new(self.waker));
+                REACTOR.get().add(own_thread, event, policy, segment, WakerRegistration::new(self.waker));
         }
         self.waits.set(ticket.is_some());
         ticket.is_some()

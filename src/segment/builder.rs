@@ -25,7 +25,8 @@ pub struct SegmentBuilder {
 
 impl SegmentBuilder {
     /// Sets how many processes may have the segment attached at a time: 1 to 65,535, by default
-    /// 128.
+    /// 128. Each forked child that uses a handle counts as one. The next is refused with
+    /// [`SegmentError::TooManyParticipants`].
     pub fn participants(mut self, count: u32) -> Self {
         self.options.participants = count;
         self
@@ -39,8 +40,14 @@ impl SegmentBuilder {
 
     /// Sets the file's permission bits, whatever the umask: 0600 to 0777, by default 0600.
     ///
-    /// To open the segment, processes of other users also need [`group_access`](Self::group_access)
-    /// or [`other_access`](Self::other_access), and [`foreign_owner`](Self::foreign_owner).
+    /// If the mode grants the group or other users anything, each process that opens the segment
+    /// must allow that with [`group_access`](Self::group_access) or
+    /// [`other_access`](Self::other_access), and processes of other users need
+    /// [`foreign_owner`](Self::foreign_owner) too.
+    ///
+    /// Grant even permission to read only to users that you trust not to block you: a reader can
+    /// lock the file, and while it does, no process can open, replace or remove the segment
+    /// ([`SegmentError::Busy`]), and no dead participant is repaired.
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = mode;
         self
@@ -55,6 +62,13 @@ impl SegmentBuilder {
         self
     }
 
+    /// Sets whether this process's core dumps contain the segment. By default they do not: a large
+    /// segment would make a dump long, and a process that dumps is alive until its dump is written.
+    pub fn core_dumps(mut self, wanted: bool) -> Self {
+        self.options.core_dumps = wanted;
+        self
+    }
+
     /// Sets whether the segment outlives its users. If it does, it is not unlinked with its
     /// creator's last handle, and is never stale. By default, files persist and named segments do
     /// not.
@@ -63,13 +77,17 @@ impl SegmentBuilder {
         self
     }
 
-    /// Sets whether to open a file that its group may write.
+    /// Sets whether to open a file that its group may read or write.
+    ///
+    /// A handle that is deserialised opens its segment under the default rules, which do not allow
+    /// it. A receiver that does opens the segment by a builder first, and keeps it: handles in it
+    /// then use what the process has.
     pub fn group_access(mut self, allowed: bool) -> Self {
         self.options.access.group = allowed;
         self
     }
 
-    /// Sets whether to open a file that every user may write.
+    /// Sets whether to open a file that every user may read or write.
     pub fn other_access(mut self, allowed: bool) -> Self {
         self.options.access.other = allowed;
         self
@@ -107,10 +125,9 @@ impl SegmentBuilder {
     /// - [`SegmentError::NotFound`] if there is no segment of this name
     /// - [`SegmentError::Stale`] if all its users are dead and it does not persist
     /// - [`SegmentError::TooManyParticipants`] if living processes have all participant slots
-    /// - [`SegmentError::ForeignNamespace`] if a process of another pid namespace has it attached
     /// - [`SegmentError::ForeignOwner`] if it belongs to another user, and
     ///   [`foreign_owner`](Self::foreign_owner) is not allowed
-    /// - [`SegmentError::TooOpen`] if its group or every user may write it, and
+    /// - [`SegmentError::TooOpen`] if its group or every user may read or write it, and
     ///   [`group_access`](Self::group_access) or [`other_access`](Self::other_access) is not
     ///   allowed
     /// - [`SegmentError::NotASegment`], [`SegmentError::ForeignMachine`],

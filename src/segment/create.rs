@@ -104,13 +104,15 @@ pub(super) fn create_filled<R>(
     let creation = creation();
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
-        access: options.access.with_mode(options.mode),
         memory: SegmentMemory::new(
             Geometry { tables, total_len, id: creation.id },
             SegmentFile::new(file, file_id, path.as_deref()),
             backing,
         ),
     });
+    if !options.core_dumps {
+        mapping.exclude_from_core_dumps();
+    }
     if options.huge_pages {
         mapping.advise_huge_pages();
     }
@@ -119,8 +121,6 @@ pub(super) fn create_filled<R>(
         mapping.words(0, size_of::<Header>() / atomic_copy::WORD),
         bytemuck::bytes_of(&header),
     );
-    // SAFETY: no other thread or process knows the file.
-    unsafe { mapping.directory_lock().init() };
     mapping.attach()?;
     let segment = Segment::of_created(process_mappings::insert(Arc::new(mapping)));
     let filled = fill(&segment)?;

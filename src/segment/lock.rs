@@ -1,47 +1,47 @@
-//! [`ObjectLock`]: the lock of an object in a segment, and what keeps it mapped while it is held.
+//! [`ObjectLock`]: the lock of an object in a segment, as a handle uses it.
 //!
-//! - [`held_mappings`]: mappings that a thread needs for locks whose handle may be gone
+//! - [`owner`]: whether a guard belongs to a thread or to a task
 
-mod held_mappings;
+pub(crate) mod owner;
 
 use core::marker::PhantomData;
 
+use super::mapping::Mapping;
 use super::region::Region;
 use super::shared_ref::SharedRef;
-use crate::error::{LockError, SegmentError};
+use crate::error::{LockError, NotAttached};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::mutex::{Locked, MutexState};
+use crate::raw::mutex::{HolderCheck, LockToken, LockWord, Locked, MutexState};
 use crate::raw::wait::Wait;
 use crate::sys::fork::{self, ForkGeneration};
+use crate::sys::{barrier, clock, process};
+use owner::{ByThread, LockOwner};
+
+/// How often a handle asks about a lock's holder at most while it only tries, in nanoseconds.
+const ASK_INTERVAL: u64 = 1_000_000;
 
 /// A handle's access to the lock at the start of an object, and to the words after it.
-///
-/// The C library keeps the locks that a thread holds in a list that runs through the locks
-/// themselves, so a held lock must stay mapped. A [`RawGuard`] borrows the handle and so keeps the
-/// mapping. If the guard is forgotten instead of dropped, the handle leaks its mapping when it is
-/// dropped: `held` says so. Only the lock's holder writes `held`, with plain stores and no
-/// counting.
 pub(crate) struct ObjectLock {
     state: SharedRef<MutexState>,
-    /// The fork generation of the process that holds the lock through this handle, or 0.
-    held: AtomicU32,
-    /// The fork generation of the process that is known to be attached. A forked child has another
-    /// one, and looks its membership up at each operation.
-    attached: u32,
+    /// The token of this process's tasks.
+    token: AtomicU64,
+    /// The fork generation of the process that has `token`. A forked child, which has another one,
+    /// registers first.
+    generation: AtomicU32,
+    /// When a locker of this handle that did not wait last asked about the holder.
+    asked_at: AtomicU64,
 }
 
 impl ObjectLock {
     /// Makes a handle of the lock at the start of `region`.
-    ///
-    /// # Errors
-    /// [`SegmentError::Corrupt`] if the bytes there are no lock.
-    pub(crate) fn attach(region: Region) -> Result<Self, SegmentError> {
-        let state = SharedRef::<MutexState>::new(region);
-        if !state.is_valid() {
-            return Err(state.region().corrupt("the lock of an object"));
-        }
-        let attached = state.region().segment().mapping().attached_generation();
-        Ok(Self { state, held: AtomicU32::new(0), attached })
+    pub(crate) fn attach(region: Region) -> Self {
+        Self::of(SharedRef::new(region))
+    }
+
+    fn of(state: SharedRef<MutexState>) -> Self {
+        barrier::register();
+        // The first lock asks for the token: a forked child registers when it uses the handle.
+        Self { state, token: AtomicU64::new(0), generation: AtomicU32::new(0), asked_at: AtomicU64::new(0) }
     }
 
     /// Where the object lies.
@@ -68,24 +68,12 @@ impl ObjectLock {
     /// [`LockError::NotAttached`] in a forked child that cannot register as a participant, and the
     /// errors of [`MutexState::lock`].
     #[inline(always)]
-    pub(crate) fn lock(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
-        self.ensure_attached()?;
-        let mut raw_guard = self.acquire(wait)?;
-        raw_guard.recovered |= self.take_death_pending();
+    pub(crate) fn lock<O: LockOwner>(&self, wait: Wait) -> Result<RawGuard<'_, O>, LockError> {
+        let raw_guard = self.lock_without_report(wait)?;
+        if raw_guard.recovered {
+            self.take_report();
+        }
         Ok(raw_guard)
-    }
-
-    /// Keeps the death report for the next guard. This thread holds the lock.
-    #[cold]
-    pub(crate) fn set_death_pending(&self) {
-        self.state.set_death_pending();
-    }
-
-    /// Whether a death report is pending, which then counts as delivered. This thread holds the
-    /// lock.
-    #[inline(always)]
-    pub(crate) fn take_death_pending(&self) -> bool {
-        self.state.take_death_pending()
     }
 
     /// Takes the lock for an operation that has no guard to deliver a death report with; the report
@@ -94,99 +82,102 @@ impl ObjectLock {
     /// # Errors
     /// The errors of [`lock`](Self::lock).
     #[inline(always)]
-    pub(crate) fn lock_without_report(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
-        self.ensure_attached()?;
-        self.lock_to_read(wait)
+    pub(crate) fn lock_without_report<O: LockOwner>(&self, wait: Wait) -> Result<RawGuard<'_, O>, LockError> {
+        let token = self.token()?.with_thread(O::thread());
+        let recovered = self.state.lock(token, wait, self)? == Locked::AfterDeath;
+        Ok(RawGuard { lock: self, recovered, generation: ForkGeneration::current(), owner: PhantomData })
     }
 
-    /// Takes the lock to read what it protects, which a process that is no participant may do. A
-    /// death report stays pending.
-    ///
-    /// # Errors
-    /// [`LockError::NotAttached`] in a forked child of another pid namespace than the segment's
-    /// participants, and the errors of [`MutexState::lock`].
+    /// Keeps the death report for the next guard. The caller holds the lock.
+    #[cold]
+    pub(crate) fn set_report(&self) {
+        self.state.set_report();
+    }
+
+    /// Whether a death report is pending, which then counts as delivered. The caller holds the
+    /// lock.
+    #[cold]
+    pub(crate) fn take_report(&self) -> bool {
+        self.state.take_report()
+    }
+
+    /// The token of this process's tasks.
     #[inline(always)]
-    pub(crate) fn lock_to_read(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
-        let raw_guard = self.acquire(wait)?;
-        if raw_guard.recovered {
-            self.set_death_pending();
+    fn token(&self) -> Result<LockToken, NotAttached> {
+        let generation = fork::generation();
+        // ORDER: Acquire pairs with the Release in `renew_token`.
+        if self.generation.load(Ordering::Acquire) == generation {
+            Ok(LockToken::from_bits(self.token.load(Ordering::Relaxed)))
+        } else {
+            self.renew_token(generation)
         }
-        Ok(raw_guard)
-    }
-
-    #[inline(always)]
-    fn ensure_attached(&self) -> Result<(), LockError> {
-        if self.attached == fork::generation() { Ok(()) } else { self.reattach() }
     }
 
     #[cold]
-    fn reattach(&self) -> Result<(), LockError> {
-        self.state.participant_id()?;
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn acquire(&self, wait: Wait) -> Result<RawGuard<'_>, LockError> {
-        let locked = self.state.lock(wait)?;
-        let generation = ForkGeneration::current();
-        self.held.store(generation.number(), Ordering::Relaxed);
-        let recovered = locked == Locked::AfterDeath;
-        Ok(RawGuard { lock: self, recovered, generation, not_send: PhantomData })
+    fn renew_token(&self, generation: u32) -> Result<LockToken, NotAttached> {
+        let registration = self.region().segment().mapping().registration().map_err(|_| NotAttached)?;
+        let token = LockToken::of_task(registration);
+        self.token.store(token.bits(), Ordering::Relaxed);
+        // ORDER: Release pairs with the Acquire in `token`. All threads of a process store the same.
+        self.generation.store(generation, Ordering::Release);
+        Ok(token)
     }
 
     /// A guard in the place of the one that this thread forgot; `None` if it forgot none.
     #[cfg(feature = "raw_sync")]
     pub(crate) fn forgotten_raw_guard(&self) -> Option<RawGuard<'_>> {
-        // Only the holder's own attempt meets `Deadlock`; an attempt that succeeds is undone by the
-        // drop of its guard.
-        match self.lock_to_read(Wait::NonBlocking) {
-            Err(LockError::Deadlock) => {
-                let generation = ForkGeneration::current();
-                Some(RawGuard { lock: self, recovered: false, generation, not_send: PhantomData })
-            }
-            _ => None,
-        }
+        let token = self.token().ok()?.with_thread(ByThread::thread());
+        self.state.is_held_by(token).then(|| RawGuard {
+            lock: self,
+            recovered: false,
+            generation: ForkGeneration::current(),
+            owner: PhantomData,
+        })
     }
 
-    /// Unlocks after this thread forgot a guard, of this handle or of another handle of the lock.
-    /// Does nothing if this thread does not hold the lock: the C library knows the holder.
+    /// Unlocks in the place of a guard that was forgotten. Does nothing if this thread does not hold
+    /// the lock.
     #[inline]
     pub(crate) fn unlock_forgotten(&self) {
-        let held = self.held.load(Ordering::Relaxed);
-        if held != 0 {
-            // Before the unlock: after it, `held` is the next holder's to write.
-            self.held.store(0, Ordering::Relaxed);
+        let token = self.token().map(|token| token.with_thread(ByThread::thread()));
+        if token.is_ok_and(|token| self.state.is_held_by(token)) {
+            self.state.unlock();
         }
-        if !self.state.unlock() && held != 0 {
-            // Another thread holds the lock through this handle, and needs its mapping.
-            self.held.store(held, Ordering::Relaxed);
-        }
-        held_mappings::release(self.region());
+    }
+}
+
+impl HolderCheck for ObjectLock {
+    fn is_over(&self, word: LockWord) -> bool {
+        self.region().segment().mapping().is_over(word)
     }
 
-    /// Keeps the memory mapped until this thread unlocks, even if this handle is dropped before.
-    /// This thread holds the lock through this handle.
-    #[cold]
-    pub(crate) fn hold_mapping(&self) {
-        held_mappings::hold(self.region());
-        self.held.store(0, Ordering::Relaxed);
+    fn is_due(&self) -> bool {
+        let now = clock::coarse_nanos();
+        let is_due = now.wrapping_sub(self.asked_at.load(Ordering::Relaxed)) >= ASK_INTERVAL;
+        if is_due {
+            self.asked_at.store(now, Ordering::Relaxed);
+        }
+        is_due
+    }
+}
+
+impl HolderCheck for Mapping {
+    fn is_over(&self, word: LockWord) -> bool {
+        let registration = word.registration();
+        let is_ours = || self.registration().is_ok_and(|ours| ours == registration);
+        // A thread of this process may have ended and left the lock behind.
+        let has_ended = || word.thread().is_some_and(|thread| !process::has_thread(thread));
+        !self.is_living(registration) || is_ours() && has_ended()
+    }
+
+    fn is_due(&self) -> bool {
+        true
     }
 }
 
 impl Clone for ObjectLock {
     fn clone(&self) -> Self {
-        let attached = self.region().segment().mapping().attached_generation();
-        Self { state: self.state.clone(), held: AtomicU32::new(0), attached }
-    }
-}
-
-impl Drop for ObjectLock {
-    fn drop(&mut self) {
-        if *self.held.get_mut() == fork::generation() {
-            // A guard was forgotten: the thread's list of locks runs through the mapping for as
-            // long as the thread lives.
-            core::mem::forget(self.region().segment().clone());
-        }
+        Self::of(self.state.clone())
     }
 }
 
@@ -196,18 +187,17 @@ impl core::fmt::Debug for ObjectLock {
     }
 }
 
-/// An [`ObjectLock`] that this thread holds; dropping the guard unlocks.
+/// An [`ObjectLock`] that a thread or a task holds; dropping the guard unlocks.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct RawGuard<'a> {
+pub(crate) struct RawGuard<'a, O = ByThread> {
     lock: &'a ObjectLock,
     recovered: bool,
     generation: ForkGeneration,
-    /// A pthread mutex is unlocked by the thread that locked it.
-    not_send: PhantomData<*const ()>,
+    owner: PhantomData<O>,
 }
 
-impl<'a> RawGuard<'a> {
+impl<'a, O> RawGuard<'a, O> {
     /// The lock that is held.
     pub(crate) fn lock(&self) -> &'a ObjectLock {
         self.lock
@@ -220,14 +210,14 @@ impl<'a> RawGuard<'a> {
     }
 
     /// Keeps the death report for the next guard.
-    pub(crate) fn set_death_pending(&self) {
-        self.lock.set_death_pending();
+    pub(crate) fn set_report(&self) {
+        self.lock.set_report();
     }
 
     /// Has this guard deliver a death report that an earlier guard received; a pending one counts
     /// as delivered with it.
     pub(crate) fn report_recovery(&mut self) {
-        self.lock.take_death_pending();
+        self.lock.take_report();
         self.recovered = true;
     }
 
@@ -236,7 +226,7 @@ impl<'a> RawGuard<'a> {
     #[cold]
     pub(crate) fn corrupt(&self, what: &'static str) -> LockError {
         if self.recovered {
-            self.set_death_pending();
+            self.set_report();
         }
         LockError::Corrupt { what }
     }
@@ -248,15 +238,15 @@ impl<'a> RawGuard<'a> {
     }
 }
 
-impl Drop for RawGuard<'_> {
+impl<O> Drop for RawGuard<'_, O> {
     #[inline]
     fn drop(&mut self) {
         // A forked child may hold the lock by a guard of its own while it drops its parent's.
         if self.is_ours() {
-            self.lock.held.store(0, Ordering::Relaxed);
             self.lock.state.unlock();
         }
     }
 }
 
 static_assertions::assert_not_impl_any!(RawGuard<'static>: Send);
+static_assertions::assert_impl_all!(RawGuard<'static, owner::ByTask>: Send, Sync);

@@ -6,7 +6,6 @@ use core::ops::Deref;
 use core::ptr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::access::Access;
 use super::admin_lock::AdminLock;
 use super::location::Location;
 use super::memory::SegmentMemory;
@@ -24,9 +23,6 @@ use crate::sys::liveness::{self, PinnedFile};
 /// the last of them unmaps it.
 pub(crate) struct Mapping {
     pub(super) location: Location,
-    /// What references to the segment carry on.
-    #[cfg_attr(not(feature = "serde"), expect(dead_code))]
-    pub(super) access: Access,
     /// `{fork generation:32 | participant id:32}`: in which process, and as which participant, this
     /// mapping is attached; 0 until it is.
     membership: AtomicU64,
@@ -45,7 +41,6 @@ pub(crate) struct Mapping {
 /// What a mapping is made of.
 pub(super) struct MappingParts {
     pub(super) location: Location,
-    pub(super) access: Access,
     pub(super) memory: SegmentMemory,
 }
 
@@ -65,10 +60,9 @@ impl Deref for Mapping {
 impl Mapping {
     /// A mapping that is not attached yet.
     pub(super) fn new(parts: MappingParts) -> Self {
-        let MappingParts { location, access, memory } = parts;
+        let MappingParts { location, memory } = parts;
         Self {
             location,
-            access,
             membership: AtomicU64::new(0),
             epoch: AtomicU32::new(0),
             life: PinnedSlot::default(),
@@ -96,11 +90,6 @@ impl Mapping {
     /// Takes the segment's admin lock.
     pub(super) fn lock_admin(&self) -> Result<AdminLock, SegmentError> {
         AdminLock::acquire(self.memory.file(), &self.location)
-    }
-
-    /// The fork generation of the process that attached this mapping last.
-    pub(crate) fn attached_generation(&self) -> u32 {
-        (self.membership.load(Ordering::Relaxed) >> 32) as u32
     }
 
     /// Whether this process is attached as this participant.
@@ -132,7 +121,6 @@ impl Mapping {
 
     /// The registration as which this process is attached; a forked child that is not yet becomes a
     /// participant.
-    #[expect(dead_code)]
     pub(crate) fn registration(&self) -> Result<Registration, SegmentError> {
         let id = self.participant()?;
         Ok(Registration { id, epoch: self.epoch.load(Ordering::Relaxed) })
@@ -140,14 +128,12 @@ impl Mapping {
 
     /// Whether this registration's process lives and is attached. If the kernel cannot be asked, it
     /// counts as living.
-    #[expect(dead_code)]
     pub(crate) fn is_living(&self, registration: Registration) -> bool {
         // The lock first: a registration that is over when the lock is free stays so.
         self.is_alive(registration.id) && participants::is_registered(&self.memory, registration)
     }
 
     /// No participant has ever had a higher id than this one.
-    #[expect(dead_code)]
     pub(crate) fn highest_id(&self) -> u32 {
         // ORDER: SeqCst pairs with the store in `participants::fill`.
         self.memory.highest_id().load(Ordering::SeqCst).clamp(1, self.participants())
@@ -156,6 +142,19 @@ impl Mapping {
     /// The process id of a participant; 0 for an id that no participant can have.
     pub(crate) fn process_of(&self, id: u32) -> u32 {
         participants::process_of(&self.memory, id)
+    }
+
+    /// Looks for dead participants, if this process has not for the reap interval. An operation that
+    /// goes on without a park calls this, so that its process learns of a death by the time that has
+    /// passed, whatever the number of calls. Returns whether it has looked; where it is not yet time,
+    /// that costs a few nanoseconds.
+    #[inline]
+    pub(crate) fn reap_if_due(&self) -> bool {
+        let is_due = clock::coarse_nanos().wrapping_sub(self.reaped_at.load(Ordering::Relaxed)) >= REAP_INTERVAL;
+        if is_due {
+            self.reap_dead_peers();
+        }
+        is_due
     }
 
     /// Repairs after the participants that died attached, if the segment's have not just been looked

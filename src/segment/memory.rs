@@ -81,14 +81,9 @@ impl SegmentMemory {
         unsafe { &*start }
     }
 
-    /// The lock at `offset`.
-    pub(crate) fn lock_at(&self, offset: u64) -> &mutex::MutexState {
-        self.cells(offset)
-    }
-
     /// The lock of the directory.
     pub(crate) fn directory_lock(&self) -> &mutex::MutexState {
-        self.lock_at(offset_of!(Header, directory_lock) as u64)
+        self.cells(offset_of!(Header, directory_lock) as u64)
     }
 
     /// How many directory entries count.
@@ -153,15 +148,15 @@ impl SegmentMemory {
         }
     }
 
-    /// Whether the mapped memory is the segment of this id.
-    pub(super) fn has_id(&self, id: [u8; 16]) -> bool {
-        let words = self.words(offset_of!(Header, id) as u64, 2);
-        shareable::read_bits::<[u8; 16]>(|bytes| atomic_copy::load(words, bytes)) == id
-    }
-
     /// Asks the kernel for huge pages.
     pub(super) fn advise_huge_pages(&self) {
         // SAFETY: the whole of a live mapping.
         unsafe { crate::sys::file::advise_huge_pages(self.backing.start(), self.backing.len()) };
+    }
+
+    /// Leaves the segment out of this process's core dumps.
+    pub(super) fn exclude_from_core_dumps(&self) {
+        // SAFETY: the whole of a live mapping.
+        unsafe { crate::sys::file::exclude_from_core_dumps(self.backing.start(), self.backing.len()) };
     }
 }

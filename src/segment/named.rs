@@ -1,43 +1,21 @@
-//! The one user of the `shared_memory` crate: mappings of POSIX shared memory by name.
+//! The one user of the `shared_memory` crate: making POSIX shared memory.
 //!
-//! That crate maps a name, and nothing more. It never owns the name: it would unlink the name
-//! whatever file has it by then, and in a forked child too.
-
-#![allow(unsafe_code)]
+//! That crate makes a name of a length, and maps it. It never owns the name: it would unlink the
+//! name whatever file has it by then, and in a forked child too. Nor does its mapping stay, because
+//! it would keep a descriptor: the segment's own descriptor and mapping take its place.
 
 use std::io;
 
-use shared_memory::{Shmem, ShmemConf, ShmemError};
+use shared_memory::{ShmemConf, ShmemError};
 
-/// A mapped name. Dropping this unmaps the memory; the name stays.
-pub(super) struct NamedMap(Shmem);
+use crate::sys::descriptors;
 
-// SAFETY: `Shmem` is not `Send` only because of the raw pointer that it holds. It is never written
-// after construction, and dropping it calls munmap and close, which any thread may.
-unsafe impl Send for NamedMap {}
-// SAFETY: as above; `&NamedMap` only gives out the pointer and the length.
-unsafe impl Sync for NamedMap {}
-
-impl NamedMap {
-    /// Creates a name of this length and maps it. No page is allocated yet.
-    pub(super) fn create(name: &str, len: usize) -> io::Result<Self> {
-        let mut shmem = ShmemConf::new().os_id(name).size(len).create().map_err(answer)?;
-        shmem.set_owner(false);
-        Ok(Self(shmem))
-    }
-
-    /// Maps an existing name.
-    pub(super) fn open(name: &str) -> io::Result<Self> {
-        Ok(Self(ShmemConf::new().os_id(name).open().map_err(answer)?))
-    }
-
-    pub(super) fn start(&self) -> *mut u8 {
-        self.0.as_ptr()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
+/// Makes a name of this length in `/dev/shm`. No page is allocated yet.
+pub(super) fn create(name: &str, len: usize) -> io::Result<()> {
+    let _standard = descriptors::hold_standard();
+    let mut shmem = ShmemConf::new().os_id(name).size(len).create().map_err(answer)?;
+    shmem.set_owner(false);
+    Ok(())
 }
 
 /// The system's error, if the crate passes its number on.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::access::Access;
 use super::admin_lock::AdminLock;
 use super::backing::Backing;
+use super::directory;
 use super::geometry::Geometry;
 use super::handle::Segment;
 use super::location::Location;
@@ -26,12 +27,30 @@ use crate::sys::process;
 /// Opens the segment of this name or path.
 pub(super) fn open_existing(options: &SegmentOptions, location: &Location) -> Result<Segment, SegmentError> {
     let path = location.path().ok_or_else(|| not_found(location))?;
-    loop {
+    retry(location, || {
         let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
-        if let Some(segment) = attach(options, location, Some(&path), file, status)? {
-            return Ok(segment);
+        attach(options, location, Some(&path), file, status)
+    })
+}
+
+/// How often to retry when the name has gone to another file meanwhile. On a file system that does
+/// not give a file the same number each time, that is always.
+const MAX_ROUNDS: u32 = 1000;
+
+/// Repeats what gives `None` because the name has gone to another file meanwhile.
+///
+/// # Errors
+/// Those of `attempt`; [`SegmentError::Busy`] if the name goes to another file each time.
+fn retry<R>(
+    location: &Location,
+    attempt: impl Fn() -> Result<Option<R>, SegmentError>,
+) -> Result<R, SegmentError> {
+    for _ in 0..MAX_ROUNDS {
+        if let Some(done) = attempt()? {
+            return Ok(done);
         }
     }
+    Err(SegmentError::Busy { name: location.to_string() })
 }
 
 /// Opens the file that a descriptor of this or another process is open on, whether it has a name or
@@ -51,8 +70,8 @@ fn attach(
     file: OwnedFd,
     status: Status,
 ) -> Result<Option<Segment>, SegmentError> {
-    check_access(&status, options.access)?;
     let geometry = Geometry::check(&read_header(&file)?, status.len)?;
+    check_access(&status, options.access)?;
     if let Some(mapping) = process_mappings::find(status.id, geometry.id) {
         mapping.participant()?;
         return Ok(Some(Segment::of_mapping(mapping)));
@@ -63,7 +82,6 @@ fn attach(
     };
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
-        access: options.access,
         memory: SegmentMemory::new(geometry, SegmentFile::new(file, status.id, path), backing),
     });
     let admin_lock = mapping.lock_admin()?;
@@ -71,11 +89,18 @@ fn attach(
     if !still_named {
         return Ok(None);
     }
-    if !mapping.is_persistent() && !participants::is_any_alive(mapping.memory().file())? {
+    let is_first = !participants::is_any_alive(mapping.memory().file())?;
+    if is_first && !mapping.is_persistent() {
         return Err(SegmentError::Stale { name: location.to_string() });
     }
     mapping.attach()?;
+    if is_first {
+        directory::entries(&mapping).try_for_each(|entry| entry.map(drop))?;
+    }
     drop(admin_lock);
+    if !options.core_dumps {
+        mapping.exclude_from_core_dumps();
+    }
     if options.huge_pages {
         mapping.advise_huge_pages();
     }
@@ -103,9 +128,9 @@ pub(crate) fn remove_stale(location: &Location) -> Result<bool, SegmentError> {
 /// admin lock for too long; [`SegmentError::Os`] if a system call fails otherwise.
 pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentError> {
     let taken = || SegmentError::AlreadyExists { name: location.to_string() };
-    loop {
+    retry(location, || {
         let (file, status) = match file::open_existing(path) {
-            Err(NotOpened::Missing) => return Ok(()),
+            Err(NotOpened::Missing) => return Ok(Some(())),
             Err(NotOpened::NotRegular(_)) => return Err(taken()),
             Err(NotOpened::Refused(error)) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(taken());
@@ -118,7 +143,7 @@ pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentErro
         }
         let admin_lock = AdminLock::acquire(&file, location)?;
         if !admin_lock.is_named(path)? {
-            continue;
+            return Ok(None);
         }
         let header = file.ask(|file| Ok(read_header(file))).map_err(SegmentError::os(READ_HEADER))??;
         Geometry::check(&header, status.len).map_err(|_| taken())?;
@@ -127,14 +152,14 @@ pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentErro
             return Err(taken());
         }
         admin_lock.unlink(path)?;
-        return Ok(());
-    }
+        Ok(Some(()))
+    })
 }
 
 /// Removes a segment's name, whether the segment is in use or not.
 pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
     let path = location.path().ok_or_else(|| not_found(location))?;
-    loop {
+    retry(location, || {
         let (file, status) = file::open_existing(&path).map_err(|error| open_error(error, location))?;
         // A damaged or foreign segment is removed as well.
         if let Err(error @ SegmentError::NotASegment { .. }) =
@@ -143,10 +168,9 @@ pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
             return Err(error);
         }
         let file = SegmentFile::new(file, status.id, Some(&path));
-        if AdminLock::acquire(&file, location)?.unlink(&path)? {
-            return Ok(());
-        }
-    }
+        let removed = AdminLock::acquire(&file, location)?.unlink(&path)?;
+        Ok(removed.then_some(()))
+    })
 }
 
 const READ_HEADER: &str = "read the segment's header";
@@ -163,8 +187,9 @@ fn check_access(status: &Status, access: Access) -> Result<(), SegmentError> {
     if status.owner != process::effective_user() && !access.foreign_owner {
         return Err(SegmentError::ForeignOwner { uid: status.owner });
     }
-    let open_to_group = status.mode & 0o020 != 0 && !access.group;
-    let open_to_all = status.mode & 0o002 != 0 && !access.other;
+    // To read is too much already: a reader can lock the file, and hold up all who use the segment.
+    let open_to_group = status.mode & 0o060 != 0 && !access.group;
+    let open_to_all = status.mode & 0o006 != 0 && !access.other;
     if open_to_group || open_to_all {
         return Err(SegmentError::TooOpen { mode: status.mode });
     }
@@ -181,5 +206,25 @@ pub(crate) fn open_error(error: NotOpened, location: &Location) -> SegmentError 
         NotOpened::Missing => not_found(location),
         NotOpened::NotRegular(what) => SegmentError::NotASegment { what },
         NotOpened::Refused(source) => SegmentError::Os { operation: "open the segment's file", source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn retry_that_never_succeeds_returns_busy() {
+        let rounds = Cell::new(0);
+        let attempt = |done_after| {
+            rounds.set(rounds.get() + 1);
+            Ok((rounds.get() > done_after).then_some(7))
+        };
+        assert!(matches!(retry(&Location::Anonymous, || attempt(3)), Ok(7)));
+        rounds.set(0);
+        let error = retry(&Location::Anonymous, || attempt(u32::MAX)).unwrap_err();
+        assert!(matches!(error, SegmentError::Busy { .. }), "{error:?}");
     }
 }

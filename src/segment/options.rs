@@ -11,6 +11,8 @@ pub(super) struct SegmentOptions {
     pub(super) objects: u32,
     pub(super) mode: u32,
     pub(super) huge_pages: bool,
+    /// Whether core dumps of this process contain the segment.
+    pub(super) core_dumps: bool,
     /// As the caller said, or `None` for what the location's kind has by default.
     pub(super) persist: Option<bool>,
     pub(super) access: Access,
@@ -23,6 +25,7 @@ impl Default for SegmentOptions {
             objects: 64,
             mode: 0o600,
             huge_pages: false,
+            core_dumps: false,
             persist: None,
             access: Access::default(),
         }

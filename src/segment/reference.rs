@@ -1,14 +1,23 @@
 //! Handles as serde values: a handle travels as a reference to its segment, and the object's name.
 //!
-//! The receiver attaches to the segment anew. It finds a named segment or a file by name, and an
-//! anonymous one through its sender's open descriptor, so the sender must live until the reference
-//! is read. The segment's id is part of the reference: another segment that has the name by then is
-//! not mistaken for it. A process attaches once to the segment of all references that it reads.
+//! The receiver attaches to the segment anew, under its own default rules: neither the bytes nor
+//! their sender decide whose segments it opens. It looks for the segment by its name or path, if it
+//! has one, and then through its sender's open descriptor: so a handle whose name was removed, or
+//! which never had one, travels while its sender lives. The segment's id is part of the reference:
+//! another segment that has the name or the descriptor by then is not mistaken for it.
+//!
+//! A process attaches once to the segment of all references that it reads. A segment that it has
+//! opened before, with whatever options, needs no opening: that is how a receiver allows more than
+//! the default.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::access::Access;
 use super::handle::Segment;
 use super::location::Location;
 use super::object::Object;
@@ -21,56 +30,106 @@ use crate::error::SegmentError;
 struct SegmentReference {
     /// The segment's id in two halves: not every format has numbers of 128 bits.
     id: [u64; 2],
-    access: Access,
     location: LocationReference,
+    sender: DescriptorReference,
 }
 
+/// Where the segment was created.
 #[derive(Serialize, Deserialize)]
 enum LocationReference {
     Named(String),
-    File(std::path::PathBuf),
-    Descriptor { pid: u32, fd: i32 },
+    /// The path's bytes, which need not be UTF-8.
+    File(Vec<u8>),
+    Anonymous,
+}
+
+/// The descriptor that the sender has the segment's file open at.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct DescriptorReference {
+    pid: u32,
+    fd: i32,
+}
+
+impl LocationReference {
+    fn of(location: &Location) -> Self {
+        match location {
+            Location::Named(name) => Self::Named(name.clone()),
+            Location::File(path) => Self::File(path.as_os_str().as_bytes().to_vec()),
+            Location::Anonymous => Self::Anonymous,
+        }
+    }
+
+    /// The location; `None` if the segment has no name.
+    fn location(self) -> Result<Option<Location>, SegmentError> {
+        match self {
+            Self::Named(name) => Location::named(&name).map(Some),
+            Self::File(path) => Location::file(Path::new(&OsString::from_vec(path))).map(Some),
+            Self::Anonymous => Ok(None),
+        }
+    }
 }
 
 impl SegmentReference {
     fn of(segment: &Segment) -> Self {
         let mapping = segment.mapping();
-        let location = match &mapping.location {
-            Location::Named(name) => LocationReference::Named(name.clone()),
-            Location::File(path) => LocationReference::File(path.clone()),
-            Location::Anonymous => {
-                LocationReference::Descriptor { pid: std::process::id(), fd: mapping.descriptor() }
-            }
-        };
-        Self { id: id_halves(segment), access: mapping.access, location }
+        Self {
+            id: id_halves(segment),
+            location: LocationReference::of(&mapping.location),
+            sender: DescriptorReference { pid: std::process::id(), fd: mapping.descriptor() },
+        }
     }
 
-    /// Opens the segment, which this process attaches once.
-    fn open(self) -> Result<Segment, SegmentError> {
+    /// Opens the segment, which this process attaches once. The error says which ways were tried, and
+    /// why each failed.
+    fn open(self) -> Result<Segment, String> {
         let id = self.id;
         match process_mappings::find_if(|mapping| halves(u128::from_ne_bytes(mapping.geometry.id)) == id) {
             Some(mapping) => {
-                mapping.participant()?;
+                mapping.participant().map_err(|error| with_sources(&error))?;
                 Ok(Segment::of_mapping(mapping))
             }
             None => self.open_unknown(),
         }
     }
 
-    fn open_unknown(self) -> Result<Segment, SegmentError> {
-        let options = SegmentOptions { access: self.access, ..SegmentOptions::default() };
-        let segment = match self.location {
-            LocationReference::Named(name) => open::open_existing(&options, &Location::named(&name)?),
-            LocationReference::File(path) => open::open_existing(&options, &Location::file(&path)?),
-            LocationReference::Descriptor { pid, fd } => open::open_descriptor(&options, pid, fd),
-        }?;
-        if id_halves(&segment) != self.id {
-            // The name belongs to another segment by now.
-            let [high, low] = self.id;
-            return Err(SegmentError::NotFound { name: format!("segment {high:016x}{low:016x}") });
+    fn open_unknown(self) -> Result<Segment, String> {
+        let Self { id, location, sender } = self;
+        let options = SegmentOptions::default();
+        let is_it = |segment: Segment| {
+            if id_halves(&segment) == id { Ok(segment) } else { Err("another segment is there".to_owned()) }
+        };
+        let by_name = |location: &Location| {
+            open::open_existing(&options, location).map_err(|error| with_sources(&error)).and_then(is_it)
+        };
+        let [high, low] = id;
+        let mut tried = format!("segment {high:016x}{low:016x} was not found");
+        match location.location() {
+            Ok(Some(location)) => match by_name(&location) {
+                Ok(segment) => return Ok(segment),
+                Err(reason) => {
+                    tried += &format!(", neither by its name {:?} ({reason}) nor", location.to_string())
+                }
+            },
+            Ok(None) => {}
+            Err(error) => tried += &format!(", neither by its name ({}) nor", with_sources(&error)),
         }
-        Ok(segment)
+        let DescriptorReference { pid, fd } = sender;
+        open::open_descriptor(&options, pid, fd)
+            .map_err(|error| with_sources(&error))
+            .and_then(is_it)
+            .map_err(|reason| format!("{tried} at descriptor {fd} of its sender, process {pid} ({reason})"))
     }
+}
+
+/// The message of an error, with those of the errors that led to it.
+fn with_sources(error: &SegmentError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
 }
 
 fn id_halves(segment: &Segment) -> [u64; 2] {
@@ -116,11 +175,8 @@ pub(crate) fn serialize<O: Object, S: Serializer>(handle: &O, serializer: S) -> 
 /// Attaches to the object that a handle was serialised for.
 pub(crate) fn deserialize<'de, O: Object, D: Deserializer<'de>>(deserializer: D) -> Result<O, D::Error> {
     let reference = ObjectReference::deserialize(deserializer)?;
-    let open = || {
-        let segment = reference.segment.open()?;
-        let fingerprint = O::fingerprint();
-        let fingerprint = reference.type_tag.map_or(fingerprint, |tag| fingerprint.tagged(tag));
-        typed::adopt(&segment, &reference.object, fingerprint)
-    };
-    open().map_err(D::Error::custom)
+    let segment = reference.segment.open().map_err(D::Error::custom)?;
+    let fingerprint = O::fingerprint();
+    let fingerprint = reference.type_tag.map_or(fingerprint, |tag| fingerprint.tagged(tag));
+    typed::adopt(&segment, &reference.object, fingerprint).map_err(D::Error::custom)
 }

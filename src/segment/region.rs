@@ -6,7 +6,7 @@ use super::handle::Segment;
 use crate::error::SegmentError;
 use crate::layout::header::{DirectoryEntry, field_text};
 use crate::primitive::{AtomicU32, AtomicU64};
-use crate::raw::{Cells, mutex};
+use crate::raw::Cells;
 use crate::sys::file::FileId;
 
 /// The part of an object's size that its type does not give.
@@ -40,8 +40,8 @@ impl Region {
     }
 
     /// What tells the object from all others, in whatever mapping.
-    pub(super) fn file_and_offset(&self) -> (FileId, u64) {
-        (self.segment.mapping().file_id, self.entry.offset)
+    pub(crate) fn file_and_offset(&self) -> (FileId, u64) {
+        (self.segment.mapping().file_id(), self.entry.offset)
     }
 
     /// The object's name in its segment.
@@ -77,17 +77,6 @@ impl Region {
     /// The state at the object's start.
     pub(crate) fn state<C: Cells>(&self) -> &C {
         self.segment.mapping().cells(self.entry.offset)
-    }
-
-    /// The lock at the object's start, for kinds that have one.
-    pub(crate) fn lock_state(&self) -> &mutex::MutexState {
-        self.segment.mapping().lock_at(self.entry.offset)
-    }
-
-    /// Initialises the lock at the object's start.
-    pub(crate) fn init_lock(&self) {
-        // SAFETY: called while the object is built, before any other thread or process knows of it.
-        unsafe { self.lock_state().init() };
     }
 
     /// The error for contents that contradict themselves.

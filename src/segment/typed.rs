@@ -9,11 +9,13 @@ use super::directory;
 use super::handle::Segment;
 use super::object::{Initial, Object};
 use super::region::{Region, Shape};
-use crate::error::{LockError, SegmentError};
+use crate::error::SegmentError;
 use crate::layout::fingerprint::Fingerprint;
 use crate::layout::header::{DirectoryEntry, text_field};
+use crate::raw::kinds;
+use crate::raw::mutex::{LockToken, MutexState};
 use crate::raw::wait::Wait;
-use crate::raw::{kinds, mutex};
+use crate::sys::process;
 
 /// Typed objects.
 impl Segment {
@@ -250,19 +252,17 @@ pub(super) fn check_planned<O: Object>(
 }
 
 /// The directory's lock, held.
-struct DirectoryLock<'a>(&'a mutex::MutexState);
+struct DirectoryLock<'a>(&'a MutexState);
 
 impl<'a> DirectoryLock<'a> {
     /// Waits for the lock. A holder's death is not reported: what it had not committed does not
     /// count.
     fn acquire(segment: &'a Segment) -> Result<Self, SegmentError> {
         let mapping = segment.mapping();
-        mapping.participant()?;
+        let token = LockToken::of_task(mapping.registration()?).with_thread(process::thread_id());
         let lock = mapping.directory_lock();
-        if !lock.is_valid() {
-            return Err(SegmentError::Lock(LockError::Corrupt { what: "the directory's lock" }));
-        }
-        lock.lock(Wait::Forever)?;
+        lock.lock(token, Wait::Forever, mapping)?;
+        lock.take_report();
         Ok(Self(lock))
     }
 }

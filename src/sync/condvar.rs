@@ -192,7 +192,7 @@ impl Condvar {
             if guard.recovered() {
                 // The report stays pending for the case that this process dies in a later wait: the
                 // next locker then delivers it.
-                guard.set_death_pending();
+                guard.set_report();
             }
         }
         if is_known || guard.recovered() {

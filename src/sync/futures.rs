@@ -3,24 +3,22 @@
 use super::{BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use crate::error::{EventError, LockError, SemaphoreError};
 use crate::reactor::retry_until_ready;
+use crate::segment::lock::owner::ByTask;
 
 /// With the feature `async`.
 impl Mutex {
     /// Locks the mutex. The task waits for it without blocking its thread.
     ///
-    /// The lock belongs to the *thread* that polled this future when the lock was free, so the
-    /// guard is not `Send`. A task that may move between threads can hold the guard between two
-    /// `await`s, but not across one. A task that stays in its thread (of a runtime with one thread,
-    /// or of a local set) can. Other tasks of that thread that lock this way wait meanwhile; a
-    /// [`lock`](Self::lock) in that thread returns [`LockError::Deadlock`]. A task that locks twice
-    /// waits for itself.
+    /// The guard belongs to the task. It is [`Send`], so a task can hold it across an `await` on any
+    /// executor. A task that locks twice waits for itself, and so does a thread that locks by
+    /// [`lock`](Self::lock) what its own task holds.
     ///
     /// A future that is dropped before it is ready does not hold the lock.
     ///
     /// # Errors
     /// [`LockError::NotAttached`] in a forked child that cannot register as a participant;
     /// [`LockError::Corrupt`] if the segment is damaged.
-    pub async fn lock_async(&self) -> Result<MutexGuard<'_>, LockError> {
+    pub async fn lock_async(&self) -> Result<MutexGuard<'_, ByTask>, LockError> {
         retry_until_ready(self, |mutex| mutex.segment(), |mutex, wait| mutex.lock_within(wait)).await
     }
 }

@@ -7,6 +7,7 @@ use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::mutex::MutexState;
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::{ByTask, ByThread, LockOwner};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
@@ -17,13 +18,16 @@ use crate::segment::object_macros::{object_handle, plain_object};
 /// Data that lives in shared memory is better kept in a [`Value`](crate::Value) or an
 /// [`Array`](crate::Array), each of which has a lock of its own.
 ///
-/// **When a process is killed at any instruction:** the next locker gets the lock at once, and its
-/// guard's [`recovered`](MutexGuard::recovered) says that the last holder died holding the lock. No
-/// death leads to a deadlock.
+/// **When a process is killed at any instruction:** a locker that comes after the death gets the
+/// lock at once, one that was parked already within milliseconds. Its guard's
+/// [`recovered`](MutexGuard::recovered) says that the last holder died holding the lock. No death
+/// leads to a deadlock. A process that is stopped is alive, and keeps the lock.
 ///
-/// It is a robust pthread mutex. A locker spins briefly, then parks for at most 100 ms at a time.
-/// The lock is not fair, and not reentrant: a thread that locks it twice gets
-/// [`LockError::Deadlock`].
+/// The lock is one word that names its holder, by its registration with the segment and its thread;
+/// whether the holder lives is asked of the kernel. A locker spins for some microseconds, asks,
+/// then parks for at most 5 ms at a time, and asks again after each. A [`try_lock`](Self::try_lock)
+/// that fails makes no system call, except that a handle asks at most once a millisecond. The lock
+/// is not fair, and not reentrant: a thread that locks it twice gets [`LockError::Deadlock`].
 ///
 /// ```
 /// use breezeway::sync::Mutex;
@@ -45,10 +49,15 @@ pub struct Mutex {
     lock: ObjectLock,
 }
 
-/// A locked [`Mutex`]; dropping the guard unlocks it. The guard stays in the thread that locked.
+/// A locked [`Mutex`]; dropping the guard unlocks it.
+///
+/// A guard of [`lock`](Mutex::lock) and its kin stays in the thread that locked. A guard of a
+/// future is a `MutexGuard<'_, ByTask>`, which belongs to the task and is [`Send`]. A guard that is
+/// forgotten instead of dropped keeps the lock until its process detaches from the segment, or, if
+/// its thread has ended, until the same process locks again.
 #[must_use = "dropping the guard unlocks the mutex at once"]
-pub struct MutexGuard<'a> {
-    pub(super) raw_guard: RawGuard<'a>,
+pub struct MutexGuard<'a, O = ByThread> {
+    pub(super) raw_guard: RawGuard<'a, O>,
 }
 
 impl Mutex {
@@ -88,7 +97,7 @@ impl Mutex {
     }
 
     #[inline]
-    pub(super) fn lock_within(&self, wait: Wait) -> Result<MutexGuard<'_>, LockError> {
+    pub(super) fn lock_within<O: LockOwner>(&self, wait: Wait) -> Result<MutexGuard<'_, O>, LockError> {
         Ok(MutexGuard { raw_guard: self.lock.lock(wait)? })
     }
 
@@ -106,7 +115,7 @@ impl Mutex {
     }
 }
 
-impl MutexGuard<'_> {
+impl<O> MutexGuard<'_, O> {
     /// Whether the last holder died holding the lock.
     ///
     /// What the lock protects may then be half changed. Once this guard is dropped, the death
@@ -134,12 +143,12 @@ impl sealed::ObjectImpl for Mutex {
         (shape == Shape::ONE).then_some(size_of::<MutexState>() as u64)
     }
 
-    fn build((): &(), region: &Region) {
-        region.init_lock();
+    fn build((): &(), _: &Region) {
+        // All zeros are a free lock.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { lock: ObjectLock::attach(region)? })
+        Ok(Self { lock: ObjectLock::attach(region) })
     }
 
     fn region(&self) -> &Region {
@@ -156,7 +165,7 @@ impl fmt::Debug for Mutex {
     }
 }
 
-impl fmt::Debug for MutexGuard<'_> {
+impl<O> fmt::Debug for MutexGuard<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MutexGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
     }
@@ -164,3 +173,4 @@ impl fmt::Debug for MutexGuard<'_> {
 
 static_assertions::assert_impl_all!(Mutex: Send, Sync, Clone);
 static_assertions::assert_not_impl_any!(MutexGuard<'static>: Send);
+static_assertions::assert_impl_all!(MutexGuard<'static, ByTask>: Send, Sync);

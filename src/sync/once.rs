@@ -9,6 +9,7 @@ use crate::primitive::Ordering;
 use crate::raw::kinds::once::{DONE, NEW, RUNNING};
 use crate::raw::mutex::MutexState;
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::ByThread;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
@@ -24,7 +25,7 @@ use crate::segment::object_macros::{object_handle, plain_object};
 /// earlier caller began, and it should start from a clean state. The one store after the function
 /// makes the initialisation done.
 ///
-/// It is std's `Once` between processes: a word, and a robust mutex to wait for.
+/// It is std's `Once` between processes: a word, and a lock to wait for.
 ///
 /// ```
 /// use breezeway::sync::Once;
@@ -123,7 +124,7 @@ impl Once {
 
     #[cold]
     fn call_slow(&self, wait: Wait, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        let raw_guard = self.lock.lock_without_report(wait)?;
+        let raw_guard = self.lock.lock::<ByThread>(wait)?;
         let word = self.lock.inline_word();
         // ORDER: relaxed, this load and the next store; the lock orders them.
         let recovered = match word.load(Ordering::Relaxed) {
@@ -166,12 +167,12 @@ impl sealed::ObjectImpl for Once {
         (shape == Shape::ONE).then_some(size_of::<MutexState>() as u64)
     }
 
-    fn build((): &(), region: &Region) {
-        region.init_lock();
+    fn build((): &(), _: &Region) {
+        // All zeros are a free lock.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { lock: ObjectLock::attach(region)? })
+        Ok(Self { lock: ObjectLock::attach(region) })
     }
 
     fn region(&self) -> &Region {

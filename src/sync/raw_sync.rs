@@ -38,7 +38,7 @@ impl RawSyncMutex {
 
     /// Turns a guard into one of `raw_sync`, whose drop calls `release`.
     fn make_lock_guard(&self, guard: MutexGuard<'_>) -> LockGuard<'_> {
-        // The `ObjectLock` records that the lock is held without a guard, and keeps it mapped.
+        // The lock's word tells that this thread holds the lock.
         core::mem::forget(guard);
         self.lock_generation.store(ForkGeneration::current().number(), Ordering::Relaxed);
         let lock: &dyn LockImpl = self;

@@ -9,6 +9,7 @@ use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
 use crate::raw::mutex::MutexState;
 use crate::raw::wait::Wait;
+use crate::segment::lock::owner::ByThread;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
@@ -23,14 +24,15 @@ const MAX_LEVELS: u64 = u32::MAX as u64;
 /// long as any of its guards lives; they may be dropped in any order, and may be guards of
 /// different handles. Guards stay in their thread: no other thread can unlock.
 ///
-/// **When a process is killed at any instruction:** the next locker gets the lock at once, however
-/// often the dead process had locked it, and the first guard's
-/// [`recovered`](ReentrantMutexGuard::recovered) says that the last holder died holding the lock.
-/// No death leads to a deadlock.
+/// **When a process is killed at any instruction:** a locker that comes after the death gets the
+/// lock at once, one that was parked already within milliseconds, however often the dead process
+/// had locked it. The first guard's [`recovered`](ReentrantMutexGuard::recovered) says that the
+/// last holder died holding the lock. No death leads to a deadlock.
 ///
 /// It is a [`Mutex`](super::Mutex) with the number of guards on its cache line. Only the holder
 /// touches that number, and a new holder begins at 1, whatever the last one left. Locking again
-/// costs no system call and no read-modify-write operation.
+/// costs no system call and no read-modify-write operation that succeeds. It has no futures: levels
+/// are a thread's, and a task moves between threads.
 ///
 /// ```
 /// use breezeway::sync::ReentrantMutex;
@@ -64,10 +66,8 @@ pub struct ReentrantMutex {
 pub struct ReentrantMutexGuard<'a> {
     pub(super) lock: &'a ObjectLock,
     pub(super) recovered: bool,
-    /// Whether the thread took the lock through this guard's handle.
-    is_first: bool,
     generation: ForkGeneration,
-    /// A pthread mutex is unlocked by the thread that locked it.
+    /// The levels are the thread's.
     not_send: PhantomData<*const ()>,
 }
 
@@ -106,7 +106,7 @@ impl ReentrantMutex {
 
     #[inline]
     fn lock_within(&self, wait: Wait) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        match self.lock.lock(wait) {
+        match self.lock.lock::<ByThread>(wait) {
             Ok(raw_guard) => {
                 self.lock.inline_word().store(1, Ordering::Relaxed);
                 Ok(ReentrantMutexGuard::first(raw_guard))
@@ -126,7 +126,6 @@ impl ReentrantMutex {
         Ok(ReentrantMutexGuard {
             lock: &self.lock,
             recovered: false,
-            is_first: false,
             generation: ForkGeneration::current(),
             not_send: PhantomData,
         })
@@ -140,12 +139,10 @@ impl<'a> ReentrantMutexGuard<'a> {
         let guard = Self {
             lock: raw_guard.lock(),
             recovered: raw_guard.recovered(),
-            is_first: true,
             generation: ForkGeneration::current(),
             not_send: PhantomData,
         };
-        // The `ObjectLock` records that the lock is held without a guard of it, and keeps it
-        // mapped.
+        // The levels say when to unlock.
         core::mem::forget(raw_guard);
         guard
     }
@@ -168,7 +165,7 @@ impl<'a> ReentrantMutexGuard<'a> {
     /// Unlocks all levels at once, even if the thread has other guards.
     pub(super) fn unlock_all(self) -> UnlockedReentrantMutex<'a> {
         let levels = self.lock.inline_word().load(Ordering::Relaxed);
-        let released = UnlockedReentrantMutex { lock: self.lock, is_first: self.is_first, levels };
+        let released = UnlockedReentrantMutex { lock: self.lock, levels };
         core::mem::forget(self);
         released.lock.unlock_forgotten();
         released
@@ -179,7 +176,6 @@ impl<'a> ReentrantMutexGuard<'a> {
 #[derive(Debug)]
 pub struct UnlockedReentrantMutex<'a> {
     lock: &'a ObjectLock,
-    is_first: bool,
     /// The number of guards, before the wait and after it.
     levels: u64,
 }
@@ -189,13 +185,7 @@ impl<'a> UnlockedReentrantMutex<'a> {
     pub(super) fn lock(self) -> Result<ReentrantMutexGuard<'a>, LockError> {
         let raw_guard = self.lock.lock(Wait::Forever)?;
         self.lock.inline_word().store(self.levels, Ordering::Relaxed);
-        let mut guard = ReentrantMutexGuard::first(raw_guard);
-        if self.levels > 1 && !self.is_first {
-            // This guard's handle may be dropped before the other guards are.
-            self.lock.hold_mapping();
-            guard.is_first = false;
-        }
-        Ok(guard)
+        Ok(ReentrantMutexGuard::first(raw_guard))
     }
 }
 
@@ -213,11 +203,6 @@ impl Drop for ReentrantMutexGuard<'_> {
             return;
         }
         self.lock.inline_word().store(levels - 1, Ordering::Relaxed);
-        if self.is_first {
-            // Guards of other handles may be left, and this guard's handle may be dropped before
-            // them.
-            self.lock.hold_mapping();
-        }
     }
 }
 
@@ -238,12 +223,12 @@ impl sealed::ObjectImpl for ReentrantMutex {
         (shape == Shape::ONE).then_some(size_of::<MutexState>() as u64)
     }
 
-    fn build((): &(), region: &Region) {
-        region.init_lock();
+    fn build((): &(), _: &Region) {
+        // All zeros are a free lock.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
-        Ok(Self { lock: ObjectLock::attach(region)? })
+        Ok(Self { lock: ObjectLock::attach(region) })
     }
 
     fn region(&self) -> &Region {

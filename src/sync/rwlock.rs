@@ -1,15 +1,24 @@
 //! [`RwLock`]: a lock for one writer at a time, or any number of readers.
+//!
+//! - [`guard`]: the guards of readers and writers
+
+mod guard;
 
 use core::cell::Cell;
 use core::fmt;
+use core::ops::RangeInclusive;
 use std::time::{Duration, Instant};
+
+pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::mutex::HolderCheck;
 use crate::raw::rwlock::{COUNTS_AT, RawRwLock, RwLockState, STATE_AT, length};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
-use crate::segment::lock::{ObjectLock, RawGuard};
+use crate::segment::lock::ObjectLock;
+use crate::segment::lock::owner::ByThread;
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
 use crate::segment::shared_ref::SharedRef;
@@ -22,10 +31,10 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 ///
 /// As with a [`Mutex`](super::Mutex), it protects what its users agree on. Readers share no count:
 /// each process counts its readers on a cache line of its own, so readers on many processors do not
-/// slow each other down. The price is the writer's, which reads the counts of all participants that
-/// the segment has places for
-/// ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)). The
-/// lock takes 384 bytes, and 64 for each place.
+/// slow each other down. The price is the writer's, which reads the counts of all participants up to
+/// the highest id that one ever had. The lock takes 384 bytes, and 64 for each participant that the
+/// segment has a place for
+/// ([`SegmentBuilder::participants`](crate::segment::builder::SegmentBuilder::participants)).
 ///
 /// A waiting writer keeps new readers out, so it waits only for the readers inside. The lock is not
 /// fair among writers, and a sequence of writers may keep readers waiting for long. A reader cannot
@@ -38,7 +47,8 @@ const CORRUPT: LockError = LockError::Corrupt { what: "the readers of a lock" };
 /// dropping it, `recovered()` is true for the readers that follow and for the next writer, whose
 /// guard delivers the death report.
 ///
-/// After Hsieh and Weihl (IPPS 1992), with a robust writers' lock and a count for each process.
+/// After Hsieh and Weihl (IPPS 1992), with a writers' lock that passes on after a death, and a count
+/// for each process.
 ///
 /// ```
 /// use breezeway::sync::RwLock;
@@ -69,29 +79,6 @@ pub struct RwLock {
     read_spin: AdaptiveSpin,
     /// How long a writer spins for readers to finish.
     write_spin: AdaptiveSpin,
-}
-
-/// An [`RwLock`] locked to read; dropping the guard unlocks it.
-///
-/// Another thread may drop it. In a forked child it has no effect: the lock is the parent's. A
-/// forgotten guard counts as a reader until its process detaches from the segment.
-#[must_use = "dropping the guard unlocks at once"]
-pub struct RwLockReadGuard<'a> {
-    lock: &'a RwLock,
-    /// The number of this process's readers.
-    count: &'a AtomicU64,
-    generation: ForkGeneration,
-    recovered: bool,
-}
-
-/// An [`RwLock`] locked to write; dropping the guard unlocks it. The guard stays in the thread that
-/// locked.
-#[must_use = "dropping the guard unlocks at once"]
-pub struct RwLockWriteGuard<'a> {
-    lock: &'a RwLock,
-    /// Dropped last.
-    raw_guard: RawGuard<'a>,
-    recovered: bool,
 }
 
 impl RwLock {
@@ -170,7 +157,7 @@ impl RwLock {
         let own_id = self.state.participant_id()?;
         let count = self.raw_lock().count(own_id).ok_or(CORRUPT)?;
         if !self.raw_lock().enter(count) {
-            self.read_slow(own_id, count, wait)?;
+            self.read_slow(count, wait)?;
         }
         let recovered = self.raw_lock().is_abandoned();
         Ok(RwLockReadGuard { lock: self, count, generation: ForkGeneration::current(), recovered })
@@ -178,7 +165,7 @@ impl RwLock {
 
     /// Enters as a reader after an attempt that found a writer.
     #[cold]
-    fn read_slow(&self, own_id: u32, count: &AtomicU64, wait: Wait) -> Result<(), LockError> {
+    fn read_slow(&self, count: &AtomicU64, wait: Wait) -> Result<(), LockError> {
         let raw_lock = self.raw_lock();
         let failure = Cell::new(None);
         let try_once = || match failure.get() {
@@ -186,11 +173,9 @@ impl RwLock {
             None => (!raw_lock.has_writer() && raw_lock.enter(count)).then_some(Ok(())),
         };
         let clear_abandoned = || failure.set(self.clear_abandoned().err());
-        // At once if this call does not wait, and if the writer is of this process: it may be this
-        // thread, which gets `Deadlock`.
-        if matches!(wait, Wait::NonBlocking) || raw_lock.is_writer(own_id) {
-            clear_abandoned();
-        }
+        // A dead writer's lock may be free already; and this thread may be the writer, which gets
+        // `Deadlock`.
+        clear_abandoned();
         let check_peers = || {
             self.segment().mapping().reap_dead_peers();
             clear_abandoned();
@@ -202,12 +187,12 @@ impl RwLock {
 
     /// Evicts a dead writer. Only if no writer lives can the writers' lock be taken.
     fn clear_abandoned(&self) -> Result<(), LockError> {
-        match self.lock.lock(Wait::Timeout(Duration::ZERO)) {
+        match self.lock.lock::<ByThread>(Wait::NonBlocking) {
             Ok(_raw_guard) => {
                 self.raw_lock().clear_dead_writer();
                 Ok(())
             }
-            Err(LockError::Timeout | LockError::WouldBlock) => Ok(()),
+            Err(LockError::WouldBlock) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -224,14 +209,15 @@ impl RwLock {
             self.check_no_readers()?;
         }
         raw_lock.announce_writer(own_id);
-        if let Some(first) = raw_lock.first_reader(1) {
+        let highest_id = self.segment().mapping().highest_id();
+        if let Some(first) = raw_lock.first_reader(1..=highest_id) {
             let wait = match (wait, start) {
                 (Wait::Timeout(timeout), Some(start)) => {
                     Wait::Timeout(timeout.saturating_sub(start.elapsed()))
                 }
                 _ => wait,
             };
-            if let Err(error) = self.wait_for_readers(first, wait) {
+            if let Err(error) = self.wait_for_readers(first..=highest_id, wait) {
                 raw_lock.finish();
                 return Err(error);
             }
@@ -241,22 +227,28 @@ impl RwLock {
     }
 
     fn check_no_readers(&self) -> Result<(), LockError> {
-        let Some(reader) = self.raw_lock().first_reader(1) else { return Ok(()) };
         let mapping = self.segment().mapping();
+        let first_reader = || self.raw_lock().first_reader(1..=mapping.highest_id());
+        let Some(reader) = first_reader() else { return Ok(()) };
+        // Seldom, as in an attempt to take a held lock: asking is a system call.
+        if !self.lock.is_due() {
+            return Err(LockError::WouldBlock);
+        }
         if !mapping.is_alive(reader) {
             mapping.reap_dead_peers();
         }
-        self.raw_lock().first_reader(1).map_or(Ok(()), |_| Err(LockError::WouldBlock))
+        first_reader().map_or(Ok(()), |_| Err(LockError::WouldBlock))
     }
 
-    /// Waits until no participant reads. The participants before `first` do not.
+    /// Waits until none of these participants reads. The first of them does, or did.
     #[cold]
-    fn wait_for_readers(&self, first: u32, wait: Wait) -> Result<(), LockError> {
+    fn wait_for_readers(&self, ids: RangeInclusive<u32>, wait: Wait) -> Result<(), LockError> {
         let (raw_lock, mapping) = (self.raw_lock(), self.segment().mapping());
         let failure = Cell::new(None);
+        let (first, highest_id) = ids.into_inner();
         let reader = Cell::new(first);
         let try_once = || {
-            match raw_lock.first_reader(reader.get()) {
+            match raw_lock.first_reader(reader.get()..=highest_id) {
                 Some(still) => reader.set(still),
                 None => return Some(Ok(())),
             }
@@ -283,44 +275,6 @@ fn wait_error(wait: Wait) -> LockError {
     }
 }
 
-impl RwLockReadGuard<'_> {
-    /// Whether a writer died holding the lock, and no writer has locked it since. What the lock
-    /// protects may be half changed.
-    #[inline]
-    pub fn recovered(&self) -> bool {
-        self.recovered
-    }
-}
-
-impl RwLockWriteGuard<'_> {
-    /// Whether a writer died holding the lock, and no writer has locked it since.
-    ///
-    /// What the lock protects may be half changed. The guards that follow report this death again
-    /// only if this process dies before it drops this guard.
-    #[inline]
-    pub fn recovered(&self) -> bool {
-        self.recovered
-    }
-}
-
-impl Drop for RwLockReadGuard<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.generation.is_current() {
-            self.lock.raw_lock().leave(self.count);
-        }
-    }
-}
-
-impl Drop for RwLockWriteGuard<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.raw_guard.is_ours() {
-            self.lock.raw_lock().finish();
-        }
-    }
-}
-
 impl Object for RwLock {}
 
 impl sealed::ObjectImpl for RwLock {
@@ -342,9 +296,8 @@ impl sealed::ObjectImpl for RwLock {
         length(shape.count)
     }
 
-    fn build((): &(), region: &Region) {
-        // After the writers' lock, all zeros are a state without readers and writer.
-        region.init_lock();
+    fn build((): &(), _: &Region) {
+        // All zeros are a state without readers and writer, and a free writers' lock.
     }
 
     fn attach(region: Region) -> Result<Self, SegmentError> {
@@ -353,7 +306,7 @@ impl sealed::ObjectImpl for RwLock {
             state: SharedRef::at(region.clone(), STATE_AT, COUNTS_AT),
             read_spin: AdaptiveSpin::default(),
             write_spin: AdaptiveSpin::default(),
-            lock: ObjectLock::attach(region)?,
+            lock: ObjectLock::attach(region),
         })
     }
 
@@ -382,18 +335,4 @@ impl fmt::Debug for RwLock {
     }
 }
 
-impl fmt::Debug for RwLockReadGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RwLockReadGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RwLockWriteGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RwLockWriteGuard").field("recovered", &self.recovered()).finish_non_exhaustive()
-    }
-}
-
 static_assertions::assert_impl_all!(RwLock: Send, Sync, Clone);
-static_assertions::assert_impl_all!(RwLockReadGuard<'static>: Send, Sync);
-static_assertions::assert_not_impl_any!(RwLockWriteGuard<'static>: Send);

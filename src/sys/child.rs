@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+use std::os::fd::AsRawFd;
+
 use std::ffi::CString;
 
 use rustix::process::{Signal, getpid, getppid, kill_process};
@@ -44,4 +46,16 @@ pub(crate) fn die() {
 pub(crate) fn at_exit(handler: extern "C" fn()) -> bool {
     // SAFETY: a handler that takes and gives nothing.
     unsafe { libc::atexit(handler) == 0 }
+}
+
+/// Opens `/dev/null` as each of the descriptors 0 to 2 that is closed, as std does before `main`:
+/// no file that is opened later is taken for standard output.
+pub(crate) fn open_standard_descriptors() {
+    for _ in 0..3 {
+        let file = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty());
+        match file {
+            Ok(file) if file.as_raw_fd() < 3 => core::mem::forget(file),
+            _ => return,
+        }
+    }
 }

@@ -60,7 +60,6 @@ pub(crate) fn monotonic_nanos() -> u64 {
 
 /// Nanoseconds on CLOCK_MONOTONIC as of the last tick, a few milliseconds ago at most. It takes a
 /// few nanoseconds.
-#[cfg(feature = "process")]
 #[inline]
 pub(crate) fn coarse_nanos() -> u64 {
     let now = clock_gettime(ClockId::MonotonicCoarse);

@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::descriptors;
+
 /// An eventfd: it can be read from [`signal`](Self::signal) until [`drain`](Self::drain).
 #[derive(Debug)]
 pub(crate) struct EventFd {
@@ -13,6 +15,7 @@ pub(crate) struct EventFd {
 
 impl EventFd {
     pub(crate) fn new() -> io::Result<Self> {
+        let _standard = descriptors::hold_standard();
         Ok(Self { fd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
     }
 

@@ -13,6 +13,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::{descriptors, memory};
+
 /// From this many bytes on, a file on tmpfs is allocated only if that much memory is available.
 const NOTEWORTHY: u64 = 16 << 20;
 
@@ -72,48 +74,81 @@ impl From<NotOpened> for io::Error {
     }
 }
 
-/// Opens an existing regular file for reading and writing. It follows no symlink, and does not
-/// block on a FIFO or a device.
+/// Opens an existing regular file for reading and writing. It follows no symlink, and opens nothing
+/// but a regular file: neither a FIFO, whose writer would go on, nor a device.
 pub(crate) fn open_existing(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
-    open_regular(path, OFlags::RDWR | OFlags::NOFOLLOW)
+    open_regular(path, OFlags::NOFOLLOW, OFlags::RDWR)
 }
 
 /// Opens an existing regular file for reading, as [`open_existing`] does.
 pub(crate) fn open_to_read(path: &Path) -> Result<(OwnedFd, Status), NotOpened> {
-    open_regular(path, OFlags::RDONLY | OFlags::NOFOLLOW)
+    open_regular(path, OFlags::NOFOLLOW, OFlags::RDONLY)
 }
 
-fn open_regular(path: &Path, how: OFlags) -> Result<(OwnedFd, Status), NotOpened> {
-    let flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | how;
-    let file = open(path, flags, Mode::empty()).map_err(|error| match error {
+fn open_regular(path: &Path, links: OFlags, how: OFlags) -> Result<(OwnedFd, Status), NotOpened> {
+    let refused = |error: Errno| match error {
         Errno::NOENT => NotOpened::Missing,
         Errno::LOOP => NotOpened::NotRegular("a symbolic link"),
-        Errno::ISDIR => NotOpened::NotRegular("a directory"),
-        Errno::NXIO => NotOpened::NotRegular("a socket or device"),
         error => NotOpened::Refused(error.into()),
-    })?;
-    let stat = fstat(&file).map_err(|error| NotOpened::Refused(error.into()))?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok((file, stat.into())),
-        FileType::Fifo => Err(NotOpened::NotRegular("a FIFO")),
-        _ => Err(NotOpened::NotRegular("a device")),
+    };
+    let _standard = descriptors::hold_standard();
+    // This refers to the file and opens it for nothing.
+    let found = open(path, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty()).map_err(refused)?;
+    let id = regular(&found)?.id;
+    let flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | how;
+    let by_number = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let file = match open(by_number.as_str(), flags, Mode::empty()) {
+        // There is no /proc here. The path may lead elsewhere by now, so what it leads to is compared.
+        Err(Errno::NOENT | Errno::NOTDIR) => open(path, flags | links, Mode::empty()).map_err(refused)?,
+        file => file.map_err(refused)?,
+    };
+    match regular(&file)? {
+        status if status.id == id => Ok((file, status)),
+        _ => Err(NotOpened::Missing),
     }
+}
+
+/// The status of a regular file.
+fn regular(file: &OwnedFd) -> Result<Status, NotOpened> {
+    let stat = fstat(file).map_err(|error| NotOpened::Refused(error.into()))?;
+    Err(NotOpened::NotRegular(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(stat.into()),
+        FileType::Symlink => "a symbolic link",
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        _ => "a device",
+    }))
 }
 
 /// Creates an empty file that only this user may read and write.
 pub(crate) fn create_new(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let _standard = descriptors::hold_standard();
     Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?)
 }
 
-/// Creates a file without a name.
+/// Creates a file in memory without a name.
 pub(crate) fn create_anonymous() -> io::Result<OwnedFd> {
-    Ok(memfd_create(c"breezeway", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?)
+    let _standard = descriptors::hold_standard();
+    match memfd_create(c"breezeway", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) {
+        // A sandbox may refuse the call. A file of /dev/shm that never has a name is as good, except
+        // that its length cannot be sealed.
+        Err(refused @ (Errno::PERM | Errno::ACCESS | Errno::NOSYS)) => {
+            let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
+            open(named_path("").as_path(), flags, Mode::RUSR | Mode::WUSR).map_err(|_| refused.into())
+        }
+        file => Ok(file?),
+    }
 }
 
-/// Seals the length of a file made by [`create_anonymous`]: no process can change it any more.
+/// Seals the length of a file made by [`create_anonymous`]: no process can change it any more. A
+/// file that is no memfd has no seals, and stays as it is.
 pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
-    Ok(fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?)
+    match fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL) {
+        Err(Errno::PERM | Errno::INVAL) => Ok(()),
+        sealed => Ok(sealed?),
+    }
 }
 
 /// Opens the file of a process's descriptor once more, as a description of its own.
@@ -121,18 +156,19 @@ pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
 /// The path is a magic link of /proc, which leads to the file itself, even if the file has no name.
 #[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
-    open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::RDWR)
+    open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::empty(), OFlags::RDWR)
 }
 
 /// Opens the file of one of this process's descriptors once more, as a description of its own.
 pub(crate) fn reopen_own(fd: i32) -> io::Result<OwnedFd> {
+    let _standard = descriptors::hold_standard();
     let path = format!("/proc/self/fd/{fd}");
     Ok(open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 
 /// Allocates `len` bytes of the file: no later write to them can fail for want of space.
 pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
-    let off = libc::off_t::try_from(len).map_err(|_| io::Error::from(Errno::FBIG))?;
+    let off = libc::off_t::try_from(len).map_err(|_| io::Error::from(Errno::NOSPC))?;
     let system = fstatfs(&file)?;
     let free = system.f_bavail.saturating_mul(system.f_bsize as u64);
     // A tmpfs may promise more than there is memory, and that of a memfd has no bound at all (0
@@ -140,9 +176,10 @@ pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
     // fails.
     let bounded = system.f_blocks != 0;
     let in_memory = system.f_type == TMPFS_MAGIC && len >= NOTEWORTHY;
-    if (bounded && len > free) || (in_memory && len > available_memory()) {
+    if (bounded && len > free) || (in_memory && len > memory::available()) {
         return Err(Errno::NOSPC.into());
     }
+    check_size_limit(len)?;
     loop {
         // SAFETY: no memory is passed.
         match unsafe { libc::posix_fallocate(file.as_fd().as_raw_fd(), 0, off) } {
@@ -153,15 +190,14 @@ pub(crate) fn allocate(file: impl AsFd, len: u64) -> io::Result<()> {
     }
 }
 
-/// Bytes of memory and swap that the kernel could give right now; `u64::MAX` if it does not say.
-fn available_memory() -> u64 {
-    let field = |line: &str| {
-        let (name, amount) = line.split_once(':')?;
-        let kilobytes: u64 = amount.trim().strip_suffix(" kB")?.parse().ok()?;
-        matches!(name, "MemAvailable" | "SwapFree").then(|| kilobytes.saturating_mul(1024))
-    };
-    let Ok(text) = std::fs::read_to_string("/proc/meminfo") else { return u64::MAX };
-    text.lines().filter_map(field).reduce(u64::saturating_add).unwrap_or(u64::MAX)
+/// Checks that this process may make a file of `len` bytes: to try more than its limit
+/// (`ulimit -f`) would end it by SIGXFSZ.
+///
+/// # Errors
+/// `EFBIG` if it may not.
+pub(crate) fn check_size_limit(len: u64) -> io::Result<()> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    if limit.is_some_and(|limit| len > limit) { Err(Errno::FBIG.into()) } else { Ok(()) }
 }
 
 /// Frees the memory of a part of a file, which reads as zeros from then on.
@@ -189,8 +225,13 @@ pub(crate) fn status(file: impl AsFd) -> io::Result<Status> {
 
 /// The file that a path names right now, symlinks not followed; `None` if it names none.
 pub(crate) fn id_of_path(path: &Path) -> io::Result<Option<FileId>> {
+    Ok(status_of_path(path)?.map(|status| status.id))
+}
+
+/// The status of what a path names right now, symlinks not followed; `None` if it names nothing.
+pub(crate) fn status_of_path(path: &Path) -> io::Result<Option<Status>> {
     match lstat(path) {
-        Ok(stat) => Ok(Some(Status::from(stat).id)),
+        Ok(stat) => Ok(Some(stat.into())),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -261,4 +302,14 @@ pub(crate) fn named_path(name: &str) -> PathBuf {
 pub(crate) unsafe fn advise_huge_pages(start: *mut u8, len: usize) {
     // SAFETY: passed on; the advice changes no contents.
     let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxHugepage) };
+}
+
+/// Leaves the mapping out of core dumps.
+///
+/// # Safety
+/// `start` and `len` are a live mapping.
+pub(crate) unsafe fn exclude_from_core_dumps(start: *mut u8, len: usize) {
+    // SAFETY: passed on; the advice changes no contents. It is as old as the kernels that this crate
+    // runs on.
+    let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxDontDump) };
 }

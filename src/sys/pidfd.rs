@@ -11,11 +11,12 @@ use rustix::process::{
 };
 
 use super::clock::Deadline;
-use super::poll;
+use super::{descriptors, poll};
 
 /// Opens the process that has this id now; `None` if there is none.
 pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+    let _standard = descriptors::hold_standard();
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok(Some(pidfd)),
         Err(Errno::SRCH) => Ok(None),
@@ -25,6 +26,7 @@ pub(crate) fn open(pid: u32) -> io::Result<Option<OwnedFd>> {
 
 /// A descriptor that is always ready to be read, as that of a process that has ended.
 pub(crate) fn ended() -> io::Result<OwnedFd> {
+    let _standard = descriptors::hold_standard();
     // The other end is closed.
     io::pipe().map(|(reader, _)| reader.into())
 }

@@ -1,10 +1,12 @@
 //! This process's identity, and whether another process still runs.
 
+use core::cell::Cell;
 use std::fs;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use super::fork;
 use crate::primitive::{AtomicU32, Ordering};
 
 /// What tells one process from every other, even from a later one of the same pid.
@@ -57,14 +59,34 @@ fn pid_namespace() -> u64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |ns| ns.ino())
 }
 
-/// Whether a thread of this id, of any process, runs. A main thread that is a zombie has ended.
-pub(crate) fn thread_exists(thread: u32) -> bool {
-    if is_unused(thread) {
-        return false;
-    }
-    // The thread of another user's process may be hidden in /proc, which proves nothing.
-    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with(['Z', 'X']))
+thread_local! {
+    /// The fork generation in which this thread asked for its id, and the id.
+    static THREAD_ID: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// The kernel's id of this thread: below 2^22, and unique among the living threads of a process.
+#[inline]
+pub(crate) fn thread_id() -> u32 {
+    let (generation, id) = THREAD_ID.get();
+    if generation == fork::generation() { id } else { ask_thread_id() }
+}
+
+/// Asks for the id of this thread. The only thread of a forked child has another id than the
+/// thread that it is a copy of.
+#[cold]
+fn ask_thread_id() -> u32 {
+    let id = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+    THREAD_ID.set((fork::generation(), id));
+    id
+}
+
+/// Whether this process has a thread of this id. One that cannot be asked about counts as there.
+#[cold]
+#[allow(unsafe_code)]
+pub(crate) fn has_thread(thread: u32) -> bool {
+    // SAFETY: no memory is passed, and signal 0 is not sent.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, 0) };
+    answer == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
 
 /// This process's name, as `ps` shows it.
@@ -123,18 +145,17 @@ mod tests {
     }
 
     #[test]
-    fn thread_exists_until_the_thread_has_ended() {
-        let me = rustix::thread::gettid().as_raw_nonzero().get() as u32;
-        assert!(thread_exists(me));
-        let other =
-            std::thread::spawn(|| rustix::thread::gettid().as_raw_nonzero().get() as u32).join().unwrap();
-        while thread_exists(other) {
+    fn thread_id_differs_between_threads() {
+        let id = thread_id();
+        assert_eq!(id, thread_id());
+        assert_eq!(id, rustix::thread::gettid().as_raw_nonzero().get() as u32);
+        let other = std::thread::spawn(thread_id).join().unwrap();
+        assert_ne!(id, other);
+        // The thread is joined a little before the kernel is done with it.
+        while has_thread(other) {
             std::thread::yield_now();
         }
-        std::thread::scope(|scope| {
-            let id = scope.spawn(move || thread_exists(me)).join().unwrap();
-            assert!(id);
-        });
+        assert!(has_thread(id) && std::thread::spawn(move || has_thread(id)).join().unwrap());
     }
 
     #[test]

@@ -35,13 +35,6 @@ fn name(pid: u32) -> Option<String> {
     Some(field(&status, "Name")?.chars().filter(|c| !c.is_control()).collect())
 }
 
-/// The process of a thread; `None` if the thread has ended or is hidden.
-pub(crate) fn process_of(thread: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    let is_over = field(&status, "State")?.starts_with(['Z', 'X']);
-    if is_over { None } else { field(&status, "Tgid")?.parse().ok() }
-}
-
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.map(str::trim)
@@ -117,7 +110,6 @@ mod tests {
         assert!(is_running(me));
         assert!(!is_running(Identity { start: me.start + 1, ..me }));
         assert!(!is_running(Identity { pid: 0, ..me }));
-        assert_eq!(process_of(me.pid), Some(me.pid));
         assert!(!command(me.pid).is_empty());
         assert_eq!(command(u32::MAX), "");
     }

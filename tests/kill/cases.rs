@@ -40,6 +40,7 @@ mod segment_add;
 mod segment_create;
 mod segment_open;
 mod semaphore;
+mod settle;
 mod spsc;
 mod spsc_endpoints;
 mod spsc_fixture;

@@ -108,6 +108,10 @@ impl Child {
             match (self.poll(), start.elapsed()) {
                 (Some(stop), _) => return stop,
                 (None, waited) if waited > BLOCKED_AFTER => return Stop::Blocked,
+                // A park may be shorter than that.
+                (None, waited) if waited > POLL_INTERVAL && process::is_in_futex_wait(self.pid) => {
+                    return Stop::Blocked;
+                }
                 // SAFETY: no memory is passed.
                 (None, waited) if waited < POLL_INTERVAL => drop(unsafe { libc::sched_yield() }),
                 (None, _) => std::thread::sleep(POLL_INTERVAL),

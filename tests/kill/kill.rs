@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::child::{Child, Stop};
 use super::kill_counts::KillCounts;
-use super::observe::{ChangeDetector, FileMapping, RobustHead, RobustList};
+use super::observe::{ChangeDetector, FileMapping};
 use super::progress;
 use super::trace::{Route, Trace};
 use super::trace_lock::TraceLock;
@@ -201,8 +201,8 @@ pub(crate) fn at_every_instruction<S: Scenario>(scenario: &mut S) -> KillCounts 
 }
 
 /// Kills the operation before and after every instruction that changes what other processes can
-/// see: the scenario's files, the child's robust list, anything the kernel knows (so at every
-/// system call); and at a sample of the other instructions.
+/// see: the scenario's files, and anything the kernel knows (so at every system call); and at a
+/// sample of the other instructions.
 pub(crate) fn at_changes<S: Scenario>(scenario: &mut S) -> KillCounts {
     at_changes_unless_short(scenario, 0)
 }
@@ -273,7 +273,6 @@ fn kill_at_changes<S: Scenario>(
 struct Changes {
     points: BTreeSet<usize>,
     detectors: BTreeMap<PathBuf, ChangeDetector>,
-    robust: Option<(RobustList, RobustHead)>,
     /// How many system calls have returned. Files appear and disappear only in these.
     system_calls: usize,
 }
@@ -289,14 +288,7 @@ impl Changes {
                 }
             }
         }
-        let (robust, before) = self.robust.get_or_insert_with(|| {
-            let robust = RobustList::of(child.pid());
-            let head = robust.head();
-            (robust, head)
-        });
-        let head = robust.head();
-        let mut changed = head != *before;
-        *before = head;
+        let mut changed = false;
         for shadow in self.detectors.values_mut() {
             changed |= shadow.has_changed();
         }

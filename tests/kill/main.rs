@@ -17,8 +17,7 @@
 //!
 //! **Long operations** (creating, opening, dropping a segment: up to 100,000 instructions) are killed
 //! before and after each instruction that changes what other processes can see: the segment's bytes,
-//! the thread's robust list (the kernel reads it at death), and whatever the kernel knows, hence at
-//! every system call. Of the other instructions, a sample of 150 is killed, or as many as
+//! and whatever the kernel knows, hence at every system call. Of the other instructions, a sample of 150 is killed, or as many as
 //! `BREEZEWAY_KILL_SAMPLE` says.
 //!
 //! **Blocked.** A child in a system call that does not return is killed in it, too.

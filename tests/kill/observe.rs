@@ -1,8 +1,6 @@
-//! What the parent sees of a stopped child: the bytes of a segment, its lock, the child's robust
-//! list.
+//! What the parent sees of a stopped child: the bytes of a segment, and its lock.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -91,11 +89,17 @@ pub(crate) struct LockView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LockHolder {
     Nobody,
-    /// A dead thread.
+    /// A dead thread; or none, after a dead one whose death is still to be reported.
     Dead,
     /// The thread of this id.
     Thread(u32),
 }
+
+/// The word of a lock: `{epoch:25 | recovered:1 | participant id:16 | thread:22}`.
+const THREAD: u64 = (1 << 22) - 1;
+const ID_AT: u32 = 22;
+const RECOVERED: u64 = 1 << 38;
+const EPOCH_AT: u32 = 39;
 
 impl LockView {
     /// Of the only object of a segment.
@@ -104,70 +108,37 @@ impl LockView {
         Self { mapping, at: segment.objects().expect("a directory")[0].offset as usize }
     }
 
+    pub(crate) fn word(&self) -> u64 {
+        self.mapping.word64(self.at)
+    }
+
     pub(crate) fn holder(&self) -> LockHolder {
-        match self.mapping.word32(self.at) {
-            word if word & 0x4000_0000 != 0 => LockHolder::Dead,
-            word if word & 0x3fff_ffff == 0 => LockHolder::Nobody,
-            word => LockHolder::Thread(word & 0x3fff_ffff),
+        match self.word() {
+            0 => LockHolder::Nobody,
+            RECOVERED => LockHolder::Dead,
+            word => {
+                let thread = (word & THREAD) as u32;
+                // SAFETY: signal 0 is not sent.
+                let exists = unsafe { libc::kill(thread as libc::pid_t, 0) } == 0;
+                if exists { LockHolder::Thread(thread) } else { LockHolder::Dead }
+            }
         }
     }
 
-    /// Makes the lock look held by this thread.
-    pub(crate) fn set_holder(&self, segment: &Segment, thread: u32) {
+    /// Makes the lock look held by a thread of a process that is no participant any more.
+    pub(crate) fn set_ownerless(&self, segment: &Segment, thread: u32) {
         let file = File::options().write(true).open(segment.path().expect("a name")).expect("a segment");
-        file.write_all_at(&thread.to_ne_bytes(), self.at as u64).expect("room for a word");
+        let word = 1 << EPOCH_AT | 99 << ID_AT | u64::from(thread);
+        file.write_all_at(&word.to_ne_bytes(), self.at as u64).expect("room for a word");
     }
 
     /// Whether the lock is marked as having waiters.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.mapping.word32(self.at) & 0x8000_0000 != 0
+        self.mapping.word32(self.at + 8) & 1 != 0
     }
 
     /// The word beside the lock: how many records of an array's journal are armed.
     pub(crate) fn pending(&self) -> u64 {
         self.mapping.word64(self.at + 56)
-    }
-}
-
-/// Where the kernel looks for a thread's locks when it dies.
-#[derive(Debug)]
-pub(crate) struct RobustList {
-    pid: libc::pid_t,
-    /// The head's address in that process; 0 if there is none.
-    head: u64,
-}
-
-/// The head of a robust list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RobustHead {
-    first: u64,
-    pending: u64,
-}
-
-impl RobustList {
-    /// Of a process with one thread.
-    pub(crate) fn of(pid: u32) -> Self {
-        let mut head = 0_u64;
-        let mut length = 0_usize;
-        // SAFETY: both are locals, of the sizes that the call writes.
-        let answer = unsafe { libc::syscall(libc::SYS_get_robust_list, pid, &raw mut head, &raw mut length) };
-        assert_eq!(answer, 0, "the robust list of {pid}: {}", io::Error::last_os_error());
-        Self { pid: pid as libc::pid_t, head }
-    }
-
-    /// The head, of a process that is stopped.
-    pub(crate) fn head(&self) -> RobustHead {
-        if self.head == 0 {
-            return RobustHead::default();
-        }
-        // Next, the offset from an entry to its futex, pending.
-        let mut words = [0_u64; 3];
-        let size = size_of_val(&words);
-        let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size };
-        let remote = libc::iovec { iov_base: self.head as *mut libc::c_void, iov_len: size };
-        // SAFETY: writes to `words`, which is as long as `local` says.
-        let count = unsafe { libc::process_vm_readv(self.pid, &raw const local, 1, &raw const remote, 1, 0) };
-        assert_eq!(count, size as isize, "the robust list of {}: {}", self.pid, io::Error::last_os_error());
-        RobustHead { first: words[0], pending: words[2] }
     }
 }

@@ -69,9 +69,14 @@ impl Process {
 
     /// Whether the process is in a futex wait.
     pub(crate) fn is_in_futex_wait(&self) -> bool {
-        let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.pid)).unwrap_or_default();
-        call.split(' ').next() == Some(libc::SYS_futex.to_string().as_str())
+        is_in_futex_wait(self.pid)
     }
+}
+
+/// Whether a process is in a futex wait.
+pub(crate) fn is_in_futex_wait(pid: libc::pid_t) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    call.split(' ').next() == Some(libc::SYS_futex.to_string().as_str())
 }
 
 /// Says how a process has ended.

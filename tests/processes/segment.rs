@@ -1,7 +1,9 @@
 //! Segments between processes: participants, forks, permissions, serialised handles.
 
+mod foreign_files;
 mod forked_child;
 mod life;
+mod limits;
 mod objects;
 mod options;
 mod participants;

@@ -1,6 +1,7 @@
 //! Async waits in one process: under every executor, woken in time, dropped at any time.
 
 mod cancellation;
+mod closed_queues;
 mod locks;
 mod lost_wakeup;
 mod runtimes;

@@ -97,7 +97,7 @@ fn readme_index_is_complete() {
         }
     }
     // What several cases use.
-    const SHARED: [&str; 4] = ["numbered", "queue_ledger", "spsc_fixture", "spsc_kinds"];
+    const SHARED: [&str; 5] = ["numbered", "queue_ledger", "settle", "spsc_fixture", "spsc_kinds"];
     for case in names_in(&tests().join("kill/cases")) {
         assert!(
             named.contains(&case) || SHARED.contains(&case.as_str()),

@@ -115,12 +115,12 @@ fn participants(page: &mut Page) {
 fn directory(page: &mut Page) {
     // The hashes are FNV-1a (64 bits) of the types' names.
     page.entry(0, "small", "u64", [1, 8, 1792, 64, 8, 1, 0x4d35_d319_3e8d_66f2, 0]);
-    page.entry(1, "two slots", "[u64; 4]", [1, 8, 1920, 128, 32, 1, 0x0aaf_aa87_ffe0_aab7, 0]);
-    page.entry(2, "four slots", "[u32; 17]", [1, 4, 2048, 352, 68, 1, 0xc0e1_7777_50a7_0932, 0]);
-    page.entry(3, "array", "u32", [2, 4, 2432, 80, 4, 3, 0x4d2b_df19_3e85_26d1, 0]);
-    page.entry(4, "journaled ü", "u16", [2, 2, 2560, 208, 2, 5, 0x4d24_d319_3e7e_f3bf, 1]);
-    page.entry(5, "atomic", "i16", [3, 2, 2816, 8, 2, 1, 0x2aeb_bf19_2b3b_86fb, 0]);
-    page.entry(6, "mutex", "()", [4, 1, 2944, 64, 0, 1, 0x07e1_1f07_b4a6_665a, 0]);
+    page.entry(1, "short value", "[u64; 4]", [1, 8, 1920, 200, 32, 1, 0x0aaf_aa87_ffe0_aab7, 0]);
+    page.entry(2, "long value", "[u32; 17]", [1, 4, 2176, 360, 68, 1, 0xc0e1_7777_50a7_0932, 0]);
+    page.entry(3, "array", "u32", [2, 4, 2560, 80, 4, 3, 0x4d2b_df19_3e85_26d1, 0]);
+    page.entry(4, "journaled ü", "u16", [2, 2, 2688, 208, 2, 5, 0x4d24_d319_3e7e_f3bf, 1]);
+    page.entry(5, "atomic", "i16", [3, 2, 2944, 8, 2, 1, 0x2aeb_bf19_2b3b_86fb, 0]);
+    page.entry(6, "mutex", "()", [4, 1, 3072, 64, 0, 1, 0x07e1_1f07_b4a6_665a, 0]);
 }
 
 fn objects(page: &mut Page) {
@@ -128,7 +128,7 @@ fn objects(page: &mut Page) {
     page.lock(1792);
     page.put64(1792 + 56, 0x1122_3344_5566_7788);
 
-    // Version 1, after one change: slot 1 counts, slot 0 is what was.
+    // Four slots, of which version 1 counts, after one change; slot 0 is what was. Then the word of readers that ask for a pass.
     page.lock(1920);
     page.put64(1920 + 56, 1);
     for n in 0..4 {
@@ -137,34 +137,34 @@ fn objects(page: &mut Page) {
     }
 
     // Version 2 of four slots, 9 words each, the last half full.
-    page.lock(2048);
-    page.put64(2048 + 56, 2);
+    page.lock(2176);
+    page.put64(2176 + 56, 2);
     for slot in 0..3 {
         for n in 0..17 {
-            page.put32(2048 + 64 + 72 * slot + 4 * n, (100 * slot + n) as u32);
+            page.put32(2176 + 64 + 72 * slot + 4 * n, (100 * slot + n) as u32);
         }
     }
 
     // No journal: the elements, and the word beside the lock is not used.
-    page.lock(2432);
+    page.lock(2560);
     for n in 0..3 {
-        page.put32(2432 + 64 + 4 * n, 7 + n as u32);
+        page.put32(2560 + 64 + 4 * n, 7 + n as u32);
     }
 
     // Five records of two words and a gap up to a cache line, then the elements. The last section changed elements 1 and 4: the
     // records are left behind, and none of them is pending.
-    page.lock(2560);
-    page.put64(2560 + 64, 1);
-    page.put64(2560 + 72, 0x0101);
-    page.put64(2560 + 80, 4);
-    page.put64(2560 + 88, 0x0404);
+    page.lock(2688);
+    page.put64(2688 + 64, 1);
+    page.put64(2688 + 72, 0x0101);
+    page.put64(2688 + 80, 4);
+    page.put64(2688 + 88, 0x0404);
     for (n, element) in [0x0000, 0xaaaa, 0x0202, 0x0303, 0xbbbb].into_iter().enumerate() {
-        page.put16(2560 + 192 + 2 * n, element);
+        page.put16(2688 + 192 + 2 * n, element);
     }
 
-    page.put16(2816, (-2_i16) as u16);
+    page.put16(2944, (-2_i16) as u16);
 
-    page.lock(2944);
+    page.lock(3072);
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn segment_of_version_1_byte_for_byte() {
     let options = Segment::builder().participants(3).objects(7);
     let segment = options.create_file(&path, LENGTH as u64).unwrap();
     let small = segment.add::<Value<u64>>("small", 0).unwrap();
-    let two_slots = segment.add::<Value<[u64; 4]>>("two slots", [10, 11, 12, 13]).unwrap();
+    let short = segment.add::<Value<[u64; 4]>>("short value", [10, 11, 12, 13]).unwrap();
     let hundreds = |slot: u32| core::array::from_fn(|n| 100 * slot + n as u32);
-    let four_slots = segment.add::<Value<[u32; 17]>>("four slots", hundreds(0)).unwrap();
+    let long = segment.add::<Value<[u32; 17]>>("long value", hundreds(0)).unwrap();
     segment.add::<Array<u32>>("array", 7..10).unwrap();
     let old = Journaled([0x0000, 0x0101, 0x0202, 0x0303, 0x0404]);
     let journaled = segment.add::<Array<u16>>("journaled ü", old).unwrap();
@@ -184,9 +184,9 @@ fn segment_of_version_1_byte_for_byte() {
     let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
 
     small.set(0x1122_3344_5566_7788).unwrap();
-    two_slots.set([20, 21, 22, 23]).unwrap();
-    four_slots.set(hundreds(1)).unwrap();
-    four_slots.set(hundreds(2)).unwrap();
+    short.set([20, 21, 22, 23]).unwrap();
+    long.set(hundreds(1)).unwrap();
+    long.set(hundreds(2)).unwrap();
     let mut section = journaled.lock().unwrap();
     (section[1], section[4]) = (0xaaaa, 0xbbbb);
     drop(section);
@@ -213,7 +213,7 @@ fn segment_of_version_1_byte_for_byte() {
     assert_eq!(bytes[PARTICIPANTS_AT + 63], 0);
 
     // Detached, the participant's place is free; nothing else has changed.
-    drop((segment, small, two_slots, four_slots, journaled, atomic, mutex));
+    drop((segment, small, short, long, journaled, atomic, mutex));
     page.put32(PARTICIPANTS_AT, 0);
     page.assert_is(&fs::read(&path).unwrap());
 }
@@ -256,8 +256,8 @@ fn queue(page: &mut Page, at: usize) {
     page.put64(at + 128, 1 << 2); // head: lap 1, slot 0
     page.put32(at + 256, 0); // the consumers' sleepers
     page.put32(at + 260, 0); // the producers'
-    page.put64(at + 264, 1); // closed
-    page.put64(at + 272, 3); // one was returned, and may be there
+    page.put64(at + 264, 1 | 2); // closed, and messages were leased
+    page.put64(at + 272, 1 << 34 | 2 << 2 | 1); // one was returned: slot 2, if any
     let words = [1 << 20 | 2, 1 << 4 | 3, 4]; // full in lap 1; leased by 1; returned
     for (slot, (word, value)) in words.into_iter().zip([4, 2, 3]).enumerate() {
         page.put64(at + 384 + 16 * slot, word);

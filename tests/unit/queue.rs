@@ -7,3 +7,4 @@ mod joinable;
 mod message;
 mod mpmc;
 mod spsc;
+mod wakes;

@@ -12,7 +12,7 @@ pub fn queue<T: Shareable>(segment: &Segment, name: &str, new: T) {
     let _ = (queue.try_push(new), queue.try_push_slice(&[new; 3]));
     if let (Ok(one), Ok(other)) = (queue.try_lease(), queue.try_lease()) {
         let _ = one.redelivered();
-        one.ack();
+        let _ = one.ack();
         drop(other);
     }
     let _ = (queue.try_pop(), queue.try_pop_slice(&mut [new; 3]));

@@ -5,6 +5,7 @@ use core::ops::{Deref, DerefMut};
 
 use super::store::ArrayStore;
 use crate::segment::lock::RawGuard;
+use crate::segment::lock::owner::{ByTask, ByThread};
 use crate::shareable::Shareable;
 
 /// A locked section of an [`Array`](crate::Array): a private copy of its elements to work on as a
@@ -12,20 +13,25 @@ use crate::shareable::Shareable;
 ///
 /// The copy is not published after [`discard`](Self::discard), if a panic unwinds through the
 /// guard, if the slice was never borrowed mutably, or in a forked child. The guard stays in the
-/// thread that locked.
+/// thread that locked, unless a future gave it: an `ArrayGuard<'_, T, ByTask>` is [`Send`].
 #[must_use = "dropping the guard unlocks the array at once"]
-pub struct ArrayGuard<'a, T: Shareable> {
+pub struct ArrayGuard<'a, T: Shareable, O = ByThread> {
     copy: Vec<T>,
     start: usize,
     publish: bool,
     panicking: bool,
     store: &'a ArrayStore<T>,
     /// Dropped last: after the copy is published.
-    raw_guard: RawGuard<'a>,
+    raw_guard: RawGuard<'a, O>,
 }
 
-impl<'a, T: Shareable> ArrayGuard<'a, T> {
-    pub(super) fn new(store: &'a ArrayStore<T>, start: usize, copy: Vec<T>, raw_guard: RawGuard<'a>) -> Self {
+impl<'a, T: Shareable, O> ArrayGuard<'a, T, O> {
+    pub(super) fn new(
+        store: &'a ArrayStore<T>,
+        start: usize,
+        copy: Vec<T>,
+        raw_guard: RawGuard<'a, O>,
+    ) -> Self {
         Self { copy, start, publish: false, panicking: std::thread::panicking(), store, raw_guard }
     }
 
@@ -43,7 +49,7 @@ impl<'a, T: Shareable> ArrayGuard<'a, T> {
     }
 }
 
-impl<T: Shareable> Deref for ArrayGuard<'_, T> {
+impl<T: Shareable, O> Deref for ArrayGuard<'_, T, O> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -51,14 +57,14 @@ impl<T: Shareable> Deref for ArrayGuard<'_, T> {
     }
 }
 
-impl<T: Shareable> DerefMut for ArrayGuard<'_, T> {
+impl<T: Shareable, O> DerefMut for ArrayGuard<'_, T, O> {
     fn deref_mut(&mut self) -> &mut [T] {
         self.publish = true;
         &mut self.copy
     }
 }
 
-impl<T: Shareable> Drop for ArrayGuard<'_, T> {
+impl<T: Shareable, O> Drop for ArrayGuard<'_, T, O> {
     fn drop(&mut self) {
         // A panic that was under way when the section began (it began in a destructor) does not
         // unwind through it.
@@ -69,7 +75,7 @@ impl<T: Shareable> Drop for ArrayGuard<'_, T> {
     }
 }
 
-impl<T: Shareable> fmt::Debug for ArrayGuard<'_, T> {
+impl<T: Shareable, O> fmt::Debug for ArrayGuard<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ArrayGuard")
             .field("len", &self.len())
@@ -79,3 +85,4 @@ impl<T: Shareable> fmt::Debug for ArrayGuard<'_, T> {
 }
 
 static_assertions::assert_not_impl_any!(ArrayGuard<'static, f32>: Send);
+static_assertions::assert_impl_all!(ArrayGuard<'static, f32, ByTask>: Send);

@@ -101,8 +101,11 @@ impl<T: Shareable> ArrayStore<T> {
     /// # Errors
     /// [`LockError::Corrupt`] if the journal is damaged.
     #[inline(always)]
-    pub(super) fn undo_pending<'a>(&self, raw_guard: RawGuard<'a>) -> Result<RawGuard<'a>, LockError> {
-        // SAFETY: `raw_guard` says that this thread holds the lock.
+    pub(super) fn undo_pending<'a, O>(
+        &self,
+        raw_guard: RawGuard<'a, O>,
+    ) -> Result<RawGuard<'a, O>, LockError> {
+        // SAFETY: `raw_guard` says that the caller holds the lock.
         let restore = |index, record: &[_]| unsafe { self.shared().restore(index, record) };
         if self.layout.record_words != 0 && self.journal().is_pending() && !self.journal().undo(restore) {
             return Err(raw_guard.corrupt("the journal of an array"));
@@ -119,14 +122,19 @@ impl<T: Shareable> ArrayStore<T> {
         self.undo_pending(self.lock.lock_without_report(Wait::Forever)?)
     }
 
-    /// Takes the lock to read.
+    /// Takes the lock to read. `None` if this thread holds the lock already: then no other process
+    /// writes, and the caller reads without.
     ///
-    /// `None` if this thread holds the lock already, and then no other process writes; or if the
-    /// lock or the journal is damaged, and then the elements may be, too. In both cases the caller
-    /// reads without.
+    /// # Errors
+    /// The other errors of [`ObjectLock::lock_without_report`], and of
+    /// [`undo_pending`](Self::undo_pending).
     #[inline(always)]
-    pub(super) fn lock_to_read(&self) -> Option<RawGuard<'_>> {
-        self.undo_pending(self.lock.lock_to_read(Wait::Forever).ok()?).ok()
+    pub(super) fn lock_to_read(&self) -> Result<Option<RawGuard<'_>>, LockError> {
+        match self.lock.lock_without_report(Wait::Forever) {
+            Ok(raw_guard) => self.undo_pending(raw_guard).map(Some),
+            Err(LockError::Deadlock) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Copies element `index`, which is inside the array. For large elements, the caller holds the
@@ -142,16 +150,38 @@ impl<T: Shareable> ArrayStore<T> {
     }
 
     /// Copies element `index`, which is inside the array; takes the lock if the element is large.
+    ///
+    /// # Errors
+    /// Those of [`lock_to_read`](Self::lock_to_read). Then the bytes are copied word by word, and
+    /// may be a mixture.
     #[inline(always)]
-    pub(super) fn copy_single_element(&self, index: usize, bytes: &mut [MaybeUninit<u8>]) {
-        let _raw_guard = if Self::IS_SMALL { None } else { self.lock_to_read() };
-        self.copy_element(index, bytes);
+    pub(super) fn copy_single_element(
+        &self,
+        index: usize,
+        bytes: &mut [MaybeUninit<u8>],
+    ) -> Result<(), LockError> {
+        if Self::IS_SMALL {
+            self.copy_element(index, bytes);
+            return Ok(());
+        }
+        match self.lock_to_read() {
+            Ok(_raw_guard) => {
+                self.copy_element(index, bytes);
+                Ok(())
+            }
+            Err(error) => {
+                self.shared().copy_out_unlocked(index, bytes);
+                Err(error)
+            }
+        }
     }
 
-    /// Copies the elements from `first` on to `bytes`, where they become a slice. The caller holds
-    /// the lock.
-    fn copy_run(&self, first: usize, bytes: &mut [MaybeUninit<u8>]) {
-        if Self::IS_DENSE {
+    /// Copies the elements from `first` on to `bytes`, where they become a slice. If the caller does
+    /// not hold the lock, they are copied word by word, and may be a mixture.
+    fn copy_run(&self, first: usize, bytes: &mut [MaybeUninit<u8>], is_locked: bool) {
+        if Self::IS_DENSE && !is_locked {
+            self.shared().copy_out_unlocked(first, bytes);
+        } else if Self::IS_DENSE {
             // SAFETY: the callers hold the lock.
             unsafe { self.shared().copy_out(first, bytes) };
         } else {
@@ -171,17 +201,17 @@ impl<T: Shareable> ArrayStore<T> {
         // SAFETY: initialised bytes are also maybe-initialised ones, and `copy_run` writes only
         // initialised ones.
         let target = unsafe { core::slice::from_raw_parts_mut(target.as_mut_ptr().cast(), target.len()) };
-        self.copy_run(first, target);
+        self.copy_run(first, target, true);
     }
 
-    /// Copies a range of elements to a vector; `None` if the bytes of one are no `T`. The caller
-    /// holds the lock.
-    pub(super) fn read_range(&self, range: Range<usize>) -> Option<Vec<T>> {
+    /// Copies a range of elements to a vector; `None` if the bytes of one are no `T`. See
+    /// [`copy_run`](Self::copy_run).
+    pub(super) fn read_range(&self, range: Range<usize>, is_locked: bool) -> Option<Vec<T>> {
         let mut bits = Vec::<T::Bits>::with_capacity(range.len());
         let space = bits.spare_capacity_mut()[..range.len()].as_mut_ptr().cast::<MaybeUninit<u8>>();
         // SAFETY: the spare capacity, as bytes; nothing else borrows it.
         let space = unsafe { core::slice::from_raw_parts_mut(space, range.len() * Self::SIZE) };
-        self.copy_run(range.start, space);
+        self.copy_run(range.start, space, is_locked);
         // SAFETY: all `range.len()` elements are filled, and any bytes are a `T::Bits`.
         unsafe { bits.set_len(range.len()) };
         if !bits.iter().all(T::is_valid_bit_pattern) {
@@ -254,7 +284,6 @@ impl<T: Shareable> ArrayStore<T> {
 
     /// Writes a new array, which no other process can find yet.
     pub(super) fn build(plan: &ArrayPlan<T>, region: &Region) {
-        region.init_lock();
         let (InitialElements::Given(values), Some(layout)) =
             (&plan.elements, ArrayLayout::new(region.shape(), Self::SIZE))
         else {
@@ -281,6 +310,6 @@ impl<T: Shareable> ArrayStore<T> {
         const { assert!(Self::SIZE > 0, "an array's elements have a size") };
         let layout = ArrayLayout::new(region.shape(), Self::SIZE)
             .ok_or_else(|| region.corrupt("the length of an array"))?;
-        Ok(Self { lock: ObjectLock::attach(region)?, layout, of: PhantomData })
+        Ok(Self { lock: ObjectLock::attach(region), layout, of: PhantomData })
     }
 }

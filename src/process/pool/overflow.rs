@@ -79,6 +79,7 @@ impl OverflowFile {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let at = if room > self.partition.end - self.next { self.partition.start } else { self.next };
+        file::check_size_limit(at + room)?;
         self.file.write_all_at(bytes, at)?;
         self.next = at + room;
         Ok(at)

@@ -24,7 +24,8 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// Leases the oldest job to this process; the task waits until there is one, without blocking
     /// its thread.
     ///
-    /// If the future is dropped before it completes, no job is leased.
+    /// If the future is dropped before it completes, no job is leased. On a closed queue the task
+    /// waits for every job that is leased, its own included: acknowledge or drop those first.
     ///
     /// # Errors
     /// The errors of [`lease`](Self::lease).

@@ -5,6 +5,7 @@ use core::ops::Deref;
 use std::sync::Arc;
 
 use crate::error::{DoneError, PopError};
+use crate::queue::held_leases::HeldLease;
 use crate::queue::message::store::MessageStore;
 use crate::raw::message_slab::SlabLease;
 use crate::sys::fork;
@@ -72,7 +73,7 @@ impl<T> Job<T> {
     /// this process dies or detaches from the segment.
     pub fn into_parts(self) -> (T, JobId) {
         let id = self.id();
-        self.job_lease.disarm();
+        self.job_lease.take_apart();
         (self.value, id)
     }
 }
@@ -98,31 +99,36 @@ pub(super) struct JobLease {
     /// The fork generation of the process that the job is leased to. A forked child's copy does
     /// nothing.
     generation: u32,
+    held: HeldLease,
     is_settled: bool,
 }
 
 impl JobLease {
     pub(super) fn new(store: Arc<MessageStore>, lease: SlabLease) -> Self {
-        Self { store, lease, generation: fork::generation(), is_settled: false }
+        let held = store.hold(lease);
+        Self { store, lease, generation: fork::generation(), held, is_settled: false }
     }
 
-    pub(super) fn ack(self) -> Result<(), DoneError> {
+    pub(super) fn ack(mut self) -> Result<(), DoneError> {
+        self.is_settled = true;
+        self.held.end();
         if self.generation != fork::generation() {
             return Err(DoneError::NotHeld);
         }
-        let result = ack(&self.store, self.lease);
-        self.disarm();
-        result
+        ack(&self.store, self.lease)
     }
 
-    /// Drops the guard without giving the job back.
-    pub(super) fn disarm(mut self) {
+    /// Drops the guard without giving the job back. The job stays leased.
+    fn take_apart(mut self) {
         self.is_settled = true;
+        let held = std::mem::take(&mut self.held);
+        self.store.hold_until_ended(self.lease, held);
     }
 }
 
 impl Drop for JobLease {
     fn drop(&mut self) {
+        self.held.end();
         if !self.is_settled && self.generation == fork::generation() {
             // It fails only in a damaged segment, which has no queue to give the job back to.
             let _ = self.store.give_back(self.lease);

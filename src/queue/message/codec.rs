@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::store::MessageStore;
 use crate::error::{CodecError, PopError, PushError};
+use crate::queue::transit::{self, Transits};
 use crate::raw::wait::Wait;
 
 /// Encodes a value before any lock is taken, and pushes it, waiting until there is room.
@@ -13,8 +14,11 @@ pub(in crate::queue) fn push<T: Serialize>(
     value: T,
     wait: Wait,
 ) -> Result<(), PushError<T>> {
-    let (value, message) = encode(store, value)?;
-    store.push(&message, wait).map_err(|stop| stop.of_push(value))
+    let (value, message, transits) = encode(store, value)?;
+    store.push(&message, wait).map_err(|stop| {
+        transits.give_back();
+        stop.of_push(value)
+    })
 }
 
 /// Encodes a value before any lock is taken, and pushes it; the task waits until there is room.
@@ -23,26 +27,33 @@ pub(in crate::queue) async fn push_async<T: Serialize>(
     store: &MessageStore,
     value: T,
 ) -> Result<(), PushError<T>> {
-    let (value, message) = encode(store, value)?;
+    let (value, message, transits) = encode(store, value)?;
     let pushed = crate::reactor::retry_until_ready(
         store,
         |store| store.region().segment(),
         |store, wait| store.push(&message, wait),
     );
-    pushed.await.map_err(|stop| stop.of_push(value))
+    pushed.await.map_err(|stop| {
+        transits.give_back();
+        stop.of_push(value)
+    })
 }
 
-/// The value, and its encoding, which is no longer than the queue's largest message.
-fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>), PushError<T>> {
-    let message = match postcard::to_allocvec(&value) {
-        Ok(message) => message,
-        Err(error) => return Err(PushError::Encode { value, source: CodecError::new(error) }),
-    };
-    let (len, max) = (message.len(), store.layout().max_message());
-    if len > max {
-        return Err(PushError::TooLarge { value, len, max });
+/// The value, its encoding, which is no longer than the queue's largest message, and the endpoints
+/// that went into it.
+fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>, Transits), PushError<T>> {
+    let max = store.layout().max_message();
+    match transit::collect(|| postcard::to_allocvec(&value)) {
+        (Ok(message), transits) if message.len() <= max => Ok((value, message, transits)),
+        (Ok(message), transits) => {
+            transits.give_back();
+            Err(PushError::TooLarge { value, len: message.len(), max })
+        }
+        (Err(error), transits) => {
+            transits.give_back();
+            Err(PushError::Encode { value, source: CodecError::new(error) })
+        }
     }
-    Ok((value, message))
 }
 
 /// Decodes a message from all of its bytes.

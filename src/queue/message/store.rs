@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::limits::layout_of;
 use crate::error::{LockError, SegmentError, Stop};
+use crate::queue::held_leases::{HeldLease, drop_ended, held_by_caller, keep_until_ended};
 use crate::raw::event_count::WAKE_ALL;
 use crate::raw::kinds::slab::SLAB_AT;
 use crate::raw::message_slab::{CountedEvent, MessageSlab, SlabLayout, SlabLease};
 use crate::raw::wait::{AdaptiveSpin, RECHECK_INTERVAL, Wait, WakePolicy, wait_for};
 use crate::segment::lock::ObjectLock;
+use crate::segment::lock::owner::ByThread;
 use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
 use crate::sys::clock::Deadline;
@@ -36,7 +38,6 @@ impl MessageStore {
     }
 
     pub(in crate::queue) fn build(region: &Region) {
-        region.init_lock();
         if let Some(layout) = layout_of(region.shape()) {
             // No two queues count from the same number, so that a lease of one means nothing to the other.
             let id = region.segment().id();
@@ -49,7 +50,7 @@ impl MessageStore {
     pub(in crate::queue) fn attach(region: Region) -> Result<Self, SegmentError> {
         barrier::register();
         let layout = layout_of(region.shape()).ok_or_else(|| region.corrupt("the size of a queue"))?;
-        Ok(Self { lock: ObjectLock::attach(region)?, layout, spins: SpinState::default() })
+        Ok(Self { lock: ObjectLock::attach(region), layout, spins: SpinState::default() })
     }
 
     pub(in crate::queue) fn region(&self) -> &Region {
@@ -74,7 +75,17 @@ impl MessageStore {
     /// Puts a message in, waiting for room.
     pub(in crate::queue) fn push(&self, message: &[u8], wait: Wait) -> Result<(), Stop> {
         let head = self.slab().head();
-        let may_succeed = |slab: &MessageSlab<'_>| slab.has_room(message.len()) || slab.is_closed();
+        let may_succeed = |slab: &MessageSlab<'_>| {
+            let has_news = || slab.has_room(message.len()) || slab.is_closed();
+            if has_news() {
+                return true;
+            }
+            // A wake-up that was for the slot goes on to the other producers, once.
+            if slab.has_slot() && slab.want_room() {
+                head.space.notify(WAKE_ALL);
+            }
+            has_news()
+        };
         self.wait(&head.space, &self.spins.space, WakePolicy::All, wait, may_succeed, |slab| {
             if slab.is_closed() {
                 return Err(Stop::Closed);
@@ -83,6 +94,12 @@ impl MessageStore {
         })?;
         head.items.notify(1);
         Ok(())
+    }
+
+    /// Wakes the producers that may have room now.
+    fn notify_room(&self) {
+        let slab = self.slab();
+        slab.head().space.notify(slab.producers_to_wake());
     }
 
     /// Takes the oldest message out, waiting for one.
@@ -100,36 +117,41 @@ impl MessageStore {
                 found => Ok(found),
             },
         )?;
-        // Everybody: whose message it is that fits now, nobody knows.
-        head.space.notify(WAKE_ALL);
+        self.notify_room();
         Ok(message)
     }
 
     /// Lends the oldest message to this process, waiting for one.
     pub(in crate::queue) fn lease(&self, wait: Wait) -> Result<(SlabLease, Vec<u8>), Stop> {
         let own_id = self.participant_id()?;
+        let region = self.region();
+        // First, so that what the dead have leased comes before newer messages.
+        region.segment().mapping().reap_if_due();
         let head = self.slab().head();
-        let may_succeed =
-            |slab: &MessageSlab<'_>| slab.ready() > 0 || (slab.is_closed() && slab.unfinished() == 0);
+        let held = || held_by_caller(region, own_id.into(), wait);
+        let may_succeed = |slab: &MessageSlab<'_>| {
+            slab.ready() > 0 || (slab.is_closed() && slab.unfinished() as u64 <= held())
+        };
         let attempt = |slab: &MessageSlab<'_>| match slab.lease(own_id)? {
-            // What others work on may come back.
-            None if slab.is_closed() && !slab.could_still_receive(own_id) => Err(Stop::Closed),
+            None if slab.is_closed() => {
+                drop_ended(region, |lease| slab.is_leased(lease));
+                // What is leased may come back.
+                if slab.could_still_receive(own_id, held()) { Ok(None) } else { Err(Stop::Closed) }
+            }
             found => Ok(found),
         };
-        match self.wait(&head.items, &self.spins.items, WakePolicy::AnyOne, wait, may_succeed, attempt) {
-            // Somebody who asks again and again instead of waiting cares for the dead as well.
-            Err(stop @ (Stop::WouldBlock | Stop::Timeout))
-                if self.slab().unfinished() > 0 && !matches!(wait, Wait::Task(_)) =>
-            {
-                self.region().segment().mapping().reap_dead_peers();
-                match self.with_lock_within(Wait::Timeout(RECHECK_INTERVAL), attempt) {
-                    Ok(found) => found.ok_or(stop),
-                    Err(Stop::Timeout) => Err(stop),
-                    Err(other) => Err(other),
-                }
-            }
-            found => found,
-        }
+        self.wait(&head.items, &self.spins.items, WakePolicy::AnyOne, wait, may_succeed, attempt)
+    }
+
+    /// Counts a lease for the thread that calls this, which has just taken it.
+    pub(in crate::queue) fn hold(&self, lease: SlabLease) -> HeldLease {
+        HeldLease::new(self.region(), lease.owner().into())
+    }
+
+    /// Goes on counting a lease for the calling thread until it ends, in whatever way.
+    pub(in crate::queue) fn hold_until_ended(&self, lease: SlabLease, held: HeldLease) {
+        let slab = self.slab();
+        keep_until_ended(self.region(), lease, held, |lease| slab.is_leased(lease));
     }
 
     /// Takes out what this process has leased; `false` where it has not.
@@ -141,7 +163,7 @@ impl MessageStore {
             self.with_lock(|slab| Ok((slab.finish(lease)?, slab.unfinished() == 0, slab.is_closed())))?;
         let head = self.slab().head();
         if finished {
-            head.space.notify(WAKE_ALL);
+            self.notify_room();
             if is_idle {
                 head.idle.notify(WAKE_ALL);
             }
@@ -247,7 +269,7 @@ impl MessageStore {
         wait: Wait,
         act: impl FnOnce(&MessageSlab<'_>) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
-        let raw_guard = self.lock.lock_without_report(wait).map_err(stop_of_lock)?;
+        let raw_guard = self.lock.lock::<ByThread>(wait).map_err(stop_of_lock)?;
         let slab = self.slab();
         let result = slab.ensure_index(raw_guard.recovered()).and_then(|()| act(&slab));
         if let Err(Stop::Corrupt(_)) = result {

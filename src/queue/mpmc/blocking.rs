@@ -6,15 +6,13 @@ use std::time::Duration;
 use super::Queue;
 use crate::error::Stop;
 use crate::primitive::{Ordering, spin_loop};
+use crate::queue::held_leases::held_by_caller;
 use crate::raw::event_count::{EventCount, WAKE_ALL};
 use crate::raw::mpmc::{BusySlot, LeasedSlot, MpmcAttempt};
 use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
 use crate::raw::wait_stats::WaitStats;
 use crate::shareable::{self, Shareable};
 use crate::sys::barrier;
-
-/// Calls in vain, or leases, after which it is time to see whether anybody has died.
-const CALLS_PER_REAP: u32 = 256;
 
 /// Looks at a slot that somebody is at work in, before it is worth a system call to see whether they live.
 const TRIES_PER_REPAIR: u32 = 64;
@@ -66,6 +64,32 @@ impl<T> Queue<T> {
             self.state.items.notify(WAKE_ALL);
         }
     }
+
+    /// What a consumer does after it has taken a value. On a queue that is open and whose values are
+    /// only popped, that is one load.
+    #[inline(always)]
+    fn after_taking(&self) {
+        if self.ring().flags().needs_care() {
+            self.wake_and_reap();
+        }
+    }
+
+    /// Wakes the waiters of a closed queue, and looks for dead participants if values are leased
+    /// here and it is time: no consumer of a queue that is never empty parks, and what the dead have
+    /// leased must come back there too.
+    #[inline(never)]
+    fn wake_and_reap(&self) {
+        if self.ring().flags().was_leased() {
+            self.reap_if_due();
+        }
+        self.wake_drain_waiters();
+    }
+
+    /// Looks for dead participants, if it is time. Returns whether it has looked.
+    #[inline(always)]
+    fn reap_if_due(&self) -> bool {
+        self.state.region().segment().mapping().reap_if_due()
+    }
 }
 
 impl<T: Shareable> Queue<T> {
@@ -97,8 +121,8 @@ impl<T: Shareable> Queue<T> {
             return Err(Stop::Closed.into());
         }
         let pushed = self.ring().try_push(own_id, bytemuck::bytes_of(value)).map_err(TryError::of)?;
-        // A consumer that finds the queue closed looks once more, behind the heavy barrier. So either it finds this value, or we
-        // find the queue closed.
+        // A consumer that finds the queue closed looks once more after the heavy barrier. So either it
+        // finds this value, or this producer finds the queue closed.
         barrier::light();
         if self.ring().is_closed() && self.ring().retract(pushed) {
             // Consumers may sleep because they found us at work.
@@ -121,7 +145,7 @@ impl<T: Shareable> Queue<T> {
             Ok(value) => value,
             Err(error) => self.pop_slow(error, wait, || self.pop_fast())?,
         };
-        self.wake_drain_waiters();
+        self.after_taking();
         Ok(value)
     }
 
@@ -132,20 +156,11 @@ impl<T: Shareable> Queue<T> {
         if attempt == MpmcAttempt::Done { Ok(value) } else { Err(TryError::of(attempt)) }
     }
 
-    /// After so many calls, sees whether anybody has died. On a queue that is never empty nobody sleeps, and it is not seen to
-    /// otherwise.
-    fn reap_periodically(&self) {
-        let calls = self.calls.load(Ordering::Relaxed).wrapping_add(1);
-        self.calls.store(calls, Ordering::Relaxed);
-        if calls.is_multiple_of(CALLS_PER_REAP) {
-            self.state.region().segment().mapping().reap_dead_peers();
-        }
-    }
-
     /// Leases the next value to this process. `None` for bytes that are not a value.
     pub(super) fn lease_slot(&self, wait: Wait) -> Result<(Option<T>, LeasedSlot, u32), Stop> {
         let own_id = self.participant_id()?;
-        self.reap_periodically();
+        // First, so that what the dead have leased comes before newer values.
+        self.reap_if_due();
         let once = || {
             let mut leased = Err(MpmcAttempt::WouldBlock);
             let value = shareable::read(|bytes| leased = self.ring().try_lease(own_id, bytes));
@@ -168,30 +183,46 @@ impl<T: Shareable> Queue<T> {
             position: self.ring().popped(),
             wait,
         };
-        let first = self.recheck_closed(error, &once);
-        self.retry(first, context, || once().or_else(|error| self.recheck_closed(error, &once)))
+        let seen = Cell::new(0);
+        let recheck = |error| self.recheck_closed(error, wait, &seen, &once);
+        let first = recheck(error);
+        self.retry(first, context, || once().or_else(recheck))
     }
 
-    /// What an attempt to take something has come to: where it found nothing and the queue is closed, once more, and for the last
-    /// time if nothing can come back.
+    /// What an attempt to take a value has come to: if it found none and the queue is closed, it is
+    /// the end, unless a value can still come. `seen` is where that was seen last.
     fn recheck_closed<R>(
         &self,
         error: TryError,
+        wait: Wait,
+        seen: &Cell<u64>,
         again: impl Fn() -> Result<R, TryError>,
     ) -> Result<R, TryError> {
         if !matches!(error, TryError::WouldBlock) || !self.ring().is_closed() {
             return Err(error);
         }
-        // Pairs with the light one in `push_fast`. Where this process may not ask for it, a while does instead: no store takes as
-        // long.
-        if !barrier::heavy() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        match again() {
-            Err(TryError::WouldBlock) if !self.ring().could_still_receive(self.participant_id()?) => {
-                Err(Stop::Closed.into())
+        let own_id = self.participant_id()?;
+        // Once for this handle: a push that commits after the barrier finds the queue closed and
+        // retracts its value.
+        // ORDER: Acquire pairs with the Release below: the barrier is over.
+        if !self.is_close_fenced.load(Ordering::Acquire) {
+            // Pairs with the light one in `push_fast`. If the system refuses it, a pause does
+            // instead: no store takes that long.
+            if !barrier::heavy() {
+                std::thread::sleep(Duration::from_millis(1));
             }
-            other => other,
+            // ORDER: Release pairs with the Acquire above.
+            self.is_close_fenced.store(true, Ordering::Release);
+            match again() {
+                Err(TryError::WouldBlock) => {}
+                other => return other,
+            }
+        }
+        let holds = || held_by_caller(self.state.region(), own_id, wait);
+        if self.ring().could_still_receive(own_id, holds, seen) {
+            Err(TryError::WouldBlock)
+        } else {
+            Err(Stop::Closed.into())
         }
     }
 
@@ -244,7 +275,11 @@ impl<T: Shareable> Queue<T> {
         blocked_by: &Cell<Option<BusySlot>>,
         try_once: &mut impl FnMut() -> Option<Result<R, Stop>>,
     ) -> Result<R, Stop> {
-        self.reap_periodically();
+        if self.reap_if_due()
+            && let Some(result) = try_once()
+        {
+            return result;
+        }
         let mut tries = 0;
         while let Some(busy) = blocked_by.get() {
             spin_loop();

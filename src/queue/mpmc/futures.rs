@@ -31,7 +31,8 @@ impl<T: Shareable> Queue<T> {
 
     /// Pops the next value; the task waits until there is one, without blocking its thread.
     ///
-    /// If the future is dropped before it completes, nothing is popped.
+    /// If the future is dropped before it completes, nothing is popped. On a closed queue the task
+    /// waits for every lease that is out, its own included.
     ///
     /// ```
     /// use breezeway::queue::Queue;
@@ -57,7 +58,8 @@ impl<T: Shareable> Queue<T> {
     /// Leases the next value to this process, as [`lease`](Self::lease) does; the task waits until
     /// there is one, without blocking its thread.
     ///
-    /// If the future is dropped before it completes, nothing is leased.
+    /// If the future is dropped before it completes, nothing is leased. On a closed queue the task
+    /// waits for every lease that is out, its own included: acknowledge or drop those first.
     ///
     /// # Errors
     /// The errors of [`lease`](Self::lease).

@@ -5,7 +5,8 @@ use core::ops::Deref;
 use std::time::Duration;
 
 use super::Queue;
-use crate::error::{PopError, Stop};
+use crate::error::{DoneError, PopError, Stop};
+use crate::queue::held_leases::HeldLease;
 use crate::queue::queue_macros::NOT_A_VALUE;
 use crate::raw::mpmc::LeasedSlot;
 use crate::raw::wait::Wait;
@@ -23,6 +24,9 @@ use crate::sys::fork;
 /// the queue and no more, and returns it when the ring wraps around to it. A lease that is
 /// forgotten (`mem::forget`) keeps its slot for as long as its process lives.
 ///
+/// Consumers of a closed queue wait while a lease is out, because its value may come back. The
+/// thread that has taken the lease does not wait for it, nor for its other leases; a task does.
+///
 /// **When a process is killed at any instruction:** the value is delivered again, unless `ack` has
 /// committed, which it does by one compare-and-swap.
 #[must_use = "a lease that is dropped gives the value back to the queue"]
@@ -34,6 +38,8 @@ pub struct Lease<'a, T> {
     own_id: u32,
     /// The fork generation of the process that the value is leased to.
     generation: u32,
+    held: HeldLease,
+    is_settled: bool,
 }
 
 impl<T: Shareable> Queue<T> {
@@ -49,7 +55,7 @@ impl<T: Shareable> Queue<T> {
     /// drop(job); // as a panic would
     /// let job = jobs.lease()?;
     /// assert!(*job == 7 && job.redelivered());
-    /// job.ack();
+    /// job.ack()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -80,7 +86,15 @@ impl<T: Shareable> Queue<T> {
     pub(super) fn lease_within(&self, wait: Wait) -> Result<Lease<'_, T>, PopError> {
         let (value, leased, own_id) = self.lease_slot(wait).map_err(Stop::of_pop)?;
         match value {
-            Some(value) => Ok(Lease { queue: self, value, leased, own_id, generation: fork::generation() }),
+            Some(value) => Ok(Lease {
+                queue: self,
+                value,
+                leased,
+                own_id,
+                generation: fork::generation(),
+                held: HeldLease::new(self.state.region(), own_id),
+                is_settled: false,
+            }),
             None => {
                 // Given back, the bytes would fail in every consumer, so they are popped.
                 self.notify_lease_ended(self.ring().ack(own_id, leased));
@@ -102,12 +116,18 @@ impl<T> Queue<T> {
 
 impl<T> Lease<'_, T> {
     /// Acknowledges the value: takes it out of the queue, so that no consumer gets it again.
+    ///
+    /// # Errors
+    /// [`DoneError::NotHeld`] if this is a forked child and the value is leased to its parent, or if
+    /// the queue has taken the lease back, in which case another consumer gets the value.
     #[doc(alias = "task_done")]
-    pub fn ack(self) {
-        let lease = core::mem::ManuallyDrop::new(self);
-        if lease.is_ours() {
-            lease.queue.notify_lease_ended(lease.queue.ring().ack(lease.own_id, lease.leased));
-        }
+    #[doc(alias = "done")]
+    pub fn ack(mut self) -> Result<(), DoneError> {
+        self.is_settled = true;
+        self.held.end();
+        let acknowledged = self.is_ours() && self.queue.ring().ack(self.own_id, self.leased);
+        self.queue.notify_lease_ended(acknowledged);
+        if acknowledged { Ok(()) } else { Err(DoneError::NotHeld) }
     }
 
     /// Whether the value was leased before and given back: another consumer may have processed it
@@ -124,7 +144,8 @@ impl<T> Lease<'_, T> {
 
 impl<T> Drop for Lease<'_, T> {
     fn drop(&mut self) {
-        if self.is_ours() && self.queue.ring().give_back(self.own_id, self.leased) {
+        self.held.end();
+        if !self.is_settled && self.is_ours() && self.queue.ring().give_back(self.own_id, self.leased) {
             self.queue.state.items.notify(1);
         }
     }

@@ -1,14 +1,13 @@
 //! `Array`: a lock, and the elements after it. The next locker rolls a dead process's journal back.
 
-use super::super::kind_ops::{KindOps, nothing_to_repair};
+use super::super::kind_ops::KindOps;
 use super::{describe, mutex};
 use crate::layout::fingerprint::{Kind, TypeDescription};
 
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Array,
     describe: sized,
-    begins_with_lock: true,
-    repair: nothing_to_repair,
+    repair: mutex::repair,
     inspected_bytes: mutex::lock_bytes,
     inspect: |object, facts| mutex::lock(object, facts).map(drop),
 };

@@ -7,7 +7,6 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Atomic,
     describe: |of| describe::typed("an Atomic", of),
-    begins_with_lock: false,
     repair: nothing_to_repair,
     inspected_bytes: |_| 0,
     inspect: |_, _| None,

@@ -10,7 +10,6 @@ pub(super) static KIND: KindOps = KindOps {
         Some(count) => format!("a Barrier for {count} parties"),
         None => "a Barrier".to_owned(),
     },
-    begins_with_lock: false,
     repair,
     inspected_bytes: all_bytes,
     inspect,

@@ -10,7 +10,6 @@ pub(super) static KIND: KindOps = KindOps {
         Some(count) => format!("a BoundedSemaphore of {count} permits"),
         None => "a BoundedSemaphore".to_owned(),
     },
-    begins_with_lock: false,
     // Frees the permits that the participant held.
     repair: |object, id, _| {
         let is_sound = length(object.geometry.element_count) == Some(object.geometry.length);

@@ -10,7 +10,6 @@ pub(super) static KIND: KindOps = KindOps {
         Some(count) => format!("a byte queue of {count} bytes"),
         None => "a byte queue".to_owned(),
     },
-    begins_with_lock: false,
     repair: endpoints::repair,
     inspected_bytes: endpoints::inspected_bytes,
     inspect: endpoints::inspect,

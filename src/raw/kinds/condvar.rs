@@ -7,7 +7,6 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Condvar,
     describe: |_| "a Condvar".to_owned(),
-    begins_with_lock: false,
     repair,
     inspected_bytes: all_bytes,
     inspect,

@@ -7,7 +7,6 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Event,
     describe: |_| "an Event".to_owned(),
-    begins_with_lock: false,
     repair: nothing_to_repair,
     inspected_bytes: all_bytes,
     inspect,

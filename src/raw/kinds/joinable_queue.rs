@@ -9,14 +9,14 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::JoinableQueue,
     describe: |of| format!("a JoinableQueue<{}>", of.name),
-    begins_with_lock: true,
     repair,
     inspected_bytes: slab::inspected_bytes,
     inspect,
 };
 
-/// Returns the jobs that a worker has leased, and wakes the consumers.
+/// Frees the lock, returns the jobs that a worker has leased, and wakes the consumers.
 fn repair(object: &ObjectWords<'_>, id: u32, departure: Departure) {
+    mutex::repair(object, id, departure);
     let (layout, words) = (slab::layout(&object.geometry), object.words_from(slab::SLAB_AT));
     if let (Some(layout), Some(words), Ok(id)) = (layout, words, u16::try_from(id)) {
         let slab = MessageSlab::new(layout, words);

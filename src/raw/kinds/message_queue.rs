@@ -1,15 +1,14 @@
 //! `MessageQueue`: a lock, and a slab of messages, whose index the next locker rebuilds after a
 //! death.
 
-use super::super::kind_ops::{FactSink, KindOps, ObjectWords, nothing_to_repair};
+use super::super::kind_ops::{FactSink, KindOps, ObjectWords};
 use super::{mutex, slab};
 use crate::layout::fingerprint::Kind;
 
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::MessageQueue,
     describe: |of| format!("a MessageQueue<{}>", of.name),
-    begins_with_lock: true,
-    repair: nothing_to_repair,
+    repair: mutex::repair,
     inspected_bytes: slab::inspected_bytes,
     inspect,
 };

@@ -1,6 +1,6 @@
 //! `Once`: a lock whose inline word says how far the function has come.
 
-use super::super::kind_ops::{FactSink, KindOps, ObjectWords, nothing_to_repair};
+use super::super::kind_ops::{FactSink, KindOps, ObjectWords};
 use super::mutex;
 use crate::layout::fingerprint::Kind;
 
@@ -15,8 +15,7 @@ pub(crate) const RUNNING: u64 = 2;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Once,
     describe: |_| "a Once".to_owned(),
-    begins_with_lock: true,
-    repair: nothing_to_repair,
+    repair: mutex::repair,
     inspected_bytes: mutex::lock_bytes,
     inspect,
 };

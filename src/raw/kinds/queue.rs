@@ -9,7 +9,6 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Queue,
     describe: |of| describe::ring("a Queue", of),
-    begins_with_lock: false,
     repair,
     inspected_bytes: all_bytes,
     inspect,
@@ -21,14 +20,23 @@ fn geometry(object: &ObjectWords<'_>) -> Option<MpmcGeometry> {
     (length(capacity, size) == Some(object.geometry.length)).then(|| MpmcGeometry::new(capacity, size))
 }
 
-/// Undoes what the participant was at work on in the slots, and wakes all waiters.
-fn repair(object: &ObjectWords<'_>, id: u32, _: Departure) {
+/// Undoes what the participant was at work on in the slots, and wakes all waiters if there is news
+/// for them.
+fn repair(object: &ObjectWords<'_>, id: u32, departure: Departure) {
     let Some(geometry) = geometry(object) else { return };
     let slots = object.words_from(size_of::<MpmcState>());
     if let (Some(state), Some(slots)) = (object.state::<MpmcState>(), slots) {
-        MpmcRing::new(state, slots, &geometry).repair(id);
-        state.items.notify(WAKE_ALL);
-        state.space.notify(WAKE_ALL);
+        let ring = MpmcRing::new(state, slots, &geometry);
+        let has_left = departure == Departure::Left;
+        // Who detaches is at no push or pop any more, so all that it may have left is a lease.
+        if has_left && !ring.flags().was_leased() {
+            return;
+        }
+        // After a death also if nothing is found: who repaired before may have died before this.
+        if ring.repair(id) || !has_left {
+            state.items.notify(WAKE_ALL);
+            state.space.notify(WAKE_ALL);
+        }
     }
 }
 

@@ -1,18 +1,13 @@
 //! `RwLock`: a lock for the writer, the state after it, and a count for each participant.
 
-use std::time::Duration;
-
 use super::super::kind_ops::{Departure, FactSink, KindOps, ObjectWords, all_bytes};
-use super::super::mutex::MutexState;
 use super::super::rwlock::{COUNTS_AT, RawRwLock, RwLockState, STATE_AT, length};
-use super::super::wait::Wait;
 use super::mutex;
 use crate::layout::fingerprint::Kind;
 
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::RwLock,
     describe: |_| "an RwLock".to_owned(),
-    begins_with_lock: true,
     repair,
     inspected_bytes: all_bytes,
     inspect,
@@ -26,18 +21,13 @@ fn parts<'a>(object: &ObjectWords<'a>) -> Option<(&'a RwLockState, RawRwLock<'a>
     is_sound.then(|| (state, RawRwLock::new(state, counts)))
 }
 
-/// Evicts a participant.
+/// Evicts a participant's readers, and frees the writers' lock if the participant has it. What the
+/// participant left as a writer is cleared by the next holder of that lock: one of the readers that
+/// wake up, or the next writer.
 fn repair(object: &ObjectWords<'_>, id: u32, departure: Departure) {
-    let (Some((_, raw_lock)), Some(lock)) = (parts(object), object.state::<MutexState>()) else { return };
-    raw_lock.repair(id);
-    // A writer that detaches has leaked its guard, and with it its mapping: it still holds the
-    // lock.
-    if departure == Departure::Died && raw_lock.has_writer() && lock.is_valid() {
-        // If the lock is held, its holder clears a dead writer, or has done so.
-        if lock.lock(Wait::Timeout(Duration::ZERO)).is_ok() {
-            raw_lock.clear_dead_writer();
-            lock.unlock();
-        }
+    mutex::repair(object, id, departure);
+    if let Some((_, raw_lock)) = parts(object) {
+        raw_lock.repair(id);
     }
 }
 

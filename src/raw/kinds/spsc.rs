@@ -7,7 +7,6 @@ use crate::layout::fingerprint::Kind;
 pub(super) static KIND: KindOps = KindOps {
     kind: Kind::Spsc,
     describe: |of| describe::ring("a Spsc", of),
-    begins_with_lock: false,
     repair: endpoints::repair,
     inspected_bytes: endpoints::inspected_bytes,
     inspect: endpoints::inspect,

@@ -4,7 +4,7 @@
 //!   0 stale           24 ready: first, last, count          128 items, and their wait statistics
 //!   8 closed          48 free slots: first, -, count        192 space, likewise
 //!  16 next stamp      72 free blocks: first, -, count       256 idle, likewise
-//!                     96 first stamp, repairs
+//!                     96 first stamp, repairs, room wanted
 //! 320 the slots, 32 bytes each: tag, chain, length, next
 //!     the blocks, 64 bytes each: next, 56 bytes of a message
 //! ```
@@ -27,7 +27,8 @@ pub(crate) const BLOCK_BYTES: usize = PAYLOAD_WORDS * WORD;
 /// What lies before the slots.
 #[repr(C, align(64))]
 pub(crate) struct SlabHeader {
-    /// Not 0 while the index must not be believed, though nobody died holding the lock.
+    /// Not 0 while a part of the index must not be believed, though no holder of the lock died: bit 1
+    /// if that is the list of ready messages alone.
     pub(super) stale: AtomicU64,
     /// Not 0 for ever once the slab is closed.
     pub(super) closed: AtomicU64,
@@ -41,6 +42,8 @@ pub(crate) struct SlabHeader {
     pub(super) first_stamp: AtomicU64,
     /// Messages that were taken back from the dead or gone.
     pub(super) repairs: Counter,
+    /// Not 0 if a producer waits for blocks although a slot is free.
+    pub(super) room_wanted: AtomicU64,
     /// Where they sleep who wait for a message,
     pub(crate) items: CountedEvent,
     /// for room,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{BLOCK_BYTES, MessageSlab, SlabLayout, SlabLease};
 use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::event_count::WAKE_ALL;
 
 /// Words that begin on a cache line.
 #[repr(C, align(64))]
@@ -110,7 +111,7 @@ fn message_slab_rebuild_after_any_damage_to_the_index() {
             let (ready, leased) = (oracle.ready.len(), oracle.leased.len());
             assert_eq!((slab.ready(), slab.unfinished()), (ready, ready + leased));
             // Asked where none is ready.
-            assert!(ready > 0 || slab.could_still_receive(9) == (leased > 0));
+            assert!(ready > 0 || slab.could_still_receive(9, 0) == (leased > 0));
         }
     }
 }
@@ -139,4 +140,57 @@ fn destroy(slab: &MessageSlab<'_>, random: &mut Random, oracle: &mut Oracle) {
     }
     slab.ensure_index(true).unwrap();
     oracle.sort();
+}
+
+#[test]
+fn message_slab_death_without_lease_leaves_the_index() {
+    let layout = SlabLayout::new(4, 8).unwrap();
+    let memory = memory(layout);
+    let slab = slab(layout, &memory);
+    slab.init(0);
+    for _ in 0..3 {
+        assert!(slab.put(&[1; 100]).unwrap());
+    }
+    let (lease, _) = slab.lease(1).unwrap().unwrap();
+    assert!(!slab.reclaim_from(2, false) && !slab.is_stale(), "participant 2 had nothing");
+    assert!(slab.reclaim_from(1, false) && slab.is_stale());
+    // A repair of participant 1 that is begun anew may be the second half of one that was cut short.
+    slab.ensure_index(false).unwrap();
+    assert!(!slab.reclaim_from(1, false) && slab.is_stale());
+    assert!(!slab.finish(lease).unwrap());
+}
+
+/// After a death outside of the lock, the list of ready messages is made anew and nothing else: the
+/// links of free blocks, here damaged on purpose, are not touched.
+#[test]
+fn message_slab_death_of_lessee_rebuilds_only_what_is_ready() {
+    let layout = SlabLayout::new(4, 8).unwrap();
+    let memory = memory(layout);
+    let slab = slab(layout, &memory);
+    slab.init(0);
+    for number in 0..3 {
+        assert!(slab.put(&[number; 10]).unwrap());
+    }
+    assert_eq!(slab.lease(1).unwrap().unwrap().1, [0; 10]);
+    let links = || slab.blocks.iter().map(|block| block.next.load(Ordering::Relaxed)).collect::<Vec<_>>();
+    slab.blocks[7].next.store(77, Ordering::Relaxed);
+    let before = links();
+    assert!(slab.reclaim_from(1, false));
+    slab.ensure_index(false).unwrap();
+    assert_eq!(links(), before);
+    assert!((0..3).all(|number| slab.take().unwrap().unwrap() == [number; 10]), "the oldest first");
+    slab.ensure_index(true).unwrap();
+    assert_ne!(links(), before, "after a death in the lock all is made anew");
+}
+
+#[test]
+fn message_slab_wakes_one_producer_unless_one_wants_blocks() {
+    let layout = SlabLayout::new(4, 8).unwrap();
+    let memory = memory(layout);
+    let slab = slab(layout, &memory);
+    slab.init(0);
+    assert_eq!(slab.producers_to_wake(), 1);
+    assert!(slab.want_room() && !slab.want_room(), "new once");
+    assert_eq!((slab.producers_to_wake(), slab.producers_to_wake()), (WAKE_ALL, 1));
+    assert!(slab.want_room());
 }

@@ -1,6 +1,7 @@
 //! Leases: messages that a consumer has and has not acknowledged. They end by an acknowledgement,
 //! by being given back, or by the repair after their owner's death.
 
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 
 use super::slot_word::{MpmcSlotState, MpmcSlotWord};
@@ -16,10 +17,14 @@ pub(crate) struct LeasedSlot {
     pub(crate) redelivered: bool,
 }
 
-/// A slot may be RETURNED.
-const RETURNED_FLAG: u64 = 1;
-/// Makes the word another one with each return.
-const RETURNED_STEP: u64 = 2;
+/// Whether a message may come from a slot to a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MayCome {
+    No,
+    Yes,
+    /// If the lease is not the caller's: the consumer's process has leased it.
+    OwnLease,
+}
 
 impl<'a> MpmcRing<'a> {
     /// Leases the next message to participant `me`, and copies it out.
@@ -28,6 +33,7 @@ impl<'a> MpmcRing<'a> {
         me: u32,
         message: &mut [MaybeUninit<u8>],
     ) -> Result<LeasedSlot, MpmcAttempt> {
+        self.note_lease();
         let mut leased = None;
         let take = |slot: SlotRef<'a>, found: MpmcSlotWord| {
             let taken = slot.move_from(found, MpmcSlotWord::new(found.lap(), me, MpmcSlotState::Leased));
@@ -49,43 +55,11 @@ impl<'a> MpmcRing<'a> {
     /// another consumer was faster.
     #[inline(always)]
     pub(super) fn take_any(&self, mut take: impl FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> MpmcAttempt {
-        // ORDER: Acquire pairs with the Release in `set_returned`.
-        let returned = self.state.returned.load(Ordering::Acquire);
         // A returned message lies before `head`, where `try_take` does not look.
-        if returned & RETURNED_FLAG != 0 && self.take_returned(returned, &mut take) {
+        if self.take_returned(&mut take) {
             return MpmcAttempt::Done;
         }
         self.try_take(take)
-    }
-
-    /// Searches all slots for a returned message. If there is none, clears the flag, unless a
-    /// message was returned since `mark` was read.
-    #[cold]
-    fn take_returned(&self, mark: u64, take: &mut dyn FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> bool {
-        for slot in self.all_slots() {
-            loop {
-                // ORDER: Acquire pairs with the Release of the producer that wrote the message, and
-                // of the participant that returned it.
-                let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
-                if found.state() != MpmcSlotState::Returned {
-                    break;
-                }
-                // If `take` fails because a producer has skipped the slot meanwhile, the message is
-                // still there: look again.
-                if take(slot, found) {
-                    return true;
-                }
-            }
-        }
-        // ORDER: relaxed. If a message was returned meanwhile, the count has changed, the CAS fails
-        // and the flag stays.
-        let _ = self.state.returned.compare_exchange(
-            mark,
-            mark & !RETURNED_FLAG,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-        false
     }
 
     /// Ends a lease of participant `me` and removes the message. **The CAS is the commit point.**
@@ -97,12 +71,16 @@ impl<'a> MpmcRing<'a> {
     /// Ends a lease of participant `me` and leaves the message to the next consumer. `false` if
     /// `me` does not have the lease any more; then nothing has happened.
     pub(crate) fn give_back(&self, me: u32, leased: LeasedSlot) -> bool {
-        let given =
-            self.end_lease(me, leased, |found| MpmcSlotWord::new(found.lap(), 0, MpmcSlotState::Returned));
+        let given = self.return_without_note(me, leased);
         if given {
-            self.set_returned();
+            self.note_returned(leased.index);
         }
         given
+    }
+
+    /// The first half of [`give_back`](Self::give_back), after which a participant may be killed.
+    pub(super) fn return_without_note(&self, me: u32, leased: LeasedSlot) -> bool {
+        self.end_lease(me, leased, |found| MpmcSlotWord::new(found.lap(), 0, MpmcSlotState::Returned))
     }
 
     fn end_lease(&self, me: u32, leased: LeasedSlot, end: impl Fn(MpmcSlotWord) -> MpmcSlotWord) -> bool {
@@ -120,15 +98,6 @@ impl<'a> MpmcRing<'a> {
         }
     }
 
-    /// Sets the flag that a slot may be RETURNED. After the return, so that a consumer that finds
-    /// the flag finds the slot. If a participant is killed between the two, its repair sets the
-    /// flag.
-    fn set_returned(&self) {
-        let mark = |returned: u64| Some((returned | RETURNED_FLAG).wrapping_add(RETURNED_STEP));
-        // ORDER: Release pairs with the Acquire in `take_any`.
-        let _ = self.state.returned.fetch_update(Ordering::Release, Ordering::Relaxed, mark);
-    }
-
     /// Undoes what a dead participant has left in a slot. `false` if the slot's word is not the one
     /// that was found any more.
     pub(crate) fn repair_slot(&self, busy: BusySlot) -> bool {
@@ -137,7 +106,10 @@ impl<'a> MpmcRing<'a> {
         let repaired = match word.state() {
             // The push has not committed: the position is given up, as if its message had been
             // popped.
-            MpmcSlotState::Writing => MpmcSlotWord::new(word.lap().next(), 0, MpmcSlotState::Free),
+            MpmcSlotState::Writing => {
+                self.note_repair();
+                MpmcSlotWord::new(word.lap().next(), 0, MpmcSlotState::Free)
+            }
             // The message was not acknowledged: it is delivered again.
             MpmcSlotState::Leased => MpmcSlotWord::new(word.lap(), 0, MpmcSlotState::Returned),
             // In all other states the slot has no owner.
@@ -149,8 +121,10 @@ impl<'a> MpmcRing<'a> {
     }
 
     /// Undoes what a participant that is proven dead was at work on, in all slots. Idempotent.
-    pub(crate) fn repair(&self, dead: u32) {
-        let mut returned = false;
+    /// Returns whether there may be news for waiters: a slot that was repaired, or any returned
+    /// message.
+    pub(crate) fn repair(&self, dead: u32) -> bool {
+        let mut is_news = false;
         for slot in self.all_slots() {
             // ORDER: Acquire pairs with the Release of the participant that brought the slot to
             // this state.
@@ -163,45 +137,75 @@ impl<'a> MpmcRing<'a> {
             while is_of_the_dead(word) && !self.repair_slot(BusySlot { index: slot.index, word }) {
                 word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             }
+            is_news |= is_of_the_dead(word);
             // Any returned message counts, not just those returned here: the dead participant, or
-            // one that repaired before and was killed too, may not have set the flag.
+            // one that repaired before and was killed too, may not have noted it.
             let word = MpmcSlotWord::from(slot.word.load(Ordering::Relaxed));
-            returned |= word.state() == MpmcSlotState::Returned;
+            if word.state() == MpmcSlotState::Returned {
+                self.note_returned(slot.index);
+                is_news = true;
+            }
         }
-        if returned {
-            self.set_returned();
-        }
+        is_news
     }
 
-    /// Whether participant `me` may still get a message: one in the ring, or one that another
-    /// participant has leased.
+    /// Whether participant `me` may still get a message: one in the ring, or one that is leased. Of
+    /// the leases of `me`, as many do not count as the caller `holds` itself: they cannot come to it
+    /// while it waits here.
+    ///
+    /// `seen` is where the last call has found such a message. One that is still there is found
+    /// without a search.
     #[cold]
-    pub(crate) fn could_still_receive(&self, me: u32) -> bool {
-        self.all_slots().any(|slot| {
-            // ORDER: Acquire, so that a look for a message after this finds the one that is seen
-            // here.
-            let word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
-            match word.state() {
-                MpmcSlotState::Free | MpmcSlotState::Unknown => false,
-                // A caller's own lease cannot come to it while it waits here.
-                MpmcSlotState::Leased => word.owner() != me,
-                MpmcSlotState::Writing | MpmcSlotState::Full => true,
-                MpmcSlotState::Returned => {
-                    // The participant that returned it may have died before it set the flag, or is
-                    // about to set it.
-                    self.set_returned();
-                    true
-                }
+    pub(crate) fn could_still_receive(&self, me: u32, holds: impl Fn() -> u64, seen: &Cell<u64>) -> bool {
+        let at_seen = self.slot(seen.get()).map(|slot| self.what_may_come(slot, me));
+        match at_seen {
+            Some(MayCome::Yes) => return true,
+            Some(MayCome::OwnLease) if holds() == 0 => return true,
+            _ => {}
+        }
+        let mut own_leases = 0;
+        for slot in self.all_slots() {
+            let may_come = self.what_may_come(slot, me);
+            own_leases += u64::from(may_come == MayCome::OwnLease);
+            if may_come != MayCome::No {
+                seen.set(slot.index);
             }
-        })
+            if may_come == MayCome::Yes {
+                return true;
+            }
+        }
+        // Asked for after the slots were read, so that a lease that has ended meanwhile counts on
+        // neither side.
+        own_leases > 0 && own_leases > holds()
+    }
+
+    fn what_may_come(&self, slot: SlotRef<'_>, me: u32) -> MayCome {
+        // ORDER: Acquire, so that a look for a message after this finds the one that is seen here.
+        let word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
+        match word.state() {
+            MpmcSlotState::Free | MpmcSlotState::Unknown => MayCome::No,
+            MpmcSlotState::Leased if word.owner() == me => MayCome::OwnLease,
+            MpmcSlotState::Leased | MpmcSlotState::Writing | MpmcSlotState::Full => MayCome::Yes,
+            MpmcSlotState::Returned => {
+                // The participant that returned it may have died before it noted that, or is about
+                // to note it.
+                self.note_returned(slot.index);
+                MayCome::Yes
+            }
+        }
     }
 
     /// The slots that are there: fewer than the capacity if the ring is damaged, or only its
     /// beginning is given.
     pub(super) fn all_slots(&self) -> impl Iterator<Item = SlotRef<'a>> {
+        self.slots_in(0, u64::MAX)
+    }
+
+    /// The slots from index `first` to before `end`, as far as they are there.
+    pub(super) fn slots_in(&self, first: u64, end: u64) -> impl Iterator<Item = SlotRef<'a>> {
         let ring = *self;
         let there = (self.slots.len() / self.geometry.slot_words) as u64;
-        (0..self.geometry.capacity.min(there)).filter_map(move |index| ring.slot(index))
+        (first..end.min(self.geometry.capacity).min(there)).filter_map(move |index| ring.slot(index))
     }
 
     /// Whether a producer that skips the slot at `position` comes to a slot that it can use.

@@ -112,7 +112,9 @@ impl Shared {
     /// Pops what is left, after all other threads have ended. Then asserts that the ring works like
     /// a new one.
     fn drain_and_refill(&self) -> Vec<u64> {
+        let len = self.state_len();
         let left: Vec<u64> = std::iter::from_fn(|| self.pop()).collect();
+        assert_eq!(len, left.len() as u64, "the length at rest");
         let capacity = self.geometry.capacity();
         for number in 0..capacity {
             assert!(self.push(9, number).is_some(), "room for {number} of {capacity}");

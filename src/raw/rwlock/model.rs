@@ -16,8 +16,8 @@ use crate::raw::model;
 use crate::sys::clock::Deadline;
 
 struct Shared {
-    /// The writers' lock. The kernel frees it when its holder dies; here a dead holder drops its
-    /// guard.
+    /// The writers' lock, which has models of its own. Its word passes on when its holder dies; here
+    /// a dead holder drops its guard.
     lock: Mutex<()>,
     state: RwLockState,
     counts: Vec<AtomicU64>,
@@ -53,6 +53,8 @@ impl Shared {
         }
         while !try_once() {
             let prepared = self.state.readers.prepare_wait();
+            // The crate does it before, and again after a recheck interval, which this has not.
+            self.clear_abandoned();
             if try_once() {
                 return;
             }
@@ -86,9 +88,9 @@ impl Shared {
     fn start_to_write(&self, id: u32) -> (MutexGuard<'_, ()>, bool) {
         let guard = self.lock.lock().unwrap();
         self.raw_lock().announce_writer(id);
-        while self.raw_lock().first_reader(1).is_some() {
+        while self.raw_lock().first_reader(1..=3).is_some() {
             let prepared = self.state.readers_gone.prepare_wait();
-            if self.raw_lock().first_reader(1).is_none() {
+            if self.raw_lock().first_reader(1..=3).is_none() {
                 break;
             }
             self.state.readers_gone.commit_wait(prepared, Deadline);
@@ -104,14 +106,16 @@ impl Shared {
         reported
     }
 
+    /// Evicts a dead writer, as a reader does after a park.
+    fn clear_abandoned(&self) {
+        if let Ok(_guard) = self.lock.try_lock() {
+            self.raw_lock().clear_dead_writer();
+        }
+    }
+
     /// Repairs the lock after a participant that is proven dead.
     fn repair(&self, dead: u32) {
         self.raw_lock().repair(dead);
-        if self.raw_lock().has_writer()
-            && let Ok(_guard) = self.lock.try_lock()
-        {
-            self.raw_lock().clear_dead_writer();
-        }
     }
 
     fn start<R: 'static>(this: &Arc<Self>, act: impl FnOnce(&Self) -> R + 'static) -> JoinHandle<R> {
@@ -121,7 +125,7 @@ impl Shared {
 
     /// Whether no reader and no writer is left.
     fn is_idle(&self) -> bool {
-        self.raw_lock().first_reader(1).is_none() && !self.raw_lock().has_writer()
+        self.raw_lock().first_reader(1..=3).is_none() && !self.raw_lock().has_writer()
     }
 }
 

@@ -16,7 +16,6 @@ use loom::thread::{self, JoinHandle};
 
 use super::{PendingWake, WaitSet, WaitTicket};
 use crate::primitive::{AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
-use crate::raw::async_waiter::WaitTarget;
 use crate::raw::event_count::{EventCount, WakePolicy};
 use crate::raw::model;
 use crate::raw::waker_cell::{WakeReason, WakerCell};
@@ -248,7 +247,7 @@ impl Task {
     }
 
     fn wait_at_spot(&mut self, call: Option<WakeReason>) {
-        let target = WaitTarget::Event(&self.scene.spots[self.spot].event);
+        let target = &self.scene.spots[self.spot].event;
         let mut called_since = None;
         let cell = match &self.ticket {
             Some((ticket, cell)) => {
@@ -314,9 +313,7 @@ impl Task {
 
     fn deregister(&mut self) -> Option<Arc<WakerCell>> {
         let (ticket, cell) = self.ticket.take()?;
-        let mut thread_state = self.scene.lock();
-        let has_changed = thread_state.wait_set.remove(ticket);
-        self.scene.unpark(thread_state, has_changed);
+        self.scene.lock().wait_set.remove(ticket);
         Some(cell)
     }
 }

@@ -32,7 +32,7 @@ pub(super) mod sealed {
         fn lock(unlocked: Self::Unlocked) -> Result<Self, LockError>;
         fn recovered(&self) -> bool;
         /// Keeps the death report for the next guard.
-        fn set_death_pending(&self);
+        fn set_report(&self);
         /// Has this guard deliver a death report that an earlier guard received.
         fn report_recovery(&mut self);
     }
@@ -61,8 +61,8 @@ impl<'a> sealed::Sealed for MutexGuard<'a> {
         self.raw_guard.recovered()
     }
 
-    fn set_death_pending(&self) {
-        self.raw_guard.set_death_pending();
+    fn set_report(&self) {
+        self.raw_guard.set_report();
     }
 
     fn report_recovery(&mut self) {
@@ -89,12 +89,12 @@ impl<'a> sealed::Sealed for ReentrantMutexGuard<'a> {
         self.recovered()
     }
 
-    fn set_death_pending(&self) {
-        self.lock.set_death_pending();
+    fn set_report(&self) {
+        self.lock.set_report();
     }
 
     fn report_recovery(&mut self) {
-        self.lock.take_death_pending();
+        self.lock.take_report();
         self.recovered = true;
     }
 }

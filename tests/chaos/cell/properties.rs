@@ -259,7 +259,10 @@ fn array_agrees_from<T: Numbered>(
                 match model.get(range.clone()) {
                     Some(part) if part.len() == *length => assert_eq!((answer, &target[..]), (Ok(()), part)),
                     part => {
-                        assert_eq!(answer.err(), Some(refusal(range, part.is_some(), &target, creator.len())))
+                        assert_eq!(
+                            answer.err(),
+                            Some(refusal(range, part.is_some(), &target, creator.len()).into())
+                        )
                     }
                 }
             }

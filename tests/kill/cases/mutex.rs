@@ -6,7 +6,7 @@ use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
 use crate::child::Child;
 use crate::kill::{self, Death, KillPoint, Scenario};
 use crate::kill_counts::KillCounts;
-use crate::observe::{LockHolder, RobustHead, RobustList};
+use crate::observe::LockHolder;
 use crate::trace::Trace;
 
 /// A child locks and unlocks.
@@ -67,6 +67,8 @@ struct Recoverer {
     trace: Trace,
     /// Where the first process dies.
     point: usize,
+    /// Whether it is reaped before the second one comes.
+    is_reaped: bool,
 }
 
 impl Scenario for Recoverer {
@@ -79,6 +81,9 @@ impl Scenario for Recoverer {
             LockHolder::Dead,
             "the first process died holding the lock"
         );
+        if self.is_reaped {
+            self.first.mutex.segment().reap().unwrap();
+        }
     }
 
     fn open(&self) -> Mutex {
@@ -101,24 +106,22 @@ impl Scenario for Recoverer {
     }
 }
 
-/// Kills the first process while it holds the lock, once in each state in which the kernel finds
-/// the lock (pending, in the robust list, leaving the list), and then the second process at every
-/// instruction.
+/// Kills the first process right after it took the lock, and right before it gives the lock back;
+/// and then the second process at every instruction, with the first one reaped or not.
 pub(crate) fn lock_after_death(name: &str) -> KillCounts {
     let mut first = LockUnlock::new(name);
-    let mut points: Vec<(RobustHead, usize)> = Vec::new();
+    let mut held_at: Vec<usize> = Vec::new();
     let trace = kill::trace_operation(&mut first, |first, child, trace| {
-        let robust = RobustList::of(child.pid()).head();
-        let held = first.watch.lock.holder() == LockHolder::Thread(child.pid());
-        if held && points.last().is_none_or(|(last, _)| *last != robust) {
-            points.push((robust, trace.last()));
+        if first.watch.lock.holder() == LockHolder::Thread(child.pid()) {
+            held_at.push(trace.last());
         }
     });
-    assert!(points.len() >= 3, "pending, held, leaving the list: {points:?}");
+    let (&taken, &last) = (held_at.first().expect("held"), held_at.last().expect("held"));
+    assert!(taken < last, "held for more than one instruction");
     let mut kills = KillCounts::default();
-    let mut second = Recoverer { first, trace, point: 0 };
-    for (_, point) in points {
-        second.point = point;
+    let mut second = Recoverer { first, trace, point: 0, is_reaped: false };
+    for (point, is_reaped) in [(taken, false), (last, false), (last, true)] {
+        (second.point, second.is_reaped) = (point, is_reaped);
         kills.merge(&kill::at_every_instruction(&mut second));
     }
     kills

@@ -1,11 +1,11 @@
-//! A mutex whose holder died without being marked by the kernel, which happens when the robust list
-//! cannot be walked in time: a waiter takes it over.
+//! A mutex whose word names a registration that left nothing else behind, as in a segment that
+//! outlived its machine: a locker takes it over.
 
 use breezeway::sync::Mutex;
 
 use super::lock_watch::SURVIVOR_TIMEOUT;
 use super::mutex::LockUnlock;
-use super::mutex_blocked::wait_once;
+use super::mutex_blocked::count_cpus;
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
@@ -25,7 +25,7 @@ impl Scenario for Finder {
         let child = Child::fork(|| {}, |()| {});
         let dead = child.pid();
         child.kill();
-        self.parent.watch.lock.set_holder(self.parent.mutex.segment(), dead);
+        self.parent.watch.lock.set_ownerless(self.parent.mutex.segment(), dead);
     }
 
     fn open(&self) -> Mutex {
@@ -49,16 +49,10 @@ impl Scenario for Finder {
         self.parent.check(false);
         if released { "taken over by the child" } else { "taken over by the survivor" }
     }
-
-    /// Fewer than by default: each run waits for the next check of the holder, and so does its
-    /// survivor.
-    fn sample_size(&self) -> usize {
-        20
-    }
 }
 
 pub(crate) fn lock_dead_owner_unmarked(name: &str) -> KillCounts {
     let parent = LockUnlock::new(name);
-    wait_once(&parent);
+    count_cpus();
     kill::at_changes(&mut Finder { name: name.to_owned(), parent, before: LockHolder::Nobody })
 }

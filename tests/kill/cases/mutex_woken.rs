@@ -1,14 +1,13 @@
 //! A waiter is woken and killed before it can take the lock, while another waiter goes on waiting.
 //!
-//! An unlock wakes one waiter, the victim, and clears the mark that there are waiters. If another
-//! process takes the lock first, and the victim is killed, no process knows of the other waiter
-//! when the lock is released: the C library wakes none. The other waiter must check again by
-//! itself.
+//! An unlock wakes one waiter, the victim. If another process takes the lock first, and the victim
+//! is killed, the wake-up is spent: the next unlock, or the end of its own park, must bring the
+//! other waiter to look again.
 
 use std::time::Duration;
 
 use super::mutex::LockUnlock;
-use super::mutex_blocked::{CLEANLY, Waiter, another_waiter, wait_once};
+use super::mutex_blocked::{CLEANLY, Waiter, another_waiter, count_cpus};
 use crate::child::{Child, Stop};
 use crate::kill::{self, Scenario};
 use crate::kill_counts::KillCounts;
@@ -58,7 +57,7 @@ fn kill_woken(scenario: &Waiter, trace: &Trace, steps: usize) -> Attempt {
 /// Kills the victim at every instruction between its wake-up and its next futex wait.
 pub(crate) fn lock_timeout_woken(name: &str) -> KillCounts {
     let mut scenario = Waiter { name: name.to_owned(), parent: LockUnlock::new(name) };
-    wait_once(&scenario.parent);
+    count_cpus();
     let mutex = scenario.parent.mutex.clone();
     let guard = mutex.lock().unwrap();
     let trace = kill::trace_blocking(&mut scenario, 1);

@@ -66,7 +66,7 @@ impl Operation {
             Self::LeaseAndAck => {
                 let lease = queue.lease().unwrap();
                 assert!(*lease == before[0]);
-                lease.ack();
+                lease.ack().unwrap();
             }
             Self::LeaseAndDrop => {
                 let lease = queue.lease().unwrap();
@@ -101,14 +101,14 @@ impl<T: Numbered> Parent<T> {
     pub(super) fn new(name: &str, capacity: usize) -> Self {
         let segment = Segment::create(name, 1 << 16).unwrap();
         let queue = segment.add(QUEUE, capacity).unwrap();
+        super::settle::add_idle_queue(&segment);
         let slots = QueueSlots::of(&segment, QUEUE, capacity, size_of::<T>());
         Self { segment, queue, slots, round: 0 }
     }
 
     /// A child's own handle.
     pub(super) fn open(&self) -> Queue<T> {
-        let segment = Segment::open(self.segment.name().unwrap()).unwrap();
-        segment.get(QUEUE).unwrap()
+        Segment::open(self.segment.name().unwrap()).unwrap().get(QUEUE).unwrap()
     }
 
     /// A number that no recent round has used: each round has a hundred.
@@ -133,7 +133,7 @@ impl<T: Numbered> Parent<T> {
         if contents.returned {
             let (first, second) = (self.queue.try_lease().unwrap(), self.queue.try_lease().unwrap());
             drop(first);
-            second.ack();
+            second.ack().unwrap();
             messages.remove(1);
         }
         messages
@@ -187,7 +187,7 @@ impl<T: Numbered> Parent<T> {
                 let lease = self.queue.try_lease().ok()?;
                 assert_eq!(lease.redelivered(), marked, "whether it had been leased");
                 let number = lease.number();
-                lease.ack();
+                lease.ack().unwrap();
                 Some(number)
             } else {
                 self.queue.try_pop().ok().map(|value| value.number())
@@ -206,7 +206,7 @@ impl<T: Numbered> Parent<T> {
         for n in 0..capacity {
             let lease = self.queue.try_lease().expect("as many as were pushed");
             assert!(lease.number() == n && !lease.redelivered());
-            lease.ack();
+            lease.ack().unwrap();
         }
         assert!(matches!(self.queue.try_pop(), Err(PopError::Empty)));
     }
@@ -255,7 +255,7 @@ impl<T: Numbered> Scenario for QueueOperation<T> {
 
     fn open(&self) -> Self::Handle {
         let before = self.before.iter().map(|&number| T::of(number)).collect();
-        (self.parent.open(), before, self.new_numbers().map(T::of))
+        (super::settle::settled(self.parent.open()), before, self.new_numbers().map(T::of))
     }
 
     fn operate(&self, (queue, before, new): &Self::Handle) {

@@ -12,6 +12,7 @@ use futures_lite::future::block_on;
 use super::numbered::Numbered;
 use super::queue::{Parent, contents};
 use super::queue_slots::{SlotState, SlotView};
+use super::settle::settled;
 use super::spsc_fixture::{self, Endpoint};
 use super::spsc_kinds::{self, ByteQueue, EndpointQueue, ValueQueue};
 use crate::child::Child;
@@ -187,7 +188,7 @@ impl SharedQueueOperation {
     }
 
     fn wait(&self) -> libc::c_int {
-        let queue = self.parent().open();
+        let queue = settled(self.parent().open());
         let [intended, another] = self.new_numbers();
         if self.operation == Operation::Pop {
             #[cfg(feature = "async")]
@@ -232,7 +233,7 @@ impl Scenario for SharedQueueOperation {
     }
 
     fn open(&self) -> Handle {
-        let queue: &'static Queue<u64> = Box::leak(Box::new(self.parent().open()));
+        let queue: &'static Queue<u64> = Box::leak(Box::new(settled(self.parent().open())));
         (queue, RefCell::new((self.operation == Operation::Return).then(|| queue.lease().unwrap())))
     }
 

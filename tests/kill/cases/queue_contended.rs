@@ -11,6 +11,7 @@ use super::queue::{Contents, Operation, Parent, contents, contents_with_returned
 use super::queue_ledger::{Ledger, Script, drop_one_lease, empty, empty_and_fill, fill, several_laps};
 use super::queue_slots::SlotChanges;
 use super::queue_stopped_peer::{StoppedPeer, attempt};
+use super::settle::settled;
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
@@ -43,12 +44,13 @@ impl<T: Numbered> Scenario for Victim<T> {
     type Handle = (Queue<T>, T);
 
     fn reset(&mut self) {
-        self.stopped_child = Some(self.peer.stop_at(&self.peer_trace, self.point));
+        self.stopped_child = self.peer.stop_at(&self.peer_trace, self.point);
+        assert!(self.stopped_child.is_some(), "the point at which it changes the queue");
         self.found = self.peer.parent.slots.messages().0;
     }
 
     fn open(&self) -> Self::Handle {
-        (self.peer.parent.open(), T::of(self.new_number()))
+        (settled(self.peer.parent.open()), T::of(self.new_number()))
     }
 
     fn operate(&self, (queue, new): &Self::Handle) {

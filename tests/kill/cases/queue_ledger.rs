@@ -58,7 +58,7 @@ impl Ledger {
     fn pop_by_lease<T: Numbered>(&mut self, parent: &Parent<T>) -> bool {
         let Ok(lease) = parent.queue.try_lease() else { return false };
         self.popped.push(lease.number());
-        lease.ack();
+        lease.ack().unwrap();
         true
     }
 

@@ -1,8 +1,9 @@
 //! Waiting for an `RwLock`: a waiter's death blocks no process, on neither side.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use breezeway::sync::RwLock;
+use breezeway::LockError;
+use breezeway::sync::{RwLock, RwLockReadGuard};
 
 use super::mutex_blocked::{AFTER_DEATH, CLEANLY};
 use super::rwlock::{Parent, Side, Writer};
@@ -18,6 +19,9 @@ const STEPPING_TIMEOUT: Duration = Duration::from_millis(600);
 const EXPIRING_TIMEOUT: Duration = Duration::from_millis(130);
 /// Longer than two recheck intervals.
 const WAKING_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// How soon a handle that only tries has asked about a dead writer: a few ticks of the clock.
+const POLLED_WITHIN: Duration = Duration::from_millis(200);
 
 /// A child that waits while its parent holds the other side, and may be let in.
 struct Waiter {
@@ -156,10 +160,16 @@ impl Scenario for Waiter {
     /// The parent holds what it held, and the dead process holds nothing.
     fn check_survivors(&mut self, death: &Death) -> &'static str {
         let (lock, me) = (&self.parent.lock, self.parent.lock.segment().participant_id().unwrap());
-        if self.side == Side::Write && !death.point.is_multiple_of(4) {
-            assert!(!lock.try_read().expect("readers get the lock immediately").recovered());
-        }
+        let check_reader = |is_wanted| {
+            if self.side == Side::Write && is_wanted {
+                assert!(!poll_read(lock).recovered());
+            }
+        };
+        let is_read_first = !death.point.is_multiple_of(4);
+        check_reader(is_read_first);
         self.parent.reap();
+        // A reader that follows lets itself in.
+        check_reader(!is_read_first);
         let seen = self.parent.look();
         assert!(!seen.untold);
         let counts = seen.counts.iter().sum::<u64>();
@@ -173,6 +183,18 @@ impl Scenario for Waiter {
     /// Fewer than by default: each run takes as long as the wait.
     fn sample_size(&self) -> usize {
         40
+    }
+}
+
+/// Tries to read until it succeeds: a handle that tries asks about the writer once a tick of the
+/// clock at most.
+fn poll_read(lock: &RwLock) -> RwLockReadGuard<'_> {
+    let begin = Instant::now();
+    loop {
+        match lock.try_read() {
+            Err(LockError::WouldBlock) if begin.elapsed() < POLLED_WITHIN => std::thread::yield_now(),
+            found => return found.expect("readers get the lock"),
+        }
     }
 }
 

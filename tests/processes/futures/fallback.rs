@@ -11,6 +11,7 @@ use breezeway::sync::{Event, Mutex};
 use support::executors::{Executor, LocalTask, Task};
 use support::ledger::ReceiptLedger;
 use support::polled::Polled;
+use support::sandbox::refuse_call;
 use support::{Role, Watchdog, role, say};
 
 #[test]
@@ -19,7 +20,7 @@ fn in_a_child() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["wait", executor] => {
             assert!(has_futex_waitv(), "this system has the call");
-            forbid_futex_waitv();
+            refuse_call(libc::SYS_futex_waitv, libc::ENOSYS);
             assert!(!has_futex_waitv());
             wait(Executor::named(executor));
             wait_for_pipes();
@@ -35,30 +36,6 @@ fn has_futex_waitv() -> bool {
     let answer = unsafe { libc::syscall(libc::SYS_futex_waitv, 0, 0, 0, 0, 0) };
     assert_eq!(answer, -1);
     io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS)
-}
-
-/// For this thread and those it makes: the call does not exist.
-fn forbid_futex_waitv() {
-    let step = |code: u32, skip_if_not: u8, value: u32| libc::sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf: skip_if_not,
-        k: value,
-    };
-    let mut filter = [
-        // The call's number is what comes first.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, libc::SYS_futex_waitv as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: no memory is passed.
-    let answer = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(answer, 0);
-    // SAFETY: a program of as many steps as it says, which the kernel copies.
-    let answer = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
-    assert_eq!(answer, 0, "{}", io::Error::last_os_error());
 }
 
 fn wait(executor: Executor) {

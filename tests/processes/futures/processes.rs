@@ -48,7 +48,7 @@ fn take(queue: &Queue<u64>, executor: Executor) {
                     0 => queue.pop_async().await.ok(),
                     _ => queue.lease_async().await.ok().map(|lease| {
                         let number = *lease;
-                        lease.ack();
+                        lease.ack().unwrap();
                         number
                     }),
                 };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use breezeway::queue::Queue;
-use breezeway::{PopError, Segment};
+use breezeway::{DoneError, PopError, Segment};
 use support::fork::fork;
 use support::numbered::Numbered;
 use support::process::{futex_operation, is_parked, thread_id, until_parked};
@@ -112,7 +112,7 @@ fn take_leases(queue: &Queue<[u64; 2]>) {
         let lease = queue.lease().ok()?;
         assert!(!lease.redelivered(), "nobody has died or let fall");
         let value = *lease;
-        lease.ack();
+        lease.ack().unwrap();
         Some(value)
     });
     Tally::of(leased).tell();
@@ -241,7 +241,7 @@ fn fork_and_push(name: &str) {
         fork(|| queue.push(queue.pop().unwrap() + 10).unwrap()).join();
         let lease = queue.lease().unwrap();
         assert_eq!(*lease, 2);
-        lease.ack();
+        lease.ack().unwrap();
     });
     child.join();
     queue.push(20).unwrap();
@@ -250,14 +250,14 @@ fn fork_and_push(name: &str) {
     let mut other = Some(queue.lease().unwrap());
     fork(|| {
         drop(lease.take());
-        other.take().unwrap().ack();
+        assert_eq!(other.take().unwrap().ack(), Err(DoneError::NotHeld));
         assert!(queue.try_pop().is_err());
     })
     .join();
     assert!(queue.try_pop().is_err());
     let (lease, other) = (lease.unwrap(), other.unwrap());
     assert_eq!((*lease, *other), (11, 20));
-    other.ack();
+    other.ack().unwrap();
     drop(lease);
     say("done");
     listen();
@@ -272,7 +272,7 @@ fn push_pop_in_forked_children_lease_copy_has_no_effect() {
     assert_eq!(parent.hear(), "done");
     let lease = queue.lease().unwrap();
     assert!(*lease == 11 && lease.redelivered());
-    lease.ack();
+    lease.ack().unwrap();
     assert!(queue.try_pop().is_err());
 }
 

@@ -6,4 +6,6 @@ mod forked_child;
 mod peer_death;
 #[cfg(feature = "serde")]
 mod serialized;
+#[cfg(feature = "serde")]
+mod transit;
 mod waiting;

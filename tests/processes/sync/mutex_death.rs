@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breezeway::sync::Mutex;
 use breezeway::{Atomic, LockError, Segment};
@@ -15,6 +15,7 @@ fn in_a_child() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["hold", name] => hold(&Mutex::open(name).unwrap()),
+        ["forget", name] => forget(Mutex::open(name).unwrap()),
         ["hold all", name] => hold_all(&Segment::open(name).unwrap()),
         ["become another", name] => become_another(&Mutex::open(name).unwrap()),
         ["wait", name, verb] => wait(&Mutex::open(name).unwrap(), verb),
@@ -33,6 +34,16 @@ fn hold(mutex: &Mutex) {
         say("released");
         listen();
     }
+}
+
+/// Locks, forgets the guard, and detaches when told to.
+fn forget(mutex: Mutex) {
+    core::mem::forget(mutex.lock().unwrap());
+    say("forgotten");
+    listen();
+    drop(mutex);
+    say("detached");
+    listen();
 }
 
 /// Holds every mutex of the segment until told to end.
@@ -106,7 +117,6 @@ fn lock_after_holder_death_reports_recovered_once() {
     }
 }
 
-/// The kernel frees no more than 2048 locks of a dying thread.
 #[test]
 fn lock_after_death_of_holder_of_thousands_of_mutexes() {
     const MANY: u32 = 2052;
@@ -223,7 +233,6 @@ fn forgotten_guard_is_recovered_after_thread_exit() {
     let forgetful = std::thread::spawn(move || {
         std::mem::forget(clone.lock().unwrap());
         drop(clone);
-        // The list of this thread's locks runs through the one it forgot.
         for _ in 0..100 {
             drop(Mutex::new().unwrap().lock().unwrap());
         }
@@ -232,6 +241,67 @@ fn forgotten_guard_is_recovered_after_thread_exit() {
     // The thread is joined a little before the kernel is done with it.
     until(|| mutex.try_lock().is_ok_and(|guard| guard.recovered()));
     assert!(!mutex.lock().unwrap().recovered());
+}
+
+/// A process that detaches has forgotten its guard, if it has one.
+#[test]
+fn forgotten_guard_is_recovered_after_detach() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("mutex-detached");
+    let mutex = Mutex::create(&name).unwrap();
+    let mut holder = Role::spawn(in_a_child, &["forget", &name]);
+    assert_eq!(holder.hear(), "forgotten");
+    assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
+    holder.tell("detach");
+    assert_eq!(holder.hear(), "detached");
+    assert!(mutex.lock().unwrap().recovered());
+    assert!(!mutex.lock().unwrap().recovered());
+}
+
+/// A poller that never waits learns of the death, too.
+#[test]
+fn try_lock_in_a_loop_recovers_lock_of_dead_holder() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("mutex-polled");
+    let mutex = Mutex::create(&name).unwrap();
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
+    assert_eq!(holder.hear(), "holding");
+    assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
+    holder.kill();
+    let begin = Instant::now();
+    until(|| mutex.try_lock().is_ok_and(|guard| guard.recovered()));
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert!(!mutex.lock().unwrap().recovered());
+}
+
+/// Mutual exclusion holds while the holder is stopped, for waiters that ask about it again and
+/// again.
+#[test]
+fn lock_waiters_leave_lock_to_stopped_holder() {
+    let _watchdog = Watchdog::start(60);
+    let name = unique("mutex-stopped-awaited");
+    let mutex = Mutex::create(&name).unwrap();
+    let mut holder = Role::spawn(in_a_child, &["hold", &name]);
+    assert_eq!(holder.hear(), "holding");
+    let mut waiters: Vec<_> = (0..3).map(|_| Role::spawn(in_a_child, &["wait", &name, "lock"])).collect();
+    for waiter in &mut waiters {
+        until_parked(&waiter.hear());
+    }
+    stop(holder.pid());
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(400) {
+        assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
+        assert_eq!(mutex.segment().reap().unwrap(), 0);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    resume(holder.pid());
+    holder.tell("release");
+    assert_eq!(holder.hear(), "released");
+    for mut waiter in waiters {
+        assert_eq!(waiter.hear(), "locked");
+        waiter.tell("end");
+        assert!(waiter.join().success());
+    }
 }
 
 #[test]

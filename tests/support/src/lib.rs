@@ -17,6 +17,7 @@ pub mod locking;
 pub mod numbered;
 pub mod polled;
 pub mod process;
+pub mod sandbox;
 pub mod scratch;
 pub mod waiting;
 

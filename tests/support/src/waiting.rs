@@ -67,3 +67,10 @@ fn ticks_in(stat: &str) -> u64 {
     // Behind the name: user time is the 12th field, system time the 13th.
     fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
 }
+
+/// How often a thread of this process has gone to sleep.
+pub fn sleeps_of(thread: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
+    let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    switches.trim().parse().unwrap()
+}

@@ -182,8 +182,14 @@ fn open_length_mismatch_returns_corrupt_or_truncated() {
 }
 
 #[test]
-fn open_writable_by_others_returns_too_open() {
-    for (mode, group, other) in [(0o666, true, true), (0o620, true, false), (0o602, false, true)] {
+fn open_accessible_to_others_returns_too_open() {
+    for (mode, group, other) in [
+        (0o666, true, true),
+        (0o620, true, false),
+        (0o602, false, true),
+        (0o640, true, false),
+        (0o604, false, true),
+    ] {
         for victim in Victim::both(|_| ()) {
             fs::set_permissions(victim.path(), Permissions::from_mode(mode)).unwrap();
             assert_refused!(victim.open(), SegmentError::TooOpen { mode: told } if told == mode);

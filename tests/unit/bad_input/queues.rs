@@ -148,7 +148,7 @@ fn mpmc_any_damaged_word_never_panics_or_hangs() {
             let _ = (queue.try_push(5), queue.push_timeout(6, SOON), queue.len(), queue.is_closed());
             let _ = queue.try_lease().map(|lease| {
                 if *lease % 2 == 0 {
-                    lease.ack()
+                    let _ = lease.ack();
                 }
             });
             let _ = (queue.try_pop(), queue.pop_timeout(SOON), queue.try_pop_slice(&mut [0; 4]));

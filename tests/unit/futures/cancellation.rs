@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use breezeway::queue::{JoinableQueue, Lease, MessageQueue, Queue};
 use breezeway::sync::{
-    BoundedSemaphore, BoundedSemaphorePermit, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit,
+    BoundedSemaphore, BoundedSemaphorePermit, ByTask, Event, Mutex, MutexGuard, Semaphore, SemaphorePermit,
 };
 use proptest::prelude::*;
 use support::Watchdog;
@@ -64,7 +64,7 @@ enum Got<'a> {
     Job(breezeway::queue::Job<u64>),
     Permit { _permit: SemaphorePermit<'a> },
     Bounded { _permit: BoundedSemaphorePermit<'a> },
-    Guard { _guard: MutexGuard<'a> },
+    Guard { _guard: MutexGuard<'a, ByTask> },
     Nothing,
 }
 
@@ -243,7 +243,7 @@ impl<'a> Run<'a> {
         match held {
             Got::Lease(lease) => {
                 self.count(Place::Queue, *lease, -1);
-                lease.ack();
+                lease.ack().unwrap();
             }
             Got::Job(job) => {
                 self.count(Place::Jobs, *job, -1);

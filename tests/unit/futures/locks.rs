@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use breezeway::sync::Mutex;
-use breezeway::{Array, Value};
+use breezeway::{Array, LockError, Value};
 use support::Watchdog;
 use support::executors::{Executor, LocalTask, Task, block_on, pause};
 use support::polled::Polled;
@@ -49,6 +49,42 @@ fn lock_async_sections_span_awaits_on_one_thread() {
         executor.run_here(tasks.collect());
         assert_eq!(value.get(), [5 * ROUNDS; 2], "{executor:?}");
     }
+}
+
+/// A task moves between threads with its guards.
+#[test]
+fn lock_async_sections_span_awaits_of_moving_tasks() {
+    const ROUNDS: u64 = 200;
+    let _watchdog = Watchdog::start(120);
+    for executor in Executor::ALL {
+        let (value, mutex) = (Value::<[u64; 2]>::new([0; 2]).unwrap(), Mutex::new().unwrap());
+        let task = |_| -> Task {
+            let (value, mutex) = (value.clone(), mutex.clone());
+            Box::pin(async move {
+                count(value, ROUNDS).await;
+                let guard = mutex.lock_async().await.unwrap();
+                pause().await;
+                assert!(!guard.recovered());
+                drop(guard);
+            })
+        };
+        executor.run((0..5).map(task).collect());
+        assert_eq!(value.get(), [5 * ROUNDS; 2], "{executor:?}");
+        assert!(mutex.try_lock().is_ok());
+    }
+}
+
+/// The guard is dropped in another thread than the one that polled the future.
+#[test]
+fn lock_async_guard_dropped_by_other_thread_unlocks() {
+    let _watchdog = Watchdog::start(60);
+    let mutex = Mutex::new().unwrap();
+    let guard = block_on(mutex.lock_async()).unwrap();
+    assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock), "it is no thread's");
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(guard));
+    });
+    assert!(!mutex.try_lock().unwrap().recovered());
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn mpmc_push_pop_lease_async_on_every_executor() {
                             continue; // Somebody else's then.
                         }
                         ledger.take(*lease);
-                        lease.ack();
+                        lease.ack().unwrap();
                     }
                 }
             }),

@@ -8,7 +8,7 @@ use breezeway::{DoneError, PopError, PushError, Segment, SegmentError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use support::Watchdog;
-use support::waiting::{A_WHILE, asleep};
+use support::waiting::{A_WHILE, asleep, in_threads};
 
 fn queue_of(jobs: &[u64]) -> JoinableQueue<u64> {
     let queue = JoinableQueue::new(8).unwrap();
@@ -253,4 +253,47 @@ fn get_as_message_queue_returns_type_mismatch() {
     let _queue = segment.add::<JoinableQueue<u8>>("queue", 4).unwrap();
     let other = segment.get::<breezeway::queue::MessageQueue<u8>>("queue");
     assert!(matches!(other, Err(SegmentError::TypeMismatch { .. })));
+}
+
+#[test]
+fn lease_on_closed_queue_waits_for_job_of_other_thread() {
+    let _watchdog = Watchdog::start(60);
+    for acknowledged in [false, true] {
+        let queue = queue_of(&[1]);
+        queue.close();
+        let job = queue.lease().unwrap();
+        let other = asleep({
+            let queue = queue.clone();
+            move || queue.lease().map(|job| (*job, job.redelivered(), job.ack()))
+        });
+        let polled = in_threads(1, |_| [queue.try_lease().err(), queue.lease_timeout(A_WHILE).err()]);
+        assert!(matches!(polled[..], [[Some(PopError::Empty), Some(PopError::Timeout)]]), "{polled:?}");
+        // The thread's own job is nothing to wait for.
+        assert!(matches!(queue.lease(), Err(PopError::Closed)));
+        if acknowledged {
+            job.ack().unwrap();
+        } else {
+            drop(job);
+        }
+        match other.wake() {
+            Ok((1, true, Ok(()))) => assert!(!acknowledged),
+            Err(PopError::Closed) => assert!(acknowledged),
+            found => panic!("{found:?}"),
+        }
+    }
+}
+
+#[test]
+fn lease_on_closed_queue_waits_for_job_of_other_thread_without_guard() {
+    let _watchdog = Watchdog::start(60);
+    let queue = queue_of(&[1, 2]);
+    queue.close();
+    let (_, own) = queue.lease().unwrap().into_parts();
+    let other = in_threads(1, |_| queue.lease().unwrap().into_parts().1)[0];
+    assert!(matches!(queue.try_lease(), Err(PopError::Empty)), "the other job may come back");
+    // Acknowledged by another thread, the own job counts no longer.
+    in_threads(1, |_| queue.ack(own).unwrap());
+    assert!(matches!(queue.try_lease(), Err(PopError::Empty)));
+    queue.ack(other).unwrap();
+    assert!(matches!(queue.lease(), Err(PopError::Closed)));
 }

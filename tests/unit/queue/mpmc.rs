@@ -220,7 +220,7 @@ fn push_pop_zero_sized_values_are_counted() {
     assert!(matches!(queue.try_push(()), Err(PushError::Full(()))));
     assert_eq!(queue.pop_slice(&mut [(); 2]).unwrap(), 2);
     let lease = queue.lease().unwrap();
-    lease.ack();
+    lease.ack().unwrap();
     assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
 }
 

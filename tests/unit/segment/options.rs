@@ -59,7 +59,10 @@ fn open_writable_by_others_requires_access_options() {
     for (mode, group, other) in [
         (0o660, true, false),
         (0o620, true, false),
+        (0o640, true, false),
+        (0o644, true, true),
         (0o606, false, true),
+        (0o604, false, true),
         (0o602, false, true),
         (0o666, true, true),
     ] {
@@ -79,7 +82,7 @@ fn open_writable_by_others_requires_access_options() {
         }
         assert!(matches!(Value::<u64>::open(&name), Err(SegmentError::TooOpen { .. })));
     }
-    for mode in [0o600, 0o640, 0o644, 0o700, 0o755] {
+    for mode in [0o600, 0o610, 0o700, 0o711] {
         let name = Name::new("closed");
         let _segment = Segment::builder().mode(mode).create(&name, SIZE).unwrap();
         Segment::open(&name).unwrap();
@@ -114,5 +117,45 @@ fn huge_pages_option_is_a_hint() {
     for segment in segments {
         assert_eq!(segment.len(), length);
         segment.get_or_add::<Value<[u64; 4]>>("value", [1; 4]).unwrap().set([2; 4]).unwrap();
+    }
+}
+
+/// The flags that the kernel has for each mapping of a file, by the file's path.
+fn mapping_flags(path: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut flags = Vec::new();
+    let mut is_it = false;
+    for line in text.lines() {
+        if let Some(found) = line.strip_prefix("VmFlags:") {
+            if is_it {
+                flags.push(found.to_owned());
+            }
+        } else if line.split(' ').next().is_some_and(|first| first.contains('-')) {
+            is_it = line.ends_with(path.to_str().unwrap());
+        }
+    }
+    flags
+}
+
+#[test]
+fn core_dumps_option_is_off_by_default() {
+    for (wanted, options) in [(false, Segment::builder()), (true, Segment::builder().core_dumps(true))] {
+        let (name, scratch) = (Name::new("dump"), Scratch::new("dump"));
+        let path = scratch.file("segment");
+        let segments = [
+            options.create(&name, SIZE).unwrap(),
+            options.open(&name).unwrap(),
+            options.create_file(&path, SIZE).unwrap(),
+            options.open_file(&path).unwrap(),
+        ];
+        for path in [name.path(), path] {
+            // `dd` is "do not include area into core dump". A mapping that cannot be accessed has
+            // no contents to be dumped.
+            let flags = mapping_flags(&path);
+            let mut readable = flags.iter().filter(|flags| flags.contains(" rd")).peekable();
+            assert!(readable.peek().is_some(), "{flags:?}");
+            assert!(readable.all(|flags| flags.contains(" dd") != wanted), "{flags:?}");
+        }
+        drop(segments);
     }
 }

@@ -108,7 +108,8 @@ fn lock_with_damaged_level_count() {
     }
 }
 
-/// One thread gives back by a damaged count what another has in the meantime, and does not take its mapping from under it.
+/// A thread has unlocked by a damaged count. Its second guard does not unlock for the thread that
+/// has the lock meanwhile.
 #[test]
 fn drop_with_damaged_count_keeps_lock_of_other_thread() {
     const BESIDE: u64 = 56;
@@ -133,11 +134,4 @@ fn drop_with_damaged_count_keeps_lock_of_other_thread() {
         assert_eq!(mutex.try_lock().err(), Some(LockError::WouldBlock));
         drop(end);
     });
-    drop(mutex);
-    assert_eq!(
-        watcher.segment().participants().unwrap().len(),
-        2,
-        "a thread's list of locks runs through it"
-    );
-    assert!(watcher.lock().unwrap().recovered());
 }

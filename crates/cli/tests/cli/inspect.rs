@@ -65,6 +65,7 @@ fn inspect_mutex_holder_alive_and_killed() {
         (&holder.pid().into(), &true.into(), &2.into())
     );
     assert!(held[0]["command"].as_str().unwrap().contains("cli"));
+    assert!(facts(&name, "mutex", &["thread"])[0].as_u64().unwrap() > 0);
     let leased = object(&name, "jobs")["facts"]["leased_by"].clone();
     assert_eq!((&leased[0]["pid"], &leased[0]["alive"]), (&leaser.pid().into(), &true.into()));
     assert_eq!(facts(&name, "jobs", &["stuck", "fill", "capacity", "head", "tail"]), json!([0, 1, 4, 1, 2]));
@@ -83,7 +84,9 @@ fn inspect_queue_lease_of_a_dead_process_is_stuck() {
     holder.kill();
     leaser.kill();
 
-    assert_eq!(facts(&name, "mutex", &["held_by", "abandoned"]), json!([[], true]));
+    assert_eq!(facts(&name, "mutex", &["abandoned"]), json!([true]));
+    let held = object(&name, "mutex")["facts"]["held_by"].clone();
+    assert_eq!((&held[0]["participant"], &held[0]["alive"]), (&2.into(), &false.into()));
     assert_eq!(facts(&name, "jobs", &["stuck"]), json!([1]));
     let leased = object(&name, "jobs")["facts"]["leased_by"].clone();
     assert_eq!(

@@ -2,6 +2,8 @@
 //! that is pushed and not retracted is delivered to a consumer that goes on until it finds the
 //! queue closed and empty.
 
+use core::cell::Cell;
+
 use loom::sync::Arc;
 use loom::thread;
 
@@ -46,8 +48,8 @@ impl Shared {
     }
 
     /// One attempt of a pop. `None` if it is to be repeated, `Some(None)` if the queue is closed
-    /// and empty.
-    fn try_receive(&self, me: u32) -> Option<Option<u64>> {
+    /// and empty. The barrier is run once for all attempts of a handle.
+    fn try_receive(&self, me: u32, is_close_fenced: &Cell<bool>) -> Option<Option<u64>> {
         let attempt = || {
             let (number, attempt) = super::message(|bytes| self.ring().try_pop(bytes));
             (attempt == MpmcAttempt::Done).then(number).ok_or(attempt)
@@ -57,18 +59,21 @@ impl Shared {
             Err(MpmcAttempt::WouldBlock) if self.ring().is_closed() => {}
             Err(_) => return None,
         }
-        let _ = barrier::heavy();
-        match attempt() {
-            Ok(number) => Some(Some(number)),
-            Err(MpmcAttempt::WouldBlock) if !self.ring().could_still_receive(me) => Some(None),
-            Err(_) => None,
+        if !is_close_fenced.replace(true) {
+            let _ = barrier::heavy();
+            match attempt() {
+                Ok(number) => return Some(Some(number)),
+                Err(MpmcAttempt::WouldBlock) => {}
+                Err(_) => return None,
+            }
         }
+        (!self.ring().could_still_receive(me, || 0, &Cell::new(0))).then_some(None)
     }
 
     /// Pops as `Queue::pop` does. `None` if the queue is closed and empty.
-    fn pop_until_closed(&self, me: u32) -> Option<u64> {
+    fn pop_until_closed(&self, me: u32, is_close_fenced: &Cell<bool>) -> Option<u64> {
         let try_once = || {
-            let found = self.try_receive(me);
+            let found = self.try_receive(me, is_close_fenced);
             if found.is_some_and(|found| found.is_some()) && self.ring().is_closed() {
                 self.state.items.notify(WAKE_ALL);
             }
@@ -100,7 +105,8 @@ fn mpmc_close_during_push() {
             let shared = Arc::clone(&shared);
             move || [11, 12].map(|number| shared.push_unless_closed(1, number).then_some(number))
         });
-        let popped: Vec<u64> = std::iter::from_fn(|| shared.pop_until_closed(2)).collect();
+        let is_close_fenced = Cell::new(false);
+        let popped: Vec<u64> = std::iter::from_fn(|| shared.pop_until_closed(2, &is_close_fenced)).collect();
         let pushed: Vec<u64> = producer.join().unwrap().into_iter().flatten().collect();
         closer.join().unwrap();
         assert_eq!(popped, pushed);
@@ -127,7 +133,8 @@ fn play_close_while_leased(given_back: bool) {
             let shared = Arc::clone(&shared);
             move || shared.close()
         });
-        let popped: Vec<u64> = std::iter::from_fn(|| shared.pop_until_closed(2)).collect();
+        let is_close_fenced = Cell::new(false);
+        let popped: Vec<u64> = std::iter::from_fn(|| shared.pop_until_closed(2, &is_close_fenced)).collect();
         holder.join().unwrap();
         closer.join().unwrap();
         assert_eq!(popped.len(), usize::from(given_back), "what was given back is delivered before the end");

@@ -53,7 +53,7 @@ impl Shared {
     }
 
     /// A thread that repairs the ring after participant [`DEAD`].
-    fn repairer(shared: &Arc<Self>) -> JoinHandle<()> {
+    fn repairer(shared: &Arc<Self>) -> JoinHandle<bool> {
         let shared = Arc::clone(shared);
         thread::spawn(move || shared.ring().repair(DEAD))
     }
@@ -71,7 +71,7 @@ fn play_dying_producer(capacity: u64, killed: Killed, before: bool) {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 shared.die_pushing(killed);
-                shared.ring().repair(DEAD);
+                shared.ring().repair(DEAD)
             })
         };
         let consumer = Shared::consumer(&shared, 2);

@@ -112,3 +112,34 @@ fn mpmc_lease_two_consumers() {
         "{seen:?}"
     );
 }
+
+/// Two messages are given back by two participants while a consumer takes what was returned, and one
+/// participant dies between the return and its note: its repair notes it.
+#[test]
+fn mpmc_give_back_by_dying_owner() {
+    let seen = model::explore(3, || -> Outcome {
+        let shared = Shared::new(2);
+        assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
+        let (_, first) = shared.lease(3).unwrap();
+        let (_, second) = shared.lease(4).unwrap();
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || assert!(shared.ring().give_back(3, first))
+        });
+        let dying = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                assert!(shared.ring().return_without_note(4, second));
+                assert!(shared.ring().repair(4), "there is news");
+            }
+        });
+        let consumer = Shared::consumer(&shared, 3);
+        let early = consumer.join().unwrap();
+        giver.join().unwrap();
+        dying.join().unwrap();
+        let count = early.len();
+        assert_delivered_once(&[vec![11, 12]], &[early, shared.drain_and_refill()]);
+        (2, count)
+    });
+    assert!((0..=2).all(|early| seen.contains(&(2, early))), "{seen:?}");
+}

@@ -224,7 +224,7 @@ impl Kind {
                             return;
                         }
                         note(*lease, lease.redelivered());
-                        lease.ack();
+                        lease.ack().unwrap();
                     })
                 })
             }

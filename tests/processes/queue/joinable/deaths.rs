@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::mem::ManuallyDrop;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breezeway::queue::JoinableQueue;
 use breezeway::{DoneError, PopError};
@@ -203,4 +203,41 @@ fn join_is_exact_and_no_job_lost_after_worker_kills() {
             next.ack().unwrap();
         }
     }
+}
+
+/// A worker that never finds the queue empty gets the dead worker's job before newer ones, and one
+/// that asks rarely gets it by one call.
+#[test]
+fn lease_on_never_empty_queue_redelivers_job_of_killed_worker() {
+    let _watchdog = Watchdog::start(60);
+    let (name, queue) = made("joinable-busy", 8);
+    let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
+    assert_eq!(worker.hear(), "working");
+    worker.kill();
+    let start = Instant::now();
+    for new in 8.. {
+        let job = queue.lease().unwrap();
+        let number = *job;
+        assert_eq!(job.redelivered(), number == 0);
+        job.ack().unwrap();
+        if number == 0 {
+            break;
+        }
+        // Ten times what is promised, for a machine that is busy.
+        assert!(start.elapsed() < Duration::from_secs(2), "the job did not come back");
+        queue.push(new).unwrap();
+    }
+    assert_eq!(queue.len(), 7, "it came before newer ones");
+}
+
+#[test]
+fn try_lease_once_after_worker_death_redelivers() {
+    let _watchdog = Watchdog::start(60);
+    let (name, queue) = made("joinable-rare", 1);
+    let mut worker = Role::spawn(super::in_a_child, &["take", &name, "1"]);
+    assert_eq!(worker.hear(), "working");
+    assert!(matches!(queue.try_lease(), Err(PopError::Empty)));
+    worker.kill();
+    std::thread::sleep(Duration::from_millis(80));
+    assert!(queue.try_lease().unwrap().redelivered());
 }

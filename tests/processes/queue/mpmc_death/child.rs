@@ -69,7 +69,7 @@ fn obey(queue: &Queue<u64>) {
                 Err(error) => answer(error),
             },
             "ack" => {
-                leases.remove(0).ack();
+                leases.remove(0).ack().unwrap();
                 say("acknowledged");
             }
             "drop" => {

@@ -31,7 +31,7 @@ fn lease_of_dead_holder_wakes_blocked_lease() {
     let popper = asleep(move || {
         let lease = clone.lease().unwrap();
         let found = (*lease, lease.redelivered());
-        lease.ack();
+        lease.ack().unwrap();
         found
     });
     holder.kill();
@@ -39,7 +39,7 @@ fn lease_of_dead_holder_wakes_blocked_lease() {
     let other = queue.lease().unwrap();
     assert!(redelivered && other.redelivered());
     assert_eq!(first + *other, 3);
-    other.ack();
+    other.ack().unwrap();
     assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
 }
 

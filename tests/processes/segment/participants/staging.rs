@@ -7,7 +7,7 @@ use std::path::Path;
 
 use breezeway::{Segment, Value};
 use support::scratch::{Name, Scratch};
-use support::{Role, Watchdog, listen, role, say};
+use support::{Role, Watchdog, in_own_process, listen, role, say};
 
 use super::SIZE;
 
@@ -31,7 +31,7 @@ fn start_of(pid: u32) -> u64 {
     stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().parse().unwrap()
 }
 
-/// The private name of a process's first segment in the making.
+/// A private name of a segment that a process is making.
 fn private_name(pidns: u64, pid: u32, start: u64) -> String {
     format!(".breezeway-{pidns:x}-{pid}-{start:x}-0")
 }
@@ -85,18 +85,30 @@ impl Drop for Leavings {
 
 #[test]
 fn create_sweeps_staging_of_dead_processes() {
+    // A process sweeps a folder once.
+    if !in_own_process(create_sweeps_staging_of_dead_processes) {
+        return;
+    }
     let name = Name::new("sweep");
     sweep(Path::new("/dev/shm"), || drop(Segment::create(&name, SIZE).unwrap()));
 }
 
 #[test]
 fn open_or_create_object_sweeps_staging_of_dead() {
+    // A process sweeps a folder once.
+    if !in_own_process(open_or_create_object_sweeps_staging_of_dead) {
+        return;
+    }
     let name = Name::new("sweep");
     sweep(Path::new("/dev/shm"), || drop(Value::<u64>::open_or_create(&name, 1).unwrap()));
 }
 
 #[test]
 fn create_file_sweeps_staging_of_dead_in_its_folder() {
+    // A process sweeps a folder once.
+    if !in_own_process(create_file_sweeps_staging_of_dead_in_its_folder) {
+        return;
+    }
     let scratch = Scratch::new("sweep");
     sweep(&scratch.file(""), || drop(Segment::create_file(scratch.file("segment"), SIZE).unwrap()));
 }
@@ -110,4 +122,43 @@ fn create_file_leaves_no_staging_file() {
     let left: Vec<_> =
         fs::read_dir(scratch.file("")).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["segment"]);
+}
+
+#[test]
+fn create_file_sweeps_a_folder_once() {
+    if !in_own_process(create_file_sweeps_a_folder_once) {
+        return;
+    }
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("once");
+    let mut doomed = Role::spawn(bystander, &[]);
+    assert_eq!(doomed.hear(), "here");
+    let orphan = scratch.file(&private_name(pid_namespace(), doomed.pid(), start_of(doomed.pid())));
+    doomed.kill();
+    let create = |name| Segment::create_file(scratch.file(name), SIZE).unwrap();
+    for name in ["first", "second"] {
+        fs::write(&orphan, "unfinished").unwrap();
+        create(name);
+        assert_eq!(orphan.exists(), name == "second", "after the {name} segment");
+    }
+    support::fork::fork(|| drop(create("third"))).join();
+    assert!(!orphan.exists(), "a forked child is a process of its own");
+}
+
+#[test]
+fn create_leaves_another_users_staging_file() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("passed by: only root can give a file away");
+        return;
+    }
+    let _watchdog = Watchdog::start(60);
+    let scratch = Scratch::new("theirs");
+    let mut doomed = Role::spawn(bystander, &[]);
+    assert_eq!(doomed.hear(), "here");
+    let orphan = scratch.file(&private_name(pid_namespace(), doomed.pid(), start_of(doomed.pid())));
+    doomed.kill();
+    fs::write(&orphan, "unfinished").unwrap();
+    std::os::unix::fs::chown(&orphan, Some(65_534), Some(65_534)).unwrap();
+    Segment::create_file(scratch.file("segment"), SIZE).unwrap();
+    assert!(orphan.exists());
 }

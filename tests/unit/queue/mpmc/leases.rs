@@ -15,7 +15,7 @@ fn ack_removes_value() {
         let lease = queue.lease().unwrap();
         assert_eq!((*lease, lease.redelivered()), (n, false));
         assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
-        lease.ack();
+        lease.ack().unwrap();
         assert!(matches!(queue.try_lease().err(), Some(PopError::Empty)));
     }
 }
@@ -51,7 +51,7 @@ fn panic_of_holder_redelivers_lease() {
     assert!(panicked.is_err());
     let lease = queue.lease().unwrap();
     assert!(*lease == 7 && lease.redelivered());
-    lease.ack();
+    lease.ack().unwrap();
     assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
 }
 
@@ -75,7 +75,7 @@ fn ack_wakes_push_waiting_for_room() {
     let lease = queue.lease().unwrap();
     let clone = queue.clone();
     let pusher = asleep(move || clone.push(8).unwrap());
-    lease.ack();
+    lease.ack().unwrap();
     pusher.wake();
     assert_eq!(queue.pop().unwrap(), 8);
 }
@@ -112,7 +112,7 @@ fn long_lease_occupies_only_one_slot() {
         drop(lease);
         let lease = queue.lease().unwrap();
         assert!(*lease == 1000 && lease.redelivered());
-        lease.ack();
+        lease.ack().unwrap();
         // The place is used again.
         (0..capacity as u64).for_each(|n| queue.try_push(n).unwrap());
         assert!(matches!(queue.try_push(0), Err(PushError::Full(0))));
@@ -131,11 +131,11 @@ fn try_push_full_while_all_slots_are_leased() {
             assert!(matches!(queue.try_pop(), Err(PopError::Empty)));
             assert!(queue.is_empty(), "what is leased is not counted");
             // Each place, in turn, is the one that becomes free.
-            leases.remove(round % capacity).ack();
+            leases.remove(round % capacity).ack().unwrap();
             queue.try_push(100).unwrap();
             assert!(matches!(queue.try_push(9), Err(PushError::Full(9))));
             assert_eq!(queue.try_pop().unwrap(), 100);
-            leases.into_iter().for_each(breezeway::queue::Lease::ack);
+            leases.into_iter().for_each(|lease| lease.ack().unwrap());
         }
     }
 }
@@ -151,7 +151,7 @@ fn lease_large_values_acked_or_dropped_in_any_order() {
         let mut let_fall = Vec::new();
         for (n, lease) in leases.into_iter().enumerate() {
             if n % 2 == 0 {
-                lease.ack();
+                lease.ack().unwrap();
             } else {
                 let_fall.push(lease[0]);
             }
