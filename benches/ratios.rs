@@ -24,7 +24,7 @@ use raw_sync::RawSync;
 const MIB: usize = 1 << 20;
 
 const PROMISES: [Promise; 5] = [
-    Promise { what: "mutex, alone", of: MUTEX, to: &[ROBUST], bound: AtMost(1.1) },
+    Promise { what: "mutex, alone", of: MUTEX, to: &[ROBUST], bound: AtMost(0.7) },
     Promise { what: "Value<u64>::get, ns", of: GET, to: &[], bound: AtMost(3.0) },
     Promise { what: "*lock()? += 1, to the bare mutex", of: ADD, to: &[MUTEX], bound: AtMost(1.6) },
     Promise {
@@ -33,7 +33,7 @@ const PROMISES: [Promise; 5] = [
         to: &[VEC_TO_VEC],
         bound: AtMost(1.0 / 0.7),
     },
-    Promise { what: "mutex, two processes", of: MUTEX_RACE, to: &[ROBUST_RACE], bound: AtMost(1.2) },
+    Promise { what: "mutex, two processes", of: MUTEX_RACE, to: &[ROBUST_RACE], bound: AtMost(1.0) },
 ];
 
 const MUTEX: &str = "Mutex, lock and unlock";

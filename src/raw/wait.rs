@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::async_waiter::AsyncWaiter;
 use super::event_count::EventCount;
-pub(crate) use super::event_count::{RECHECK_INTERVAL, WakePolicy};
+#[cfg(feature = "serde")]
+pub(crate) use super::event_count::RECHECK_INTERVAL;
+pub(crate) use super::event_count::WakePolicy;
 use super::wait_stats::WaitStats;
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;

@@ -109,6 +109,7 @@ impl ForkGeneration {
     }
 
     /// The number, never 0, for words that hold 0 if there is no claim.
+    #[cfg(feature = "raw_sync")]
     #[inline(always)]
     pub(crate) fn number(self) -> u32 {
         self.0

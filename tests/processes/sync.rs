@@ -7,6 +7,7 @@ mod event;
 mod mutex;
 mod mutex_death;
 mod once;
+mod polling;
 #[cfg(feature = "raw_sync")]
 mod raw_sync;
 mod reentrant_mutex;
