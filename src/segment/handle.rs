@@ -91,8 +91,7 @@ pub struct ObjectInfo {
 impl Segment {
     /// A handle to a segment that this process has created.
     pub(super) fn of_created(mapping: Arc<Mapping>) -> Self {
-        let name_owner =
-            NameOwner { mapping: Arc::clone(&mapping), generation: ForkGeneration::current() };
+        let name_owner = NameOwner { mapping: Arc::clone(&mapping), generation: ForkGeneration::current() };
         Self { name_owner: Some(Arc::new(name_owner)), mapping }
     }
 
@@ -206,7 +205,9 @@ impl Segment {
     /// login manager at logout. An anonymous segment never has one.
     pub fn is_linked(&self) -> bool {
         let path = self.mapping.location.path();
-        path.is_some_and(|path| matches!(file::id_of_path(&path), Ok(Some(id)) if id == self.mapping.file_id()))
+        path.is_some_and(
+            |path| matches!(file::id_of_path(&path), Ok(Some(id)) if id == self.mapping.file_id()),
+        )
     }
 }
 

@@ -150,7 +150,8 @@ impl Mapping {
     /// that costs a few nanoseconds.
     #[inline]
     pub(crate) fn reap_if_due(&self) -> bool {
-        let is_due = clock::coarse_nanos().wrapping_sub(self.reaped_at.load(Ordering::Relaxed)) >= REAP_INTERVAL;
+        let is_due =
+            clock::coarse_nanos().wrapping_sub(self.reaped_at.load(Ordering::Relaxed)) >= REAP_INTERVAL;
         if is_due {
             self.reap_dead_peers();
         }
@@ -183,7 +184,7 @@ impl Mapping {
     }
 
     /// Repairs after the participants that died attached, and returns how many ids it has freed.
-    pub(super) fn reap(&self) -> Result<u32, SegmentError> {
+    pub(crate) fn reap(&self) -> Result<u32, SegmentError> {
         let membership = self.membership.load(Ordering::Relaxed);
         let own_id = if (membership >> 32) as u32 == fork::generation() { membership as u32 } else { 0 };
         participants::reap(&self.memory, own_id)

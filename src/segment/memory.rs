@@ -9,8 +9,7 @@ use super::geometry::Geometry;
 use super::segment_file::SegmentFile;
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::raw::{Cells, atomic_copy, mutex};
-use crate::shareable;
+use crate::raw::{Cells, mutex};
 
 /// A mapped segment, and its open file.
 pub(crate) struct SegmentMemory {

@@ -57,8 +57,9 @@ pub(super) fn register(memory: &SegmentMemory) -> Result<(Registration, PinnedFi
                 return Ok(registered);
             }
         }
-        if is_last || reap(memory, 0)? == 0 {
-            break;
+        if !is_last {
+            // Another process may have freed the ids of the dead before this one comes to it.
+            reap(memory, 0)?;
         }
     }
     Err(SegmentError::TooManyParticipants { max: memory.participants() })
@@ -66,10 +67,7 @@ pub(super) fn register(memory: &SegmentMemory) -> Result<(Registration, PinnedFi
 
 /// Registers under this id; `None` if another process does, or repairs after the id's last
 /// participant.
-fn register_as(
-    memory: &SegmentMemory,
-    id: u32,
-) -> Result<Option<(Registration, PinnedFile)>, SegmentError> {
+fn register_as(memory: &SegmentMemory, id: u32) -> Result<Option<(Registration, PinnedFile)>, SegmentError> {
     // No forked child gets the descriptor, with which it would hold the lock as well.
     let no_fork = fork::exclude();
     let file = memory.file().reopen().map_err(SegmentError::os(REOPEN))?;
@@ -186,13 +184,8 @@ pub(super) fn reap(memory: &SegmentMemory, own_id: u32) -> Result<u32, SegmentEr
         if is_taken() && !is_locked(memory, id)? {
             repair::repair_objects(Departure::Died, memory, id);
             // ORDER: Release, as in `leave`, for the repair; each that repairs comes to the same.
-            let freed = memory.participant_state(id).compare_exchange(
-                PARTICIPANT_TAKEN,
-                PARTICIPANT_FREE,
-                Ordering::Release,
-                Ordering::Relaxed,
-            );
-            reaped += u32::from(freed.is_ok());
+            let state = memory.participant_state(id).swap(PARTICIPANT_FREE, Ordering::Release);
+            reaped += u32::from(state != PARTICIPANT_FREE);
         }
     }
     Ok(reaped)

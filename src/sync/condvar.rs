@@ -226,7 +226,8 @@ impl Condvar {
     /// Frees the slots of dead waiters, and tries again to get one.
     #[cold]
     fn reap_and_enter(&self, own_id: u32) -> Option<WaiterSlot> {
-        self.segment().mapping().reap_dead_peers();
+        // Now, whenever another process has looked last.
+        let _ = self.segment().mapping().reap();
         self.state.enter(own_id)
     }
 

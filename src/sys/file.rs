@@ -156,6 +156,10 @@ pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
 /// The path is a magic link of /proc, which leads to the file itself, even if the file has no name.
 #[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
+    if !super::process::shows_own_pids() {
+        let other = "/proc belongs to another pid namespace: processes cannot be found by pid";
+        return Err(NotOpened::Refused(io::Error::other(other)));
+    }
     open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::empty(), OFlags::RDWR)
 }
 

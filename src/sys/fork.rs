@@ -72,8 +72,9 @@ fn take_generation() -> u32 {
 fn map_page() {
     let flags = MapFlags::PRIVATE;
     // SAFETY: a new mapping, at an address of the kernel's choice.
-    let mapped =
-        unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), PAGE_LEN, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    let mapped = unsafe {
+        rustix::mm::mmap_anonymous(ptr::null_mut(), PAGE_LEN, ProtFlags::READ | ProtFlags::WRITE, flags)
+    };
     // Without memory for a page there is a word that only the handler clears.
     static FALLBACK: AtomicU32 = AtomicU32::new(0);
     let new: *mut AtomicU32 = match mapped {

@@ -60,9 +60,8 @@ impl PinnedFile {
     pub(crate) fn new(file: &OwnedFd, _no_fork: &ForkGuard) -> io::Result<Self> {
         let len = file::page_size(file);
         // SAFETY: a new mapping without access, at an address of the kernel's choice.
-        let page = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), len, ProtFlags::empty(), MapFlags::SHARED, file, 0)
-        }?;
+        let page =
+            unsafe { rustix::mm::mmap(ptr::null_mut(), len, ProtFlags::empty(), MapFlags::SHARED, file, 0) }?;
         let mut pinned = Self { page, len, generation: ForkGeneration::current(), kept: None };
         // SAFETY: the whole of the mapping from above.
         unsafe { rustix::mm::madvise(page, len, Advice::LinuxDontFork) }?;

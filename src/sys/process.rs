@@ -22,8 +22,9 @@ pub(crate) struct Identity {
 impl Identity {
     /// This process.
     pub(crate) fn current() -> Self {
-        let pid = std::process::id();
-        Self { pid, start: start_time(pid).unwrap_or(0), pidns: pid_namespace() }
+        // By `self`, because /proc may be that of another pid namespace.
+        let start = start_time_at("/proc/self/stat").unwrap_or(0);
+        Self { pid: std::process::id(), start, pidns: pid_namespace() }
     }
 
     /// The process that has this pid here, if there is one.
@@ -35,7 +36,10 @@ impl Identity {
     /// /proc hides, that is not known.
     pub(crate) fn is_gone(&self) -> bool {
         let is_reused = || start_time(self.pid).is_some_and(|start| start != self.start);
-        self.pidns == pid_namespace() && (is_unused(self.pid) || is_reused())
+        self.pidns != 0
+            && self.pidns == pid_namespace()
+            && shows_own_pids()
+            && (is_unused(self.pid) || is_reused())
     }
 }
 
@@ -47,13 +51,24 @@ fn is_unused(id: u32) -> bool {
 
 /// When the process was started, in clock ticks since boot; `None` if there is no such process.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    start_time_at(&format!("/proc/{pid}/stat"))
+}
+
+fn start_time_at(path: &str) -> Option<u64> {
+    let stat = fs::read_to_string(path).ok()?;
     // The second field is the name in brackets, which may hold spaces and brackets itself. The
     // start time is the 22nd field.
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
+/// Whether the pids in /proc are those of this process's pid namespace.
+pub(crate) fn shows_own_pids() -> bool {
+    let own = std::process::id().to_string();
+    fs::read_link("/proc/self").is_ok_and(|pid| pid.as_os_str() == own.as_str())
+}
+
+/// The inode of this process's pid namespace; 0 if /proc does not tell.
 fn pid_namespace() -> u64 {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self/ns/pid").map_or(0, |ns| ns.ino())

@@ -88,7 +88,7 @@ impl Page {
 fn header(page: &mut Page) {
     page.put(0, b"BREEZEWY");
     page.put32(8, 0x0102_0304); // byte order
-    page.put32(12, 1); // ABI version
+    page.put32(12, 2); // ABI version
     page.put32(16, 64); // pointer width
     page.put64(24, LENGTH as u64);
     page.vary(32, 16); // id
@@ -104,6 +104,7 @@ fn header(page: &mut Page) {
     page.put64(112, 1); // flags: persists
     page.put64(120, 7); // objects that count
     page.lock(128);
+    page.put32(200, 1); // highest id
 }
 
 /// Participant 1 is attached, the others have never been.

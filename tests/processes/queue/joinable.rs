@@ -15,6 +15,13 @@ fn in_a_child() {
     match arguments[..] {
         ["work", name] => join::work(&JoinableQueue::open(name).unwrap()),
         ["take", name, count] => deaths::take(&JoinableQueue::open(name).unwrap(), count.parse().unwrap()),
+        ["detach", name] => {
+            let queue = JoinableQueue::<u64>::open(name).unwrap();
+            let (_, id) = queue.lease().unwrap().into_parts();
+            drop(queue);
+            say(&format!("{id:?}"));
+            listen();
+        }
         ["keep", name] => deaths::keep(&JoinableQueue::open(name).unwrap()),
         ["fork", name] => deaths::fork_with_a_job(&JoinableQueue::open(name).unwrap()),
         ["storm", name] => deaths::storm(&JoinableQueue::open(name).unwrap()),

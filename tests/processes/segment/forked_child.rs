@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
+use breezeway::queue::Queue;
 use breezeway::sync::Mutex;
 use breezeway::{Array, Atomic, LockError, Segment, SegmentError, Value};
 use support::fork::fork;
@@ -91,58 +93,91 @@ fn rights_role() {
     say("seen");
 }
 
-/// Thread ids of two namespaces cannot be told apart, and locks know their holders by them.
+/// Two containers, as far as the kernel knows them: both processes have pid 1 in a pid namespace of their own. One holds a
+/// lock and a lease; while it lives it keeps them, and once it is killed the other has them.
 #[test]
-fn open_in_other_pid_namespace_is_refused() {
+fn processes_of_two_pid_namespaces_share_everything() {
     let _watchdog = Watchdog::start(60);
     if !is_root() {
         eprintln!("not root: no namespace can be made");
         return;
     }
-    let name = Name::new("namespace");
+    let name = Name::new("namespaces");
     let segment = Segment::create(&name, 1 << 16).unwrap();
-    let child = Role::spawn(namespace_role, &[&name, "refused"]);
-    assert!(child.join().success());
-    drop(segment);
+    let mutex = segment.add::<Mutex>("mutex", ()).unwrap();
+    let jobs = segment.add::<Queue<u32>>("jobs", 4).unwrap();
+    jobs.push(7).unwrap();
 
-    // Alone, or among its like, it is welcome.
-    let child = Role::spawn(namespace_role, &[&name, "alone"]);
-    assert!(child.join().success());
+    let mut holder = Role::spawn(namespace_role, &[&name, "holder"]);
+    // The child and its parent say something each, in any order.
+    let (first, second) = (holder.hear(), holder.hear());
+    let pid = if first == "1 holds" { second } else { first }.parse::<i32>().unwrap();
+    let mut other = Role::spawn(namespace_role, &[&name, "other"]);
+    assert_eq!(other.hear(), "1 waits");
+    // This process is of a third namespace.
+    assert!(matches!(mutex.lock_timeout(Duration::from_millis(300)), Err(LockError::Timeout)));
+    assert_eq!(segment.participants().unwrap().iter().filter(|one| one.alive).count(), 3);
+
+    // SAFETY: the role's own child, by its pid in this namespace.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+    assert_eq!(other.hear(), "recovered true, redelivered 7 true");
+    assert!(other.join().success());
+    holder.kill();
 }
 
 #[test]
 fn namespace_role() {
     let Some(arguments) = role() else { return };
+    let name = arguments[0].clone();
+    let is_holder = arguments[1] == "holder";
     // SAFETY: no memory is passed; children made from here on live in a namespace of their own.
     assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWPID) }, 0, "root may make namespaces");
-    fork(|| {
-        // /proc is still the outer one, so the child knows its namespace only through the parent's link; mount its own.
-        // SAFETY: both strings are NUL-terminated; the mount is in a mount namespace of the child's own.
-        let mounted = unsafe {
-            libc::unshare(libc::CLONE_NEWNS) == 0
-                && libc::mount(
-                    c"none".as_ptr(),
-                    c"/".as_ptr(),
-                    std::ptr::null(),
-                    libc::MS_REC | libc::MS_PRIVATE,
-                    std::ptr::null(),
-                ) == 0
-                && libc::mount(c"proc".as_ptr(), c"/proc".as_ptr(), c"proc".as_ptr(), 0, std::ptr::null())
-                    == 0
-        };
-        assert!(mounted, "root may mount");
-        match arguments[1].as_str() {
-            "refused" => {
-                let refused = Segment::open(&arguments[0]).map(drop);
-                assert!(matches!(refused, Err(SegmentError::ForeignNamespace { .. })), "{refused:?}");
-            }
-            _ => {
-                let value = Value::create(&arguments[0], 1_u8).unwrap();
-                assert_eq!(Value::<u8>::open(&arguments[0]).unwrap().get(), value.get());
-            }
+    let child = fork(|| {
+        // The holder sees the outer namespace's /proc, the other one its own.
+        if !is_holder {
+            mount_proc();
         }
-    })
-    .join();
+        let segment = Segment::open(&name).unwrap();
+        let mutex = segment.get::<Mutex>("mutex").unwrap();
+        let jobs = segment.get::<Queue<u32>>("jobs").unwrap();
+        if is_holder {
+            let _guard = mutex.lock().unwrap();
+            let _lease = jobs.lease().unwrap();
+            say(&format!("{} holds", std::process::id()));
+            listen();
+        } else {
+            assert!(matches!(mutex.lock_timeout(Duration::from_millis(300)), Err(LockError::Timeout)));
+            assert!(jobs.lease_timeout(Duration::from_millis(300)).is_err());
+            say(&format!("{} waits", std::process::id()));
+            let guard = mutex.lock().unwrap();
+            let lease = jobs.lease().unwrap();
+            let (recovered, redelivered) = (guard.recovered(), lease.redelivered());
+            say(&format!("recovered {recovered}, redelivered {} {redelivered}", *lease));
+            lease.ack().unwrap();
+        }
+    });
+    if is_holder {
+        say(&child.pid().to_string());
+        listen();
+    }
+    child.join();
+}
+
+/// Mounts a /proc of this process's pid namespace, in a mount namespace of its own.
+fn mount_proc() {
+    // SAFETY: all strings are NUL-terminated.
+    let mounted = unsafe {
+        libc::unshare(libc::CLONE_NEWNS) == 0
+            && libc::mount(
+                c"none".as_ptr(),
+                c"/".as_ptr(),
+                std::ptr::null(),
+                libc::MS_REC | libc::MS_PRIVATE,
+                std::ptr::null(),
+            ) == 0
+            && libc::mount(c"proc".as_ptr(), c"/proc".as_ptr(), c"proc".as_ptr(), 0, std::ptr::null()) == 0
+    };
+    assert!(mounted, "root may mount");
 }
 
 /// The child locks by itself once the parent has unlocked, and only then drops its copy of the parent's guard.

@@ -26,7 +26,10 @@ fn member() {
         "create file" => for_three().persist(false).create_file(name, SIZE),
         _ => Segment::open(name),
     };
-    let segment = segment.unwrap();
+    let segment = match segment {
+        Ok(segment) => segment,
+        Err(error) => return say(&format!("{error:?}")),
+    };
     let value = segment.get_or_add::<Value<u64>>("value", 1).unwrap();
     say(&segment.participant_id().unwrap().to_string());
     loop {
@@ -51,6 +54,14 @@ fn spawn_member(verb: &str, name: &str) -> (Role, u32) {
     let mut member = Role::spawn(member, &[verb, name]);
     let id = member.hear().parse().unwrap();
     (member, id)
+}
+
+/// The error of a process that cannot open the segment.
+fn spawn_refused(name: &str) -> String {
+    let mut refused = Role::spawn(member, &["open", name]);
+    let error = refused.hear();
+    assert!(refused.join().success());
+    error
 }
 
 /// Has a member do something.

@@ -267,11 +267,16 @@ fn forgotten_guards_end_with_process_or_thread() {
     assert!(forgetful.join().success());
     assert!(!lock.write().unwrap().recovered());
     // A process that lives on, but lets go of the segment.
-    let other = RwLock::open(&name).unwrap();
-    std::mem::forget(other.read().unwrap());
-    assert_eq!(lock.try_write().err(), Some(LockError::WouldBlock));
-    drop(other);
-    assert!(lock.try_write().is_ok());
+    let mut keeper = Role::spawn(in_a_child, &["hold", &name, "read"]);
+    assert_eq!(keeper.hear(), "holding");
+    std::mem::forget(lock.read().unwrap());
+    lock.segment().persist(true);
+    drop(lock);
+    let lock = RwLock::open(&name).unwrap();
+    Segment::remove(&name).unwrap();
+    keeper.tell("release");
+    assert_eq!(keeper.hear(), "released");
+    assert!(lock.write_timeout(Duration::from_secs(5)).is_ok());
     // A thread that is no more, of a process that lives on, which keeps the memory mapped. Nobody but who wants the lock finds out.
     let lock = RwLock::new().unwrap();
     let clone = lock.clone();

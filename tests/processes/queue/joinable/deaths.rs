@@ -94,12 +94,11 @@ fn get_redelivers_job_kept_without_guard_after_death() {
 fn try_get_redelivers_job_of_detached_participant() {
     let _watchdog = Watchdog::start(60);
     let (name, queue) = made("joinable-detached", 1);
-    let other = JoinableQueue::<u64>::open(&name).unwrap();
-    let (_, id) = other.lease().unwrap().into_parts();
-    drop(other);
-    let _the_same_id = JoinableQueue::<u64>::open(&name).unwrap();
+    let mut other = Role::spawn(super::in_a_child, &["detach", &name]);
+    let id = other.hear();
     let job = queue.try_lease().unwrap();
-    assert!(job.redelivered() && job.id() != id);
+    assert!(job.redelivered() && format!("{:?}", job.id()) != id);
+    other.kill();
     job.ack().unwrap();
     queue.join().unwrap();
 }

@@ -3,12 +3,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use breezeway::{Segment, SegmentError, Value};
+use breezeway::{Segment, Value};
 use support::Watchdog;
 use support::process::{resume, stop};
 use support::scratch::Name;
 
-use super::{SIZE, ask, for_three, seen, spawn_member};
+use super::{SIZE, ask, for_three, seen, spawn_member, spawn_refused};
 
 #[test]
 fn participants_lists_every_attached_process() {
@@ -31,9 +31,12 @@ fn participants_lists_every_attached_process() {
 
     assert_eq!(ask(&mut second, "leave"), "left");
     assert_eq!(seen(&segment), [(1, me, true), (3, third.pid(), true)]);
+    // Opened again, by a process that has it already, it takes no other place.
     let again = Segment::open(&name).unwrap();
-    assert_eq!(again.participant_id().unwrap(), 2);
-    assert_eq!(seen(&again), [(1, me, true), (2, me, true), (3, third.pid(), true)]);
+    assert_eq!(again.participant_id().unwrap(), 1);
+    let (next, id) = spawn_member("open", &name);
+    assert_eq!(id, 2);
+    assert_eq!(seen(&again), [(1, me, true), (2, next.pid(), true), (3, third.pid(), true)]);
     assert_eq!(segment.reap().unwrap(), 0);
 }
 
@@ -90,7 +93,7 @@ fn reap_keeps_stopped_participant() {
     let everybody = [(1, std::process::id(), true), (2, member.pid(), true)];
     assert_eq!(seen(&segment), everybody);
     assert_eq!(segment.reap().unwrap(), 0);
-    assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 2 })));
+    assert_eq!(spawn_refused(&name), "TooManyParticipants { max: 2 }");
     assert_eq!(seen(&segment), everybody);
     resume(member.pid());
     assert_eq!(ask(&mut member, "add"), "done");
@@ -106,20 +109,16 @@ fn open_with_full_table_returns_too_many_participants() {
     let (mut second, _) = spawn_member("open", &name);
     let (third, _) = spawn_member("open", &name);
     for _ in 0..3 {
-        let error = Segment::open(&name).unwrap_err();
-        assert!(matches!(error, SegmentError::TooManyParticipants { max: 3 }), "{error:?}");
-        assert!(matches!(
-            Segment::open_or_create(&name, SIZE),
-            Err(SegmentError::TooManyParticipants { .. })
-        ));
+        assert_eq!(spawn_refused(&name), "TooManyParticipants { max: 3 }");
     }
     assert_eq!(segment.participants().unwrap().len(), 3);
     ask(&mut second, "leave");
-    assert_eq!(Segment::open(&name).unwrap().participant_id().unwrap(), 2);
+    let (_two, id) = spawn_member("open", &name);
+    assert_eq!(id, 2);
     third.kill();
-    let (two, three) = (Segment::open(&name).unwrap(), Segment::open(&name).unwrap());
-    assert_eq!((two.participant_id().unwrap(), three.participant_id().unwrap()), (2, 3));
-    assert!(matches!(Segment::open(&name), Err(SegmentError::TooManyParticipants { max: 3 })));
+    let (_three, id) = spawn_member("open", &name);
+    assert_eq!(id, 3);
+    assert_eq!(spawn_refused(&name), "TooManyParticipants { max: 3 }");
 }
 
 /// Threads share their process's locks, so they take turns among themselves.

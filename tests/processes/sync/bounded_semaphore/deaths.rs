@@ -77,12 +77,20 @@ fn acquire_reclaims_permits_of_departed_holder() {
         drop([(); 3].map(|()| semaphore.acquire().unwrap()));
     }
     // A process that lives on, but lets go of the segment.
-    let other = BoundedSemaphore::open(&name).unwrap();
-    other.acquire().unwrap().forget();
+    let mut keeper = holder(&name, 1, 0);
+    semaphore.acquire().unwrap().forget();
+    let again = BoundedSemaphore::open(&name).unwrap();
+    assert_eq!(again.available(), 1);
+    assert_eq!(again.release(), Ok(()), "opened again is the same participant");
+    semaphore.acquire().unwrap().forget();
+    semaphore.segment().persist(true);
+    drop((semaphore, again));
+    let semaphore = BoundedSemaphore::open(&name).unwrap();
+    breezeway::Segment::remove(&name).unwrap();
     assert_eq!(semaphore.available(), 2);
-    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld), "opened again is another participant");
-    drop(other);
-    assert_eq!(semaphore.available(), 3);
+    assert_eq!(semaphore.release(), Err(SemaphoreError::NotHeld));
+    keeper.tell("end");
+    assert!(keeper.join().success());
 }
 
 #[test]

@@ -9,6 +9,8 @@ use support::scratch::{Scratch, patch, peek};
 
 const WRITER: u64 = 128;
 const COUNTS: u64 = 384;
+/// Where the header has the highest id of a participant.
+const HIGHEST_ID: u64 = 200;
 const PARTICIPANTS: u32 = 3;
 const LENGTH: u64 = COUNTS + 64 * PARTICIPANTS as u64;
 const SOON: Duration = Duration::from_millis(150);
@@ -33,6 +35,8 @@ fn read_write_with_any_damaged_word_fail_as_documented() {
     let segment = Segment::builder().participants(PARTICIPANTS).create_file(&path, 1 << 16).unwrap();
     let lock = segment.add::<RwLock>("lock", ()).unwrap();
     let at = segment.objects().unwrap()[0].offset;
+    // As if there had been as many participants at a time.
+    patch(&path, HIGHEST_ID, &PARTICIPANTS.to_ne_bytes());
     let places = [WRITER, 256].into_iter().chain((COUNTS..LENGTH).step_by(64));
     for place in places {
         for word in EVIL {
