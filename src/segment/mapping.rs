@@ -165,20 +165,21 @@ impl Mapping {
         let now = clock::monotonic_nanos();
         // Clocks of another boot or time namespace make the difference large, and a look due.
         let is_due = |at: u64| now.wrapping_sub(at) >= REAP_INTERVAL;
-        if !is_due(self.reaped_at.load(Ordering::Relaxed)) {
+        let own_last = self.reaped_at.load(Ordering::Relaxed);
+        if !is_due(own_last) {
             return;
         }
         self.reaped_at.store(now, Ordering::Relaxed);
         // One process looks for all in each interval. If it dies or is stopped, another does in the
-        // next one.
+        // next one. The first look of a process does not depend on others: it may be its only one.
         let last = self.memory.reaped_at().load(Ordering::Relaxed);
-        let elected = is_due(last)
+        let is_elected = is_due(last)
             && self
                 .memory
                 .reaped_at()
                 .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
-        if elected {
+        if is_elected || own_last == 0 {
             let _ = self.reap();
         }
     }
@@ -224,6 +225,8 @@ impl Mapping {
             return Ok(found as u32);
         }
         self.epoch.store(epoch, Ordering::Relaxed);
+        // A forked child has looked for nobody yet.
+        self.reaped_at.store(0, Ordering::Relaxed);
         self.life.set(Some(life));
         // ORDER: Release pairs with the Acquire in `participant`.
         self.membership.store(own, Ordering::Release);

@@ -4,6 +4,7 @@ mod foreign_files;
 mod forked_child;
 mod life;
 mod limits;
+mod liveness;
 mod objects;
 mod options;
 mod participants;

@@ -10,27 +10,31 @@ use super::lock_watch::SURVIVOR_TIMEOUT;
 use crate::child::Child;
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
+use crate::process;
 
 const LENGTH: u64 = 1 << 16;
 
-/// A segment that the parent has open, with places for this many participants.
+/// A segment that a stopped process keeps, with places for this many participants. The parent has it
+/// open only while it checks: a child would inherit its handle, and not open the segment anew.
 struct ParticipantTable {
     name: String,
-    segment: Segment,
+    keeper: Option<Child>,
     places: u32,
 }
 
 impl ParticipantTable {
     fn new(name: &str, places: u32) -> Self {
-        let segment = Segment::builder().participants(places).create(name, LENGTH).unwrap();
-        Self { name: name.to_owned(), segment, places }
+        let create = || Segment::builder().participants(places).create(name, LENGTH).unwrap();
+        let keeper = Child::fork(create, |_| {});
+        Self { name: name.to_owned(), keeper: Some(keeper), places }
     }
 
-    /// How many dead participants the segment still has. Only this process counts as alive.
-    fn dead_participants(&self) -> u32 {
-        let me = self.segment.participant_id().unwrap();
-        let others: Vec<_> =
-            self.segment.participants().unwrap().into_iter().filter(|other| other.id != me).collect();
+    /// How many dead participants the segment still has. Only the keeper and this process count as
+    /// alive.
+    fn dead_participants(&self, segment: &Segment) -> u32 {
+        let living = [self.keeper.as_ref().map_or(0, Child::pid), std::process::id()];
+        let all = segment.participants().unwrap();
+        let others: Vec<_> = all.into_iter().filter(|other| !living.contains(&other.pid)).collect();
         assert!(
             others.iter().all(|other| !other.alive),
             "dead participants do not count as alive: {others:?}"
@@ -38,27 +42,49 @@ impl ParticipantTable {
         others.len() as u32
     }
 
+    /// Opens the segment in a process of its own, which goes on.
+    fn open_in_child(&self) -> Child {
+        Child::fork(|| Segment::open(&self.name).expect("a place"), |_| {})
+    }
+
     fn check(&self, death: &Death) -> &'static str {
-        let dead_participants = self.dead_participants();
+        let segment = Segment::open(&self.name).expect("a place");
+        let dead_participants = self.dead_participants(&segment);
         // New participants take the places of dead ones, reaped or not.
         if death.point.is_multiple_of(2) {
-            assert_eq!(self.segment.reap().unwrap(), dead_participants, "the dead are reaped");
-            assert_eq!(self.dead_participants(), 0);
+            assert_eq!(segment.reap().unwrap(), dead_participants, "the dead are reaped");
+            assert_eq!(self.dead_participants(&segment), 0);
         }
-        let others: Vec<_> = (1..self.places).map(|_| Segment::open(&self.name).expect("a place")).collect();
-        let one_more = Segment::open(&self.name);
-        assert!(matches!(one_more, Err(SegmentError::TooManyParticipants { .. })), "{one_more:?}");
-        assert!(self.segment.participants().unwrap().iter().all(|participant| participant.alive));
-        drop(others);
-        assert_eq!(self.dead_participants(), 0);
+        let others: Vec<_> = (2..self.places).map(|_| self.open_in_child()).collect();
+        let one_more = process::fork(|| {
+            i32::from(!matches!(Segment::open(&self.name), Err(SegmentError::TooManyParticipants { .. })))
+        });
+        assert_eq!(one_more.exit_code(), Some(0), "all places are taken");
+        assert!(segment.participants().unwrap().iter().all(|participant| participant.alive));
+        let opened = others.len() as u32;
+        others.into_iter().for_each(Child::kill);
+        assert_eq!(segment.reap().unwrap(), opened);
         if dead_participants == 0 { "left nothing" } else { "left its place to be reaped" }
+    }
+
+    fn path(&self) -> PathBuf {
+        Path::new("/dev/shm").join(&self.name)
+    }
+}
+
+impl Drop for ParticipantTable {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.kill();
+        }
+        let _ = Segment::remove(&self.name);
     }
 }
 
 /// A child opens the segment.
 struct Open {
     table: ParticipantTable,
-    /// Whether every place but the parent's belongs to a dead process.
+    /// Whether every place but those of the keeper and the parent belongs to a dead process.
     after_the_dead: bool,
 }
 
@@ -67,8 +93,8 @@ impl Scenario for Open {
 
     fn reset(&mut self) {
         if self.after_the_dead {
-            Child::fork(|| Segment::open(&self.table.name).unwrap(), |_| {}).kill();
-            assert_eq!(self.table.dead_participants(), 1);
+            let dead = [self.table.open_in_child(), self.table.open_in_child()];
+            dead.into_iter().for_each(Child::kill);
         }
     }
 
@@ -85,7 +111,7 @@ impl Scenario for Open {
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.table.segment.path().into_iter().collect()
+        vec![self.table.path()]
     }
 }
 
@@ -94,7 +120,7 @@ pub(crate) fn open(name: &str) -> KillCounts {
 }
 
 pub(crate) fn open_after_death(name: &str) -> KillCounts {
-    kill::at_changes(&mut Open { table: ParticipantTable::new(name, 2), after_the_dead: true })
+    kill::at_changes(&mut Open { table: ParticipantTable::new(name, 3), after_the_dead: true })
 }
 
 /// A child drops its handle.
@@ -120,7 +146,7 @@ impl Scenario for DropHandle {
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.table.segment.path().into_iter().collect()
+        vec![self.table.path()]
     }
 }
 
@@ -137,7 +163,7 @@ impl Scenario for Reap {
     type Handle = Segment;
 
     fn reset(&mut self) {
-        Child::fork(|| Segment::open(&self.table.name).unwrap(), |_| {}).kill();
+        self.table.open_in_child().kill();
     }
 
     fn open(&self) -> Segment {
@@ -149,7 +175,9 @@ impl Scenario for Reap {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        let dead_participants = self.table.dead_participants();
+        let segment = Segment::open(&self.table.name).expect("a place");
+        let dead_participants = self.table.dead_participants(&segment);
+        drop(segment);
         self.table.check(death);
         match dead_participants {
             2 => "two to reap",
@@ -159,12 +187,12 @@ impl Scenario for Reap {
     }
 
     fn watched_files(&self, _: u32) -> Vec<PathBuf> {
-        self.table.segment.path().into_iter().collect()
+        vec![self.table.path()]
     }
 }
 
 pub(crate) fn reap_after_death(name: &str) -> KillCounts {
-    kill::at_changes(&mut Reap { table: ParticipantTable::new(name, 3) })
+    kill::at_changes(&mut Reap { table: ParticipantTable::new(name, 4) })
 }
 
 /// A child opens, as the first, a persistent segment whose last user died while it held a lock in
