@@ -5,12 +5,13 @@
 //! | FREE | not held | vacant | a process that attaches: claims the id, takes the lock, fills the entry, stores TAKEN |
 //! | FREE | held | a process is attaching or detaching | the lock's holder |
 //! | TAKEN | held | attached and alive | the lock's holder: stores FREE, then drops the lock |
-//! | TAKEN | not held | died attached | each process that repairs what the dead participant held; the first that has done so stores FREE |
+//! | TAKEN | not held | died attached | the process that claims the id: repairs what the dead participant held, then stores FREE |
 //!
-//! The kernel drops the lock of a process that dies, at whatever instruction. Those that repair
-//! share a lock on the id's claim byte, and a process that registers takes it alone: so no id gets
-//! another owner while a repair after its last one runs. If a repairing process dies, another
-//! begins anew.
+//! The kernel drops the lock of a process that dies, at whatever instruction. A process that repairs
+//! or registers holds a lock on the id's claim byte meanwhile: so one process at a time repairs after
+//! a participant, and no id gets another owner while that goes on. The dead participant's own byte
+//! stays unlocked, so it does not look alive while it is repaired. If a repairing process dies,
+//! another begins anew.
 
 use std::os::fd::AsFd;
 
@@ -169,8 +170,7 @@ pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participan
 /// Repairs after the participants that died attached, frees their ids, and returns how many ids this
 /// process has freed. This process is `own_id`.
 ///
-/// Several processes may repair after the same participant at a time, so one that is stopped in here
-/// delays nobody but the next process that would get the id.
+/// What another process repairs right now is left to that one.
 pub(super) fn reap(memory: &SegmentMemory, own_id: u32) -> Result<u32, SegmentError> {
     let mut reaped = 0;
     for id in (1..=memory.participants()).filter(|id| *id != own_id) {
@@ -178,24 +178,24 @@ pub(super) fn reap(memory: &SegmentMemory, own_id: u32) -> Result<u32, SegmentEr
         if !is_taken() || is_locked(memory, id)? {
             continue;
         }
-        // While it is claimed no process registers under this id, so what is held under it is the
-        // dead participant's.
+        // While it is claimed no other process registers under this id, so what is held under it is
+        // the dead participant's.
         let Some(_claim) = claim(memory, id)? else { continue };
         if is_taken() && !is_locked(memory, id)? {
             repair::repair_objects(Departure::Died, memory, id);
-            // ORDER: Release, as in `leave`, for the repair; each that repairs comes to the same.
-            let state = memory.participant_state(id).swap(PARTICIPANT_FREE, Ordering::Release);
-            reaped += u32::from(state != PARTICIPANT_FREE);
+            // ORDER: Release, as in `leave`, for the repair.
+            memory.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
+            reaped += 1;
         }
     }
     Ok(reaped)
 }
 
-/// Claims an id for a repair; `None` if a process registers under it.
+/// Claims an id for a repair; `None` if another process has claimed it.
 fn claim(memory: &SegmentMemory, id: u32) -> Result<Option<PinnedFile>, SegmentError> {
     let no_fork = fork::exclude();
     let file = memory.file().reopen().map_err(SegmentError::os(REOPEN))?;
-    if !liveness::try_claim_shared(file.as_fd(), id).map_err(SegmentError::os("lock the segment's file"))? {
+    if !liveness::try_claim(file.as_fd(), id).map_err(SegmentError::os("lock the segment's file"))? {
         return Ok(None);
     }
     PinnedFile::new(&file, &no_fork).map(Some).map_err(SegmentError::os(PIN))

@@ -11,8 +11,7 @@
 //! | 0 | write | the process that opens, replaces or removes the segment: the admin lock |
 //! | `id` | write | the participant of this id, for as long as it lives |
 //! | [`FORKED_CHILD_BYTE`] | read | each forked child that is no participant yet |
-//! | [`CLAIM_BYTE`]` + id` | read | each process that repairs after the dead participant of this id |
-//! | [`CLAIM_BYTE`]` + id` | write | a process that registers under this id, while it does |
+//! | [`CLAIM_BYTE`]` + id` | write | a process that registers under this id, or repairs after its dead participant, while it does |
 
 #![allow(unsafe_code)]
 
@@ -119,16 +118,10 @@ pub(crate) fn try_lock(file: BorrowedFd<'_>, byte: u32) -> io::Result<bool> {
     set(file, libc::F_WRLCK, byte)
 }
 
-/// Claims an id for its registration: no other process registers under it, or repairs after its
-/// last participant, meanwhile. Returns whether it did.
+/// Claims an id: no other process registers under it, or repairs after its dead participant,
+/// meanwhile. Returns whether it did.
 pub(crate) fn try_claim(file: BorrowedFd<'_>, id: u32) -> io::Result<bool> {
     set(file, libc::F_WRLCK, CLAIM_BYTE + id)
-}
-
-/// Claims an id for a repair, which several processes may do at a time: no process registers under
-/// it meanwhile. Returns whether it did.
-pub(crate) fn try_claim_shared(file: BorrowedFd<'_>, id: u32) -> io::Result<bool> {
-    set(file, libc::F_RDLCK, CLAIM_BYTE + id)
 }
 
 /// Gives up a claim.
@@ -185,14 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn claims_exclude_registrations_only() {
+    fn try_claim_is_exclusive_and_no_life() {
         let (one, two) = two_descriptions();
-        assert!(try_claim_shared(one.as_fd(), 7).unwrap() && try_claim_shared(two.as_fd(), 7).unwrap());
-        assert!(!try_claim(two.as_fd(), 7).unwrap());
+        assert!(try_claim(one.as_fd(), 7).unwrap());
+        assert!(!try_claim(two.as_fd(), 7).unwrap() && try_claim(two.as_fd(), 8).unwrap());
         assert!(!is_any_participant_alive(two.as_fd()).unwrap());
         unclaim(one.as_fd(), 7).unwrap();
         assert!(try_claim(two.as_fd(), 7).unwrap());
-        assert!(!try_claim_shared(one.as_fd(), 7).unwrap());
     }
 
     #[test]
