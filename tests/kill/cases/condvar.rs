@@ -239,7 +239,13 @@ impl Scenario for Notifier {
 
     fn operate(&self, counter: &ItemCounter) {
         match self.operation {
-            Operation::Notify(count) => assert_eq!(counter.condvar.notify_n(count), count.min(self.others)),
+            Operation::Notify(count) => {
+                // A waiter that it has notified may have its item and exit before it comes to the
+                // next one. A waiter that finds out repairs, which wakes all of them.
+                let notified = counter.condvar.notify_n(count);
+                let most = count.min(self.others);
+                assert!(notified <= most && (notified > 0 || most == 0), "{notified} of {most}");
+            }
             Operation::AddLocked => {
                 counter.locked(|| {
                     counter.add_one();
@@ -276,7 +282,7 @@ impl Scenario for Notifier {
         self.notified = self.others - self.before.iter().filter(still).count();
         let has_the_rest = self.before[self.notified..].iter().all(|waiter| waiters.contains(waiter));
         let is_all = self.count() == self.others;
-        assert!(has_the_rest || is_all, "in the order in which they came");
+        assert!(has_the_rest || is_all || self.notified > self.count(), "in the order in which they came");
         let items = self.parent.counter.items.load(Relaxed) as usize;
         self.items = match self.operation {
             Operation::Notify(_) => self.others,
@@ -285,8 +291,9 @@ impl Scenario for Notifier {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        assert!(self.notified <= self.count());
-        assert!(!death.completed || self.notified == self.count(), "a completed operation has taken effect");
+        // Not at most as many: a waiter that was notified may have exited meanwhile, and the repair
+        // after it wakes all. That a notifier wakes no more is checked by the models.
+        assert!(!death.completed || self.notified >= self.count(), "a completed operation has taken effect");
         let held = self.parent.watch.was_held_by(death);
         self.parent.notice(death.point);
         // The waiters get the items by themselves: they were notified, or check again because of
@@ -296,7 +303,7 @@ impl Scenario for Notifier {
         match (self.notified, self.items) {
             (0, 0) => "served by the next",
             (0, _) => "found without a notification",
-            (count, _) if count == self.count() => "notified",
+            (count, _) if count >= self.count() => "notified",
             _ => "notified in part",
         }
     }
