@@ -86,8 +86,10 @@
 //!   file system wrote, though locks held at that time are recovered.
 //! - It does not keep a *hostile* writer of the segment from spoiling payloads, or from taking and
 //!   freeing locks. Segments are therefore private to their user (mode 0600) unless asked otherwise.
-//! - It does not join pid namespaces: a process of another namespace than the participants' is
-//!   refused ([`SegmentError::ForeignNamespace`]).
+//! - Processes of several pid namespaces (containers that share the file) share everything. A handle
+//!   of an anonymous segment, or of one whose name was removed, travels within a namespace only.
+//! - On overlayfs a process's life hangs on a descriptor: there a process that closes all its
+//!   descriptors counts as dead, and a forked child that touches nothing keeps its parent alive.
 //! - A segment does not grow. A file that another program truncates while it is mapped is SIGBUS,
 //!   as for every mapping; anonymous segments are sealed against that.
 //! - It runs on Linux with glibc, on x86_64 and aarch64, and nowhere else.

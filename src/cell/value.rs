@@ -103,7 +103,7 @@ impl<T: Shareable> Value<T> {
     /// Copies the value, also while others write.
     ///
     /// # Errors
-    /// If writers spoil the copies, the errors of [`ObjectLock::lock_to_read`]. The bytes are a
+    /// If writers spoil the copies, the errors of [`ObjectLock::lock_without_report`]. The bytes are a
     /// mixture then.
     #[inline(always)]
     fn copy(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<(), LockError> {
