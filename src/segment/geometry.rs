@@ -139,7 +139,10 @@ mod tests {
         };
         assert!(matches!(wrong(|h| h.byte_order = h.byte_order.swap_bytes()), SegmentError::ForeignMachine));
         assert!(matches!(wrong(|h| h.pointer_width = 32), SegmentError::ForeignMachine));
-        assert!(matches!(wrong(|h| h.abi_version = 9), SegmentError::WrongVersion { expected: 1, found: 9 }));
+        assert!(matches!(
+            wrong(|h| h.abi_version = 9),
+            SegmentError::WrongVersion { expected: ABI_VERSION, found: 9 }
+        ));
         assert!(matches!(
             wrong(|h| h.total_len = 8192),
             SegmentError::Truncated { expected: 8192, found: 4096 }
