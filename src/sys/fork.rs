@@ -110,7 +110,7 @@ impl ForkGeneration {
     }
 
     /// The number, never 0, for words that hold 0 if there is no claim.
-    #[cfg(feature = "raw_sync")]
+    #[cfg(any(feature = "raw_sync", feature = "serde"))]
     #[inline(always)]
     pub(crate) fn number(self) -> u32 {
         self.0
