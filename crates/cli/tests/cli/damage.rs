@@ -132,9 +132,9 @@ fn inspect_damaged_shows_what_is_sound() {
     assert!(text.contains("damaged: ") && text.contains("array: "), "{text}");
 
     // Of another version, and of a truncated segment, only the header is read.
-    patch(&name.path(), 12, &2_u32.to_ne_bytes());
+    patch(&name.path(), 12, &3_u32.to_ne_bytes());
     assert!(segment(&name)["damage"].as_str().unwrap().contains("version"));
-    patch(&name.path(), 12, &1_u32.to_ne_bytes());
+    patch(&name.path(), 12, &2_u32.to_ne_bytes());
     OpenOptions::new().write(true).open(name.path()).unwrap().set_len(300).unwrap();
     assert!(segment(&name)["objects"].as_array().unwrap().is_empty());
     std::mem::forget(made); // The file no longer has its pages.

@@ -23,7 +23,7 @@ fn listed(name: &str) -> Option<Json> {
 fn ls_has_a_line_for_each_segment() {
     let _watchdog = Watchdog::start(120);
     let name = Name::new("cli-ls");
-    let segment = Segment::builder().mode(0o640).create(&name, 1 << 16).unwrap();
+    let segment = Segment::create(&name, 1 << 16).unwrap();
     segment.add::<Value<u64>>("one", 1).unwrap();
     segment.add::<Value<u64>>("two", 2).unwrap();
     let alive = child("open", &name);
@@ -35,14 +35,14 @@ fn ls_has_a_line_for_each_segment() {
         assert!(table.lines().next().unwrap().contains(head), "{table}");
     }
     let words = line(&table, &name);
-    assert_eq!(words[1..3], ["65536", "640"]);
+    assert_eq!(words[1..3], ["65536", "600"]);
     assert_eq!(words[5], std::process::id().to_string(), "{words:?}");
     assert_eq!(words[words.len() - 5..], ["2", "1", "2", "in", "use"], "{words:?}");
 
     let json = listed(&name).unwrap();
     assert_eq!(
         (&json["length"], &json["mode"], &json["stale"]),
-        (&65536.into(), &0o640.into(), &false.into())
+        (&65536.into(), &0o600.into(), &false.into())
     );
     assert_eq!(json["creator"]["pid"], std::process::id());
     assert!(json["creator"]["command"].as_str().unwrap().contains("cli"));
