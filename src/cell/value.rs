@@ -186,7 +186,8 @@ impl<T: Shareable> Value<T> {
     ///
     /// Writers spoil a copy of more than 8 bytes only if three of them publish while it is made.
     /// After 64 spoiled copies the reader asks writers not to begin for up to a millisecond, and
-    /// goes on: it has its copy after at most one more write of each writer that has begun.
+    /// goes on. Of writers that lock without a timeout it then waits for at most one more write of
+    /// each; those that lock by `try_lock`, with a timeout, or as tasks do not hold back for it.
     ///
     /// It is for types of which every bit pattern is a value; [`get_checked`](Self::get_checked)
     /// reads the others. If a program has damaged the segment, the value is what the bytes there
