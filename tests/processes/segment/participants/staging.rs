@@ -60,7 +60,7 @@ fn sweep(folder: &Path, make: impl Fn()) {
         private_name(here + 1, dead, died),
         // Somebody else's business.
         format!(".breezeway-{here:x}-{dead}"),
-        format!(".breezeway-{here:x}-nobody-{died:x}-0"),
+        format!(".breezeway-{here:x}-nobody{}-{died:x}-0", std::process::id()),
         format!("breezeway-{here:x}-{dead}-{died:x}-0"),
         // Another test run must not make these.
         format!(".breezeway-of-nobody-{}", std::process::id()),
