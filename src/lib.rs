@@ -33,7 +33,7 @@
 //! | object | what survivors see |
 //! |---|---|
 //! | creating a [`Segment`] | the name exists complete, or not at all |
-//! | [`sync::Mutex`], and every lock inside | who locks after the death gets it at once, who was waiting within milliseconds, and is told (`recovered()`) |
+//! | [`sync::Mutex`], and every lock inside | a locker that comes after the death gets the lock at once, a parked one within milliseconds; its guard says so (`recovered()`) |
 //! | [`sync::ReentrantMutex`] | all levels of the dead holder are given back; the next locker is told |
 //! | [`Value`] | the old value or the new one; readers never wait for a writer, dead or alive |
 //! | [`Array`], one element; [`Atomic`] | the old element or the new one |

@@ -216,7 +216,8 @@ impl Mapping {
         let (registration, life) = participants::register(&self.memory)?;
         let Registration { id, epoch } = registration;
         let own = u64::from(generation) << 32 | u64::from(id);
-        // A thread that loses the race below puts the winner's epoch back.
+        // Of the threads of a forked child that come here at a time, the first one's registration
+        // counts.
         let _serial = fork::exclude();
         let found = self.membership.load(Ordering::Relaxed);
         if found != before && (found >> 32) as u32 == generation {

@@ -38,7 +38,7 @@ impl Lists {
 
 /// Uses the lists.
 fn with<R>(guard: &ForkGuard, body: impl FnOnce(&mut Lists) -> R) -> R {
-    if guard.is_torn {
+    if guard.take_torn() {
         // A thread of the parent was copied in the middle of a change: what is there is not used,
         // and not freed either.
         // SAFETY: under the fork lock; writing does not read the old lists.

@@ -124,14 +124,13 @@ impl ForkGeneration {
 }
 
 static FORK_LOCK: AtomicU32 = AtomicU32::new(0);
+/// 1 from the time a lock of another generation was taken over until [`ForkGuard::take_torn`].
+static IS_TORN: AtomicU32 = AtomicU32::new(0);
 
 /// The fork lock, held: no thread of this process is in the C library's `fork` meanwhile.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct ForkGuard {
-    /// Whether a fork without handlers has copied a thread in the middle of a section, so that what
-    /// the lock protects may be half changed.
-    pub(crate) is_torn: bool,
     /// The thread that locks unlocks.
     not_send: PhantomData<*const ()>,
 }
@@ -145,9 +144,21 @@ pub(crate) fn exclude() -> ForkGuard {
         if found != own
             && FORK_LOCK.compare_exchange(found, own, Ordering::Acquire, Ordering::Relaxed).is_ok()
         {
-            return ForkGuard { is_torn: found != 0, not_send: PhantomData };
+            if found != 0 {
+                // ORDER: relaxed; read and written under the lock.
+                IS_TORN.store(1, Ordering::Relaxed);
+            }
+            return ForkGuard { not_send: PhantomData };
         }
         std::thread::sleep(Duration::from_micros(20));
+    }
+}
+
+impl ForkGuard {
+    /// Whether a fork without handlers has copied a thread in the middle of a section since the last
+    /// call, so that what the lock protects may be half changed.
+    pub(crate) fn take_torn(&self) -> bool {
+        IS_TORN.swap(0, Ordering::Relaxed) != 0
     }
 }
 
@@ -207,7 +218,7 @@ extern "C" fn before_fork() {
 
 /// The guard that `before_fork` has left.
 fn forking_guard() -> ForkGuard {
-    ForkGuard { is_torn: false, not_send: PhantomData }
+    ForkGuard { not_send: PhantomData }
 }
 
 extern "C" fn in_parent() {

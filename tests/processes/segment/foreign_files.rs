@@ -18,7 +18,7 @@ fn open_and_inspect_leave_a_fifo_alone() {
     let _watchdog = Watchdog::start(60);
     let fifo = Name::new("fifo");
     mknodat(CWD, fifo.path(), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    // A writer waits for its reader. Whoever opens the FIFO lets it go on.
+    // A writer waits for a reader: a process that opens the FIFO to read lets it go on.
     let writer = std::thread::spawn({
         let path = fifo.path();
         move || OpenOptions::new().write(true).open(path)

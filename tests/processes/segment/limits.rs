@@ -184,7 +184,7 @@ fn spawn_without_pidfd_open_fails_naming_the_call() {
 
 fn close_standard_descriptors() {
     for fd in 0..3 {
-        // SAFETY: whoever reads or writes it gets an error.
+        // SAFETY: a later read or write of the descriptor is an error, and nothing else.
         unsafe { libc::close(fd) };
     }
 }
