@@ -47,7 +47,7 @@ impl SegmentBuilder {
     ///
     /// Grant even permission to read only to users that you trust not to block you: a reader can
     /// lock the file, and while it does, no process can open, replace or remove the segment
-    /// ([`SegmentError::Busy`]), and no dead participant is repaired.
+    /// ([`SegmentError::Busy`]).
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = mode;
         self
