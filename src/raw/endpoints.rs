@@ -16,6 +16,9 @@
 //! participant that repairs after a dead holder needs no count: no process has the dead holder's id
 //! meanwhile, so a half that names it is the dead holder's, and one of several repairers moves it.
 
+#[cfg(all(test, loom))]
+mod model;
+
 use crate::primitive::{AtomicU64, Ordering};
 
 /// One of the two endpoints.

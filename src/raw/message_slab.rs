@@ -29,21 +29,27 @@
 
 mod index;
 mod layout;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod model;
+#[cfg(all(test, loom))]
+mod model_of_repair;
 mod reclaim;
 mod tag;
+#[cfg(not(loom))]
 mod view;
 
-#[cfg(feature = "serde")]
+#[cfg(all(feature = "serde", not(loom)))]
 pub(crate) use layout::CountedEvent;
 pub(crate) use layout::{BLOCK_BYTES, SlabLayout};
 use layout::{LinkList, SlabBlock, SlabHeader, SlabSlot, linked};
 use reclaim::Reclaimed;
 use tag::Tag;
+#[cfg(not(loom))]
 pub(crate) use view::SlabView;
 
-use super::atomic_copy::{self, WORD};
+use super::atomic_copy;
+#[cfg(not(loom))]
+use super::atomic_copy::WORD;
 use crate::error::Stop;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::event_count::WAKE_ALL;
@@ -92,6 +98,7 @@ impl<'a> MessageSlab<'a> {
     ///
     /// # Panics
     /// Where they do not, or are fewer than the layout's: both were checked when the object was attached.
+    #[cfg(not(loom))]
     pub(crate) fn new(layout: SlabLayout, words: &'a [AtomicU64]) -> Self {
         assert!(Some(size_of_val(words) as u64) == layout.length(), "a slab is as long as its layout");
         assert!(words.as_ptr().cast::<SlabHeader>().is_aligned(), "a slab begins on a cache line");
