@@ -129,7 +129,7 @@ mod cell;
 #[cfg(not(loom))]
 mod error;
 #[cfg(loom)]
-#[path = "error/model.rs"]
+#[path = "error/under_loom.rs"]
 mod error;
 #[cfg(not(loom))]
 pub mod inspect;

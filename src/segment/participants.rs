@@ -125,7 +125,7 @@ fn fill(memory: &SegmentMemory, id: u32, epoch: u32) {
     );
     // ORDER: SeqCst, before the participant's first operation: pairs with the loads by those that
     // look at the participants' words up to the highest id.
-    memory.highest_id().fetch_max(id, Ordering::SeqCst);
+    memory.highest_id_word().fetch_max(id, Ordering::SeqCst);
     // ORDER: Release pairs with the Acquire in `list` and `is_registered`: the entry is filled.
     memory.participant_state(id).store(PARTICIPANT_TAKEN, Ordering::Release);
 }
@@ -168,7 +168,7 @@ const TEST_LOCKS: &str = "test the locks of the segment's file";
 /// The participants that are attached, or died so. This process is `own_id`.
 pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participant>, SegmentError> {
     let mut all = Vec::new();
-    for id in 1..=memory.participants() {
+    for id in 1..=memory.highest_id() {
         // ORDER: Acquire pairs with the Release in `fill`.
         if memory.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE {
             continue;
@@ -192,7 +192,7 @@ pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participan
 /// Another process may repair after the same participants meanwhile.
 pub(super) fn reap(memory: &SegmentMemory, own_id: u32) -> Result<u32, SegmentError> {
     let mut reaped = 0;
-    for id in (1..=memory.participants()).filter(|id| *id != own_id) {
+    for id in (1..=memory.highest_id()).filter(|id| *id != own_id) {
         let is_taken = || memory.participant_state(id).load(Ordering::Relaxed) != PARTICIPANT_FREE;
         if !is_taken() || is_locked(memory, id)? {
             continue;

@@ -13,7 +13,7 @@
 use core::mem::offset_of;
 use core::ops::Deref;
 
-use super::Tag;
+use super::tag::Tag;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::atomic_copy::WORD;
 use crate::raw::event_count::EventCount;
