@@ -128,6 +128,9 @@ compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian 
 mod cell;
 #[cfg(not(loom))]
 mod error;
+#[cfg(loom)]
+#[path = "error/under_loom.rs"]
+mod error;
 #[cfg(not(loom))]
 pub mod inspect;
 #[cfg(not(loom))]

@@ -54,7 +54,6 @@ pub(crate) mod journal;
 pub(crate) mod kind_ops;
 #[cfg(not(loom))]
 pub(crate) mod kinds;
-#[cfg(not(loom))]
 pub(crate) mod message_slab;
 #[cfg(all(test, loom))]
 mod model;

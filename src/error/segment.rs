@@ -87,8 +87,10 @@ pub enum SegmentError {
     /// Every participant slot is taken by a living process: create the segment with more `participants`.
     ///
     /// A participant is a process, not a handle or a thread. The slots of dead processes are not counted: they are repaired
-    /// and taken.
-    #[error("the segment has its {max} participants already: create it with more `participants`")]
+    /// and taken, unless another process is stopped while it repairs.
+    #[error(
+        "all {max} participants that the segment can have are attached: have a process drop its handles, or create the segment with more (`SegmentBuilder::participants`)"
+    )]
     TooManyParticipants {
         /// How many participants the segment can hold.
         max: u32,

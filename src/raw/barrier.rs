@@ -21,7 +21,12 @@
 //! | slot | meaning | who moves it |
 //! |---|---|---|
 //! | of another generation, or zero | not claimed yet | an arriving party claims the first such slot, by a CAS to `{g, its id}`: **this is the commit point of an arrival**, and the slot's number is the party's index |
-//! | `{g, id}` | participant `id` has arrived | a participant that finds it dead, to `{g, 0}`, after it has broken the barrier |
+//! | `{g, id}` | participant `id` has arrived | a participant that finds it dead, by a CAS to `{g, 0}`, after it has broken the barrier |
+//!
+//! Several participants may repair after one party at a time, and one of them may go on long after
+//! the others. It breaks the barrier by a CAS of the word at which it has found the dead party to be
+//! one, so it breaks no later generation; and it clears the slots in which it still finds the dead
+//! party's id, which no other participant has until the last repair is over.
 //!
 //! Slots are claimed from the first to the last, each by a party that has seen all slots before it
 //! claimed. So the party that claims the last one has seen all that the others did before they

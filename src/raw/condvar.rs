@@ -12,18 +12,19 @@
 //! | word | meaning | who moves it |
 //! |---|---|---|
 //! | 0 (FREE) | no waiter has the slot | a waiter, by a CAS to its ticket, its id, WAITING |
-//! | ticket, owner, WAITING | the owner has waited since it drew that ticket | a notifier, by a CAS to NOTIFIED: **this is the commit point of a notification**. The owner, when its time is over, by a CAS to FREE. If the owner is dead, its repairer, to FREE |
-//! | ticket, owner, NOTIFIED | the owner was notified and does not have the mutex again yet | the owner, to FREE, once it has the mutex. If the owner is dead, its repairer, to FREE |
+//! | ticket, owner, WAITING | the owner has waited since it drew that ticket | a notifier, by a CAS to NOTIFIED: **this is the commit point of a notification**. The owner, when its time is over, by a CAS to FREE. If the owner is dead, any repairer, by a CAS to FREE |
+//! | ticket, owner, NOTIFIED | the owner was notified and does not have the mutex again yet | the owner, by a CAS to FREE, once it has the mutex. If the owner is dead, any repairer, by a CAS to FREE |
 //!
 //! | bit of `taken` | meaning | who moves it |
 //! |---|---|---|
 //! | 0 | notifiers skip the slot | the slot's owner, to 1, before it unlocks the mutex |
-//! | 1 | a waiter may have the slot | the slot's owner, to 0, before it frees the slot; its repairer likewise |
+//! | 1 | a waiter may have the slot, or had it and died | the slot's owner, to 0, before it frees the slot |
 //!
-//! A bit is moved only by the owner of its slot, or by the owner's one repairer: the id of a dead
-//! participant belongs to one process at a time. So the bit is never 0 while its owner waits
-//! without the mutex, and a death leaves no count that is wrong. If no bit is set, a notification
-//! costs a look at one cache line.
+//! A bit is moved only by the living owner of its slot, so it is never 0 while its owner waits
+//! without the mutex. A repairer moves no bit: it may have been stopped, and the slot may be
+//! a living waiter's by now. So a dead waiter may leave a bit set, which costs each notifier a look
+//! at the slot until the slot's next waiter clears it. If no bit is set, a notification costs a look
+//! at one cache line.
 //!
 //! No notification is lost. A waiter takes its slot and sets its bit while it holds the mutex, so a
 //! notifier that has held the mutex after it finds both. A waiter that gives up frees its slot by a
@@ -247,20 +248,23 @@ impl CondvarState {
         word.fetch_and(!bit, Ordering::Relaxed);
     }
 
-    /// Frees the slots of a participant that is proven dead, and notifies all waiters. Idempotent,
-    /// but one repairer at a time may run it.
+    /// Frees the slots of a participant that is proven dead, and notifies all waiters. Idempotent;
+    /// several processes may run it at a time.
     pub(crate) fn repair(&self, dead: u32) {
-        for (index, slot) in self.slots.iter().enumerate() {
-            if slot.load().owner() == dead {
-                // Hidden before it is freed: from then on the bit is its next owner's.
-                self.hide(index);
-                // ORDER: as in `move_from`. The slot's last notifier comes before the notification
-                // below.
-                slot.word.swap(CondvarSlotWord::FREE.into(), Ordering::AcqRel);
-                self.repairs.add(1);
+        for slot in &self.slots {
+            let mut word = slot.load();
+            // A notifier may move the word meanwhile. Whatever another owner's word is, it names
+            // that owner: the dead participant's id has no other.
+            while word.owner() == dead {
+                // The bit stays: it may be the slot's next owner's by the time it would be cleared.
+                if slot.move_from(word, CondvarSlotWord::FREE) {
+                    self.repairs.add(1);
+                }
+                word = slot.load();
             }
         }
-        // Even if no slot was freed: the participant may have died as a notifier.
+        // Even if no slot was freed: the participant may have died as a notifier, or the process
+        // that has freed its slots may be stopped.
         self.notify(SLOTS);
     }
 

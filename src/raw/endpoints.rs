@@ -12,7 +12,12 @@
 //!
 //! The peer of a DISCONNECTED endpoint gets an error. The peer of a VACANT endpoint waits for a
 //! successor. Each change of a half is counted, so that a participant which has found a holder dead
-//! does not take the endpoint from the next holder, even if that one has the dead holder's id.
+//! does not take the endpoint from the next holder, even if that one has the dead holder's id. A
+//! participant that repairs after a dead holder needs no count: no process has the dead holder's id
+//! meanwhile, so a half that names it is the dead holder's, and one of several repairers moves it.
+
+#[cfg(all(test, loom))]
+mod model;
 
 use crate::primitive::{AtomicU64, Ordering};
 

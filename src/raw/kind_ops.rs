@@ -18,8 +18,13 @@ pub(crate) struct KindOps {
     /// The object and its type in words, for messages and reports.
     pub(crate) describe: fn(&TypeDescription<'_>) -> String,
     /// Repairs what a participant of this id held, which has died or is about to detach.
-    /// Idempotent, and made of single steps: the process that repairs may be killed too, and
-    /// another begins anew.
+    ///
+    /// Several processes may repair after one dead participant at a time, and each may be stopped or
+    /// killed at any instruction, or go on long after another one has ended. While any of them runs,
+    /// no process has the id. So a repair is made of single steps: each is a CAS that finds the dead
+    /// participant's id in the word, or one that may be done at any time (a notification, a mark).
+    /// It takes no lock, does each step whatever another process has done before it, and finds
+    /// nothing to do where another was first.
     ///
     /// It does nothing where the geometry contradicts itself: opening such an object reports that.
     pub(crate) repair: fn(&ObjectWords<'_>, u32, Departure),

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | FREE | no message | [`put`](MessageSlab::put), to READY |
 //! | READY | to be had | [`take`](MessageSlab::take), to FREE; [`lease`](MessageSlab::lease), to LEASED |
-//! | LEASED | its owner works on it | the owner, to FREE when it is done or to READY when it gives up; [`reclaim_from`](MessageSlab::reclaim_from) when the owner is dead, to READY |
+//! | LEASED | its owner works on it | the owner, to FREE when it is done or to READY when it gives up; [`reclaim_from`](MessageSlab::reclaim_from) when the owner is dead, by a CAS to READY |
 //!
 //! The tags are the **truth**: each operation has one store to a tag, and that is its commit. All else (the lists of free blocks,
 //! free slots and ready messages, and how many they are) is the **index**, which only saves searching. Whoever changes either
@@ -19,6 +19,7 @@
 //!
 //! - [`index`]: making the index anew
 //! - [`layout`]: what lies where
+//! - [`reclaim`]: leases taken back from the dead
 //! - [`tag`]: what a tag says
 //! - [`view`]: a slab seen from outside
 
@@ -28,19 +29,27 @@
 
 mod index;
 mod layout;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod model;
+#[cfg(all(test, loom))]
+mod model_of_repair;
+mod reclaim;
 mod tag;
+#[cfg(not(loom))]
 mod view;
 
-#[cfg(feature = "serde")]
+#[cfg(all(feature = "serde", not(loom)))]
 pub(crate) use layout::CountedEvent;
 pub(crate) use layout::{BLOCK_BYTES, SlabLayout};
 use layout::{LinkList, SlabBlock, SlabHeader, SlabSlot, linked};
+use reclaim::Reclaimed;
 use tag::Tag;
+#[cfg(not(loom))]
 pub(crate) use view::SlabView;
 
-use super::atomic_copy::{self, WORD};
+use super::atomic_copy;
+#[cfg(not(loom))]
+use super::atomic_copy::WORD;
 use crate::error::Stop;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::event_count::WAKE_ALL;
@@ -89,6 +98,7 @@ impl<'a> MessageSlab<'a> {
     ///
     /// # Panics
     /// Where they do not, or are fewer than the layout's: both were checked when the object was attached.
+    #[cfg(not(loom))]
     pub(crate) fn new(layout: SlabLayout, words: &'a [AtomicU64]) -> Self {
         assert!(Some(size_of_val(words) as u64) == layout.length(), "a slab is as long as its layout");
         assert!(words.as_ptr().cast::<SlabHeader>().is_aligned(), "a slab begins on a cache line");
@@ -184,30 +194,21 @@ impl<'a> MessageSlab<'a> {
         self.head.stale.fetch_or(READY_STALE, Ordering::Release);
     }
 
-    /// Gives back what a participant that is dead, or about to leave, has leased; `true` if that was anything.
+    /// Gives back what a participant that is dead, or about to leave, has leased. Several processes may run it at a time after
+    /// one dead participant. Returns whether there may be news for consumers.
     ///
     /// What the participant did under the lock is not looked at: if it died there, the next holder is told.
     pub(crate) fn reclaim_from(&self, dead: u16, leaves: bool) -> bool {
-        let mut taken = 0;
-        let mut has_returned = false;
-        for slot in self.slots {
-            let tag = slot.tag();
-            if tag.is_leased() && tag.owner() == dead {
-                let (now, free) = (tag.bits(), tag.returned().bits());
-                // ORDER: relaxed; the message was published when it was put, and the mark below publishes this. The owner alone
-                // would change it as well, so this fails only where somebody else did the same.
-                let moved = slot.tag.compare_exchange(now, free, Ordering::Relaxed, Ordering::Relaxed);
-                taken += u64::from(moved.is_ok());
-            }
-            has_returned |= tag.is_ready() && tag.leases() > 0;
-        }
-        // After a death also where messages are ready that were leased before: a participant that repaired here before may have
-        // died between giving them back and the mark.
-        if taken > 0 || has_returned && !leaves {
+        let tags = self.slots.iter().map(|slot| &slot.tag);
+        let Reclaimed { count, has_returned } = reclaim::return_leases_of(dead, tags);
+        self.head.repairs.add(count);
+        // After a death also where messages are ready that were leased before: another participant that repairs here, and has
+        // died or is stopped, may have given them back and not marked that.
+        let is_news = count > 0 || has_returned && !leaves;
+        if is_news {
             self.mark_ready_stale();
         }
-        self.head.repairs.add(taken);
-        taken > 0
+        is_news
     }
 
     // With the lock.

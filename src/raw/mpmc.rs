@@ -31,6 +31,12 @@
 //! commit point, and a participant that is killed between the two leaves the others parked for at
 //! most that interval.
 //!
+//! Several participants may undo the work of one dead participant at a time, and one of them may go
+//! on long after the others: by a CAS of the word that it has found. A WRITING word never comes
+//! again, because of its lap. A LEASED word might, in the same lap, for a later participant of the
+//! same id; so leases are reclaimed by participants alone that keep the id from being used meanwhile.
+//! Notes and notifications may come at any time, and each of them gives all.
+//!
 //! Repair follows proven death only. So the owner of a WRITING slot stores FULL without a CAS: no
 //! participant takes the slot from a process that is merely slow.
 

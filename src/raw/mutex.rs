@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 0 | free | a locker, by a CAS to its token: **the commit point of a lock** |
 //! | recovered | free; a holder died, and its death is to be reported | a locker, by a CAS to its token and the bit |
-//! | token | the token's owner holds the lock | its owner, by a store of 0: **the commit point of an unlock**. If its process is dead or has left: a locker that has asked about it, by a CAS to its own token and the bit; its reaper, by a CAS to recovered |
+//! | token | the token's owner holds the lock | its owner, by a store of 0: **the commit point of an unlock**. If its process is dead or has left: a locker that has asked about it, by a CAS to its own token and the bit; any of its reapers, by a CAS to recovered |
 //! | token, recovered | as above, and the holder has a death to report | its owner, by a store of the token, when it reports the death; or by a store of recovered, when it unlocks without having reported it. If its process is dead or has left: as above |
 //!
 //! One word carries both "taken" and "a death is to be reported", so each death is reported once:
@@ -20,7 +20,9 @@
 //! never comes back, since the next owner of the same id has another epoch; so if the word still is
 //! the same, it is the dead holder's. (A locker that is stopped between the two is mistaken only if
 //! the id is registered exactly 2^25 times meanwhile.) A reaper compares ids alone: no process gets
-//! an id while its reaper is at work.
+//! an id while a reaper of its last owner is at work. Several reapers may be, and one of them may go
+//! on much later: the first to replace the dead holder's word frees the lock, and the others find
+//! another word.
 //!
 //! A thread may end and leave the lock behind, by a guard that was forgotten. A locker of the same
 //! process finds that it has ended, and takes the word in the same way. Lockers of other processes

@@ -6,12 +6,14 @@
 //! | word of a permit | meaning | who moves it |
 //! |---|---|---|
 //! | 0 | free | a participant, by a CAS to its id: **this is the commit point of an acquire**, and it records the owner at once |
-//! | p | participant p has the permit, and a guard there knows its index | p, to 0, or to "p, FORGOTTEN". If p is dead or has left, its repairer, to 0 |
+//! | p | participant p has the permit, and a guard there knows its index | p, to 0, or to "p, FORGOTTEN". If p is dead or has left, any repairer, by a CAS to 0 |
 //! | p, FORGOTTEN | participant p has the permit, and no guard there knows its index any more | p, to 0, when it releases any of its forgotten permits. If p is dead or has left, as above |
 //!
 //! No permit is lost: there is no count beside the words that a death could leave wrong, and
-//! whatever a dead participant had is freed by its id. A participant that frees a permit notifies a
-//! waiter. If it is killed between the two, parked waiters look again after their recheck interval.
+//! whatever a dead participant had is freed by its id. Nor is one freed twice: no process has the id
+//! while another repairs after it, so of several repairers one wins each CAS, however late the others
+//! come. A participant that frees a permit notifies a waiter. If it is killed or stopped between the
+//! two, parked waiters look again after their recheck interval.
 
 #[cfg(all(test, loom))]
 mod model;

@@ -8,7 +8,7 @@
 //!
 //! | word | meaning | who moves it |
 //! |---|---|---|
-//! | `count` of participant p: n | n readers of p are inside, or about to look whether they may be | p. If p is dead or has left, its repairer, to 0 |
+//! | `count` of participant p: n | n readers of p are inside, or about to look whether they may be | p. If p is dead or has left, its repairers, to 0 |
 //! | `writer`: NONE | readers enter | a writer, to WAITING |
 //! | `writer`: WAITING, p | new readers stay out, and p waits for those inside | p, to WRITING, once it has seen each count 0; or to NONE, when it gives up |
 //! | `writer`: WRITING, p | p is in its section | p, to NONE: **this store ends the section** |
@@ -29,9 +29,10 @@
 //! both by SeqCst operations. So a reader whose id is higher than the writer has found comes after
 //! that look, sees the writer, and leaves again.
 //!
-//! An id that is used again does no harm. A count is moved by its own participant, and by the one
-//! repairer that has the id until it is free again; a writer that finds a reader asks nothing of
-//! the word but whether it is 0. The id in `writer` decides nothing about life or death: the
+//! An id that is used again does no harm. A count is moved by its own participant, and after its
+//! death to 0 by any process that repairs: no participant has the id until the last of them is done,
+//! so none of them clears a living one's count, however late it comes. A writer that finds a reader
+//! asks nothing of the word but whether it is 0. The id in `writer` decides nothing about life or death: the
 //! writers' lock does, whose word has the epoch of its holder's registration.
 //!
 //! No wake-up is lost. A reader that leaves looks at `writer` after it has left its count, and

@@ -24,9 +24,13 @@ pub struct SegmentBuilder {
 }
 
 impl SegmentBuilder {
-    /// Sets how many processes may have the segment attached at a time: 1 to 65,535, by default
-    /// 128. Each forked child that uses a handle counts as one. The next is refused with
-    /// [`SegmentError::TooManyParticipants`].
+    /// Sets how many processes may have the segment attached at a time: 1 to 65,535; by default four
+    /// for each CPU of the machine, and at least 256. Each forked child that uses a handle counts as
+    /// one. The next is refused with [`SegmentError::TooManyParticipants`].
+    ///
+    /// A participant that may be costs 64 bytes of the segment, and 64 bytes of each
+    /// [`RwLock`](crate::sync::RwLock) in it; no other object grows with their number. What looks at
+    /// the participants looks at those up to the highest id that one ever had.
     pub fn participants(mut self, count: u32) -> Self {
         self.options.participants = count;
         self
@@ -47,7 +51,7 @@ impl SegmentBuilder {
     ///
     /// Grant even permission to read only to users that you trust not to block you: a reader can
     /// lock the file, and while it does, no process can open, replace or remove the segment
-    /// ([`SegmentError::Busy`]), and no dead participant is repaired.
+    /// ([`SegmentError::Busy`]).
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = mode;
         self
@@ -203,7 +207,7 @@ impl Segment {
 
     /// Creates a named segment of `length` bytes, rounded up to whole pages.
     ///
-    /// The header and the tables are part of the length: they take about 21 KB with the default
+    /// The header and the tables are part of the length: they take about 29 KB with the default
     /// options of the [`builder`](Self::builder).
     ///
     /// # Errors

@@ -133,12 +133,6 @@ impl Mapping {
         self.is_alive(registration.id) && participants::is_registered(&self.memory, registration)
     }
 
-    /// No participant has ever had a higher id than this one.
-    pub(crate) fn highest_id(&self) -> u32 {
-        // ORDER: SeqCst pairs with the store in `participants::fill`.
-        self.memory.highest_id().load(Ordering::SeqCst).clamp(1, self.participants())
-    }
-
     /// The process id of a participant; 0 for an id that no participant can have.
     pub(crate) fn process_of(&self, id: u32) -> u32 {
         participants::process_of(&self.memory, id)

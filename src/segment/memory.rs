@@ -119,8 +119,13 @@ impl SegmentMemory {
         &self.words32(offset, 1)[0]
     }
 
-    /// The highest id that a participant has had.
-    pub(crate) fn highest_id(&self) -> &AtomicU32 {
+    /// No participant has ever had a higher id than this one.
+    pub(crate) fn highest_id(&self) -> u32 {
+        // ORDER: SeqCst pairs with the store in `participants::fill`.
+        self.highest_id_word().load(Ordering::SeqCst).clamp(1, self.participants())
+    }
+
+    pub(super) fn highest_id_word(&self) -> &AtomicU32 {
         &self.words32(offset_of!(Header, highest_id) as u64, 1)[0]
     }
 

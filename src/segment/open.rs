@@ -72,9 +72,14 @@ fn attach(
 ) -> Result<Option<Segment>, SegmentError> {
     let geometry = Geometry::check(&read_header(&file)?, status.len)?;
     check_access(&status, options.access)?;
-    if let Some(mapping) = process_mappings::find(status.id, geometry.id) {
+    let (file_id, segment_id) = (status.id, geometry.id);
+    let known = || -> Result<Option<Segment>, SegmentError> {
+        let Some(mapping) = process_mappings::find(file_id, segment_id) else { return Ok(None) };
         mapping.participant()?;
-        return Ok(Some(Segment::of_mapping(mapping)));
+        Ok(Some(Segment::of_mapping(mapping)))
+    };
+    if let Some(segment) = known()? {
+        return Ok(Some(segment));
     }
     let backing = match Backing::map(&file, status.len) {
         Ok(backing) => backing,
@@ -89,6 +94,11 @@ fn attach(
     if !still_named {
         return Ok(None);
     }
+    // Another thread of this process may have been faster. The lock is held until the mapping is noted,
+    // so a process never has two participants, not even for a moment.
+    if let Some(segment) = known()? {
+        return Ok(Some(segment));
+    }
     let is_first = !participants::is_any_alive(mapping.memory().file())?;
     if is_first && !mapping.is_persistent() {
         return Err(SegmentError::Stale { name: location.to_string() });
@@ -97,14 +107,15 @@ fn attach(
     if is_first {
         directory::entries(&mapping).try_for_each(|entry| entry.map(drop))?;
     }
-    drop(admin_lock);
     if !options.core_dumps {
         mapping.exclude_from_core_dumps();
     }
     if options.huge_pages {
         mapping.advise_huge_pages();
     }
-    Ok(Some(Segment::of_mapping(process_mappings::insert(Arc::new(mapping)))))
+    let mapping = process_mappings::insert(Arc::new(mapping));
+    drop(admin_lock);
+    Ok(Some(Segment::of_mapping(mapping)))
 }
 
 /// Removes the segment of this name if it is stale. Returns whether it was.

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::geometry::{MAX_OBJECTS, MAX_PARTICIPANTS};
 use crate::error::SegmentError;
+use crate::sys::process;
 
 /// What [`SegmentBuilder`](super::builder::SegmentBuilder) collects.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(super) struct SegmentOptions {
 impl Default for SegmentOptions {
     fn default() -> Self {
         Self {
-            participants: 128,
+            participants: default_participants(process::machine_cpus()),
             objects: 64,
             mode: 0o600,
             huge_pages: false,
@@ -30,6 +31,11 @@ impl Default for SegmentOptions {
             access: Access::default(),
         }
     }
+}
+
+/// Four for each CPU of the machine, and at least 256.
+fn default_participants(cpus: u32) -> u32 {
+    cpus.saturating_mul(4).clamp(256, MAX_PARTICIPANTS)
 }
 
 impl SegmentOptions {
@@ -47,5 +53,16 @@ impl SegmentOptions {
             return Err(SegmentError::InvalidOption { option: "mode", allowed });
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_participants_suffice_for_four_on_each_cpu() {
+        let counts = [1, 64, 65, 1000, u32::MAX].map(default_participants);
+        assert_eq!(counts, [256, 256, 260, 4000, MAX_PARTICIPANTS]);
     }
 }

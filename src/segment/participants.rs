@@ -2,18 +2,29 @@
 //!
 //! | entry's `state` | lock on byte `id` | meaning | who moves it |
 //! |---|---|---|---|
-//! | FREE | not held | vacant | a process that attaches: claims the id, takes the lock, fills the entry, stores TAKEN |
+//! | FREE | not held | vacant | the process that registers under the id: takes the lock, fills the entry, stores TAKEN |
 //! | FREE | held | a process is attaching or detaching | the lock's holder |
 //! | TAKEN | held | attached and alive | the lock's holder: stores FREE, then drops the lock |
-//! | TAKEN | not held | died attached | the process that claims the id: repairs what the dead participant held, then stores FREE |
+//! | TAKEN | not held | died attached | each process that has claimed the id: repairs what the dead participant held, then stores FREE |
 //!
-//! The kernel drops the lock of a process that dies, at whatever instruction. A process that repairs
-//! or registers holds a lock on the id's claim byte meanwhile: so one process at a time repairs after
-//! a participant, and no id gets another owner while that goes on. The dead participant's own byte
-//! stays unlocked, so it does not look alive while it is repaired. If a repairing process dies,
-//! another begins anew.
+//! The kernel drops the lock of a process that dies, at whatever instruction.
+//!
+//! A process that repairs after a participant claims the id meanwhile, by a read lock on the id's
+//! claim byte, and looks at the entry and at the lock once more after that. Several processes may
+//! repair after one participant at a time: each does all of it, by single steps that name the dead
+//! participant, and the first to end frees the id. So a process that is stopped in a repair delays
+//! no other one. The dead participant's own byte stays unlocked, so it does not look alive while it
+//! is repaired.
+//!
+//! A process that registers locks the id's registration byte and looks whether the id is vacant;
+//! then it takes the lock on byte `id`, and looks whether the id is claimed. If it is, it leaves the
+//! id alone: a process still repairs after the last participant, and would take what the next one
+//! holds. If the id is claimed only after that look, the process that claims it finds the entry FREE,
+//! or TAKEN and the lock held. A process that is stopped while it registers holds no lock that
+//! a repair asks about, except the one of an id that it has found vacant.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::admin_lock::{PIN, REOPEN};
 use super::memory::SegmentMemory;
@@ -66,26 +77,33 @@ pub(super) fn register(memory: &SegmentMemory) -> Result<(Registration, PinnedFi
     Err(SegmentError::TooManyParticipants { max: memory.participants() })
 }
 
-/// Registers under this id; `None` if another process does, or repairs after the id's last
+/// Registers under this id; `None` if another process does, or still repairs after the id's last
 /// participant.
 fn register_as(memory: &SegmentMemory, id: u32) -> Result<Option<(Registration, PinnedFile)>, SegmentError> {
-    // No forked child gets the descriptor, with which it would hold the lock as well.
+    // No forked child gets the descriptor, with which it would hold the locks as well.
     let no_fork = fork::exclude();
     let file = memory.file().reopen().map_err(SegmentError::os(REOPEN))?;
-    let lock_error = SegmentError::os("lock the segment's file");
-    let is_free = || memory.participant_state(id).load(Ordering::Relaxed) == PARTICIPANT_FREE;
-    // From the claim on no other process moves the entry's words.
-    let locked = liveness::try_claim(file.as_fd(), id)
-        .and_then(|claimed| Ok(claimed && is_free() && liveness::try_lock(file.as_fd(), id)?))
-        .map_err(lock_error)?;
-    if !locked {
+    if !try_lock_vacant(memory, file.as_fd(), id).map_err(SegmentError::os(LOCK))? {
         return Ok(None);
     }
     let pinned = PinnedFile::new(&file, &no_fork).map_err(SegmentError::os(PIN))?;
     let epoch = memory.participant_epoch(id).load(Ordering::Relaxed).wrapping_add(1) % EPOCHS;
     fill(memory, id, epoch);
-    let _ = liveness::unclaim(file.as_fd(), id);
+    let _ = liveness::end_registration(file.as_fd(), id);
     Ok(Some((Registration { id, epoch }, pinned)))
+}
+
+/// Takes the locks of a process that registers under this id, in an order in which it holds up no
+/// repair. Returns whether it did; if not, closing the file drops what it has taken.
+fn try_lock_vacant(memory: &SegmentMemory, file: BorrowedFd<'_>, id: u32) -> io::Result<bool> {
+    // ORDER: Acquire pairs with the Release in `leave` and `reap`: what the last participant held is
+    // given back.
+    let is_free = || memory.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE;
+    // From here on no other process makes the entry TAKEN; if it is vacant, it stays so.
+    Ok(liveness::try_begin_registration(file, id)?
+        && is_free()
+        && liveness::try_lock(file, id)?
+        && !liveness::is_claimed_elsewhere(file, id)?)
 }
 
 fn fill(memory: &SegmentMemory, id: u32, epoch: u32) {
@@ -107,7 +125,7 @@ fn fill(memory: &SegmentMemory, id: u32, epoch: u32) {
     );
     // ORDER: SeqCst, before the participant's first operation: pairs with the loads by those that
     // look at the participants' words up to the highest id.
-    memory.highest_id().fetch_max(id, Ordering::SeqCst);
+    memory.highest_id_word().fetch_max(id, Ordering::SeqCst);
     // ORDER: Release pairs with the Acquire in `list` and `is_registered`: the entry is filled.
     memory.participant_state(id).store(PARTICIPANT_TAKEN, Ordering::Release);
 }
@@ -144,12 +162,13 @@ pub(super) fn process_of(memory: &SegmentMemory, id: u32) -> u32 {
     if (1..=memory.participants()).contains(&id) { load(memory, id).pid } else { 0 }
 }
 
+const LOCK: &str = "lock the segment's file";
 const TEST_LOCKS: &str = "test the locks of the segment's file";
 
 /// The participants that are attached, or died so. This process is `own_id`.
 pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participant>, SegmentError> {
     let mut all = Vec::new();
-    for id in 1..=memory.participants() {
+    for id in 1..=memory.highest_id() {
         // ORDER: Acquire pairs with the Release in `fill`.
         if memory.participant_state(id).load(Ordering::Acquire) == PARTICIPANT_FREE {
             continue;
@@ -170,32 +189,33 @@ pub(super) fn list(memory: &SegmentMemory, own_id: u32) -> Result<Vec<Participan
 /// Repairs after the participants that died attached, frees their ids, and returns how many ids this
 /// process has freed. This process is `own_id`.
 ///
-/// What another process repairs right now is left to that one.
+/// Another process may repair after the same participants meanwhile.
 pub(super) fn reap(memory: &SegmentMemory, own_id: u32) -> Result<u32, SegmentError> {
     let mut reaped = 0;
-    for id in (1..=memory.participants()).filter(|id| *id != own_id) {
+    for id in (1..=memory.highest_id()).filter(|id| *id != own_id) {
         let is_taken = || memory.participant_state(id).load(Ordering::Relaxed) != PARTICIPANT_FREE;
         if !is_taken() || is_locked(memory, id)? {
             continue;
         }
-        // While it is claimed no other process registers under this id, so what is held under it is
-        // the dead participant's.
+        // While it is claimed no process registers under this id, so what is held under it is the
+        // dead participant's.
         let Some(_claim) = claim(memory, id)? else { continue };
         if is_taken() && !is_locked(memory, id)? {
             repair::repair_objects(Departure::Died, memory, id);
-            // ORDER: Release, as in `leave`, for the repair.
-            memory.participant_state(id).store(PARTICIPANT_FREE, Ordering::Release);
-            reaped += 1;
+            // ORDER: Release, as in `leave`, for the repair. Another process may have freed the id
+            // since; it stays free while it is claimed.
+            let found = memory.participant_state(id).swap(PARTICIPANT_FREE, Ordering::Release);
+            reaped += u32::from(found != PARTICIPANT_FREE);
         }
     }
     Ok(reaped)
 }
 
-/// Claims an id for a repair; `None` if another process has claimed it.
+/// Claims an id for a repair; `None` if a process that keeps to no rules is in the way.
 fn claim(memory: &SegmentMemory, id: u32) -> Result<Option<PinnedFile>, SegmentError> {
     let no_fork = fork::exclude();
     let file = memory.file().reopen().map_err(SegmentError::os(REOPEN))?;
-    if !liveness::try_claim(file.as_fd(), id).map_err(SegmentError::os("lock the segment's file"))? {
+    if !liveness::try_claim(file.as_fd(), id).map_err(SegmentError::os(LOCK))? {
         return Ok(None);
     }
     PinnedFile::new(&file, &no_fork).map(Some).map_err(SegmentError::os(PIN))

@@ -34,6 +34,22 @@ impl Lists {
     const fn new() -> Self {
         Self { mapped: Vec::new(), prepared: Vec::new() }
     }
+
+    /// The first mapping that meets a condition. The references to those before it go to `others`, to
+    /// be dropped after the fork lock.
+    fn find_if(
+        &self,
+        condition: impl Fn(&Mapping) -> bool,
+        others: &mut Vec<Arc<Mapping>>,
+    ) -> Option<Arc<Mapping>> {
+        for mapping in self.mapped.iter().filter_map(Weak::upgrade) {
+            if condition(&mapping) {
+                return Some(mapping);
+            }
+            others.push(mapping);
+        }
+        None
+    }
 }
 
 /// Uses the lists.
@@ -51,7 +67,11 @@ fn with<R>(guard: &ForkGuard, body: impl FnOnce(&mut Lists) -> R) -> R {
 
 /// The mapping of a segment's file, if this process has one.
 pub(super) fn find(file: FileId, segment: [u8; 16]) -> Option<Arc<Mapping>> {
-    find_if(|mapping| mapping.file_id() == file && mapping.geometry.id == segment)
+    find_if(|mapping| is_of(mapping, file, segment))
+}
+
+fn is_of(mapping: &Mapping, file: FileId, segment: [u8; 16]) -> bool {
+    mapping.file_id() == file && mapping.geometry.id == segment
 }
 
 /// The first mapping of this process that meets a condition.
@@ -59,30 +79,29 @@ pub(super) fn find_if(condition: impl Fn(&Mapping) -> bool) -> Option<Arc<Mappin
     // Dropped after the fork lock: the last reference to a mapping detaches from the segment.
     let mut others = Vec::new();
     let guard = fork::exclude();
-    with(&guard, |lists| {
-        for mapping in lists.mapped.iter().filter_map(Weak::upgrade) {
-            if condition(&mapping) {
-                return Some(mapping);
-            }
-            others.push(mapping);
-        }
-        None
-    })
+    with(&guard, |lists| lists.find_if(condition, &mut others))
 }
 
-/// Notes a mapping. If another thread has noted one of this segment meanwhile, returns that one.
+/// Notes a mapping. If another thread has noted one of this segment meanwhile, returns that one, and
+/// the one that came too late detaches.
 pub(super) fn insert(mapping: Arc<Mapping>) -> Arc<Mapping> {
     static HOOKS: ForkHooks = ForkHooks { before: before_fork, in_parent, in_child };
     fork::set_hooks(&HOOKS);
-    if let Some(known) = find(mapping.file_id(), mapping.geometry.id) {
-        return known;
-    }
+    // As in `find_if`; `mapping` is dropped after the fork lock, too.
+    let mut others = Vec::new();
     let guard = fork::exclude();
-    with(&guard, |lists| {
-        lists.mapped.retain(|mapping| mapping.strong_count() > 0);
-        lists.mapped.push(Arc::downgrade(&mapping));
+    // Looked for and noted under one guard, so that no two threads note one segment's mappings.
+    let known = with(&guard, |lists| {
+        let is_same = |other: &Mapping| is_of(other, mapping.file_id(), mapping.geometry.id);
+        let known = lists.find_if(is_same, &mut others);
+        if known.is_none() {
+            lists.mapped.retain(|mapping| mapping.strong_count() > 0);
+            lists.mapped.push(Arc::downgrade(&mapping));
+        }
+        known
     });
-    mapping
+    drop(guard);
+    known.unwrap_or(mapping)
 }
 
 fn before_fork(guard: &ForkGuard) {

@@ -7,8 +7,8 @@ use crate::layout::header::DirectoryEntry;
 use crate::raw::kind_ops::{Departure, ObjectGeometry, ObjectWords};
 use crate::raw::kinds;
 
-/// Repairs what participant `id` held, which has died or is about to leave. Idempotent: a repair
-/// that is cut short is begun anew.
+/// Repairs what participant `id` held, which has died or is about to leave. After a death, several
+/// processes may do it at a time; each does all of it, so the first to end has left nothing undone.
 pub(super) fn repair_objects(departure: Departure, memory: &SegmentMemory, id: u32) {
     memory.directory_lock().reclaim(id);
     // From a corrupt entry on there is nothing to repair: opening an object there reports the

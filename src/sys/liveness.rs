@@ -11,7 +11,8 @@
 //! | 0 | write | the process that opens, replaces or removes the segment: the admin lock |
 //! | `id` | write | the participant of this id, for as long as it lives |
 //! | [`FORKED_CHILD_BYTE`] | read | each forked child that is no participant yet |
-//! | [`CLAIM_BYTE`]` + id` | write | a process that registers under this id, or repairs after its dead participant, while it does |
+//! | [`CLAIM_BYTE`]` + id` | read | each process that repairs after this id's dead participant, while it does |
+//! | [`REGISTRATION_BYTE`]` + id` | write | a process that registers under this id, while it does |
 
 #![allow(unsafe_code)]
 
@@ -31,6 +32,9 @@ const FORKED_CHILD_BYTE: u32 = 0x1_0000;
 
 /// The claims' bytes begin here.
 const CLAIM_BYTE: u32 = 0x2_0000;
+
+/// The bytes of those that register begin here.
+const REGISTRATION_BYTE: u32 = 0x3_0000;
 
 /// An open file description that lasts as long as this process's memory, or until it is dropped.
 ///
@@ -118,15 +122,25 @@ pub(crate) fn try_lock(file: BorrowedFd<'_>, byte: u32) -> io::Result<bool> {
     set(file, libc::F_WRLCK, byte)
 }
 
-/// Claims an id: no other process registers under it, or repairs after its dead participant,
-/// meanwhile. Returns whether it did.
+/// Claims an id for a repair, as other processes may too: no process registers under it meanwhile.
+/// Returns whether it did; only a process that keeps to no rules is in the way.
 pub(crate) fn try_claim(file: BorrowedFd<'_>, id: u32) -> io::Result<bool> {
-    set(file, libc::F_WRLCK, CLAIM_BYTE + id)
+    set(file, libc::F_RDLCK, CLAIM_BYTE + id)
 }
 
-/// Gives up a claim.
-pub(crate) fn unclaim(file: BorrowedFd<'_>, id: u32) -> io::Result<()> {
-    call(file, libc::F_OFD_SETLK, &mut record(libc::F_UNLCK, (CLAIM_BYTE + id).into(), 1))
+/// Whether another open file description has claimed this id.
+pub(crate) fn is_claimed_elsewhere(file: BorrowedFd<'_>, id: u32) -> io::Result<bool> {
+    find(file, libc::F_WRLCK, CLAIM_BYTE + id, 1)
+}
+
+/// Keeps all others from registering under an id. Returns whether it did.
+pub(crate) fn try_begin_registration(file: BorrowedFd<'_>, id: u32) -> io::Result<bool> {
+    set(file, libc::F_WRLCK, REGISTRATION_BYTE + id)
+}
+
+/// Lets others register under an id.
+pub(crate) fn end_registration(file: BorrowedFd<'_>, id: u32) -> io::Result<()> {
+    call(file, libc::F_OFD_SETLK, &mut record(libc::F_UNLCK, (REGISTRATION_BYTE + id).into(), 1))
 }
 
 fn set(file: BorrowedFd<'_>, kind: libc::c_int, byte: u32) -> io::Result<bool> {
@@ -178,13 +192,26 @@ mod tests {
     }
 
     #[test]
-    fn try_claim_is_exclusive_and_no_life() {
+    fn try_claim_is_shared_and_no_life() {
         let (one, two) = two_descriptions();
-        assert!(try_claim(one.as_fd(), 7).unwrap());
-        assert!(!try_claim(two.as_fd(), 7).unwrap() && try_claim(two.as_fd(), 8).unwrap());
+        assert!(!is_claimed_elsewhere(one.as_fd(), 7).unwrap());
+        assert!(try_claim(one.as_fd(), 7).unwrap() && try_claim(two.as_fd(), 7).unwrap());
+        assert!(is_claimed_elsewhere(one.as_fd(), 7).unwrap());
+        assert!(!is_claimed_elsewhere(one.as_fd(), 8).unwrap());
         assert!(!is_any_participant_alive(two.as_fd()).unwrap());
-        unclaim(one.as_fd(), 7).unwrap();
-        assert!(try_claim(two.as_fd(), 7).unwrap());
+        drop(two);
+        assert!(!is_claimed_elsewhere(one.as_fd(), 7).unwrap());
+    }
+
+    #[test]
+    fn try_begin_registration_is_exclusive_and_no_claim() {
+        let (one, two) = two_descriptions();
+        assert!(try_begin_registration(one.as_fd(), 7).unwrap());
+        assert!(!try_begin_registration(two.as_fd(), 7).unwrap());
+        assert!(try_begin_registration(two.as_fd(), 8).unwrap() && try_claim(two.as_fd(), 7).unwrap());
+        assert!(!is_any_participant_alive(two.as_fd()).unwrap());
+        end_registration(one.as_fd(), 7).unwrap();
+        assert!(try_begin_registration(two.as_fd(), 7).unwrap());
     }
 
     #[test]

@@ -146,6 +146,22 @@ pub(crate) fn has_many_cpus() -> bool {
     }
 }
 
+/// How many CPUs the machine has, whichever of them this process may run on; at least 1.
+#[allow(unsafe_code)]
+pub(crate) fn machine_cpus() -> u32 {
+    static CPUS: AtomicU32 = AtomicU32::new(0);
+    match CPUS.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: no memory is passed.
+            let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
+            let count = u32::try_from(configured).unwrap_or(1).max(1);
+            CPUS.store(count, Ordering::Relaxed);
+            count
+        }
+        count => count,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,3 +10,5 @@ mod options;
 mod participants;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "serde")]
+mod stopped_repair;

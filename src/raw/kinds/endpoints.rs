@@ -9,8 +9,12 @@ use super::super::spsc::SpscState;
 /// Vacates a participant's ends of the queue, and wakes the waiters at the others.
 pub(super) fn repair(object: &ObjectWords<'_>, id: u32, departure: Departure) {
     let Some(state) = object.state::<SpscState>() else { return };
-    if state.endpoints.repair(id, departure == Departure::Left) {
-        state.repairs.add((departure == Departure::Died).into());
+    let had_one = state.endpoints.repair(id, departure == Departure::Left);
+    let has_died = departure == Departure::Died;
+    state.repairs.add((had_one && has_died).into());
+    // After a death also if it had none: another process may have vacated its ends, and be dead or
+    // stopped.
+    if had_one || has_died {
         state.items.notify(WAKE_ALL);
         state.space.notify(WAKE_ALL);
     }

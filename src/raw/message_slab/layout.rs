@@ -9,10 +9,11 @@
 //!     the blocks, 64 bytes each: next, 56 bytes of a message
 //! ```
 
+#[cfg(not(loom))]
 use core::mem::offset_of;
 use core::ops::Deref;
 
-use super::Tag;
+use super::tag::Tag;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::atomic_copy::WORD;
 use crate::raw::event_count::EventCount;
@@ -25,6 +26,7 @@ const PAYLOAD_WORDS: usize = 7;
 pub(crate) const BLOCK_BYTES: usize = PAYLOAD_WORDS * WORD;
 
 /// What lies before the slots.
+#[cfg_attr(loom, derive(Default))]
 #[repr(C, align(64))]
 pub(crate) struct SlabHeader {
     /// Not 0 while a part of the index must not be believed, though no holder of the lock died: bit 1
@@ -53,6 +55,7 @@ pub(crate) struct SlabHeader {
 }
 
 /// What to sleep on, and what became of who did. Has a cache line of its own.
+#[cfg_attr(loom, derive(Default))]
 #[repr(C, align(64))]
 pub(crate) struct CountedEvent {
     event: EventCount,
@@ -68,6 +71,7 @@ impl Deref for CountedEvent {
 }
 
 /// The ends of a list, and how long it is. Lists of free things have no use for their last.
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(super) struct LinkList {
     pub(super) first: AtomicU64,
@@ -75,6 +79,7 @@ pub(super) struct LinkList {
     pub(super) count: AtomicU64,
 }
 
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(super) struct SlabSlot {
     pub(super) tag: AtomicU64,
@@ -86,12 +91,14 @@ pub(super) struct SlabSlot {
     pub(super) next: AtomicU64,
 }
 
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 pub(super) struct SlabBlock {
     pub(super) next: AtomicU64,
     pub(super) payload: [AtomicU64; PAYLOAD_WORDS],
 }
 
+#[cfg(not(loom))]
 const _: () = {
     assert!(
         size_of::<SlabHeader>() == 320

@@ -125,7 +125,9 @@ fn destroy(slab: &MessageSlab<'_>, random: &mut Random, oracle: &mut Oracle) {
             oracle.give_back(at);
             any = true;
         }
-        assert_eq!(slab.reclaim_from(dead, false), any);
+        // Another that repairs may be stopped after it has given back what is ready again.
+        let is_news = any || oracle.ready.iter().any(|(_, redelivered, _)| *redelivered);
+        assert_eq!(slab.reclaim_from(dead, false), is_news);
         oracle.sort();
         return;
     }
@@ -156,7 +158,7 @@ fn message_slab_death_without_lease_leaves_the_index() {
     assert!(slab.reclaim_from(1, false) && slab.is_stale());
     // A repair of participant 1 that is begun anew may be the second half of one that was cut short.
     slab.ensure_index(false).unwrap();
-    assert!(!slab.reclaim_from(1, false) && slab.is_stale());
+    assert!(slab.reclaim_from(1, false) && slab.is_stale());
     assert!(!slab.finish(lease).unwrap());
 }
 

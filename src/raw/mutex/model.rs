@@ -211,6 +211,24 @@ fn mutex_reclaim_races_take_from_dead() {
     assert_eq!(seen, BTreeSet::from([1]), "recovered once, by either");
 }
 
+/// Two reapers of one dead holder, of which one goes on while the next lockers have the lock: they
+/// keep it, and the death is reported once.
+#[test]
+fn mutex_reclaim_two_reapers() {
+    let seen = explore(3, |shared| {
+        shared.die_in_section(process(1, 1), Death::Holding);
+        let late = Shared::start(shared, |shared| shared.lock.reclaim(1));
+        shared.lock.reclaim(1);
+        let other = Shared::start(shared, |shared| shared.section(process(2, 1)));
+        let here = shared.section(process(3, 1));
+        assert!(here != other.join().unwrap(), "reported once");
+        late.join().unwrap();
+        assert!(!shared.section(process(3, 1)), "and not again");
+        shared.lock.recoveries.load(Ordering::Relaxed)
+    });
+    assert_eq!(seen, BTreeSet::from([1]), "recovered once, by either");
+}
+
 /// Two lockers race for a dead holder's lock: one report.
 #[test]
 fn mutex_take_from_dead_two_lockers() {

@@ -145,6 +145,20 @@ fn owned_semaphore_repair_twice() {
     });
 }
 
+/// Two repairers, of which one goes on while others have what was the dead participant's permit.
+#[test]
+fn owned_semaphore_repair_late_spares_next_holder() {
+    explore(1, 2, |shared| {
+        shared.take(1);
+        let late = Shared::start(shared, |shared| shared.permits().repair(1));
+        shared.permits().repair(1);
+        let other = Shared::start(shared, |shared| shared.take_and_give(2));
+        shared.take_and_give(3);
+        other.join().unwrap();
+        late.join().unwrap();
+    });
+}
+
 /// A forgotten permit is released once, and a permit that is not forgotten is not released.
 #[test]
 fn owned_semaphore_give_back_forgotten_twice() {

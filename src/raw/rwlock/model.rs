@@ -264,3 +264,18 @@ fn rwlock_repair_dead_writer_twice() {
         assert!(shared.write(3));
     });
 }
+
+/// Two repairs after a dead reader, of which one goes on while a writer writes and another reader
+/// reads.
+#[test]
+fn rwlock_repair_dead_reader_twice() {
+    explore(2, |shared| {
+        shared.count(1).store(1, crate::primitive::Ordering::Relaxed);
+        let writer = Shared::start(shared, |shared| shared.write(2));
+        let late = Shared::start(shared, |shared| shared.repair(1));
+        shared.repair(1);
+        assert!(!shared.read(3));
+        assert!(!writer.join().unwrap());
+        late.join().unwrap();
+    });
+}

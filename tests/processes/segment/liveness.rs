@@ -240,28 +240,60 @@ fn overlay_role() {
     say(&queue.lease().unwrap().redelivered().to_string());
 }
 
-/// As a process that is stopped while it opens the segment has it locked.
+/// Locks a byte of a segment's file, as a process that is stopped in the middle of something has it locked.
+fn lock_byte(file: &File, kind: i32, byte: i64) {
+    let mut record =
+        libc::flock { l_type: kind as _, l_whence: libc::SEEK_SET as _, l_start: byte, l_len: 1, l_pid: 0 };
+    // SAFETY: `record` is a local.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &mut record) }, 0);
+}
+
+fn file_of(name: &Name) -> File {
+    File::options().read(true).write(true).open(name.path()).unwrap()
+}
+
+const CLAIMS: i64 = 0x2_0000;
+const REGISTRATIONS: i64 = 0x3_0000;
+
+/// One is stopped while it opens the segment, and one while it looks whether the id is vacant that the holder has got since.
 #[test]
 fn stopped_opener_delays_no_repair() {
     let _watchdog = Watchdog::start(60);
     let name = Name::new("reaper");
     let (queue, holder) = leased("close", &name);
-    let file = File::options().read(true).write(true).open(name.path()).unwrap();
-    let lock = |kind: i32, byte: i64| {
-        let mut record = libc::flock {
-            l_type: kind as _,
-            l_whence: libc::SEEK_SET as _,
-            l_start: byte,
-            l_len: 1,
-            l_pid: 0,
-        };
-        // SAFETY: `record` is a local.
-        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &mut record) }, 0);
-    };
-    lock(libc::F_WRLCK, 0);
+    let file = file_of(&name);
+    lock_byte(&file, libc::F_WRLCK, 0);
+    lock_byte(&file, libc::F_WRLCK, REGISTRATIONS + 2);
     holder.kill();
     let lease = queue.lease().unwrap();
     assert!(lease.redelivered());
     lease.ack().unwrap();
     assert_eq!(queue.segment().participants().unwrap().len(), 1);
+}
+
+/// Others repair after the same participant, and its id has no next owner before the stopped process is done.
+#[test]
+fn stopped_repairer_keeps_the_id_and_delays_no_repair() {
+    let _watchdog = Watchdog::start(60);
+    let name = Name::new("claimed");
+    let (queue, holder) = leased("close", &name);
+    let file = file_of(&name);
+    lock_byte(&file, libc::F_RDLCK, CLAIMS + 2);
+    holder.kill();
+    let lease = queue.lease().unwrap();
+    assert!(lease.redelivered());
+    drop(lease);
+    assert_eq!(queue.segment().participants().unwrap().len(), 1, "the id is free");
+
+    let next = || {
+        let mut holder = Role::spawn(holder_role, &["close", &name]);
+        assert_eq!(holder.hear(), "ready");
+        let ids: Vec<_> = queue.segment().participants().unwrap().iter().map(|one| one.id).collect();
+        holder.kill();
+        ids
+    };
+    assert_eq!(next(), [1, 3], "and stays without an owner");
+    assert_eq!(queue.segment().reap().unwrap(), 1);
+    drop(file);
+    assert_eq!(next(), [1, 2]);
 }

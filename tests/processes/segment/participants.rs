@@ -22,6 +22,7 @@ fn member() {
     let (verb, name) = (&*arguments[0], &arguments[1]);
     let segment = match verb {
         "create" => for_three().create(name, SIZE),
+        "create for two" => Segment::builder().participants(2).create(name, SIZE),
         "create persisting" => for_three().persist(true).create(name, SIZE),
         "create file" => for_three().persist(false).create_file(name, SIZE),
         _ => Segment::open(name),

@@ -2,14 +2,19 @@
 
 #![allow(unsafe_code)]
 
-use breezeway::{Array, Journaled, Segment, SegmentError, Value};
+use breezeway::{Array, Journaled, Segment, SegmentBuilder, SegmentError, Value};
 use support::scratch::{Name, Scratch, stages_of};
 use support::{Role, Watchdog, role, say};
 
 use super::{assert_refused, refused};
 
-/// Header and tables of a segment made without options.
+/// Header and tables of a segment for 128 participants.
 const NEEDED: u64 = 20_736;
+
+/// By default their number is the machine's.
+fn for_128() -> SegmentBuilder {
+    Segment::builder().participants(128)
+}
 
 /// More than any file system or memory has, by a lot.
 const HUGE: [u64; 4] = [u64::MAX, i64::MAX as u64, 1 << 62, 1 << 46];
@@ -41,7 +46,7 @@ fn create_too_large_child() {
     assert!(!name.is_taken());
     assert_eq!(stages_of(&[std::process::id()]), [""; 0]);
     // And it does no harm to what comes next.
-    Segment::create(&other, NEEDED).unwrap();
+    for_128().create(&other, NEEDED).unwrap();
     say("full");
 }
 
@@ -65,16 +70,16 @@ fn create_smaller_than_tables_returns_too_small() {
     let (name, scratch) = (Name::new("small"), Scratch::new("small"));
     for length in [0, 1, 4095, 4096, NEEDED - 1] {
         assert_refused!(
-            Segment::create(&name, length),
+            for_128().create(&name, length),
             SegmentError::TooSmall { length: told, needed: NEEDED } if told == length
         );
         assert_refused!(
-            Segment::open_or_create(&name, length),
+            for_128().open_or_create(&name, length),
             SegmentError::TooSmall { needed: NEEDED, .. }
         );
-        assert_refused!(Segment::new(length), SegmentError::TooSmall { needed: NEEDED, .. });
+        assert_refused!(for_128().create_anonymous(length), SegmentError::TooSmall { needed: NEEDED, .. });
         assert_refused!(
-            Segment::create_file(scratch.file("it"), length),
+            for_128().create_file(scratch.file("it"), length),
             SegmentError::TooSmall { needed: NEEDED, .. }
         );
     }
@@ -86,7 +91,7 @@ fn create_smaller_than_tables_returns_too_small() {
     );
     most.create_anonymous(needed).unwrap();
     assert!(!name.is_taken() && !scratch.file("it").exists());
-    Segment::create(&name, NEEDED).unwrap();
+    for_128().create(&name, NEEDED).unwrap();
 }
 
 #[test]
@@ -123,7 +128,7 @@ fn new_larger_than_memory_returns_no_space() {
 #[test]
 fn open_or_create_longer_than_found_returns_wrong_length() {
     let (name, scratch) = (Name::new("short"), Scratch::new("short"));
-    let segment = Segment::create(&name, 24_576).unwrap();
+    let segment = for_128().create(&name, 24_576).unwrap();
     assert_eq!(Segment::open_or_create(&name, 24_576).unwrap().id(), segment.id());
     Segment::open_or_create(&name, NEEDED).unwrap();
     assert_refused!(
@@ -136,7 +141,7 @@ fn open_or_create_longer_than_found_returns_wrong_length() {
     );
 
     let path = scratch.file("it");
-    Segment::create_file(&path, 24_576).unwrap();
+    for_128().create_file(&path, 24_576).unwrap();
     let wrong = Segment::builder().open_or_create_file(&path, 30_000);
     assert_refused!(wrong, SegmentError::WrongLength { expected: 30_000, found: 24_576 });
 }

@@ -237,6 +237,9 @@ fn add_with_damaged_directory_lock_succeeds() {
     }
 }
 
+/// The highest id that a participant ever had.
+const HIGHEST_ID_AT: u64 = 200;
+
 #[test]
 fn participants_entries_of_any_bytes_count_as_dead() {
     let _watchdog = Watchdog::start(60);
@@ -247,6 +250,7 @@ fn participants_entries_of_any_bytes_count_as_dead() {
             let segment = victim.open().unwrap();
             assert_eq!(segment.participant_id().unwrap(), 1);
             victim.patch(PARTICIPANTS_AT + 64, &[byte; 64]);
+            victim.patch(HIGHEST_ID_AT, &2_u32.to_le_bytes());
             let all = segment.participants().unwrap();
             assert_eq!(
                 all.iter().map(|one| (one.id, one.alive)).collect::<Vec<_>>(),

@@ -21,14 +21,16 @@ fn is_root() -> bool {
 #[test]
 fn length_is_rounded_up_to_pages() {
     let (name, scratch) = (Name::new("length"), Scratch::new("length"));
+    // By default their number is the machine's.
+    let builder = Segment::builder().participants(128);
     for (asked, given) in [(20_736, 24_576), (24_575, 24_576), (24_576, 24_576), (24_577, 28_672)] {
-        let named = Segment::create(&name, asked).unwrap();
+        let named = builder.create(&name, asked).unwrap();
         assert_eq!((named.len(), fs::metadata(name.path()).unwrap().len()), (given, given));
         assert_eq!(Segment::open(&name).unwrap().len(), given);
         let path = scratch.file(&asked.to_string());
-        assert_eq!(Segment::create_file(&path, asked).unwrap().len(), given);
+        assert_eq!(builder.create_file(&path, asked).unwrap().len(), given);
         assert_eq!(fs::metadata(path).unwrap().len(), given);
-        assert_eq!(Segment::new(asked).unwrap().len(), given);
+        assert_eq!(builder.create_anonymous(asked).unwrap().len(), given);
     }
 }
 

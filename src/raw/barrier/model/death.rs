@@ -140,6 +140,29 @@ fn barrier_repair_during_reset() {
     });
 }
 
+/// Two participants repair after a dead party, and one of them goes on after the barrier was reset:
+/// it does not break the next generation, of other parties.
+#[test]
+fn barrier_repair_late_spares_next_generation() {
+    model::explore(2, || {
+        let shared = Shared::new(2);
+        shared.die(Killed::Arrived);
+        let late = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.barrier().repair(DEAD, false)
+        });
+        shared.barrier().repair(DEAD, false);
+        assert!(shared.barrier().is_broken());
+        shared.barrier().reset();
+        let other = Shared::waiter(&shared, 1);
+        assert!(shared.wait(2).is_some() && other.join().unwrap());
+        late.join().unwrap();
+        assert!(!shared.barrier().is_broken());
+        shared.assert_forgotten();
+        shared.assert_reusable();
+    });
+}
+
 /// A participant that leaves does not break a generation in which it has not arrived.
 #[test]
 fn barrier_repair_left_between_rounds() {

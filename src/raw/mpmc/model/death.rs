@@ -123,3 +123,38 @@ fn mpmc_repair_dead_lease_owner() {
     });
     assert!([0, 11, 13].iter().all(|popped| seen.contains(&(1, *popped))), "{seen:?}");
 }
+
+/// Two participants repair after a lease's dead owner. When the first is done, the message is there
+/// for the next consumer, whose lease the other one does not end.
+#[test]
+fn mpmc_repair_late_spares_next_lease() {
+    model::explore(3, || {
+        let shared = Shared::new(2);
+        assert_eq!(shared.push_all(1, [11, 12]).len(), 2);
+        assert_eq!(shared.lease(DEAD).unwrap().0, 11);
+        let late = Shared::repairer(&shared);
+        shared.ring().repair(DEAD);
+        let (number, leased) = shared.lease(3).unwrap();
+        assert!(number == 11 && leased.redelivered, "returned messages first");
+        late.join().unwrap();
+        assert!(shared.ring().ack(3, leased));
+        assert_eq!(shared.drain_and_refill(), [12]);
+    });
+}
+
+/// Two participants repair after a dead producer. When the first is done, its slot is there for the
+/// next one, from which the other does not take it.
+#[test]
+fn mpmc_repair_late_spares_next_producer() {
+    for killed in [Killed::Claimed, Killed::Helped, Killed::Writing] {
+        model::explore(3, move || {
+            let shared = Shared::new(1);
+            shared.die_pushing(killed);
+            let late = Shared::repairer(&shared);
+            shared.ring().repair(DEAD);
+            assert_eq!(shared.push_all(1, [11]).len(), 1);
+            late.join().unwrap();
+            assert_eq!(shared.drain_and_refill(), [11]);
+        });
+    }
+}

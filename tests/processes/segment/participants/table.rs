@@ -1,12 +1,14 @@
 //! The participants table: its entries, the order in which slots are reused, and dead and stopped
 //! participants.
+#![allow(unsafe_code)]
 
+use std::sync::Barrier;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use breezeway::{Segment, Value};
-use support::Watchdog;
 use support::process::{resume, stop};
-use support::scratch::Name;
+use support::scratch::{Name, peek};
+use support::{Role, Watchdog};
 
 use super::{SIZE, ask, for_three, seen, spawn_member, spawn_refused};
 
@@ -38,6 +40,41 @@ fn participants_lists_every_attached_process() {
     assert_eq!(id, 2);
     assert_eq!(seen(&again), [(1, me, true), (2, next.pid(), true), (3, third.pid(), true)]);
     assert_eq!(segment.reap().unwrap(), 0);
+}
+
+/// The segment has room for its creator and one more, so a thread that took a second place would be refused.
+#[test]
+fn open_in_sixteen_threads_at_once_takes_one_place() {
+    let _watchdog = Watchdog::start(120);
+    let name = Name::new("threads");
+    let mut creator = Role::spawn(super::member, &["create for two", &name]);
+    assert_eq!(creator.hear(), "1");
+    for _ in 0..50 {
+        let start = Barrier::new(16);
+        let open = || {
+            start.wait();
+            let segment = Segment::open(&name).unwrap();
+            let id = segment.participant_id().unwrap();
+            (segment, id)
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
+            let opened: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            assert!(opened.iter().all(|(_, id)| *id == 2));
+            assert_eq!(opened[0].0.participants().unwrap().len(), 2);
+        });
+    }
+}
+
+#[test]
+fn create_by_default_has_room_for_256_participants() {
+    let name = Name::new("default");
+    let segment = Segment::create(&name, SIZE).unwrap();
+    let participants = u32::from_le_bytes(peek(&name.path(), 52));
+    // SAFETY: no memory is passed.
+    let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) } as u32;
+    assert_eq!(participants, (4 * cpus).max(256));
+    assert_eq!(segment.participants().unwrap().len(), 1);
 }
 
 #[test]
