@@ -41,6 +41,7 @@ mod segment_create;
 mod segment_open;
 mod semaphore;
 mod settle;
+mod small_segment;
 mod spsc;
 mod spsc_endpoints;
 mod spsc_fixture;
@@ -54,24 +55,29 @@ use crate::kill_counts::KillCounts;
 use crate::runner::Case;
 
 const fn case(name: &'static str, run: fn(&str) -> KillCounts) -> Case {
-    Case { name, run, is_blocking: false }
+    Case { name, run, is_blocking: false, is_long: false }
+}
+
+/// A case that takes several seconds of CPU time.
+const fn long(name: &'static str, run: fn(&str) -> KillCounts) -> Case {
+    Case { name, run, is_blocking: false, is_long: true }
 }
 
 /// A case that is blocked most of the time.
 const fn blocking(name: &'static str, run: fn(&str) -> KillCounts) -> Case {
-    Case { name, run, is_blocking: true }
+    Case { name, run, is_blocking: true, is_long: false }
 }
 
 /// Every case, in the order in which they are listed.
 pub(crate) const CASES: &[Case] = &[
     case("mutex_lock_unlock", mutex::lock_unlock),
-    case("mutex_lock_after_death", mutex::lock_after_death),
+    long("mutex_lock_after_death", mutex::lock_after_death),
     blocking("mutex_lock_timeout_held", mutex_blocked::lock_timeout_held),
     case("mutex_unlock_with_waiter", mutex_blocked::unlock_with_waiter),
     blocking("mutex_lock_dead_owner_unmarked", mutex_dead_owner::lock_dead_owner_unmarked),
     blocking("mutex_lock_timeout_woken", mutex_woken::lock_timeout_woken),
     case("reentrant_mutex_lock_unlock_nested", reentrant_mutex::lock_unlock_nested),
-    case("reentrant_mutex_lock_after_death", reentrant_mutex::lock_after_death),
+    long("reentrant_mutex_lock_after_death", reentrant_mutex::lock_after_death),
     case("reentrant_mutex_unlock_with_waiter", reentrant_mutex::unlock_with_waiter),
     blocking("reentrant_mutex_lock_timeout_held", reentrant_mutex::lock_timeout_held),
     case("reentrant_mutex_lock_two_mappings", reentrant_mutex::lock_two_mappings),
@@ -130,7 +136,7 @@ pub(crate) const CASES: &[Case] = &[
     case("rwlock_try_read_try_write_held", rwlock::try_read_try_write_held),
     case("rwlock_read_unlock_with_waiters", rwlock::read_unlock_with_waiters),
     case("rwlock_write_unlock_with_waiters", rwlock::write_unlock_with_waiters),
-    case("rwlock_write_after_writer_death", rwlock_after_death::write_after_writer_death),
+    long("rwlock_write_after_writer_death", rwlock_after_death::write_after_writer_death),
     case("rwlock_try_write_after_reader_death", rwlock_after_death::try_write_after_reader_death),
     case("rwlock_try_read_after_writer_death", rwlock_after_death::try_read_after_writer_death),
     case("rwlock_reap", rwlock_after_death::reap),
@@ -160,7 +166,7 @@ pub(crate) const CASES: &[Case] = &[
     case("array_update_3_bytes", array_element::update_3_bytes),
     case("array_update_4_bytes", array_element::update_4_bytes),
     case("array_update_24_bytes", array_element::update_24_bytes),
-    case("array_get_after_death", array_element::get_after_death),
+    long("array_get_after_death", array_element::get_after_death),
     case("array_lock_3_bytes", array_lock::lock_3_bytes),
     case("array_lock_4_bytes", array_lock::lock_4_bytes),
     case("array_lock_16_bytes", array_lock::lock_16_bytes),
@@ -170,16 +176,16 @@ pub(crate) const CASES: &[Case] = &[
     case("array_journaled_lock_range_16_bytes", array_lock::journaled_lock_range_16_bytes),
     case("array_journaled_write_8_bytes", array_lock::journaled_write_8_bytes),
     case("array_journaled_write_16_bytes", array_lock::journaled_write_16_bytes),
-    case("array_journaled_lock_after_death_8_bytes", array_lock::journaled_lock_after_death_8_bytes),
-    case("array_journaled_lock_after_death_16_bytes", array_lock::journaled_lock_after_death_16_bytes),
+    long("array_journaled_lock_after_death_8_bytes", array_lock::journaled_lock_after_death_8_bytes),
+    long("array_journaled_lock_after_death_16_bytes", array_lock::journaled_lock_after_death_16_bytes),
     #[cfg(feature = "serde")]
     case("message_queue_push", message_queue::push),
     #[cfg(feature = "serde")]
     case("message_queue_pop", message_queue::pop),
     #[cfg(feature = "serde")]
-    case("message_queue_is_empty_after_push_death", message_queue::is_empty_after_push_death),
+    long("message_queue_is_empty_after_push_death", message_queue::is_empty_after_push_death),
     #[cfg(feature = "serde")]
-    case("message_queue_is_empty_after_pop_death", message_queue::is_empty_after_pop_death),
+    long("message_queue_is_empty_after_pop_death", message_queue::is_empty_after_pop_death),
     #[cfg(feature = "serde")]
     case("joinable_queue_push", joinable_queue::push),
     #[cfg(feature = "serde")]
@@ -250,15 +256,15 @@ pub(crate) const CASES: &[Case] = &[
     case("queue_capacity_one", queue::capacity_one),
     case("queue_push_stopped_peer", queue_stopped_peer::push_stopped_peer),
     case("queue_push_stopped_peer_close", queue_stopped_peer::push_stopped_peer_close),
-    case("queue_pop_stopped_peer", queue_stopped_peer::pop_stopped_peer),
-    case("queue_lease_stopped_peer", queue_stopped_peer::lease_stopped_peer),
-    case("queue_contended_stopped_push", queue_contended::stopped_push),
-    case("queue_contended_stopped_pop", queue_contended::stopped_pop),
-    case("queue_contended_stopped_ack", queue_contended::stopped_ack),
-    case("queue_contended_stopped_drop_lease", queue_contended::stopped_drop_lease),
-    case("queue_push_after_death", queue_after_death::push_after_death),
-    case("queue_pop_after_death", queue_after_death::pop_after_death),
-    case("queue_lease_after_death", queue_after_death::lease_after_death),
+    long("queue_pop_stopped_peer", queue_stopped_peer::pop_stopped_peer),
+    long("queue_lease_stopped_peer", queue_stopped_peer::lease_stopped_peer),
+    long("queue_contended_stopped_push", queue_contended::stopped_push),
+    long("queue_contended_stopped_pop", queue_contended::stopped_pop),
+    long("queue_contended_stopped_ack", queue_contended::stopped_ack),
+    long("queue_contended_stopped_drop_lease", queue_contended::stopped_drop_lease),
+    long("queue_push_after_death", queue_after_death::push_after_death),
+    long("queue_pop_after_death", queue_after_death::pop_after_death),
+    long("queue_lease_after_death", queue_after_death::lease_after_death),
     case("queue_reap_after_death", queue_after_death::reap_after_death),
     case("bytes_push", bytes::push),
     case("bytes_read", bytes::read),
@@ -277,5 +283,5 @@ pub(crate) const CASES: &[Case] = &[
     #[cfg(feature = "process")]
     case("pipe_recv_long_message", pipe::recv_long_message),
     #[cfg(feature = "process")]
-    case("pipe_recv_long_message_with_waiter", pipe::recv_long_message_with_waiter),
+    long("pipe_recv_long_message_with_waiter", pipe::recv_long_message_with_waiter),
 ];

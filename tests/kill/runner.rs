@@ -23,6 +23,8 @@ pub(crate) struct Case {
     /// Whether most of its time goes in blocking: until its child is in a futex wait, or until a
     /// timeout expires.
     pub(crate) is_blocking: bool,
+    /// Whether it takes much CPU time, so that it must not be among the last to start.
+    pub(crate) is_long: bool,
 }
 
 /// What a case that has passed reports.
@@ -49,10 +51,11 @@ pub(crate) fn main(cases: &[Case]) -> ExitCode {
 
     let finished = Arc::new(Mutex::new(Vec::new()));
     let trial = |case: &Case| trial(*case, Arc::clone(&scheduler), Arc::clone(&finished));
-    // The blocking ones take longest, so they go first.
-    let (first, then): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.is_blocking);
+    // What takes longest goes first, so that no CPU is idle at the end.
+    let mut order: Vec<&Case> = cases.iter().collect();
+    order.sort_by_key(|case| (!case.is_blocking, !case.is_long));
     let start = Instant::now();
-    let conclusion = libtest_mimic::run(&arguments, first.into_iter().chain(then).map(trial).collect());
+    let conclusion = libtest_mimic::run(&arguments, order.into_iter().map(trial).collect());
     if !arguments.list {
         print_totals(&mut finished.lock().unwrap(), conclusion.num_failed, start.elapsed());
     }

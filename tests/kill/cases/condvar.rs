@@ -110,7 +110,7 @@ pub(super) struct Parent {
 impl Parent {
     pub(super) fn new(name: &str, kind: Kind) -> Self {
         pin_and_count_cpus();
-        let segment = Segment::create(name, 1 << 16).unwrap();
+        let segment = super::small_segment::create(name);
         let counter = ItemCounter::of(segment, kind);
         let watch = LockWatch::of(&counter.segment);
         let slots = CondvarSlots::of(&counter.segment, "condvar");

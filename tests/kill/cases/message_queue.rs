@@ -10,18 +10,20 @@ use crate::kill_counts::KillCounts;
 use crate::observe::LockHolder;
 use crate::trace::Trace;
 
-type Message = Vec<u64>;
+type Message = (u64, String);
 
 /// Small, so that a leak shows: the blocks suffice for a long message and three short ones.
 const LIMITS: Limits = Limits { messages: 4, bytes: 7 * 56 };
 
-/// Messages of one block, and of more.
+/// Messages of one block, and of more. The text is encoded and decoded in one piece: a step for each
+/// of many numbers would be alike, and is none of the queue's.
 fn short(n: u64) -> Message {
-    vec![n]
+    (n, String::new())
 }
 
 fn long(n: u64) -> Message {
-    (n << 56..).take(22).collect()
+    let text = (0..40).map(|place| format!("{n:02}{place:03}")).collect();
+    (n << 56, text)
 }
 
 /// A child operates on a queue.
@@ -33,11 +35,16 @@ struct QueueOperation {
     before: Vec<Message>,
     /// The messages after the operation.
     after: Vec<Message>,
-    operation: fn(&MessageQueue<Message>),
+    operation: Operation,
+    /// The message that is pushed or popped, made beforehand: that is none of the queue's work.
+    message: Message,
 }
 
+/// What the child does with this message.
+type Operation = fn(&MessageQueue<Message>, &Message);
+
 impl QueueOperation {
-    fn new(name: &str, before: &[Message], after: &[Message], operation: fn(&MessageQueue<Message>)) -> Self {
+    fn new(name: &str, [before, after]: [&[Message]; 2], message: Message, operation: Operation) -> Self {
         let queue = MessageQueue::create(name, LIMITS).unwrap();
         let watch = LockWatch::of(queue.segment());
         Self {
@@ -47,15 +54,18 @@ impl QueueOperation {
             before: before.to_vec(),
             after: after.to_vec(),
             operation,
+            message,
         }
     }
 
     fn push(name: &str) -> Self {
-        Self::new(name, &[short(1)], &[short(1), long(2)], |queue| queue.push(long(2)).unwrap())
+        let states: [&[Message]; 2] = [&[short(1)], &[short(1), long(2)]];
+        Self::new(name, states, long(2), |queue, message| queue.push(message.clone()).unwrap())
     }
 
     fn pop(name: &str) -> Self {
-        Self::new(name, &[long(1), short(2)], &[short(2)], |queue| assert_eq!(queue.pop().unwrap(), long(1)))
+        let states: [&[Message]; 2] = [&[long(1), short(2)], &[short(2)]];
+        Self::new(name, states, long(1), |queue, message| assert_eq!(queue.pop().unwrap(), *message))
     }
 
     fn check(&self, death: &Death) -> &'static str {
@@ -104,7 +114,7 @@ impl Scenario for QueueOperation {
     }
 
     fn operate(&self, queue: &Self::Handle) {
-        (self.operation)(queue);
+        (self.operation)(queue, &self.message);
     }
 
     fn observe(&mut self, child: &Child) {

@@ -78,7 +78,7 @@ fn fill([a, b]: &[Atomic<u64>; 2]) {
 
 impl Call {
     fn new(name: &str, operation: Operation, waits: bool) -> Self {
-        let segment = Segment::builder().participants(8).create(name, 1 << 16).unwrap();
+        let segment = super::small_segment::create(name);
         segment.add::<Once>("once", ()).unwrap();
         let fields = ["a", "b"].map(|field| segment.add(field, 0).unwrap());
         let (lock, word) = (LockView::of(&segment), StateWord::of(&segment, BESIDE));

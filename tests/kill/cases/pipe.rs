@@ -38,7 +38,7 @@ struct Parent {
 
 impl Parent {
     fn new(name: &str, capacity: u64) -> Self {
-        let segment = Segment::create(name, 1 << 16).unwrap();
+        let segment = super::small_segment::create(name);
         drop(bytes::add(&segment, RING, capacity as usize).unwrap());
         let mapping = FileMapping::open(&segment.path().unwrap()).unwrap();
         let at = segment.objects().unwrap()[0].offset as usize;

@@ -99,7 +99,7 @@ pub(super) struct Parent<T: Numbered> {
 
 impl<T: Numbered> Parent<T> {
     pub(super) fn new(name: &str, capacity: usize) -> Self {
-        let segment = Segment::create(name, 1 << 16).unwrap();
+        let segment = super::small_segment::create(name);
         let queue = segment.add(QUEUE, capacity).unwrap();
         super::settle::add_idle_queue(&segment);
         let slots = QueueSlots::of(&segment, QUEUE, capacity, size_of::<T>());

@@ -86,7 +86,7 @@ pub(super) enum EndpointState {
 
 impl<L: EndpointQueue> Parent<L> {
     pub(super) fn new(name: &str) -> Self {
-        let segment = Segment::create(name, 1 << 16).unwrap();
+        let segment = super::small_segment::create(name);
         let (tx, rx) = L::add(&segment);
         let mapping = FileMapping::open(&segment.path().unwrap()).unwrap();
         let indices = Indices { mapping, at: segment.objects().unwrap()[0].offset as usize };

@@ -12,11 +12,9 @@ use crate::observe::FileMapping;
 /// The object's name.
 const OBJECT: &str = "it";
 
-/// Creates an object whose segment has few participants: a waiter checks from time to time whether
-/// they live, which is a long path if there may be many.
+/// Creates an object in a segment of few participants.
 pub(super) fn create<O: Object>(name: &str, initial: impl Initial<O>) -> O {
-    let segment = Segment::builder().participants(8).create(name, 1 << 16).unwrap();
-    segment.add(OBJECT, initial).unwrap()
+    super::small_segment::create(name).add(OBJECT, initial).unwrap()
 }
 
 pub(super) fn open<O: Object>(name: &str) -> O {
