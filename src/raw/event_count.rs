@@ -24,6 +24,8 @@ use std::time::Duration;
 
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::clock::Deadline;
+#[cfg(not(loom))]
+use crate::sys::process::current_cpu;
 use crate::sys::{barrier, futex};
 
 pub(crate) use crate::sys::futex::WAKE_ALL;
@@ -33,11 +35,20 @@ const WAITERS_BIT: u32 = 1;
 /// One announcement.
 const COUNT_STEP: u32 = 2;
 
-/// The state.
+/// The event count, and where its last notifier ran.
 #[derive(Debug)]
 #[cfg_attr(loom, derive(Default))]
-#[repr(transparent)]
-pub(crate) struct EventCount(AtomicU32);
+#[repr(C)]
+pub(crate) struct EventCount {
+    word: AtomicU32,
+    /// The CPU on which the last notifier that found waiters ran, plus 1; 0 before the first. No loom
+    /// model has CPUs.
+    #[cfg(not(loom))]
+    notifier_cpu: AtomicU32,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<EventCount>() == 8);
 
 /// Which waiters may sleep on an event count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +63,16 @@ pub(crate) enum WakePolicy {
     Lock,
     /// Many, each for something of its own, or for what is there for all at once.
     All,
+}
+
+/// Why a task is woken.
+#[cfg_attr(any(loom, not(feature = "async")), allow(dead_code))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WakeReason {
+    /// The event count was notified.
+    Notified,
+    /// A recheck interval has passed.
+    Recheck,
 }
 
 /// The longest park before a waiter looks again, if it waits for anything but a lock.
@@ -86,7 +107,7 @@ impl EventCount {
     pub(crate) fn notify(&self, count: u32) {
         barrier::light();
         // ORDER: relaxed; the barrier orders it behind the publication.
-        let word = self.0.load(Ordering::Relaxed);
+        let word = self.word.load(Ordering::Relaxed);
         if word & WAITERS_BIT != 0 {
             self.wake(count);
         }
@@ -94,17 +115,20 @@ impl EventCount {
 
     #[cold]
     fn wake(&self, count: u32) {
+        // Before the wake-up, so that the waiter finds it.
+        #[cfg(not(loom))]
+        self.notifier_cpu.store(current_cpu() + 1, Ordering::Relaxed);
         // ORDER: Release pairs with the Acquire in `word`: who sees that there was news sees the news.
-        let word = self.0.fetch_add(COUNT_STEP, Ordering::Release).wrapping_add(COUNT_STEP);
+        let word = self.word.fetch_add(COUNT_STEP, Ordering::Release).wrapping_add(COUNT_STEP);
         let count = count.min(WAKE_ALL);
-        if futex::wake(&self.0, count) >= count {
+        if futex::wake(&self.word, count) >= count {
             return;
         }
         // ORDER: relaxed; the word stands for itself. Fails where another waker was faster, who then does the rest.
         let cleared =
-            self.0.compare_exchange(word, word & !WAITERS_BIT, Ordering::Relaxed, Ordering::Relaxed);
+            self.word.compare_exchange(word, word & !WAITERS_BIT, Ordering::Relaxed, Ordering::Relaxed);
         if cleared.is_ok() {
-            futex::wake(&self.0, WAKE_ALL);
+            futex::wake(&self.word, WAKE_ALL);
         }
     }
 
@@ -137,8 +161,8 @@ impl EventCount {
         let mut all = futex::FutexSet::default();
         let mut first = None;
         for (event, prepared) in words {
-            all.push(event.0.as_ptr(), prepared.word);
-            first.get_or_insert((&event.0, prepared.word));
+            all.push(event.word.as_ptr(), prepared.word);
+            first.get_or_insert((&event.word, prepared.word));
         }
         if let Some(first) = first {
             all.sleep(first, until);
@@ -148,30 +172,38 @@ impl EventCount {
     /// Where the word lies.
     #[cfg(any(feature = "async", loom))]
     pub(crate) fn address(&self) -> *const u32 {
-        core::ptr::from_ref(self).cast()
+        core::ptr::from_ref(&self.word).cast()
     }
 
     /// Whether waiters may be parked on it, for inspection.
     #[cfg(not(loom))]
     pub(crate) fn has_waiters(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & WAITERS_BIT != 0
+        self.word.load(Ordering::Relaxed) & WAITERS_BIT != 0
+    }
+
+    /// Whether the last notifier that found waiters ran on this CPU. Then the next one probably will
+    /// too, and cannot while this thread spins.
+    #[cfg(not(loom))]
+    pub(crate) fn was_notified_from_here(&self) -> bool {
+        let cpu = self.notifier_cpu.load(Ordering::Relaxed);
+        cpu != 0 && cpu == current_cpu() + 1
     }
 
     /// What it is. It is another after each wake-up.
     #[cfg(any(feature = "async", loom))]
     pub(crate) fn word(&self) -> u32 {
         // ORDER: Acquire pairs with the Release in `wake`.
-        self.0.load(Ordering::Acquire)
+        self.word.load(Ordering::Acquire)
     }
 
     /// Marks the word, and says what it is then.
     pub(crate) fn set_waiters_bit(&self) -> u32 {
-        let mut before = self.0.load(Ordering::Relaxed);
+        let mut before = self.word.load(Ordering::Relaxed);
         // A mark that is there does for this sleeper, too: were the word changed, others would not fall asleep on it.
         while before & WAITERS_BIT == 0 {
             let word = before.wrapping_add(COUNT_STEP) | WAITERS_BIT;
             // ORDER: SeqCst, so that this side's last look comes behind the mark; pairs with the waker's barrier.
-            match self.0.compare_exchange(before, word, Ordering::SeqCst, Ordering::Relaxed) {
+            match self.word.compare_exchange(before, word, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => before = word,
                 Err(found) => before = found,
             }
@@ -181,6 +213,6 @@ impl EventCount {
 
     /// Sleeps until somebody wakes it, or the mark was cleared since, or the deadline is over.
     pub(crate) fn commit_wait(&self, prepared: PreparedWait, until: Deadline) {
-        futex::wait(&self.0, prepared.word, until);
+        futex::wait(&self.word, prepared.word, until);
     }
 }

@@ -28,8 +28,8 @@ mod model;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
 
-use super::event_count::{EventCount, WakePolicy};
-use super::waker_cell::{WakeReason, WakerCell};
+use super::event_count::{EventCount, WakePolicy, WakeReason};
+use super::waker_cell::WakerCell;
 use crate::primitive::Arc;
 use crate::sys::futex;
 

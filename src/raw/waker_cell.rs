@@ -16,16 +16,8 @@ use core::task::Waker;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
+use super::event_count::WakeReason;
 use crate::primitive::{Condvar, Mutex, MutexGuard, ThreadId, current};
-
-/// Why a task is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WakeReason {
-    /// There is news.
-    Notified,
-    /// Some time has passed.
-    Recheck,
-}
 
 #[derive(Debug)]
 pub(crate) struct WakerCell {

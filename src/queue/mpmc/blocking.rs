@@ -7,10 +7,10 @@ use super::Queue;
 use crate::error::Stop;
 use crate::primitive::{Ordering, spin_loop};
 use crate::queue::held_leases::held_by_caller;
-use crate::raw::event_count::{EventCount, WAKE_ALL};
+use crate::raw::adaptive_spin::AdaptiveSpin;
+use crate::raw::event_count::WAKE_ALL;
 use crate::raw::mpmc::{BusySlot, LeasedSlot, MpmcAttempt};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
-use crate::raw::wait_stats::WaitStats;
+use crate::raw::wait::{Wait, WaitPoint, WakePolicy};
 use crate::shareable::{self, Shareable};
 use crate::sys::barrier;
 
@@ -44,15 +44,6 @@ impl TryError {
             MpmcAttempt::Done | MpmcAttempt::Corrupt => Self::Stopped(CORRUPT),
         }
     }
-}
-
-/// What an operation waits on, and how far its side has come.
-struct WaitContext<'a> {
-    event: &'a EventCount,
-    stats: &'a WaitStats,
-    spin: &'a AdaptiveSpin,
-    position: u64,
-    wait: Wait<'a>,
 }
 
 impl<T> Queue<T> {
@@ -105,14 +96,13 @@ impl<T: Shareable> Queue<T> {
 
     #[cold]
     fn push_slow(&self, error: TryError, own_id: u32, value: &T, wait: Wait) -> Result<(), Stop> {
-        let context = WaitContext {
+        let point = WaitPoint {
             event: &self.state.space,
             stats: &self.state.full,
+            policy: WakePolicy::AnyOne,
             spin: &self.push_spin,
-            position: self.ring().pushed(),
-            wait,
         };
-        self.retry(Err(error), context, || self.push_fast(own_id, value))
+        self.retry(Err(error), &point, self.ring().pushed(), wait, || self.push_fast(own_id, value))
     }
 
     #[inline(always)]
@@ -176,17 +166,16 @@ impl<T: Shareable> Queue<T> {
         wait: Wait,
         once: impl Fn() -> Result<R, TryError>,
     ) -> Result<R, Stop> {
-        let context = WaitContext {
+        let point = WaitPoint {
             event: &self.state.items,
             stats: &self.state.empty,
+            policy: WakePolicy::AnyOne,
             spin: &self.pop_spin,
-            position: self.ring().popped(),
-            wait,
         };
         let seen = Cell::new(0);
         let recheck = |error| self.recheck_closed(error, wait, &seen, &once);
         let first = recheck(error);
-        self.retry(first, context, || once().or_else(recheck))
+        self.retry(first, &point, self.ring().popped(), wait, || once().or_else(recheck))
     }
 
     /// What an attempt to take a value has come to: if it found none and the queue is closed, it is
@@ -226,11 +215,14 @@ impl<T: Shareable> Queue<T> {
         }
     }
 
-    /// Goes on after a first attempt, until one is done or the wait is over.
+    /// Goes on after a first attempt, until one is done or the wait is over. `position` is how far
+    /// this side has come.
     fn retry<R>(
         &self,
         first: Result<R, TryError>,
-        context: WaitContext<'_>,
+        point: &WaitPoint<'_, AdaptiveSpin>,
+        position: u64,
+        wait: Wait<'_>,
         once: impl Fn() -> Result<R, TryError>,
     ) -> Result<R, Stop> {
         let blocked_by = Cell::new(None);
@@ -247,11 +239,10 @@ impl<T: Shareable> Queue<T> {
             }
         };
         let mut try_once = || classify(once());
-        let WaitContext { event, stats, spin, position, wait } = context;
         if let Some(result) = classify(first) {
             return result;
         }
-        if spin.back_off(position)
+        if point.spin.back_off(position)
             && let Some(result) = try_once()
         {
             return result;
@@ -265,8 +256,7 @@ impl<T: Shareable> Queue<T> {
             }
             self.state.region().segment().mapping().reap_dead_peers();
         };
-        wait_for((event, stats), WakePolicy::AnyOne, wait, spin, try_once, check_peers)
-            .unwrap_or(Err(Stop::Timeout))
+        point.wait(wait, try_once, check_peers)?
     }
 
     /// Goes on where somebody is at work in the way: for a moment, and past the dead.
