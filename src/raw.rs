@@ -32,9 +32,7 @@
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
 //! - [`wait`]: how an operation waits: try, spin, then park for a recheck interval at a time; or, as a
 //!   task, register
-//! - `wait_set`: the words that tasks wait on, watched by one thread for all of them
 //! - [`wait_stats`]: statistics of an object for inspection: waits, parks, wake-ups, repairs
-//! - `waker_cell`: where a task leaves its waker
 
 #[cfg(not(loom))]
 pub(crate) mod adaptive_spin;
@@ -59,7 +57,7 @@ pub(crate) mod kinds;
 #[cfg(not(loom))]
 pub(crate) mod message_slab;
 #[cfg(all(test, loom))]
-mod model;
+pub(crate) mod model;
 pub(crate) mod mpmc;
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
@@ -73,11 +71,7 @@ pub(crate) mod seqlock;
 pub(crate) mod spsc;
 #[cfg(not(loom))]
 pub(crate) mod wait;
-#[cfg(feature = "async")]
-pub(crate) mod wait_set;
 pub(crate) mod wait_stats;
-#[cfg(feature = "async")]
-pub(crate) mod waker_cell;
 
 /// A state that consists of atomics only: any bytes are a valid value, and they may change under a
 /// shared reference.

@@ -7,7 +7,8 @@ use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 use crate::sys::clock::Deadline;
 use crate::sys::process::has_many_cpus;
 
-/// Looks before the clock is read first. A message that another CPU is writing arrives in that time.
+/// Looks before the clock is read first. A message that another CPU is writing arrives in that
+/// time.
 const EAGER_CHECKS: u32 = 400;
 
 /// Looks between two readings of the clock.
@@ -18,13 +19,13 @@ const CHECKS_PER_CLOCK: u32 = 16;
 const MAX_SPIN_NANOS: u32 = 50_000;
 /// The shortest spin, after many parks.
 const MIN_SPIN_NANOS: u32 = 1_000;
-/// One spin in this many is as long as possible, whatever was learnt: otherwise a handle would never
-/// learn that longer spins have become worth it.
+/// One spin in this many is as long as possible, whatever was learnt: otherwise a handle would
+/// never learn that longer spins have become worth it.
 const FULL_SPIN_EVERY: u32 = 32;
 
-/// A side that passes fewer units than this between two stops, or looks less often than this while it
-/// is stopped, runs close to the other side: each message then moves its cache lines, and each look
-/// moves them back.
+/// A side that passes fewer units than this between two stops, or looks less often than this while
+/// it is stopped, runs close to the other side: each message then moves its cache lines, and each
+/// look moves them back.
 const LOW_PROGRESS: u64 = 8;
 /// Progress after which the longest pause has been worth it.
 const MID_PROGRESS: u64 = 16;

@@ -25,8 +25,8 @@ pub(crate) enum Wait<'a> {
     Until(&'a Timeout),
     /// As long as it takes.
     Forever,
-    /// As a task: an attempt that is not ready registers the task and fails, and the future makes the
-    /// next attempt once the task is woken.
+    /// As a task: an attempt that is not ready registers the task and fails, and the future makes
+    /// the next attempt once the task is woken.
     #[cfg_attr(not(feature = "async"), expect(dead_code))]
     Task(&'a dyn AsyncWaiter),
 }
@@ -87,8 +87,8 @@ pub(crate) trait AsyncWaiter: fmt::Debug {
 
 /// How a waiter looks before its first park, in case what it waits for is about to come.
 pub(crate) trait SpinBeforePark {
-    /// Looks until something is found, or it is time to park. If `is_hopeless`, the notifier probably
-    /// needs the CPU that this thread would spin on.
+    /// Looks until something is found, or it is time to park. If `is_hopeless`, the notifier
+    /// probably needs the CPU that this thread would spin on.
     fn spin<R>(&self, is_hopeless: bool, try_once: &mut impl FnMut() -> Option<R>) -> Option<R>;
 }
 

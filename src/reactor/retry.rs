@@ -5,7 +5,9 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use super::{REACTOR, ReactorTicket, WakerRegistration, block_on};
+use super::block_on;
+use super::tickets::{REACTOR, ReactorTicket};
+use super::waker_registration::WakerRegistration;
 use crate::raw::event_count::EventCount;
 use crate::raw::wait::{AsyncWaiter, Wait, WakePolicy, WakeReason};
 use crate::segment::Segment;

@@ -1,4 +1,5 @@
-//! From one attempt at the ring to an operation: waiting, getting past the dead, and what a closed queue means.
+//! From one attempt at the ring to an operation: it waits, repairs after dead peers, and ends on a
+//! closed queue.
 
 use core::cell::Cell;
 use std::time::Duration;
@@ -14,18 +15,19 @@ use crate::raw::wait::{Wait, WaitPoint, WakePolicy};
 use crate::shareable::{self, Shareable};
 use crate::sys::barrier;
 
-/// Looks at a slot that somebody is at work in, before it is worth a system call to see whether they live.
+/// Looks at a slot that another participant is at work in, between two system calls that ask
+/// whether it is alive.
 const TRIES_PER_REPAIR: u32 = 64;
 
 const CORRUPT: Stop = Stop::Corrupt("the slots of a queue");
 
-/// Why an attempt came to nothing.
+/// Why an attempt failed.
 enum TryError {
-    /// Full, or empty.
+    /// The ring is full, or empty.
     WouldBlock,
-    /// Somebody is at work where it would go on.
+    /// Another participant is at work in the next slot.
     Blocked(BusySlot),
-    /// For good.
+    /// No later attempt will succeed.
     Stopped(Stop),
 }
 
@@ -56,8 +58,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// What a consumer does after it has taken a value. On a queue that is open and whose values are
-    /// only popped, that is one load.
+    /// What a consumer does after it has taken a value. On a queue that is open and whose values
+    /// are only popped, that is one load.
     #[inline(always)]
     fn after_taking(&self) {
         if self.ring().flags().needs_care() {
@@ -66,8 +68,8 @@ impl<T> Queue<T> {
     }
 
     /// Wakes the waiters of a closed queue, and looks for dead participants if values are leased
-    /// here and it is time: no consumer of a queue that is never empty parks, and what the dead have
-    /// leased must come back there too.
+    /// here and it is time: no consumer of a queue that is never empty parks, and what the dead
+    /// have leased must come back there too.
     #[inline(never)]
     fn wake_and_reap(&self) {
         if self.ring().flags().was_leased() {
@@ -111,11 +113,11 @@ impl<T: Shareable> Queue<T> {
             return Err(Stop::Closed.into());
         }
         let pushed = self.ring().try_push(own_id, bytemuck::bytes_of(value)).map_err(TryError::of)?;
-        // A consumer that finds the queue closed looks once more after the heavy barrier. So either it
-        // finds this value, or this producer finds the queue closed.
+        // A consumer that finds the queue closed looks once more after the heavy barrier. So either
+        // it finds this value, or this producer finds the queue closed.
         barrier::light();
         if self.ring().is_closed() && self.ring().retract(pushed) {
-            // Consumers may sleep because they found us at work.
+            // Consumers may be parked because this push was under way.
             self.wake_drain_waiters();
             return Err(Stop::Closed.into());
         }
@@ -259,7 +261,8 @@ impl<T: Shareable> Queue<T> {
         point.wait(wait, try_once, check_peers)?
     }
 
-    /// Goes on where somebody is at work in the way: for a moment, and past the dead.
+    /// Goes on after a look for dead participants, if that is due, and past a slot that another
+    /// participant is at work in: it waits for a moment, and repairs the slot of a dead one.
     fn skip_or_repair<R>(
         &self,
         blocked_by: &Cell<Option<BusySlot>>,
@@ -284,11 +287,11 @@ impl<T: Shareable> Queue<T> {
         Err(Stop::WouldBlock)
     }
 
-    /// Undoes what is in the way, if its owner is dead. `false` where it lives.
+    /// Undoes the work in this slot if its owner is dead. Returns whether it is.
     fn repair_busy_slot(&self, busy: BusySlot) -> bool {
         let is_dead = !self.state.region().segment().mapping().is_alive(busy.owner());
         if is_dead && self.ring().repair_slot(busy) {
-            // Behind it may lie messages for many.
+            // Messages for many waiters may lie after it.
             self.state.items.notify(WAKE_ALL);
             self.state.space.notify(WAKE_ALL);
         }
