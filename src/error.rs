@@ -2,6 +2,7 @@
 //!
 //! - [`mod@array`], [`lock`], [`barrier`], [`condvar`], [`event`], [`semaphore`]: cells and synchronisation
 //! - [`push`], [`pop`], [`done`]: queues; [`stop`]: what their algorithms say, before it is one of these
+//! - [`unready`]: an operation that may not wait any longer, before it is an error of its family
 //! - [`segment`]: segments and the objects in them
 //! - [`pool`], [`spawn`], [`task`]: processes
 //! - [`codec`], [`fault`]: causes that several families share
@@ -25,6 +26,7 @@ mod spawn;
 mod stop;
 #[cfg(feature = "process")]
 mod task;
+mod unready;
 
 pub use array::{ArrayError, BoundsError};
 pub use barrier::BarrierError;
@@ -45,3 +47,4 @@ pub use spawn::SpawnError;
 pub(crate) use stop::Stop;
 #[cfg(feature = "process")]
 pub use task::TaskError;
+pub(crate) use unready::Unready;

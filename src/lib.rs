@@ -143,7 +143,7 @@ pub mod process;
 #[cfg(not(loom))]
 pub mod queue;
 mod raw;
-#[cfg(all(feature = "async", not(loom)))]
+#[cfg(feature = "async")]
 mod reactor;
 #[cfg(not(loom))]
 mod segment;

@@ -50,7 +50,6 @@
 //! - `wait`: waiting for many receiving ends and files at once
 //! - `reader`, `writer`: frames into messages, messages into frames; `frame`: the format of a frame
 //! - `in_place_encoder`: a value encoded where it is read
-//! - `wait_budget`: how long an operation of several steps may wait
 //!
 //! [`PopError::Disconnected`]: crate::PopError::Disconnected
 //! [`PopError::Truncated`]: crate::PopError::Truncated
@@ -68,8 +67,8 @@ mod reader;
 mod receiver;
 mod sender;
 mod wait;
-mod wait_budget;
 mod writer;
+mod yields;
 
 pub use builder::PipeBuilder;
 pub use connection::Connection;

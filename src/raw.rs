@@ -3,7 +3,7 @@
 //! Each module's documentation has the table of its states: which participant moves each, and which
 //! store or compare-and-swap is the commit point. Those that loom explores have a `model`.
 //!
-//! - [`async_waiter`]: how a task waits: it registers for a wake-up, and returns instead of parking
+//! - [`adaptive_spin`]: looking for a while before a park, for as long as that was worth it lately
 //! - [`atomic_copy`]: copies between private bytes and shared words, one relaxed atomic word at a
 //!   time
 //! - [`barrier`]: parties that wait until all have arrived; broken if one of them dies
@@ -30,12 +30,12 @@
 //! - [`semaphore`]: a counting semaphore
 //! - [`seqlock`]: a value that readers copy without a lock, and that no death tears
 //! - [`spsc`]: the indices of a ring with one producer and one consumer
-//! - [`wait`]: how long an operation waits: try, spin, then park for a recheck interval at a time
-//! - `wait_set`: the words that tasks wait on, watched by one thread for all of them
+//! - [`wait`]: how an operation waits: try, spin, then park for a recheck interval at a time; or, as a
+//!   task, register
 //! - [`wait_stats`]: statistics of an object for inspection: waits, parks, wake-ups, repairs
-//! - `waker_cell`: where a task leaves its waker
 
-pub(crate) mod async_waiter;
+#[cfg(not(loom))]
+pub(crate) mod adaptive_spin;
 #[cfg_attr(loom, allow(dead_code))] // Not every module that copies words has a model.
 pub(crate) mod atomic_copy;
 pub(crate) mod barrier;
@@ -56,7 +56,7 @@ pub(crate) mod kind_ops;
 pub(crate) mod kinds;
 pub(crate) mod message_slab;
 #[cfg(all(test, loom))]
-mod model;
+pub(crate) mod model;
 pub(crate) mod mpmc;
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
@@ -70,11 +70,7 @@ pub(crate) mod seqlock;
 pub(crate) mod spsc;
 #[cfg(not(loom))]
 pub(crate) mod wait;
-#[cfg(feature = "async")]
-pub(crate) mod wait_set;
 pub(crate) mod wait_stats;
-#[cfg(feature = "async")]
-pub(crate) mod waker_cell;
 
 /// A state that consists of atomics only: any bytes are a valid value, and they may change under a
 /// shared reference.

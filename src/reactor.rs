@@ -2,142 +2,46 @@
 //!
 //! - [`mod@block_on`]: a future whose thread sleeps for it alone
 //! - `files`: tasks that wait for file descriptors
-//! - [`waiter_thread`]: a waiter thread, and the words it sleeps on
 //! - [`mod@retry`]: an operation that is tried again after each wake-up
 //! - [`stream`]: one operation after the other, as a stream
+//! - [`tickets`]: the waiter threads, and the tasks' registrations with them
+//! - [`wait_set`]: the event counts that a waiter thread sleeps on, and the tasks that wait for each
+//! - [`waiter_thread`]: a waiter thread
+//! - [`waker_cell`]: where a task leaves its waker
 //! - [`waker_registration`]: a task's waker cell, on the side of the task
 //!
 //! A waiter thread starts when a task waits for the first time, and ends once no task has waited
 //! for a second. The kernel lets a thread sleep on 128 words; if tasks wait on more, there are more
 //! threads. A forked child inherits none of them, and starts its own.
 
-#![allow(unsafe_code)]
-
+#[cfg(not(loom))]
 mod block_on;
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", not(loom)))]
 mod files;
+#[cfg(not(loom))]
 mod retry;
+#[cfg(not(loom))]
 mod stream;
+#[cfg(not(loom))]
+mod tickets;
+mod wait_set;
+#[cfg(not(loom))]
 mod waiter_thread;
+mod waker_cell;
+#[cfg(not(loom))]
 mod waker_registration;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+#[cfg(not(loom))]
 pub use block_on::block_on;
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", not(loom)))]
 pub(crate) use files::readable;
+#[cfg(not(loom))]
 pub(crate) use retry::retry_until_ready;
+#[cfg(not(loom))]
 pub use stream::ItemStream;
+#[cfg(not(loom))]
 pub(crate) use stream::{StreamSource, WaitArg};
-use waiter_thread::{Owner, WaiterThread};
+#[cfg(all(feature = "process", not(loom)))]
+pub(crate) use waker_cell::WakerCell;
+#[cfg(all(feature = "process", not(loom)))]
 pub(crate) use waker_registration::WakerRegistration;
-
-use crate::raw::event_count::EventCount;
-use crate::raw::wait::WakePolicy;
-use crate::raw::wait_set;
-use crate::segment::Segment;
-use crate::sys::clock;
-use crate::sys::per_process::PerProcess;
-
-/// The reactor of this process.
-static REACTOR: PerProcess<Reactor> = PerProcess::new();
-
-/// The waiter threads of a process.
-#[derive(Debug, Default)]
-struct Reactor {
-    threads: Mutex<Vec<WaiterThread>>,
-}
-
-impl Reactor {
-    fn lock(&self) -> MutexGuard<'_, Vec<WaiterThread>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Registers a task to be woken when the target, which lies in the segment, is notified: with
-    /// the waiter thread `own_thread`, or with any. `None` if the system refuses to start a thread.
-    fn add(
-        &'static self,
-        own_thread: Option<usize>,
-        event: &EventCount,
-        policy: WakePolicy,
-        segment: &Segment,
-        registration: WakerRegistration,
-    ) -> Option<ReactorTicket> {
-        assert!(segment.mapping().contains(event.address()), "the target lies in the segment");
-        let mut threads = self.lock();
-        let has_target = |thread: &WaiterThread| thread.is_shared() && thread.wait_set.has(event);
-        let has_room = |thread: &WaiterThread| thread.is_shared() && thread.has_room();
-        let preferred = own_thread
-            .filter(|own_thread| threads[*own_thread].wait_set.has(event) || threads[*own_thread].has_room());
-        let known = preferred.or_else(|| threads.iter().position(has_target));
-        let index = known.or_else(|| threads.iter().position(has_room)).unwrap_or(threads.len());
-        if index == threads.len() {
-            threads.push(WaiterThread::default());
-        }
-        let thread = &mut threads[index];
-        if thread.owner == Owner::Vacant {
-            waiter_thread::start(self, index).ok()?;
-            thread.owner = Owner::Thread;
-        }
-        let keep = || segment.clone();
-        // SAFETY: found above to be in the segment's mapping, which the clone keeps.
-        let (ticket, needs_wake) = unsafe {
-            thread.wait_set.add(event, policy, keep, registration.cell(), clock::monotonic_nanos())
-        };
-        let unpark = thread.unpark(needs_wake);
-        drop(threads);
-        unpark.fire();
-        Some(ReactorTicket { reactor: self, own_thread, thread: index, ticket, registration })
-    }
-}
-
-/// A task's registration with a waiter thread. Dropping it deregisters the task; a wake-up that the
-/// task has not handled is forwarded to another waiter.
-#[derive(Debug)]
-struct ReactorTicket {
-    reactor: &'static Reactor,
-    /// The waiter thread that ran the task alone when it registered, if one did.
-    own_thread: Option<usize>,
-    thread: usize,
-    ticket: wait_set::WaitTicket,
-    registration: WakerRegistration,
-}
-
-impl ReactorTicket {
-    /// Whether the ticket is for this target and this waiter thread.
-    fn is_at(&self, event: &EventCount, own_thread: Option<usize>) -> bool {
-        self.ticket.is_at(event) && self.own_thread == own_thread
-    }
-
-    /// Deregisters the waker once the task has its result.
-    fn complete(self) {
-        self.registration.complete();
-    }
-
-    /// Registers the task again: its last attempt failed, after a wake-up if it `was_called`.
-    fn renew(&self, was_called: bool) {
-        let mut threads = self.reactor.lock();
-        let thread = &mut threads[self.thread];
-        let now = clock::monotonic_nanos();
-        let needs_wake = if was_called {
-            thread.wait_set.add_again(self.ticket, self.registration.cell(), now)
-        } else {
-            thread.wait_set.mark_again(self.ticket, now)
-        };
-        let unpark = thread.unpark(needs_wake);
-        drop(threads);
-        unpark.fire();
-    }
-}
-
-impl Drop for ReactorTicket {
-    fn drop(&mut self) {
-        if self.registration.is_ours() {
-            // The wait set's clone of the segment is dropped under the lock, while the task still
-            // has its own: the last clone is never dropped here.
-            let mut threads = self.reactor.lock();
-            let thread = &mut threads[self.thread];
-            thread.wait_set.remove(self.ticket);
-        }
-    }
-}

@@ -21,7 +21,7 @@ use store::{ArrayLayout, ArrayStore};
 
 use crate::error::{ArrayError, BoundsError, LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::lock::owner::LockOwner;
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
@@ -252,7 +252,7 @@ impl<T: Shareable> Array<T> {
     /// [`LockError::Timeout`] if the lock is not free until the timeout elapses, and the errors of
     /// [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ArrayGuard<'_, T>, LockError> {
-        self.lock_within(0..self.len(), Wait::Timeout(timeout))
+        self.lock_within(0..self.len(), Wait::Until(&Timeout::new(timeout)))
     }
 
     fn check_index(&self, index: usize) -> Result<(), BoundsError> {

@@ -14,7 +14,7 @@ use crate::raw::atomic_copy::{self, WORD};
 use crate::raw::mutex::MutexState;
 use crate::raw::reader_pass::ReaderPass;
 use crate::raw::seqlock::Versioned;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::lock::owner::{ByThread, LockOwner};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
@@ -288,7 +288,7 @@ impl<T: Shareable> Value<T> {
     /// [`set`](Self::set).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_within(Wait::Timeout(timeout))
+        self.lock_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline]

@@ -51,7 +51,7 @@ macro_rules! impl_sender_methods {
                 value: $message,
                 timeout: core::time::Duration,
             ) -> Result<(), $crate::PushError<$message>> {
-                self.send_value(value, $crate::raw::wait::Wait::Timeout(timeout))
+                self.send_value(value, $crate::raw::wait::Wait::Until(&$crate::raw::wait::Timeout::new(timeout)))
             }
 
             #[inline]
@@ -99,7 +99,7 @@ macro_rules! impl_sender_methods {
                 message: &[u8],
                 timeout: core::time::Duration,
             ) -> Result<(), $crate::PushError<()>> {
-                self.writer().write(message, $crate::raw::wait::Wait::Timeout(timeout))
+                self.writer().write(message, $crate::raw::wait::Wait::Until(&$crate::raw::wait::Timeout::new(timeout)))
             }
         }
     };
@@ -153,7 +153,7 @@ macro_rules! impl_receiver_methods {
                 &mut self,
                 timeout: core::time::Duration,
             ) -> Result<$message, $crate::PopError> {
-                self.reader().recv($crate::raw::wait::Wait::Timeout(timeout))
+                self.reader().recv($crate::raw::wait::Wait::Until(&$crate::raw::wait::Timeout::new(timeout)))
             }
 
             /// An iterator that receives messages until the end of file, waiting for each. It
@@ -191,7 +191,7 @@ macro_rules! impl_receiver_methods {
                 &mut self,
                 timeout: core::time::Duration,
             ) -> Result<Vec<u8>, $crate::PopError> {
-                self.reader().read($crate::raw::wait::Wait::Timeout(timeout))
+                self.reader().read($crate::raw::wait::Wait::Until(&$crate::raw::wait::Timeout::new(timeout)))
             }
 
             /// Receives the bytes of the next message into `space`, and returns their number. Waits
@@ -228,7 +228,7 @@ macro_rules! impl_receiver_methods {
                 space: &mut [u8],
                 timeout: core::time::Duration,
             ) -> Result<usize, $crate::PopError> {
-                self.reader().read_into(space, $crate::raw::wait::Wait::Timeout(timeout))
+                self.reader().read_into(space, $crate::raw::wait::Wait::Until(&$crate::raw::wait::Timeout::new(timeout)))
             }
 
             /// Whether [`recv`](Self::recv) would return without waiting: a whole message has
@@ -243,7 +243,7 @@ macro_rules! impl_receiver_methods {
             /// several ends at once.
             #[doc(alias = "poll")]
             pub fn wait_timeout(&mut self, timeout: core::time::Duration) -> bool {
-                self.reader().is_ready($crate::raw::wait::Wait::Timeout(timeout))
+                self.reader().is_ready($crate::raw::wait::Wait::Until(&$crate::raw::wait::Timeout::new(timeout)))
             }
         }
 

@@ -4,7 +4,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::reader::FrameReader;
-use super::wait_budget::WaitBudget;
 use super::writer::FrameWriter;
 use super::{Connection, Receiver, Sender};
 use crate::error::{PopError, PushError};
@@ -38,9 +37,7 @@ impl FrameWriter {
     /// the message is given up.
     async fn send_rest_async(&mut self, message: &[u8]) -> Result<(), PushError<()>> {
         let mut sent = 0;
-        let attempt = |writer: &mut &mut Self, wait: Wait<'_>| {
-            writer.send_rest(message, &mut sent, WaitBudget::new(wait))
-        };
+        let attempt = |writer: &mut &mut Self, wait: Wait<'_>| writer.send_rest(message, &mut sent, wait);
         retry_until_ready(self, |writer| writer.segment(), attempt).await
     }
 
@@ -181,9 +178,8 @@ mod tests {
     use super::super::frame::Frame;
     use super::*;
     use crate::queue::bytes::{self, BytesProducer};
-    use crate::raw::async_waiter::AsyncWaiter;
     use crate::raw::event_count::EventCount;
-    use crate::raw::wait::WakePolicy;
+    use crate::raw::wait::{AsyncWaiter, WakePolicy, WakeReason};
 
     const CAPACITY: usize = 1024;
 
@@ -203,16 +199,17 @@ mod tests {
     }
 
     impl<P: core::fmt::Debug> AsyncWaiter for BusyPeerTask<P> {
-        fn is_recheck(&self) -> bool {
-            false
+        fn reason(&self) -> Option<WakeReason> {
+            None
         }
 
-        fn register(&self, _: &EventCount, _: WakePolicy) -> bool {
+        fn register(&self, _: &EventCount, _: WakePolicy) {
             self.waits.set(self.waits.get() + 1);
             assert!(self.waits.get() < CAPACITY, "one attempt never yields");
             (self.on_wait)(&mut self.peer.borrow_mut());
-            true
         }
+
+        fn set_pending(&self, _: bool) {}
 
         fn wake_now(&self) {
             self.is_called.set(true);
@@ -244,7 +241,7 @@ mod tests {
             (FrameWriter::new(tx, u64::MAX), BusyPeerTask::new(FrameReader::new(rx, u64::MAX), take));
         let message: Vec<u8> = (0..20 * CAPACITY).map(|at| (at / 3) as u8).collect();
         let (mut sent, mut attempts) = (0, 0);
-        while let Err(error) = writer.send_rest(&message, &mut sent, WaitBudget::new(Wait::Task(&waiter))) {
+        while let Err(error) = writer.send_rest(&message, &mut sent, Wait::Task(&waiter)) {
             assert!(matches!(error, PushError::Timeout(())));
             assert!(waiter.is_called.replace(false) && waiter.waits.replace(0) > 0);
             attempts += 1;

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
-use super::wait_budget::WaitBudget;
+use super::yields::should_yield;
 use crate::error::PopError;
 use crate::queue::bytes::BytesConsumer;
 use crate::queue::codec;
@@ -99,7 +99,6 @@ impl FrameReader {
     /// Fills the inbox with a message, which stays in it.
     #[inline]
     fn fill_inbox(&mut self, wait: Wait) -> Result<(), PopError> {
-        let budget = WaitBudget::new(wait);
         if self.state == InboxState::Empty {
             let frame = self.rx.read_within(wait)?;
             if let Some(Frame::Whole(message)) = Frame::parse(&frame) {
@@ -110,12 +109,12 @@ impl FrameReader {
             }
             core::mem::forget(frame);
         }
-        self.gather_frames(budget)
+        self.gather_frames(wait)
     }
 
     /// Fills the inbox with a message of several frames, frame by frame.
     #[cold]
-    fn gather_frames(&mut self, budget: WaitBudget) -> Result<(), PopError> {
+    fn gather_frames(&mut self, wait: Wait) -> Result<(), PopError> {
         if !self.rx.is_ours() {
             return Err(PopError::HandedOver);
         }
@@ -125,17 +124,17 @@ impl FrameReader {
         let mut taken = 0;
         loop {
             // A sender that never pauses must not keep the receiver beyond its timeout.
-            if taken > 0 && budget.is_exhausted() || budget.should_yield(taken, self.rx.capacity()) {
+            if taken > 0 && wait.has_timed_out() || should_yield(wait, taken, self.rx.capacity()) {
                 return Err(PopError::Timeout);
             }
-            if taken > self.rx.capacity() && budget.is_non_blocking() {
+            if taken > self.rx.capacity() && matches!(wait, Wait::NonBlocking) {
                 return Err(PopError::Empty);
             }
             let part_of = match self.state {
                 InboxState::Part(total) => Some(total),
                 InboxState::Empty | InboxState::Whole => None,
             };
-            let frame = match self.rx.read_within(budget.remaining()) {
+            let frame = match self.rx.read_within(wait) {
                 Err(PopError::Disconnected | PopError::Closed) if part_of.is_some() => {
                     return Err(PopError::Truncated);
                 }

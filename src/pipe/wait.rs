@@ -11,7 +11,6 @@ use crate::raw::event_count::EventCount;
 use crate::raw::wait::RECHECK_INTERVAL;
 use crate::sys::clock::Deadline;
 use crate::sys::poll;
-use crate::sys::process::has_many_cpus;
 
 /// What [`wait`] can wait for: the receiving ends of pipes, and everything with a file descriptor,
 /// such as processes (by their sentinels) and sockets. A file is ready when it can be read or is at
@@ -124,7 +123,7 @@ pub fn wait(waitables: &mut [&mut dyn Waitable], timeout: impl Into<Option<Durat
     if !ready.is_empty() {
         return ready;
     }
-    if files == 0 && has_many_cpus() {
+    if files == 0 && !self::events(waitables).all(EventCount::was_notified_from_here) {
         for _ in 0..SPIN_POLLS {
             spin_loop();
             let ready = find_ready(waitables);

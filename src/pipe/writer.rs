@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::{self, Frame, TRAILER_LEN};
 use super::in_place_encoder::{Encoded, encode};
-use super::wait_budget::WaitBudget;
+use super::yields::should_yield;
 use crate::error::{CodecError, PushError};
 use crate::queue::bytes::BytesProducer;
 use crate::queue::transit;
@@ -51,10 +51,9 @@ impl FrameWriter {
     #[inline]
     pub(super) fn send<T: Serialize + ?Sized>(&mut self, value: &T, wait: Wait) -> Result<(), PushError<()>> {
         self.check_receiver();
-        let budget = WaitBudget::new(wait);
         let (sent, transits) = transit::collect(|| match self.encode_in_place(value, wait)? {
             None => Ok(()),
-            Some(message) => self.send_rest(&message, &mut 0, budget),
+            Some(message) => self.send_rest(&message, &mut 0, wait),
         });
         if sent.is_err() {
             transits.give_back();
@@ -95,7 +94,7 @@ impl FrameWriter {
     pub(super) fn write(&mut self, message: &[u8], wait: Wait) -> Result<(), PushError<()>> {
         self.check_receiver();
         if message.len() + TRAILER_LEN > self.frame_limit() || message.len() as u64 > self.max {
-            return self.send_rest(message, &mut 0, WaitBudget::new(wait));
+            return self.send_rest(message, &mut 0, wait);
         }
         self.write_frame(Frame::Whole(message), wait)
     }
@@ -116,29 +115,29 @@ impl FrameWriter {
         &mut self,
         message: &[u8],
         sent: &mut usize,
-        budget: WaitBudget,
+        wait: Wait,
     ) -> Result<(), PushError<()>> {
-        let longest = self.frame_len_for(message.len(), budget)?;
+        let longest = self.frame_len_for(message.len(), wait)?;
         let before = *sent;
         loop {
             let frame = Frame::of(message, *sent, longest);
-            self.write_frame(frame, budget.remaining())?;
+            self.write_frame(frame, wait)?;
             *sent += frame.bytes().len();
             if *sent == message.len() {
                 return Ok(());
             }
-            if budget.should_yield(*sent - before, self.tx.capacity()) {
+            if should_yield(wait, *sent - before, self.tx.capacity()) {
                 return Err(PushError::Timeout(()));
             }
         }
     }
 
     /// The longest frame for a message of this length.
-    fn frame_len_for(&self, len: usize, budget: WaitBudget) -> Result<usize, PushError<()>> {
+    fn frame_len_for(&self, len: usize, wait: Wait) -> Result<usize, PushError<()>> {
         if len as u64 > self.max {
             return Err(too_large(len, self.max));
         }
-        if !budget.is_non_blocking() {
+        if !matches!(wait, Wait::NonBlocking) {
             return Ok(self.frame_limit());
         }
         // Several frames would wait for the receiver, so the message must fit into one frame, which

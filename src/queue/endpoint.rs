@@ -8,10 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use super::transit::Transit;
 use crate::error::{SegmentError, Stop};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, prefetch};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::endpoints::{EndpointRole, EndpointState, EndpointsView};
 use crate::raw::event_count::{EventCount, WAKE_ALL};
 use crate::raw::spsc::{CorruptIndices, SpscSide, SpscState};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Wait, WaitPoint, WakePolicy};
 use crate::segment::object::Region;
 use crate::segment::shared_ref::SharedRef;
 use crate::sys::{barrier, clock, fork};
@@ -197,16 +198,15 @@ impl<const PRODUCER: bool> Endpoint<PRODUCER> {
         }
         let Self { state, side, spin, .. } = self;
         let state = &*state;
-        let event = if PRODUCER { (&state.space, &state.full) } else { (&state.items, &state.empty) };
+        let (event, stats) =
+            if PRODUCER { (&state.space, &state.full) } else { (&state.items, &state.empty) };
         let try_once = || {
             prefetch(next);
             poll_room(state, side, wanted).transpose()
         };
         let check_peers = || mark_dead_peer::<PRODUCER>(state);
-        wait_for(event, WakePolicy::Single, wait, spin, try_once, check_peers).unwrap_or(Err(match wait {
-            Wait::NonBlocking => Stop::WouldBlock,
-            Wait::Timeout(_) | Wait::Forever | Wait::Task(_) => Stop::Timeout,
-        }))
+        let point = WaitPoint { event, stats, policy: WakePolicy::Single, spin: &*spin };
+        point.wait(wait, try_once, check_peers)?
     }
 
     /// Commits `count` units, for which there is room, and notifies the other side.

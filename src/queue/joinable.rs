@@ -23,7 +23,7 @@ use super::message::store::MessageStore;
 use super::message::{Limits, codec};
 use crate::error::{DoneError, PopError, PushError};
 use crate::queue::queue_macros::message_queue_object;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 
 /// A queue of jobs of any type that serde knows. A worker acknowledges each job that it has done,
 /// and a producer can wait until all jobs are done.
@@ -90,7 +90,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
     /// [`push`](Self::push).
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Wait::Timeout(timeout))
+        codec::push(&self.store, value, Wait::Until(&Timeout::new(timeout)))
     }
 
     /// Leases the oldest job to this process, waiting until there is one. If the process dies
@@ -124,7 +124,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// [`PopError::Timeout`] if there is no job until the timeout elapses, and the errors of
     /// [`lease`](Self::lease).
     pub fn lease_timeout(&self, timeout: Duration) -> Result<Job<T>, PopError> {
-        self.lease_within(Wait::Timeout(timeout))
+        self.lease_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     fn lease_within(&self, wait: Wait) -> Result<Job<T>, PopError> {
@@ -171,7 +171,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// [`PopError::Timeout`] if there is no job until the timeout elapses, and the errors of
     /// [`lease`](Self::lease).
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
-        self.pop_within(Wait::Timeout(timeout))
+        self.pop_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     fn pop_within(&self, wait: Wait) -> Result<T, PopError> {
@@ -206,7 +206,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// [`DoneError::Timeout`] if a job is unfinished when the timeout elapses, and the errors of
     /// [`join`](Self::join).
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), DoneError> {
-        self.wait_until_idle(Wait::Timeout(timeout))
+        self.wait_until_idle(Wait::Until(&Timeout::new(timeout)))
     }
 
     fn wait_until_idle(&self, wait: Wait) -> Result<(), DoneError> {

@@ -25,7 +25,7 @@ use store::MessageStore;
 
 use crate::error::{PopError, PushError};
 use crate::queue::queue_macros::message_queue_object;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 
 /// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums,
 /// handles of this crate.
@@ -90,7 +90,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// [`PushError::Timeout`] if there is no room until the timeout elapses, and the errors of
     /// [`push`](Self::push).
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        codec::push(&self.store, value, Wait::Timeout(timeout))
+        codec::push(&self.store, value, Wait::Until(&Timeout::new(timeout)))
     }
 
     /// Pops the oldest message, waiting until there is one.
@@ -121,7 +121,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// [`PopError::Timeout`] if there is no message until the timeout elapses, and the errors of
     /// [`pop`](Self::pop).
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
-        self.pop_within(Wait::Timeout(timeout))
+        self.pop_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     fn pop_within(&self, wait: Wait) -> Result<T, PopError> {

@@ -18,9 +18,10 @@ use crate::error::{PopError, PushError, SegmentError, Stop};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::AtomicBool;
 use crate::queue::queue_macros::{NOT_A_VALUE, check_capacity, shape};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::event_count::WAKE_ALL;
 use crate::raw::mpmc::{self, MpmcGeometry, MpmcRing, MpmcState};
-use crate::raw::wait::{AdaptiveSpin, Wait};
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::segment::shared_ref::SharedRef;
@@ -122,7 +123,7 @@ impl<T: Shareable> Queue<T> {
     /// [`push`](Self::push).
     #[inline]
     pub fn push_timeout(&self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        self.push_within(value, Wait::Timeout(timeout))
+        self.push_within(value, Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline(always)]
@@ -168,7 +169,7 @@ impl<T: Shareable> Queue<T> {
     /// [`pop`](Self::pop).
     #[inline]
     pub fn pop_timeout(&self, timeout: Duration) -> Result<T, PopError> {
-        self.pop_within(Wait::Timeout(timeout))
+        self.pop_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline(always)]

@@ -58,12 +58,11 @@ pub(crate) struct BarrierState {
     _padding1: [u64; 15],
     /// Parties park on it.
     pub(crate) event: EventCount,
-    _padding2: u32,
     /// Waits of parties for others to arrive.
     pub(crate) early: WaitStats,
     /// Deaths that the barrier was broken for.
     pub(crate) repairs: Counter,
-    _padding3: [u64; 11],
+    _padding2: [u64; 11],
 }
 
 #[cfg(not(loom))]

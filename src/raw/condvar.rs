@@ -77,7 +77,6 @@ struct CondvarSlot {
     word: AtomicU64,
     /// The slot's owner parks on it.
     event: EventCount,
-    _padding1: u32,
 }
 
 #[cfg(not(loom))]

@@ -41,10 +41,9 @@ pub(crate) struct EventState {
     word: AtomicU64,
     /// Waiters park on it.
     pub(crate) sets: EventCount,
-    _padding1: u32,
     /// Waits of threads that found the event not set.
     pub(crate) unset: WaitStats,
-    _padding2: [u64; 11],
+    _padding1: [u64; 11],
 }
 
 #[cfg(not(loom))]

@@ -9,7 +9,7 @@ use loom::model::Builder;
 
 /// Plays the scene in every interleaving with at most `preemptions` preemptions. Returns the set of
 /// results, so that a model can assert that the interleavings which it is about did happen.
-pub(super) fn explore<R: Ord + Send + 'static>(
+pub(crate) fn explore<R: Ord + Send + 'static>(
     preemptions: usize,
     scene: impl Fn() -> R + Send + Sync + 'static,
 ) -> BTreeSet<R> {

@@ -86,7 +86,7 @@ pub(crate) struct MpmcState {
     pub(crate) full: WaitStats,
     /// Slots in which the work of a dead participant was undone.
     pub(crate) repairs: Counter,
-    _padding1: [u64; 6],
+    _padding1: [u64; 5],
 }
 
 #[cfg(not(loom))]

@@ -66,9 +66,10 @@ pub(crate) struct MutexState {
     released: EventCount,
     /// How often the word was taken from a dead holder.
     recoveries: AtomicU32,
+    _padding1: u32,
     /// Waits of lockers that found the lock held.
     pub(crate) stats: WaitStats,
-    _padding1: [u64; 2],
+    _padding2: u64,
     /// Belongs to the object that the lock is part of. On the lock's line, so that a short section
     /// moves one line only.
     pub(crate) inline_word: AtomicU64,

@@ -29,12 +29,11 @@ use crate::primitive::{AtomicU32, Ordering};
 pub(crate) struct OwnedSemaphoreState {
     /// Waiters for a permit park on it.
     pub(crate) freed: EventCount,
-    _padding1: u32,
     /// Waits of threads that found no permit free.
     pub(crate) empty: WaitStats,
     /// Permits that were reclaimed from participants that are dead or have left.
     pub(crate) repairs: Counter,
-    _padding2: [u64; 11],
+    _padding1: [u64; 11],
 }
 
 #[cfg(not(loom))]

@@ -68,7 +68,7 @@ pub(crate) struct RwLockState {
     pub(crate) blocked_writers: WaitStats,
     /// Participants that were evicted as readers after they died or left.
     pub(crate) repairs: Counter,
-    _padding2: [u64; 8],
+    _padding2: [u64; 7],
 }
 
 /// Words from one participant's count to the next: a cache line.

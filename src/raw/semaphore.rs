@@ -33,10 +33,9 @@ pub(crate) struct SemaphoreState {
     count: AtomicU64,
     /// Waiters for a permit park on it.
     pub(crate) permits: EventCount,
-    _padding1: u32,
     /// Waits of threads that found no permit left.
     pub(crate) empty: WaitStats,
-    _padding2: [u64; 11],
+    _padding1: [u64; 11],
 }
 
 #[cfg(not(loom))]

@@ -42,7 +42,7 @@ pub(crate) struct SpscState {
     pub(crate) full: WaitStats,
     /// Endpoints that were reclaimed from dead participants.
     pub(crate) repairs: Counter,
-    _padding1: [u64; 7],
+    _padding1: [u64; 6],
 }
 
 #[cfg(not(loom))]

@@ -1,270 +1,217 @@
-//! How long to wait, and the way from looking to sleeping: look, spin a little, then sleep in slices.
+//! Waiting: look, spin a little, then park for a recheck interval at a time.
+//!
+//! A blocking operation is an attempt and a [`WaitPoint`] to wait at between two attempts. The same
+//! attempt with [`Wait::Task`] is one poll of a future: it registers instead of parking.
 
+use core::cell::Cell;
+use core::fmt;
 use core::iter;
 use std::time::Duration;
 
-use super::async_waiter::AsyncWaiter;
 use super::event_count::EventCount;
 #[cfg(feature = "serde")]
 pub(crate) use super::event_count::RECHECK_INTERVAL;
-pub(crate) use super::event_count::WakePolicy;
+pub(crate) use super::event_count::{WakePolicy, WakeReason};
 use super::wait_stats::WaitStats;
-use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
+use crate::error::Unready;
 use crate::sys::clock::Deadline;
-use crate::sys::process::has_many_cpus;
 
-/// How long to wait.
+/// How an operation waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wait<'a> {
     /// Not at all.
     NonBlocking,
-    /// So long.
-    Timeout(Duration),
+    /// Until a timeout elapses.
+    Until(&'a Timeout),
     /// As long as it takes.
     Forever,
-    /// Not in this call, which comes to the end of its time; but when there is news the task is called, and tries again.
+    /// As a task: an attempt that is not ready registers the task and fails, and the future makes
+    /// the next attempt once the task is woken.
     #[cfg_attr(not(feature = "async"), expect(dead_code))]
     Task(&'a dyn AsyncWaiter),
 }
 
-/// The first of them. So briefly may a sleeper be overlooked, which saves it a barrier that costs as much as falling asleep; a
-/// waker would have to look in the very nanoseconds in which the sleeper's mark is on its way to it. A briefer nap is not a cheaper
-/// one: a timer that ends before the next tick has to be set in the hardware, which in a virtual machine takes microseconds.
-const FIRST_PARK: Duration = Duration::from_millis(10);
-
-/// Looks in a row before the first pause: half a microsecond, in which what is under way between two CPUs arrives. A pause takes
-/// up to 50 ns, and would come on top of each round trip.
-const EAGER_CHECKS: u32 = 400;
-
-/// Looks between two looks at the clock.
-const PAUSED_CHECKS: u32 = 16;
-
-/// How long to spin before going to sleep, at most: a little more than it takes to wake a sleeper, so that two who wait for each
-/// other and both sleep find out of that again.
-const MAX_SPIN_NANOS: u32 = 50_000;
-/// And at least, after many sleeps.
-const MIN_SPIN_NANOS: u32 = 1_000;
-/// One wait in so many spins as long as it may, whatever was learnt: it would not be learnt otherwise that times have changed.
-const FULL_SPIN_EVERY: u32 = 32;
-
-/// Going on so little between two stops, or looking so few times while stopped, is going hard by the other side: each message then
-/// moves its cache lines, and each look moves them back.
-const LOW_PROGRESS: u64 = 8;
-/// What the longest pause is worth.
-const MID_PROGRESS: u64 = 16;
-/// So much is more than a pause is needed for.
-const HIGH_PROGRESS: u64 = 128;
-/// Pauses in a row where a side goes hard by the other, at most: a third of a microsecond.
-const MAX_PAUSES: i32 = 7;
-/// Stops without a pause after pausing did not help. Both sides may be one thread.
-const BACKOFF_COOLDOWN: i32 = 256;
-
-/// What a handle has learnt of how to wait.
-///
-/// How long, in nanoseconds, it spins before it sleeps: as long as was worth it lately, and hardly at all after spinning in vain.
-///
-/// And how long it pauses before it looks again, once it has come to a stop: longer each time while it goes hard by the other
-/// side, so that many messages share the moves of a line. Two that take turns wait longer for each other, and do not pause; nor
-/// does who finds that no more comes for it.
+/// A timeout of an operation. It begins when its deadline is asked for first, so an operation that
+/// is ready at once reads no clock; all steps of the operation have the same deadline.
 #[derive(Debug)]
-pub(crate) struct AdaptiveSpin {
-    nanos: AtomicU32,
-    parks: AtomicU32,
-    /// Or, below 0, how many stops are left without one.
-    pauses: AtomicI32,
-    /// How far this side had come when it stopped last.
-    position: AtomicU64,
-    /// Looks since then.
-    checks: AtomicU64,
+pub(crate) struct Timeout {
+    duration: Duration,
+    deadline: Cell<Option<Deadline>>,
 }
 
-impl Default for AdaptiveSpin {
-    fn default() -> Self {
-        Self {
-            nanos: AtomicU32::new(MAX_SPIN_NANOS),
-            parks: AtomicU32::new(0),
-            pauses: AtomicI32::new(0),
-            position: AtomicU64::new(0),
-            checks: AtomicU64::new(0),
-        }
+impl Timeout {
+    pub(crate) fn new(duration: Duration) -> Self {
+        Self { duration, deadline: Cell::new(None) }
+    }
+
+    /// When the timeout elapses.
+    pub(crate) fn deadline(&self) -> Deadline {
+        let deadline = self.deadline.get().unwrap_or_else(|| Deadline::after(self.duration));
+        self.deadline.set(Some(deadline));
+        deadline
     }
 }
 
-impl AdaptiveSpin {
-    /// To be called where a side can go no further for now, having come so far. Pauses where that is worth it, and says whether
-    /// it did.
-    #[inline]
-    pub(crate) fn back_off(&self, position: u64) -> bool {
-        let checks = self.checks.load(Ordering::Relaxed);
-        let passed = position.wrapping_sub(self.position.load(Ordering::Relaxed));
-        if passed == 0 {
-            self.checks.store(checks.wrapping_add(1), Ordering::Relaxed);
-            return false;
-        }
-        self.position.store(position, Ordering::Relaxed);
-        self.checks.store(0, Ordering::Relaxed);
-        let pauses = match self.pauses.load(Ordering::Relaxed) {
-            resting if resting < 0 => resting + 1,
-            _ if checks >= LOW_PROGRESS => 0,
-            MAX_PAUSES if passed < MID_PROGRESS => -BACKOFF_COOLDOWN,
-            pauses if passed < LOW_PROGRESS => 2 * pauses + 1,
-            pauses if passed > HIGH_PROGRESS => pauses / 2,
-            pauses => pauses,
-        };
-        self.pauses.store(pauses, Ordering::Relaxed);
-        (0..pauses).for_each(|_| spin_loop());
-        pauses > 0
+impl Wait<'_> {
+    /// Whether there is a timeout, and it has elapsed.
+    pub(crate) fn has_timed_out(self) -> bool {
+        matches!(self, Self::Until(timeout) if timeout.deadline().has_passed())
     }
 
-    fn nanos(&self) -> u32 {
-        let parks = self.parks.load(Ordering::Relaxed);
-        if parks % FULL_SPIN_EVERY == FULL_SPIN_EVERY - 1 {
-            MAX_SPIN_NANOS
-        } else {
-            self.nanos.load(Ordering::Relaxed)
+    /// Why an operation that waits in this way is not ready, once it may not wait any longer.
+    pub(crate) fn unready(self) -> Unready {
+        match self {
+            Self::NonBlocking => Unready::WouldBlock,
+            Self::Until(_) | Self::Forever | Self::Task(_) => Unready::Timeout,
         }
     }
+}
 
-    fn on_success(&self) {
-        self.nanos.store(MAX_SPIN_NANOS, Ordering::Relaxed);
-    }
+/// The task of a future, for one attempt.
+pub(crate) trait AsyncWaiter: fmt::Debug {
+    /// Why the task was woken; `None` in the first attempt.
+    fn reason(&self) -> Option<WakeReason>;
 
-    fn on_park(&self) {
-        self.parks.fetch_add(1, Ordering::Relaxed);
-        let shorter = self.nanos.load(Ordering::Relaxed) / 2;
-        self.nanos.store(shorter.max(MIN_SPIN_NANOS), Ordering::Relaxed);
-    }
+    /// Sets the waiters bit of the event count, and has the task woken when it is notified. What it
+    /// waits for is to be looked for once more after this. Does nothing if the task cannot be woken
+    /// that way; it is then polled again at once.
+    fn register(&self, event: &EventCount, policy: WakePolicy);
 
-    fn spin_adaptively<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
-        for checks in 0..EAGER_CHECKS {
-            spin_loop();
-            if let Some(found) = try_once() {
-                self.checks.store(checks.into(), Ordering::Relaxed);
-                return Some(found);
-            }
-        }
-        self.checks.store(EAGER_CHECKS.into(), Ordering::Relaxed);
-        let end = Deadline::after(Duration::from_nanos(self.nanos().into()));
-        while !end.has_passed() {
-            for _ in 0..PAUSED_CHECKS {
-                spin_loop();
-                if let Some(found) = try_once() {
-                    self.on_success();
-                    return Some(found);
-                }
-            }
-        }
-        self.on_park();
-        None
-    }
+    /// Says whether the attempt is not ready, whatever error it fails with.
+    fn set_pending(&self, is_pending: bool);
+
+    /// Has the task polled again at once: one attempt is not to do all that can be done.
+    #[cfg_attr(not(feature = "process"), expect(dead_code))]
+    fn wake_now(&self);
 }
 
 /// How a waiter looks before its first park, in case what it waits for is about to come.
 pub(crate) trait SpinBeforePark {
-    /// Looks until something is found, or it is time to park.
-    fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R>;
+    /// Looks until something is found, or it is time to park. If `is_hopeless`, the notifier
+    /// probably needs the CPU that this thread would spin on.
+    fn spin<R>(&self, is_hopeless: bool, try_once: &mut impl FnMut() -> Option<R>) -> Option<R>;
 }
 
-impl SpinBeforePark for AdaptiveSpin {
-    fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
-        self.spin_adaptively(try_once)
-    }
+/// The first park of a wait. So briefly may a notifier overlook a waiter, which saves the waiter a
+/// barrier that costs as much as falling asleep: the notifier would have to look in the nanoseconds
+/// in which the waiters bit is on its way to it. A shorter park is not a cheaper one: a timer that
+/// ends before the next tick has to be set in the hardware, which takes microseconds in a virtual
+/// machine.
+const FIRST_PARK: Duration = Duration::from_millis(10);
+
+/// Where an operation waits: the event count that is notified when its attempt may succeed, the
+/// statistics of such waits, and how this handle spins.
+#[derive(Debug)]
+pub(crate) struct WaitPoint<'a, S> {
+    pub(crate) event: &'a EventCount,
+    pub(crate) stats: &'a WaitStats,
+    pub(crate) policy: WakePolicy,
+    pub(crate) spin: &'a S,
 }
 
-/// Waits until `try_once` finds something, and says what; `None` where it found nothing in time.
-///
-/// Whoever makes `try_once` find something notifies `event`. `check_peers` is called after a sleep in vain, the slices of a long one included,
-/// and when the time is over: then it is worth a system call to see whether somebody has died whom this waits for. What becomes
-/// of a wait that sleeps is counted in `stats`.
-#[inline(always)]
-pub(crate) fn wait_for<R>(
-    (event, stats): (&EventCount, &WaitStats),
-    policy: WakePolicy,
-    wait: Wait<'_>,
-    spin: &impl SpinBeforePark,
-    mut try_once: impl FnMut() -> Option<R>,
-    check_peers: impl FnMut(),
-) -> Option<R> {
-    if let Some(found) = try_once() {
-        return Some(found);
-    }
-    let deadline = match wait {
-        Wait::NonBlocking => return None,
-        Wait::Timeout(duration) => Some(Deadline::after(duration)),
-        Wait::Forever => None,
-        Wait::Task(waiter) => return register_task((event, stats), policy, waiter, try_once, check_peers),
-    };
-    spin_then_park((event, stats), policy, deadline, spin, try_once, check_peers)
-}
-
-#[cold]
-fn spin_then_park<R>(
-    (event, stats): (&EventCount, &WaitStats),
-    policy: WakePolicy,
-    deadline: Option<Deadline>,
-    spin: &impl SpinBeforePark,
-    mut try_once: impl FnMut() -> Option<R>,
-    mut check_peers: impl FnMut(),
-) -> Option<R> {
-    if has_many_cpus()
-        && let Some(found) = spin.spin(&mut try_once)
-    {
-        return Some(found);
-    }
-    for is_first in iter::once(true).chain(iter::repeat(false)) {
-        let is_over = deadline.is_some_and(Deadline::has_passed);
-        // Before the first park only where a death is what the waiter may well wait for.
-        if is_over || !is_first || policy == WakePolicy::Lock {
-            check_peers();
-        }
-        if is_over {
-            return try_once();
-        }
-        let recheck_interval = policy.recheck_interval();
-        // A park as short as the first may be overlooked, each time.
-        let is_short = is_first || recheck_interval <= FIRST_PARK;
-        let prepared = if is_short { event.prepare_wait_relaxed() } else { event.prepare_wait() };
+impl<S: SpinBeforePark> WaitPoint<'_, S> {
+    /// Waits until `try_once` finds something, and returns it.
+    ///
+    /// Whatever makes `try_once` find something notifies the event count. `check_peers` is called
+    /// after each park in vain, and when the time is over: it is worth a system call then to see
+    /// whether a process has died that this one waits for.
+    ///
+    /// # Errors
+    /// [`Unready`] if it found nothing as long as the operation may wait. A task's waiter is
+    /// [pending](AsyncWaiter::set_pending) then.
+    #[inline(always)]
+    pub(crate) fn wait<R>(
+        &self,
+        wait: Wait<'_>,
+        mut try_once: impl FnMut() -> Option<R>,
+        check_peers: impl FnMut(),
+    ) -> Result<R, Unready> {
         if let Some(found) = try_once() {
+            return Ok(found);
+        }
+        let found = match wait {
+            Wait::NonBlocking => None,
+            Wait::Until(timeout) => self.spin_then_park(Some(timeout), try_once, check_peers),
+            Wait::Forever => self.spin_then_park(None, try_once, check_peers),
+            Wait::Task(waiter) => self.register(waiter, try_once, check_peers),
+        };
+        found.ok_or(wait.unready())
+    }
+
+    /// Spins, if the notifier may run meanwhile.
+    pub(crate) fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
+        self.spin.spin(self.event.was_notified_from_here(), try_once)
+    }
+
+    #[cold]
+    fn spin_then_park<R>(
+        &self,
+        timeout: Option<&Timeout>,
+        mut try_once: impl FnMut() -> Option<R>,
+        mut check_peers: impl FnMut(),
+    ) -> Option<R> {
+        let deadline = timeout.map(Timeout::deadline);
+        if let Some(found) = self.spin(&mut try_once) {
             return Some(found);
         }
-        stats.waits.add(is_first.into());
-        stats.parks.add(1);
-        let slice = Deadline::after(if prepared.is_seen {
-            recheck_interval
-        } else {
-            FIRST_PARK.min(recheck_interval)
-        });
-        event.commit_wait(prepared, deadline.map_or(slice, |deadline| deadline.min(slice)));
-        if let Some(found) = try_once() {
-            stats.wakes.add(1);
-            if matches!(policy, WakePolicy::AnyOne | WakePolicy::All) {
-                // One wake-up may have been for two, or found its way to who could not use it: it is passed on.
-                event.notify(1);
+        for is_first in iter::once(true).chain(iter::repeat(false)) {
+            let is_over = deadline.is_some_and(Deadline::has_passed);
+            // Before the first park only where a death is what the waiter may well wait for.
+            if is_over || !is_first || self.policy == WakePolicy::Lock {
+                check_peers();
             }
-            return Some(found);
+            if is_over {
+                return try_once();
+            }
+            let recheck_interval = self.policy.recheck_interval();
+            // A park as short as the first may be overlooked, each time.
+            let is_short = is_first || recheck_interval <= FIRST_PARK;
+            let prepared =
+                if is_short { self.event.prepare_wait_relaxed() } else { self.event.prepare_wait() };
+            if let Some(found) = try_once() {
+                return Some(found);
+            }
+            self.stats.waits.add(is_first.into());
+            self.stats.parks.add(1);
+            let longest = if prepared.is_seen { recheck_interval } else { FIRST_PARK.min(recheck_interval) };
+            let until = Deadline::after(longest);
+            self.event.commit_wait(prepared, deadline.map_or(until, |deadline| deadline.min(until)));
+            if let Some(found) = try_once() {
+                self.stats.wakes.add(1);
+                if matches!(self.policy, WakePolicy::AnyOne | WakePolicy::All) {
+                    // One wake-up may have been for two waiters, or for one that could not use it.
+                    self.event.notify(1);
+                }
+                return Some(found);
+            }
         }
+        None
     }
-    None
-}
 
-#[cold]
-fn register_task<R>(
-    (event, stats): (&EventCount, &WaitStats),
-    policy: WakePolicy,
-    waiter: &dyn AsyncWaiter,
-    mut try_once: impl FnMut() -> Option<R>,
-    mut check_peers: impl FnMut(),
-) -> Option<R> {
-    if waiter.is_recheck() {
-        check_peers();
-        if let Some(found) = try_once() {
-            return Some(found);
+    #[cold]
+    fn register<R>(
+        &self,
+        waiter: &dyn AsyncWaiter,
+        mut try_once: impl FnMut() -> Option<R>,
+        mut check_peers: impl FnMut(),
+    ) -> Option<R> {
+        let reason = waiter.reason();
+        let mut found = None;
+        if reason == Some(WakeReason::Recheck) {
+            check_peers();
+            found = try_once();
         }
+        if found.is_none() {
+            waiter.register(self.event, self.policy);
+            found = try_once();
+        }
+        waiter.set_pending(found.is_none());
+        if found.is_none() {
+            self.stats.waits.add(reason.is_none().into());
+            self.stats.parks.add(1);
+        } else if reason.is_some() {
+            self.stats.wakes.add(1);
+        }
+        found
     }
-    waiter.register(event, policy);
-    let found = try_once();
-    if found.is_none() {
-        stats.parks.add(1);
-    }
-    found
 }

@@ -6,7 +6,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 use std::task::Wake;
 
-use super::REACTOR;
+use super::tickets::REACTOR;
 use super::waiter_thread::{Next, ThreadLoop};
 use crate::primitive::{Arc, AtomicU32, Ordering};
 use crate::sys::fork::ForkGeneration;

@@ -12,9 +12,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::waker_cell::WakerCell;
 use super::waker_registration::WakerRegistration;
 use crate::primitive::Arc;
-use crate::raw::waker_cell::{WakeReason, WakerCell};
+use crate::raw::wait::WakeReason;
 use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
 use crate::sys::per_process::PerProcess;

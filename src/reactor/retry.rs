@@ -5,54 +5,19 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use super::{REACTOR, ReactorTicket, WakerRegistration, block_on};
-use crate::error::{DoneError, EventError, LockError, PopError, PushError, SemaphoreError, Stop};
-use crate::raw::async_waiter::AsyncWaiter;
+use super::block_on;
+use super::tickets::{REACTOR, ReactorTicket};
+use super::waker_registration::WakerRegistration;
 use crate::raw::event_count::EventCount;
-use crate::raw::wait::{Wait, WakePolicy};
-use crate::raw::waker_cell::WakeReason;
+use crate::raw::wait::{AsyncWaiter, Wait, WakePolicy, WakeReason};
 use crate::segment::Segment;
 
-/// An error with a variant for an elapsed timeout, by which an attempt says that it is not ready
-/// yet.
-pub(crate) trait Late {
-    /// Whether the attempt is not ready yet.
-    fn is_late(&self) -> bool;
-}
-
-macro_rules! late {
-    ($($error:ty: $late:pat),*) => {
-        $(
-            impl Late for $error {
-                fn is_late(&self) -> bool {
-                    matches!(self, $late)
-                }
-            }
-        )*
-    };
-}
-
-late!(
-    DoneError: Self::Timeout,
-    EventError: Self::Timeout,
-    LockError: Self::Timeout,
-    PopError: Self::Timeout,
-    SemaphoreError: Self::Timeout,
-    Stop: Self::Timeout
-);
-
-impl<T> Late for PushError<T> {
-    fn is_late(&self) -> bool {
-        matches!(self, Self::Timeout(_))
-    }
-}
-
-/// Makes an attempt, and another after each wake-up, until one is not [late](Late).
+/// Makes an attempt, and another after each wake-up, until one is ready.
 ///
-/// A late attempt must have no effect, so dropping the future loses nothing. Every word that the
-/// attempt waits on must lie in the `segment` of its source.
+/// An attempt that is pending must have no effect, so dropping the future loses nothing. Every word
+/// that the attempt waits on must lie in the `segment` of its source.
 #[inline]
-pub(crate) async fn retry_until_ready<S, R, E: Late>(
+pub(crate) async fn retry_until_ready<S, R, E>(
     mut source: S,
     segment: impl FnOnce(&S) -> &Segment,
     mut attempt: impl FnMut(&mut S, Wait<'_>) -> Result<R, E>,
@@ -60,8 +25,9 @@ pub(crate) async fn retry_until_ready<S, R, E: Late>(
     // Not through `RetryState::poll`, which would copy a result that is ready at once one more
     // time: ten nanoseconds.
     {
-        let first = attempt(&mut source, Wait::Task(&PollOnce));
-        if !matches!(&first, Err(error) if error.is_late()) {
+        let task = PollOnce::default();
+        let first = attempt(&mut source, Wait::Task(&task));
+        if !task.is_pending.get() {
             return first;
         }
         // The result is dropped here: a future that keeps it over the wait would not be `Send`.
@@ -82,7 +48,7 @@ pub(super) struct RetryState {
 
 impl RetryState {
     #[inline]
-    pub(super) fn poll<S, R, E: Late>(
+    pub(super) fn poll<S, R, E>(
         &mut self,
         context: &Context<'_>,
         source: &mut S,
@@ -90,8 +56,9 @@ impl RetryState {
         mut attempt: impl FnMut(&mut S, Wait<'_>) -> Result<R, E>,
     ) -> Poll<Result<R, E>> {
         if self.segment.is_none() {
-            let result = attempt(source, Wait::Task(&PollOnce));
-            if !matches!(&result, Err(error) if error.is_late()) {
+            let task = PollOnce::default();
+            let result = attempt(source, Wait::Task(&task));
+            if !task.is_pending.get() {
                 return Poll::Ready(result);
             }
             self.segment = Some(segment(source).clone());
@@ -99,9 +66,9 @@ impl RetryState {
         self.poll_on(context, source, attempt)
     }
 
-    /// Makes one attempt, after a first one was late.
+    /// Makes one attempt, after a first one was pending.
     #[cold]
-    fn poll_on<S, R, E: Late>(
+    fn poll_on<S, R, E>(
         &mut self,
         context: &Context<'_>,
         source: &mut S,
@@ -112,25 +79,23 @@ impl RetryState {
             waker: context.waker(),
             segment: self.segment.as_ref(),
             reason: Cell::new(reason),
-            waits: Cell::new(false),
+            is_pending: Cell::new(false),
+            is_registered: Cell::new(false),
             ticket: RefCell::new(&mut self.ticket),
         };
-        match attempt(source, Wait::Task(&task)) {
-            Err(error) if error.is_late() => {
-                if !task.waits.get() {
-                    // The attempt has more to do at once, or no waiter thread could be started.
-                    context.waker().wake_by_ref();
-                }
-                self.reason = task.reason.get();
-                Poll::Pending
+        let result = attempt(source, Wait::Task(&task));
+        if task.is_pending.get() {
+            if !task.is_registered.get() {
+                // The attempt has more to do at once, or no waiter thread could be started.
+                context.waker().wake_by_ref();
             }
-            result => {
-                if let Some(ticket) = self.ticket.take() {
-                    ticket.complete();
-                }
-                Poll::Ready(result)
-            }
+            self.reason = task.reason.get();
+            return Poll::Pending;
         }
+        if let Some(ticket) = self.ticket.take() {
+            ticket.complete();
+        }
+        Poll::Ready(result)
     }
 
     /// Why the task was woken.
@@ -147,19 +112,25 @@ impl RetryState {
 }
 
 /// The waiter of a first attempt, which registers nowhere.
-#[derive(Debug)]
-struct PollOnce;
+#[derive(Debug, Default)]
+struct PollOnce {
+    is_pending: Cell<bool>,
+}
 
 impl AsyncWaiter for PollOnce {
-    fn is_recheck(&self) -> bool {
-        false
+    fn reason(&self) -> Option<WakeReason> {
+        None
     }
 
-    fn register(&self, _: &EventCount, _: WakePolicy) -> bool {
-        false
+    fn register(&self, _: &EventCount, _: WakePolicy) {}
+
+    fn set_pending(&self, is_pending: bool) {
+        self.is_pending.set(is_pending);
     }
 
-    fn wake_now(&self) {}
+    fn wake_now(&self) {
+        self.is_pending.set(true);
+    }
 }
 
 /// The waiter of a task that registers with the reactor.
@@ -168,17 +139,18 @@ struct TaskWaiter<'a> {
     segment: Option<&'a Segment>,
     /// Why the task was woken, until it waits again.
     reason: Cell<Option<WakeReason>>,
+    is_pending: Cell<bool>,
     /// Whether a notifier will wake the task.
-    waits: Cell<bool>,
+    is_registered: Cell<bool>,
     ticket: RefCell<&'a mut Option<ReactorTicket>>,
 }
 
 impl AsyncWaiter for TaskWaiter<'_> {
-    fn is_recheck(&self) -> bool {
-        self.reason.get() == Some(WakeReason::Recheck)
+    fn reason(&self) -> Option<WakeReason> {
+        self.reason.get()
     }
 
-    fn register(&self, event: &EventCount, policy: WakePolicy) -> bool {
+    fn register(&self, event: &EventCount, policy: WakePolicy) {
         let mut ticket = self.ticket.borrow_mut();
         let own_thread = block_on::waiter_thread_of(self.waker);
         if let Some(ticket) = ticket.as_ref().filter(|ticket| ticket.is_at(event, own_thread)) {
@@ -191,12 +163,16 @@ impl AsyncWaiter for TaskWaiter<'_> {
             **ticket =
                 REACTOR.get().add(own_thread, event, policy, segment, WakerRegistration::new(self.waker));
         }
-        self.waits.set(ticket.is_some());
-        ticket.is_some()
+        self.is_registered.set(ticket.is_some());
+    }
+
+    fn set_pending(&self, is_pending: bool) {
+        self.is_pending.set(is_pending);
     }
 
     fn wake_now(&self) {
-        self.waits.set(false);
+        self.is_pending.set(true);
+        self.is_registered.set(false);
     }
 }
 

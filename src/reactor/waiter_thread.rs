@@ -4,9 +4,9 @@ use core::fmt;
 use std::io;
 use std::thread;
 
-use super::Reactor;
+use super::tickets::Reactor;
+use super::wait_set::{PendingWake, WaitSet};
 use crate::primitive::{AtomicU32, Ordering};
-use crate::raw::wait_set::{PendingWake, WaitSet};
 use crate::segment::Segment;
 use crate::sys::clock::{Deadline, monotonic_nanos};
 use crate::sys::{barrier, futex};

@@ -4,8 +4,8 @@ use core::fmt;
 use core::ops::Deref;
 use core::task::Waker;
 
+use super::waker_cell::WakerCell;
 use crate::primitive::Arc;
-use crate::raw::waker_cell::WakerCell;
 use crate::sys::fork;
 
 /// A task's [`WakerCell`], on the side of the task. Once it is dropped, no notifier wakes the task.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::error::{BarrierError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::barrier::{
     ArriveError, Arrived, BarrierOutcome, BarrierState, MAX_PARTIES, RawBarrier, length,
 };
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::segment::shared_ref::SharedRef;
@@ -123,7 +124,7 @@ impl Barrier {
     /// [`BarrierError::Timeout`] if another party is missing when the timeout elapses, and the
     /// errors of [`wait`](Self::wait).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
-        self.wait_within(Wait::Timeout(timeout), || ())
+        self.wait_within(Wait::Until(&Timeout::new(timeout)), || ())
     }
 
     /// Waits as [`wait_timeout`](Self::wait_timeout) does; if this party is the last, calls
@@ -143,7 +144,7 @@ impl Barrier {
         timeout: Duration,
         action: impl FnOnce(),
     ) -> Result<BarrierWaitResult, BarrierError> {
-        self.wait_within(Wait::Timeout(timeout), action)
+        self.wait_within(Wait::Until(&Timeout::new(timeout)), action)
     }
 
     /// Passes, and lets the others pass, if all of them wait already, without waiting. Otherwise
@@ -220,20 +221,25 @@ impl Barrier {
             arrival_of(barrier.outcome(arrived)?, arrived)
         };
         // A notifier of this event wakes all waiters, so a waiter has no wake-up to forward.
-        let event = (&self.state.event, &self.state.early);
-        let arrival = wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, || self.reap_dead());
+        let point = WaitPoint {
+            event: &self.state.event,
+            stats: &self.state.early,
+            policy: WakePolicy::Single,
+            spin: &self.spin,
+        };
+        let arrival = point.wait(wait, try_once, || self.reap_dead());
         match (arrival, arrived) {
-            (Some(Ok(Arrival::Passed(arrived))), _) => Ok(self.result(arrived)),
-            (Some(Ok(Arrival::Last(arrived))), _) => self.finish_as_last(arrived, action),
-            (Some(Err(error)), _) => Err(error),
-            (None, Some(arrived)) => match barrier.give_up(arrived) {
-                Ok(()) => Err(BarrierError::Timeout),
+            (Ok(Ok(Arrival::Passed(arrived))), _) => Ok(self.result(arrived)),
+            (Ok(Ok(Arrival::Last(arrived))), _) => self.finish_as_last(arrived, action),
+            (Ok(Err(error)), _) => Err(error),
+            (Err(unready), Some(arrived)) => match barrier.give_up(arrived) {
+                Ok(()) => Err(unready.into()),
                 Err(BarrierOutcome::Passed) => Ok(self.result(arrived)),
                 Err(BarrierOutcome::Broken) => Err(BROKEN),
             },
             // More threads came than there are parties: this one has no place, and so breaks
             // nothing.
-            (None, None) => Err(BarrierError::Timeout),
+            (Err(unready), None) => Err(unready.into()),
         }
     }
 

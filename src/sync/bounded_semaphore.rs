@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::error::{SegmentError, SemaphoreError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU32, Ordering};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::owned_semaphore::{
     MAX_OWNED_PERMITS, OwnedSemaphore, OwnedSemaphoreState, PermitAttempt, length,
 };
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::segment::shared_ref::SharedRef;
@@ -108,7 +109,7 @@ impl BoundedSemaphore {
     #[doc(alias = "sem_timedwait")]
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<BoundedSemaphorePermit<'_>, SemaphoreError> {
-        self.acquire_within(Wait::Timeout(timeout))
+        self.acquire_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     /// Releases one of the permits that this process has
@@ -187,15 +188,13 @@ impl BoundedSemaphore {
                 failure.set(Some(CORRUPT));
             }
         };
-        let found = wait_for(
-            (&self.state.freed, &self.state.empty),
-            WakePolicy::AnyOne,
-            wait,
-            &self.spin,
-            try_once,
-            check_peers,
-        );
-        found.unwrap_or(Err(SemaphoreError::Timeout))
+        let point = WaitPoint {
+            event: &self.state.freed,
+            stats: &self.state.empty,
+            policy: WakePolicy::AnyOne,
+            spin: &self.spin,
+        };
+        point.wait(wait, try_once, check_peers)?
     }
 }
 

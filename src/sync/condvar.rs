@@ -5,12 +5,13 @@
 mod guard;
 
 use core::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{CondvarError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::condvar::{CondvarState, SLOTS, WaiterSlot};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
 use crate::segment::shared_ref::SharedRef;
@@ -113,7 +114,7 @@ impl Condvar {
         guard: G,
         timeout: Duration,
     ) -> Result<(G, WaitTimeoutResult), CondvarError> {
-        self.wait_within(guard, Wait::Timeout(timeout))
+        self.wait_within(guard, Wait::Until(&Timeout::new(timeout)))
     }
 
     /// Waits while `condition` returns `true`. It is called with the mutex locked, before the first
@@ -130,7 +131,7 @@ impl Condvar {
         guard: G,
         condition: impl FnMut() -> bool,
     ) -> Result<G, CondvarError> {
-        Ok(self.wait_while_until(guard, None, condition)?.0)
+        Ok(self.wait_while_within(guard, Wait::Forever, condition)?.0)
     }
 
     /// Waits while `condition` returns `true`, no longer than `timeout` in all (on the monotonic
@@ -144,8 +145,7 @@ impl Condvar {
         timeout: Duration,
         condition: impl FnMut() -> bool,
     ) -> Result<(G, WaitTimeoutResult), CondvarError> {
-        // An end beyond the clock's range never comes.
-        self.wait_while_until(guard, Instant::now().checked_add(timeout), condition)
+        self.wait_while_within(guard, Wait::Until(&Timeout::new(timeout)), condition)
     }
 
     /// Notifies the waiter that has waited longest, if there is one. Returns the number of waiters
@@ -174,21 +174,20 @@ impl Condvar {
         self.notify_n(usize::MAX)
     }
 
-    fn wait_while_until<G: WaitGuard>(
+    fn wait_while_within<G: WaitGuard>(
         &self,
         mut guard: G,
-        end: Option<Instant>,
+        wait: Wait,
         mut condition: impl FnMut() -> bool,
     ) -> Result<(G, WaitTimeoutResult), CondvarError> {
         let is_known = guard.recovered();
         let mut is_over = false;
         while condition() {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            is_over = left.is_some_and(|left| left.is_zero());
+            is_over = wait.has_timed_out();
             if is_over {
                 break;
             }
-            guard = self.wait_within(guard, left.map_or(Wait::Forever, Wait::Timeout))?.0;
+            guard = self.wait_within(guard, wait)?.0;
             if guard.recovered() {
                 // The report stays pending for the case that this process dies in a later wait: the
                 // next locker then delivers it.
@@ -236,12 +235,17 @@ impl Condvar {
         let state = &self.state;
         let try_once = || state.is_notified(slot).map(|notified| notified.then_some(())).transpose();
         let check_peers = || self.segment().mapping().reap_dead_peers();
-        let event = (state.event(slot), &state.unnotified);
-        match wait_for(event, WakePolicy::Single, wait, &self.spin, try_once, check_peers) {
-            Some(Ok(())) => Ok(true),
-            Some(Err(_)) => Err(CondvarError::Corrupt { what: "a waiter of a condition variable" }),
+        let point = WaitPoint {
+            event: state.event(slot),
+            stats: &state.unnotified,
+            policy: WakePolicy::Single,
+            spin: &self.spin,
+        };
+        match point.wait(wait, try_once, check_peers) {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(_)) => Err(CondvarError::Corrupt { what: "a waiter of a condition variable" }),
             // If the slot cannot be given up, a notification came after the last check.
-            None => Ok(!state.give_up(slot)),
+            Err(_) => Ok(!state.give_up(slot)),
         }
     }
 }

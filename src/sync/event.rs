@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::error::{EventError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::event::{EventState, Unset};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::object::{Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, plain_object};
 use crate::segment::shared_ref::SharedRef;
@@ -92,7 +93,7 @@ impl Event {
     /// [`wait`](Self::wait).
     #[inline]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), EventError> {
-        self.wait_within(Wait::Timeout(timeout))
+        self.wait_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline(always)]
@@ -118,15 +119,13 @@ impl Event {
         self.state.participant_id()?;
         let try_once = || self.state.was_set_since(unset).then_some(());
         let check_peers = || self.segment().mapping().reap_dead_peers();
-        let found = wait_for(
-            (&self.state.sets, &self.state.unset),
-            WakePolicy::All,
-            wait,
-            &self.spin,
-            try_once,
-            check_peers,
-        );
-        found.ok_or(EventError::Timeout)
+        let point = WaitPoint {
+            event: &self.state.sets,
+            stats: &self.state.unset,
+            policy: WakePolicy::All,
+            spin: &self.spin,
+        };
+        Ok(point.wait(wait, try_once, check_peers)?)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::raw::mutex::MutexState;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::lock::owner::{ByTask, ByThread, LockOwner};
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
@@ -93,7 +93,7 @@ impl Mutex {
     #[doc(alias = "pthread_mutex_timedlock")]
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_>, LockError> {
-        self.lock_within(Wait::Timeout(timeout))
+        self.lock_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline]

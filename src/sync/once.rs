@@ -8,7 +8,7 @@ use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
 use crate::raw::kinds::once::{DONE, NEW, RUNNING};
 use crate::raw::mutex::MutexState;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::lock::owner::ByThread;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
@@ -107,7 +107,7 @@ impl Once {
     /// If `f` panics.
     #[inline]
     pub fn call_once_timeout(&self, timeout: Duration, f: impl FnOnce(&OnceState)) -> Result<(), LockError> {
-        self.call_within(Wait::Timeout(timeout), f)
+        self.call_within(Wait::Until(&Timeout::new(timeout)), f)
     }
 
     /// Whether a caller's function has run to its end.

@@ -11,7 +11,7 @@ use raw_sync::locks::{LockGuard, LockImpl};
 
 use super::{Event, Mutex, MutexGuard};
 use crate::primitive::{AtomicU32, Ordering};
-use crate::raw::wait::Wait;
+use crate::raw::wait::{self, Wait};
 use crate::sys::fork::ForkGeneration;
 
 type RawSyncResult<T> = Result<T, Box<dyn std::error::Error>>;
@@ -62,9 +62,9 @@ impl LockImpl for RawSyncMutex {
     fn try_lock(&self, timeout: Timeout) -> RawSyncResult<LockGuard<'_>> {
         match timeout {
             Timeout::Infinite => self.lock(),
-            Timeout::Val(duration) => {
-                Ok(self.make_lock_guard(self.mutex.lock_without_report(Wait::Timeout(duration))?))
-            }
+            Timeout::Val(duration) => Ok(self.make_lock_guard(
+                self.mutex.lock_without_report(Wait::Until(&wait::Timeout::new(duration)))?,
+            )),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::Ordering;
 use crate::raw::mutex::MutexState;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::lock::owner::ByThread;
 use crate::segment::lock::{ObjectLock, RawGuard};
 use crate::segment::object::{Object, Region, Shape, sealed};
@@ -101,7 +101,7 @@ impl ReentrantMutex {
     /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ReentrantMutexGuard<'_>, LockError> {
-        self.lock_within(Wait::Timeout(timeout))
+        self.lock_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline]

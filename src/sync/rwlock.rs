@@ -7,16 +7,17 @@ mod guard;
 use core::cell::Cell;
 use core::fmt;
 use core::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{LockError, SegmentError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
 use crate::primitive::{AtomicU64, Ordering};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::mutex::HolderCheck;
 use crate::raw::rwlock::{COUNTS_AT, RawRwLock, RwLockState, STATE_AT, length};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::lock::ObjectLock;
 use crate::segment::lock::owner::ByThread;
 use crate::segment::object::{Object, Region, Shape, sealed};
@@ -115,7 +116,7 @@ impl RwLock {
     /// [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_>, LockError> {
-        self.read_within(Wait::Timeout(timeout))
+        self.read_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     /// Locks to write, waiting for readers and other writers without a timeout.
@@ -147,7 +148,7 @@ impl RwLock {
     /// and the errors of [`read`](Self::read).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_>, LockError> {
-        self.write_within(Wait::Timeout(timeout))
+        self.write_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline(always)]
@@ -183,9 +184,13 @@ impl RwLock {
             self.segment().mapping().reap_dead_peers();
             clear_abandoned();
         };
-        let event = (&self.state.readers, &self.state.blocked_readers);
-        let found = wait_for(event, WakePolicy::AnyOne, wait, &self.read_spin, try_once, check_peers);
-        found.unwrap_or(Err(wait_error(wait)))
+        let point = WaitPoint {
+            event: &self.state.readers,
+            stats: &self.state.blocked_readers,
+            policy: WakePolicy::AnyOne,
+            spin: &self.read_spin,
+        };
+        point.wait(wait, try_once, check_peers)?
     }
 
     /// Evicts a dead writer. Only if no writer lives can the writers' lock be taken.
@@ -203,7 +208,6 @@ impl RwLock {
     #[inline]
     fn write_within(&self, wait: Wait) -> Result<RwLockWriteGuard<'_>, LockError> {
         let own_id = self.state.participant_id()?;
-        let start = matches!(wait, Wait::Timeout(_)).then(Instant::now);
         let raw_guard = self.lock.lock(wait)?;
         let raw_lock = self.raw_lock();
         if matches!(wait, Wait::NonBlocking) {
@@ -213,17 +217,11 @@ impl RwLock {
         }
         raw_lock.announce_writer(own_id);
         let highest_id = self.segment().mapping().highest_id();
-        if let Some(first) = raw_lock.first_reader(1..=highest_id) {
-            let wait = match (wait, start) {
-                (Wait::Timeout(timeout), Some(start)) => {
-                    Wait::Timeout(timeout.saturating_sub(start.elapsed()))
-                }
-                _ => wait,
-            };
-            if let Err(error) = self.wait_for_readers(first..=highest_id, wait) {
-                raw_lock.finish();
-                return Err(error);
-            }
+        if let Some(first) = raw_lock.first_reader(1..=highest_id)
+            && let Err(error) = self.wait_for_readers(first..=highest_id, wait)
+        {
+            raw_lock.finish();
+            return Err(error);
         }
         let recovered = raw_lock.write(own_id);
         Ok(RwLockWriteGuard { lock: self, raw_guard, recovered })
@@ -265,16 +263,13 @@ impl RwLock {
                 failure.set(Some(CORRUPT));
             }
         };
-        let event = (&self.state.readers_gone, &self.state.blocked_writers);
-        let found = wait_for(event, WakePolicy::Single, wait, &self.write_spin, try_once, check_peers);
-        found.unwrap_or(Err(wait_error(wait)))
-    }
-}
-
-fn wait_error(wait: Wait) -> LockError {
-    match wait {
-        Wait::NonBlocking => LockError::WouldBlock,
-        Wait::Timeout(_) | Wait::Forever | Wait::Task(_) => LockError::Timeout,
+        let point = WaitPoint {
+            event: &self.state.readers_gone,
+            stats: &self.state.blocked_writers,
+            policy: WakePolicy::Single,
+            spin: &self.write_spin,
+        };
+        point.wait(wait, try_once, check_peers)?
     }
 }
 

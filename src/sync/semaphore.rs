@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::error::{SegmentError, SemaphoreError};
 use crate::layout::fingerprint::{Fingerprint, Kind};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::semaphore::{AcquireError, MAX_PERMITS, ReleaseError, SemaphoreState};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::object::{Initial, Object, Region, Shape, sealed};
 use crate::segment::object_macros::{object_handle, single_object};
 use crate::segment::shared_ref::SharedRef;
@@ -95,7 +96,7 @@ impl Semaphore {
     #[doc(alias = "sem_timedwait")]
     #[inline]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, SemaphoreError> {
-        self.acquire_within(Wait::Timeout(timeout))
+        self.acquire_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline(always)]
@@ -125,20 +126,15 @@ impl Semaphore {
         if let Some(result) = classify(Err(miss)) {
             return result;
         }
-        if matches!(wait, Wait::NonBlocking) {
-            return Err(SemaphoreError::WouldBlock);
-        }
         let try_once = || classify(self.state.try_acquire());
         let check_peers = || self.segment().mapping().reap_dead_peers();
-        let found = wait_for(
-            (&self.state.permits, &self.state.empty),
-            WakePolicy::AnyOne,
-            wait,
-            &self.spin,
-            try_once,
-            check_peers,
-        );
-        found.unwrap_or(Err(SemaphoreError::Timeout))
+        let point = WaitPoint {
+            event: &self.state.permits,
+            stats: &self.state.empty,
+            policy: WakePolicy::AnyOne,
+            spin: &self.spin,
+        };
+        point.wait(wait, try_once, check_peers)?
     }
 
     /// Releases `permits` permits, which this process need not have acquired, and wakes as many

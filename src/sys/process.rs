@@ -126,8 +126,16 @@ pub(crate) fn random_id() -> [u8; 16] {
     id
 }
 
-/// Whether this process may use more than one CPU, so that a waiter may spin while the thread that
-/// it waits for runs.
+/// The CPU that the calling thread runs on, as it was a moment ago.
+#[inline]
+#[allow(unsafe_code)]
+pub(crate) fn current_cpu() -> u32 {
+    // SAFETY: it takes nothing, and reads what the kernel keeps for the thread. It cannot fail on a
+    // system that counts its CPUs; -1 would be a CPU that no thread runs on.
+    unsafe { libc::sched_getcpu() as u32 }
+}
+
+/// Whether the threads of this process may run on more than one CPU.
 ///
 /// The calling thread may be bound to one CPU while others are not, so the main thread's CPUs count
 /// too.

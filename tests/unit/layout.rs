@@ -169,7 +169,7 @@ fn objects(page: &mut Page) {
 }
 
 #[test]
-fn segment_of_version_1_byte_for_byte() {
+fn segment_of_version_2_byte_for_byte() {
     let scratch = Scratch::new("layout");
     let path = scratch.file("segment");
     let options = Segment::builder().participants(3).objects(7);
@@ -255,10 +255,10 @@ fn bytes_queue(page: &mut Page, at: usize) {
 fn queue(page: &mut Page, at: usize) {
     page.put64(at, 1 << 2 | 1); // tail: lap 1, slot 1
     page.put64(at + 128, 1 << 2); // head: lap 1, slot 0
-    page.put32(at + 256, 0); // the consumers' sleepers
-    page.put32(at + 260, 0); // the producers'
-    page.put64(at + 264, 1 | 2); // closed, and messages were leased
-    page.put64(at + 272, 1 << 34 | 2 << 2 | 1); // one was returned: slot 2, if any
+    page.put64(at + 256, 0); // the event count of consumers
+    page.put64(at + 264, 0); // of producers
+    page.put64(at + 272, 1 | 2); // closed, and messages were leased
+    page.put64(at + 280, 1 << 34 | 2 << 2 | 1); // one was returned: slot 2, if any
     let words = [1 << 20 | 2, 1 << 4 | 3, 4]; // full in lap 1; leased by 1; returned
     for (slot, (word, value)) in words.into_iter().zip([4, 2, 3]).enumerate() {
         page.put64(at + 384 + 16 * slot, word);
@@ -267,7 +267,7 @@ fn queue(page: &mut Page, at: usize) {
 }
 
 #[test]
-fn queues_of_version_1_byte_for_byte() {
+fn queues_of_version_2_byte_for_byte() {
     let scratch = Scratch::new("layout-queues");
     let path = scratch.file("segment");
     let options = Segment::builder().participants(3).objects(7);

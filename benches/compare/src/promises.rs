@@ -5,7 +5,7 @@ use breezeway_bench::report::Promise;
 
 use crate::{bulk, futures, mpmc_4x4, parked, round_trip, stream, sync};
 
-pub const PROMISES: [Promise; 20] = [
+pub const PROMISES: [Promise; 21] = [
     Promise {
         what: "round trip 64 B, to one line",
         of: round_trip::SPSC,
@@ -25,10 +25,16 @@ pub const PROMISES: [Promise; 20] = [
         bound: AtMost(1.15),
     },
     Promise {
-        what: "parked, two CPUs, to bare futexes",
+        what: "pinned to a CPU each, to polled",
         of: parked::SPSC_TWO,
-        to: &[parked::FUTEX_TWO],
-        bound: AtMost(1.15),
+        to: &[parked::SPSC_POLLED],
+        bound: AtMost(1.2),
+    },
+    Promise {
+        what: "pinned to a CPU each, 100 after pauses",
+        of: parked::SPSC_AFTER_PAUSES,
+        to: &[parked::SPSC_POLLED],
+        bound: AtMost(1.2),
     },
     Promise {
         what: "parked tasks, one CPU, to parked threads",
@@ -37,15 +43,15 @@ pub const PROMISES: [Promise; 20] = [
         bound: AtMost(1.3),
     },
     Promise {
-        what: "parked tasks, two CPUs, to parked threads",
+        what: "parked tasks, two CPUs, to bare futexes",
         of: futures::SPSC_TWO,
-        to: &[parked::SPSC_TWO],
+        to: &[parked::FUTEX_TWO],
         bound: AtMost(1.3),
     },
     Promise {
         what: "parked tasks of futures-lite, two CPUs",
         of: futures::ELSEWHERE_TWO,
-        to: &[parked::SPSC_TWO],
+        to: &[parked::FUTEX_TWO],
         bound: AtMost(1.3),
     },
     Promise {

@@ -38,7 +38,9 @@ impl Work {
 pub enum Mode {
     /// Both processes poll; the kernel's channels are non-blocking.
     Hot,
-    /// Both processes use blocking calls. In round trips both sleep until the message comes.
+    /// Both processes use blocking calls, each on a CPU of its own.
+    Blocking,
+    /// Both processes use blocking calls on one CPU, so each sleeps until the other's message comes.
     Parked,
     /// A lock that no other process wants.
     Alone,
@@ -51,6 +53,7 @@ impl Mode {
     pub fn name(self) -> &'static str {
         match self {
             Self::Hot => "hot",
+            Self::Blocking => "blocking",
             Self::Parked => "parked",
             Self::Alone => "alone",
             Self::Contended => "contended",

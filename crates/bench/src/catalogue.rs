@@ -71,14 +71,15 @@ pub fn matching(pattern: &str) -> Vec<Case> {
 /// Whether `key` is the pipe that `of` is compared with: with blocking ends, as pipes are mostly
 /// used.
 pub fn is_pipe_for(of: &Key, key: &Key) -> bool {
-    let is_pipe = key.peer == PIPE && key.mode == Mode::Parked;
+    let is_pipe = key.peer == PIPE && matches!(key.mode, Mode::Parked | Mode::Blocking);
     is_pipe && key.work == of.work && key.bytes == of.bytes
 }
 
 /// Whether `key` is the baseline of that name that `of` is compared with.
 pub fn is_baseline(name: Option<&str>, of: &Key, key: &Key) -> bool {
     let has_name = |name| key.peer == name || (name == ONE_LINE && key.peer == ONE_LINE_PAUSING);
-    name.is_some_and(has_name) && key.work == of.work && key.mode == of.mode
+    let has_mode = key.mode == of.mode || (of.mode == Mode::Blocking && key.mode == Mode::Hot);
+    name.is_some_and(has_name) && key.work == of.work && has_mode
 }
 
 /// Adds everything that carries messages of one size.
@@ -95,8 +96,10 @@ fn add_of_size<M: Message>(cases: &mut Vec<Case>) {
         hot("unix stream", channel::<M, StreamSocketLink<true>>);
         hot("unix seqpacket", channel::<M, SeqpacketSocketLink<true>>);
         hot("POSIX mq", channel::<M, PosixMqLink<true>>);
+        // The processes of a stream have a CPU each, too.
+        let mode = if work == Work::Stream { Mode::Blocking } else { Mode::Parked };
         let mut parked =
-            |peer, make: fn(Work, &'static str, Mode) -> Case| cases.push(make(work, peer, Mode::Parked));
+            |peer, make: fn(Work, &'static str, Mode) -> Case| cases.push(make(work, peer, mode));
         parked("spsc", channel::<M, SpscLink>);
         parked("Queue", channel::<M, QueueLink<M>>);
         parked("bytes", channel::<M, BytesLink>);
@@ -106,6 +109,14 @@ fn add_of_size<M: Message>(cases: &mut Vec<Case>) {
         parked("unix stream", channel::<M, StreamSocketLink<false>>);
         parked("unix seqpacket", channel::<M, SeqpacketSocketLink<false>>);
         parked("POSIX mq", channel::<M, PosixMqLink<false>>);
+        if work == Work::RoundTrip {
+            let mut blocking = |peer, make: fn(Work, &'static str, Mode) -> Case| {
+                cases.push(make(work, peer, Mode::Blocking))
+            };
+            blocking("spsc", channel::<M, SpscLink>);
+            blocking("Queue", channel::<M, QueueLink<M>>);
+            blocking("MessageQueue", channel::<M, MessageQueueLink>);
+        }
     }
 }
 
@@ -113,7 +124,7 @@ fn add_of_size<M: Message>(cases: &mut Vec<Case>) {
 fn channel<M: Message, L: Link<M>>(work: Work, peer: &'static str, mode: Mode) -> Case {
     let key = Key { work, peer, bytes: size_of::<M>(), mode };
     if work == Work::RoundTrip {
-        let baseline = if mode == Mode::Hot { ONE_LINE } else { FUTEX };
+        let baseline = if mode == Mode::Parked { FUTEX } else { ONE_LINE };
         let make = Box::new(round_trip::<M, L>);
         return Case { key, baseline: Some(baseline), readout: Readout::Samples, make };
     }
@@ -157,7 +168,7 @@ fn add_batches_of<M: Message>(cases: &mut Vec<Case>) {
     let key = |mode| Key { work: Work::Stream, peer: "spsc, batches", bytes: size_of::<M>(), mode };
     let case = |mode, make| Case { key: key(mode), baseline: None, readout: Readout::Span, make };
     cases.push(case(Mode::Hot, Box::new(|| batches::<M, _, _>(Polled, Polled))));
-    cases.push(case(Mode::Parked, Box::new(|| batches::<M, _, _>(|tx| tx, |rx| rx))));
+    cases.push(case(Mode::Blocking, Box::new(|| batches::<M, _, _>(|tx| tx, |rx| rx))));
 }
 
 /// A stream in batches through an spsc queue whose ends are wrapped.

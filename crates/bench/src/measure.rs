@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::case::{Case, Failure, JobPair, Key, MakeJob, Mode, Readout, Work};
+use super::case::{Case, Failure, JobPair, Key, MakeJob, Mode, Readout};
 use super::kernel::affinity::{self, Cpu};
 use super::outcome::Measured;
 use super::peer_process::{Job, PeerProcess};
@@ -50,10 +50,10 @@ struct Jobs {
     theirs: Vec<MakeJob>,
 }
 
-/// The pair whose processes spin before they sleep.
-const SPINNING: usize = 0;
-/// The pair whose processes sleep at once.
-const PARKING: usize = 1;
+/// The pair whose processes have a CPU each.
+const APART: usize = 0;
+/// The pair whose processes share a CPU.
+const TOGETHER: usize = 1;
 
 impl Bench {
     /// Makes the cases, and the processes that do them, which run on `cpus`. The calling process
@@ -74,8 +74,7 @@ impl Bench {
                     continue;
                 }
             };
-            let is_parking = key.mode == Mode::Parked && key.work == Work::RoundTrip;
-            let pair = if is_parking { PARKING } else { SPINNING };
+            let pair = if key.mode == Mode::Parked { TOGETHER } else { APART };
             made.push((key, baseline, readout, pair, jobs[pair].ours.len(), theirs.is_some()));
             jobs[pair].ours.push(ours);
             jobs[pair].theirs.push(theirs.unwrap_or_else(|| Box::new(|_| no_job())));
@@ -84,10 +83,10 @@ impl Bench {
             return Err(left_out.into_iter().next().map_or(Failure::Nothing, |(_, failure)| failure));
         }
         let ticks = Ticks::new();
-        let [spinning, parking] = jobs;
+        let [apart, together] = jobs;
         let pairs = [
-            Rc::new(ProcessPair::spawn(SPINNING, spinning, ticks, cpus)?),
-            Rc::new(ProcessPair::spawn(PARKING, parking, ticks, cpus)?),
+            Rc::new(ProcessPair::spawn(apart, ticks, cpus)?),
+            Rc::new(ProcessPair::spawn(together, ticks, [cpus[0]; 2])?),
         ];
         let (mut keys, mut entries) = (Vec::new(), Vec::new());
         for (key, baseline, readout, pair, job, has_peer) in made {
@@ -134,32 +133,19 @@ struct ProcessPair {
 }
 
 impl ProcessPair {
-    fn spawn(pair: usize, jobs: Jobs, ticks: Ticks, cpus: [Cpu; 2]) -> Result<Self, Failure> {
+    fn spawn(jobs: Jobs, ticks: Ticks, cpus: [Cpu; 2]) -> Result<Self, Failure> {
         let (shared, [our_cpu, their_cpu]) = (SharedSamples::new(ticks), cpus);
         Ok(Self {
-            ours: spawn_worker(pair, our_cpu, shared, jobs.ours)?,
-            theirs: spawn_worker(pair, their_cpu, shared.for_peer(), jobs.theirs)?,
+            ours: spawn_worker(our_cpu, shared, jobs.ours)?,
+            theirs: spawn_worker(their_cpu, shared.for_peer(), jobs.theirs)?,
             shared,
         })
     }
 }
 
-/// Forks a process that learns how many CPUs there are, goes to its own, and does these jobs.
-fn spawn_worker(
-    pair: usize,
-    cpu: Cpu,
-    shared: SharedSamples,
-    jobs: Vec<MakeJob>,
-) -> Result<PeerProcess, Failure> {
+/// Forks a process that goes to its CPU and does these jobs.
+fn spawn_worker(cpu: Cpu, shared: SharedSamples, jobs: Vec<MakeJob>) -> Result<PeerProcess, Failure> {
     let worker = PeerProcess::try_fork(|| {
-        let allowed = affinity::allowed();
-        if pair == PARKING {
-            affinity::pin(cpu.or(allowed.first().copied()));
-            affinity::init_cpu_count();
-            affinity::set_allowed(&allowed);
-        } else {
-            affinity::init_cpu_count();
-        }
         affinity::pin(cpu);
         jobs.into_iter().map(|make| make(shared)).collect()
     });

@@ -14,8 +14,8 @@ use super::promise::TaskHandle;
 use super::task_stream::TaskStream;
 use crate::error::TaskError;
 use crate::process::child::lock_unpoisoned;
-use crate::raw::waker_cell::{WakeReason, WakerCell};
-use crate::reactor::WakerRegistration;
+use crate::raw::wait::WakeReason;
+use crate::reactor::{WakerCell, WakerRegistration};
 
 /// The waker cell of the task that waits for a result, if there is one.
 #[derive(Debug, Default)]

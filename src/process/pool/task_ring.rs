@@ -34,10 +34,11 @@ use crate::cell::Array;
 use crate::error::SegmentError;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::raw::Cells;
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::atomic_copy::{self, WORD};
 use crate::raw::cache_padded::CachePadded;
 use crate::raw::event_count::{EventCount, WAKE_ALL};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Wait, WaitPoint, WakePolicy};
 use crate::raw::wait_stats::WaitStats;
 use crate::segment::Segment;
 use crate::segment::object::sealed::ObjectImpl;
@@ -47,7 +48,6 @@ use crate::sys::barrier;
 #[repr(C)]
 struct PaddedEvent {
     word: EventCount,
-    _padding: u32,
     stats: WaitStats,
     _padding_to_lines: [u64; 12],
 }
@@ -333,14 +333,19 @@ impl TaskRing {
         }
     }
 
+    fn wait_point<'a>(&'a self, at: &'a PaddedEvent, policy: WakePolicy) -> WaitPoint<'a, AdaptiveSpin> {
+        WaitPoint { event: &at.word, stats: &at.stats, policy, spin: &self.spin }
+    }
+
     /// Waits until there are results, or `is_over`.
     pub(super) fn wait_for_results(&self, is_over: impl Fn() -> bool) {
         let try_once = || {
             let some = self.done().iter().any(|bits| bits.load(Ordering::Relaxed) != 0);
             (some || is_over()).then_some(())
         };
-        let PaddedEvent { word, stats, .. } = &self.state().results;
-        wait_for((word, stats), WakePolicy::Single, Wait::Forever, &self.spin, try_once, || {});
+        // A wait without a timeout ends with what it waited for.
+        let _ =
+            self.wait_point(&self.state().results, WakePolicy::Single).wait(Wait::Forever, try_once, || {});
     }
 
     /// Wakes the thread that waits for results.

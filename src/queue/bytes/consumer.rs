@@ -13,7 +13,7 @@ use crate::queue::queue_macros::{endpoint_handle, endpoint_object};
 #[cfg(feature = "process")]
 use crate::raw::event_count::EventCount;
 use crate::raw::frames::{self, FoundFrame, HEADER, longest};
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 
@@ -67,7 +67,7 @@ impl BytesConsumer {
     /// [`PopError::Timeout`] if there is no message until the timeout elapses, and the errors of
     /// [`read`](Self::read).
     pub fn read_timeout(&mut self, timeout: Duration) -> Result<Message<'_>, PopError> {
-        self.read_within(Wait::Timeout(timeout))
+        self.read_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     pub(crate) fn read_within(&mut self, wait: Wait) -> Result<Message<'_>, PopError> {

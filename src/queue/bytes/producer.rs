@@ -11,7 +11,7 @@ use crate::error::{PushError, SegmentError};
 use crate::queue::endpoint::Endpoint;
 use crate::queue::queue_macros::{endpoint_handle, endpoint_object};
 use crate::raw::frames::{FramePlacement, HEADER, frame, longest};
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 
@@ -70,7 +70,7 @@ impl BytesProducer {
         len: usize,
         timeout: Duration,
     ) -> Result<Reservation<'_>, PushError<()>> {
-        self.reserve_within(len, Wait::Timeout(timeout))
+        self.reserve_within(len, Wait::Until(&Timeout::new(timeout)))
     }
 
     pub(crate) fn reserve_within(

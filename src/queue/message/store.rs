@@ -1,20 +1,19 @@
 //! [`MessageStore`]: a message slab, its lock and its waiters, which both kinds of message queues share.
 
 use core::cell::Cell;
-use std::time::Duration;
 
 use super::limits::layout_of;
 use crate::error::{LockError, SegmentError, Stop};
 use crate::queue::held_leases::{HeldLease, drop_ended, held_by_caller, keep_until_ended};
+use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::event_count::WAKE_ALL;
 use crate::raw::kinds::slab::SLAB_AT;
 use crate::raw::message_slab::{CountedEvent, MessageSlab, SlabLayout, SlabLease};
-use crate::raw::wait::{AdaptiveSpin, RECHECK_INTERVAL, Wait, WakePolicy, wait_for};
+use crate::raw::wait::{RECHECK_INTERVAL, Timeout, Wait, WaitPoint, WakePolicy};
 use crate::segment::lock::ObjectLock;
 use crate::segment::lock::owner::ByThread;
 use crate::segment::object::{Region, Shape};
 use crate::sys::barrier;
-use crate::sys::clock::Deadline;
 
 /// A handle's access to the message slab of a queue.
 #[derive(Debug)]
@@ -209,7 +208,7 @@ impl MessageStore {
     pub(in crate::queue) fn counts(&self) -> (usize, usize) {
         let count = |slab: &MessageSlab<'_>| (slab.ready(), slab.unfinished());
         // In a corrupt segment, or behind a stopped process, as it says.
-        self.with_lock_within(Wait::Timeout(RECHECK_INTERVAL), |slab| Ok(count(slab)))
+        self.with_lock_within(Wait::Until(&Timeout::new(RECHECK_INTERVAL)), |slab| Ok(count(slab)))
             .unwrap_or_else(|_| count(&self.slab()))
     }
 
@@ -225,17 +224,9 @@ impl MessageStore {
         attempt: impl Fn(&MessageSlab<'_>) -> Result<Option<R>, Stop>,
     ) -> Result<R, Stop> {
         let slab = self.slab();
-        let (deadline, timeout_error) = match wait {
-            Wait::NonBlocking => (Some(Deadline::after(Duration::ZERO)), Stop::WouldBlock),
-            Wait::Timeout(duration) => (Some(Deadline::after(duration)), Stop::Timeout),
-            Wait::Forever | Wait::Task(_) => (None, Stop::Timeout),
-        };
         // A task waits for the lock, where that is held, as it does for the rest; what it waits for last counts.
-        let (is_task, lock_wait) = match wait {
-            Wait::Task(_) => (true, wait),
-            _ => (false, Wait::Timeout(RECHECK_INTERVAL)),
-        };
-        let is_over = || deadline.is_some_and(Deadline::has_passed);
+        let is_task = matches!(wait, Wait::Task(_));
+        let is_over = || matches!(wait, Wait::NonBlocking) || wait.has_timed_out();
         let must_try = Cell::new(true);
         let try_once = || {
             if !must_try.replace(false) && !slab.is_stale() && !may_succeed(&slab) {
@@ -243,8 +234,10 @@ impl MessageStore {
             }
             // The lock is held only for moments, unless its holder is stopped.
             loop {
+                let slice = Timeout::new(RECHECK_INTERVAL);
+                let lock_wait = if is_task { wait } else { Wait::Until(&slice) };
                 match self.with_lock_within(lock_wait, &attempt) {
-                    Err(Stop::Timeout) if is_over() => return Some(Err(timeout_error)),
+                    Err(Stop::Timeout) if is_over() => return Some(Err(wait.unready().into())),
                     Err(Stop::Timeout) if is_task => return None,
                     Err(Stop::Timeout) => self.region().segment().mapping().reap_dead_peers(),
                     result => return result.transpose(),
@@ -255,8 +248,7 @@ impl MessageStore {
             must_try.set(true);
             self.region().segment().mapping().reap_dead_peers();
         };
-        wait_for((event, &event.stats), policy, wait, spin, try_once, check_peers)
-            .unwrap_or(Err(timeout_error))
+        WaitPoint { event, stats: &event.stats, policy, spin }.wait(wait, try_once, check_peers)?
     }
 
     /// Does something under the lock, the index being right.

@@ -1,4 +1,5 @@
-//! From one attempt at the ring to an operation: waiting, getting past the dead, and what a closed queue means.
+//! From one attempt at the ring to an operation: it waits, repairs after dead peers, and ends on a
+//! closed queue.
 
 use core::cell::Cell;
 use std::time::Duration;
@@ -7,25 +8,26 @@ use super::Queue;
 use crate::error::Stop;
 use crate::primitive::{Ordering, spin_loop};
 use crate::queue::held_leases::held_by_caller;
-use crate::raw::event_count::{EventCount, WAKE_ALL};
+use crate::raw::adaptive_spin::AdaptiveSpin;
+use crate::raw::event_count::WAKE_ALL;
 use crate::raw::mpmc::{BusySlot, LeasedSlot, MpmcAttempt};
-use crate::raw::wait::{AdaptiveSpin, Wait, WakePolicy, wait_for};
-use crate::raw::wait_stats::WaitStats;
+use crate::raw::wait::{Wait, WaitPoint, WakePolicy};
 use crate::shareable::{self, Shareable};
 use crate::sys::barrier;
 
-/// Looks at a slot that somebody is at work in, before it is worth a system call to see whether they live.
+/// Looks at a slot that another participant is at work in, between two system calls that ask
+/// whether it is alive.
 const TRIES_PER_REPAIR: u32 = 64;
 
 const CORRUPT: Stop = Stop::Corrupt("the slots of a queue");
 
-/// Why an attempt came to nothing.
+/// Why an attempt failed.
 enum TryError {
-    /// Full, or empty.
+    /// The ring is full, or empty.
     WouldBlock,
-    /// Somebody is at work where it would go on.
+    /// Another participant is at work in the next slot.
     Blocked(BusySlot),
-    /// For good.
+    /// No later attempt will succeed.
     Stopped(Stop),
 }
 
@@ -46,15 +48,6 @@ impl TryError {
     }
 }
 
-/// What an operation waits on, and how far its side has come.
-struct WaitContext<'a> {
-    event: &'a EventCount,
-    stats: &'a WaitStats,
-    spin: &'a AdaptiveSpin,
-    position: u64,
-    wait: Wait<'a>,
-}
-
 impl<T> Queue<T> {
     /// Wakes the consumers of a closed queue: they wait only for values that may be given back, and
     /// look again when there is one less.
@@ -65,8 +58,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// What a consumer does after it has taken a value. On a queue that is open and whose values are
-    /// only popped, that is one load.
+    /// What a consumer does after it has taken a value. On a queue that is open and whose values
+    /// are only popped, that is one load.
     #[inline(always)]
     fn after_taking(&self) {
         if self.ring().flags().needs_care() {
@@ -75,8 +68,8 @@ impl<T> Queue<T> {
     }
 
     /// Wakes the waiters of a closed queue, and looks for dead participants if values are leased
-    /// here and it is time: no consumer of a queue that is never empty parks, and what the dead have
-    /// leased must come back there too.
+    /// here and it is time: no consumer of a queue that is never empty parks, and what the dead
+    /// have leased must come back there too.
     #[inline(never)]
     fn wake_and_reap(&self) {
         if self.ring().flags().was_leased() {
@@ -105,14 +98,13 @@ impl<T: Shareable> Queue<T> {
 
     #[cold]
     fn push_slow(&self, error: TryError, own_id: u32, value: &T, wait: Wait) -> Result<(), Stop> {
-        let context = WaitContext {
+        let point = WaitPoint {
             event: &self.state.space,
             stats: &self.state.full,
+            policy: WakePolicy::AnyOne,
             spin: &self.push_spin,
-            position: self.ring().pushed(),
-            wait,
         };
-        self.retry(Err(error), context, || self.push_fast(own_id, value))
+        self.retry(Err(error), &point, self.ring().pushed(), wait, || self.push_fast(own_id, value))
     }
 
     #[inline(always)]
@@ -121,11 +113,11 @@ impl<T: Shareable> Queue<T> {
             return Err(Stop::Closed.into());
         }
         let pushed = self.ring().try_push(own_id, bytemuck::bytes_of(value)).map_err(TryError::of)?;
-        // A consumer that finds the queue closed looks once more after the heavy barrier. So either it
-        // finds this value, or this producer finds the queue closed.
+        // A consumer that finds the queue closed looks once more after the heavy barrier. So either
+        // it finds this value, or this producer finds the queue closed.
         barrier::light();
         if self.ring().is_closed() && self.ring().retract(pushed) {
-            // Consumers may sleep because they found us at work.
+            // Consumers may be parked because this push was under way.
             self.wake_drain_waiters();
             return Err(Stop::Closed.into());
         }
@@ -176,17 +168,16 @@ impl<T: Shareable> Queue<T> {
         wait: Wait,
         once: impl Fn() -> Result<R, TryError>,
     ) -> Result<R, Stop> {
-        let context = WaitContext {
+        let point = WaitPoint {
             event: &self.state.items,
             stats: &self.state.empty,
+            policy: WakePolicy::AnyOne,
             spin: &self.pop_spin,
-            position: self.ring().popped(),
-            wait,
         };
         let seen = Cell::new(0);
         let recheck = |error| self.recheck_closed(error, wait, &seen, &once);
         let first = recheck(error);
-        self.retry(first, context, || once().or_else(recheck))
+        self.retry(first, &point, self.ring().popped(), wait, || once().or_else(recheck))
     }
 
     /// What an attempt to take a value has come to: if it found none and the queue is closed, it is
@@ -226,11 +217,14 @@ impl<T: Shareable> Queue<T> {
         }
     }
 
-    /// Goes on after a first attempt, until one is done or the wait is over.
+    /// Goes on after a first attempt, until one is done or the wait is over. `position` is how far
+    /// this side has come.
     fn retry<R>(
         &self,
         first: Result<R, TryError>,
-        context: WaitContext<'_>,
+        point: &WaitPoint<'_, AdaptiveSpin>,
+        position: u64,
+        wait: Wait<'_>,
         once: impl Fn() -> Result<R, TryError>,
     ) -> Result<R, Stop> {
         let blocked_by = Cell::new(None);
@@ -247,11 +241,10 @@ impl<T: Shareable> Queue<T> {
             }
         };
         let mut try_once = || classify(once());
-        let WaitContext { event, stats, spin, position, wait } = context;
         if let Some(result) = classify(first) {
             return result;
         }
-        if spin.back_off(position)
+        if point.spin.back_off(position)
             && let Some(result) = try_once()
         {
             return result;
@@ -265,11 +258,11 @@ impl<T: Shareable> Queue<T> {
             }
             self.state.region().segment().mapping().reap_dead_peers();
         };
-        wait_for((event, stats), WakePolicy::AnyOne, wait, spin, try_once, check_peers)
-            .unwrap_or(Err(Stop::Timeout))
+        point.wait(wait, try_once, check_peers)?
     }
 
-    /// Goes on where somebody is at work in the way: for a moment, and past the dead.
+    /// Goes on after a look for dead participants, if that is due, and past a slot that another
+    /// participant is at work in: it waits for a moment, and repairs the slot of a dead one.
     fn skip_or_repair<R>(
         &self,
         blocked_by: &Cell<Option<BusySlot>>,
@@ -294,11 +287,11 @@ impl<T: Shareable> Queue<T> {
         Err(Stop::WouldBlock)
     }
 
-    /// Undoes what is in the way, if its owner is dead. `false` where it lives.
+    /// Undoes the work in this slot if its owner is dead. Returns whether it is.
     fn repair_busy_slot(&self, busy: BusySlot) -> bool {
         let is_dead = !self.state.region().segment().mapping().is_alive(busy.owner());
         if is_dead && self.ring().repair_slot(busy) {
-            // Behind it may lie messages for many.
+            // Messages for many waiters may lie after it.
             self.state.items.notify(WAKE_ALL);
             self.state.space.notify(WAKE_ALL);
         }

@@ -9,7 +9,7 @@ use crate::error::{DoneError, PopError, Stop};
 use crate::queue::held_leases::HeldLease;
 use crate::queue::queue_macros::NOT_A_VALUE;
 use crate::raw::mpmc::LeasedSlot;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::shareable::Shareable;
 use crate::sys::fork;
 
@@ -80,7 +80,7 @@ impl<T: Shareable> Queue<T> {
     /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
     /// [`pop`](Self::pop).
     pub fn lease_timeout(&self, timeout: Duration) -> Result<Lease<'_, T>, PopError> {
-        self.lease_within(Wait::Timeout(timeout))
+        self.lease_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     pub(super) fn lease_within(&self, wait: Wait) -> Result<Lease<'_, T>, PopError> {

@@ -6,7 +6,7 @@ use super::Queue;
 use crate::error::{PopError, PushError, Stop};
 use crate::queue::push_all::push_all;
 use crate::raw::event_count::WAKE_ALL;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::shareable::Shareable;
 
 impl<T: Shareable> Queue<T> {
@@ -16,7 +16,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// The errors of [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice(&self, values: &[T]) -> Result<(), PushError<usize>> {
-        push_all(values, None, |rest, wait| self.push_batch(rest, wait))
+        push_all(values, Wait::Forever, |rest, wait| self.push_batch(rest, wait))
     }
 
     /// Pushes as many of the values as there is room for, and returns how many.
@@ -34,7 +34,7 @@ impl<T: Shareable> Queue<T> {
     /// [`PushError::Timeout`] if not all values are in when the timeout elapses, and the errors of
     /// [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice_timeout(&self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
-        push_all(values, Some(timeout), |rest, wait| self.push_batch(rest, wait))
+        push_all(values, Wait::Until(&Timeout::new(timeout)), |rest, wait| self.push_batch(rest, wait))
     }
 
     /// Pushes as many of the values as fit, at least one, and returns how many.
@@ -74,7 +74,7 @@ impl<T: Shareable> Queue<T> {
     /// [`PopError::Timeout`] if there is no value until the timeout elapses, and the errors of
     /// [`pop`](Self::pop).
     pub fn pop_slice_timeout(&self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
-        self.pop_batch(values, Wait::Timeout(timeout))
+        self.pop_batch(values, Wait::Until(&Timeout::new(timeout)))
     }
 
     fn pop_batch(&self, values: &mut [T], wait: Wait) -> Result<usize, PopError> {

@@ -11,7 +11,7 @@ use crate::error::{PopError, SegmentError, Stop};
 use crate::queue::endpoint::Endpoint;
 use crate::queue::queue_macros::{NOT_A_VALUE, endpoint_handle, endpoint_object, shape};
 use crate::queue::slot_array::SlotArray;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 use crate::shareable::Shareable;
@@ -74,7 +74,7 @@ impl<T: Shareable> Consumer<T> {
     /// [`pop`](Self::pop).
     #[inline]
     pub fn pop_timeout(&mut self, timeout: Duration) -> Result<T, PopError> {
-        self.pop_within(Wait::Timeout(timeout))
+        self.pop_within(Wait::Until(&Timeout::new(timeout)))
     }
 
     /// The number of values that fit into the queue.
@@ -122,7 +122,7 @@ impl<T: Shareable> Consumer<T> {
     /// [`pop`](Self::pop).
     #[inline]
     pub fn pop_slice_timeout(&mut self, values: &mut [T], timeout: Duration) -> Result<usize, PopError> {
-        self.pop_batch(values, Wait::Timeout(timeout))
+        self.pop_batch(values, Wait::Until(&Timeout::new(timeout)))
     }
 
     #[inline(always)]

@@ -12,7 +12,7 @@ use crate::queue::endpoint::Endpoint;
 use crate::queue::push_all::push_all;
 use crate::queue::queue_macros::{endpoint_handle, endpoint_object, shape};
 use crate::queue::slot_array::SlotArray;
-use crate::raw::wait::Wait;
+use crate::raw::wait::{Timeout, Wait};
 use crate::segment::object::Region;
 use crate::segment::object_macros::single_object;
 use crate::shareable::Shareable;
@@ -75,7 +75,7 @@ impl<T: Shareable> Producer<T> {
     /// [`push`](Self::push).
     #[inline]
     pub fn push_timeout(&mut self, value: T, timeout: Duration) -> Result<(), PushError<T>> {
-        self.push_within(value, Wait::Timeout(timeout))
+        self.push_within(value, Wait::Until(&Timeout::new(timeout)))
     }
 
     /// The number of values that fit into the queue.
@@ -105,7 +105,7 @@ impl<T: Shareable> Producer<T> {
     /// # Errors
     /// The errors of [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice(&mut self, values: &[T]) -> Result<(), PushError<usize>> {
-        push_all(values, None, |rest, wait| self.push_batch(rest, wait))
+        push_all(values, Wait::Forever, |rest, wait| self.push_batch(rest, wait))
     }
 
     /// Pushes as many of the values as there is room for, by one commit, and returns how many.
@@ -124,7 +124,7 @@ impl<T: Shareable> Producer<T> {
     /// [`PushError::Timeout`] if not all values are in when the timeout elapses, and the errors of
     /// [`push`](Self::push), with the number of values that were pushed.
     pub fn push_slice_timeout(&mut self, values: &[T], timeout: Duration) -> Result<(), PushError<usize>> {
-        push_all(values, Some(timeout), |rest, wait| self.push_batch(rest, wait))
+        push_all(values, Wait::Until(&Timeout::new(timeout)), |rest, wait| self.push_batch(rest, wait))
     }
 
     /// Pushes as many of the values as fit, at least one, and returns how many.

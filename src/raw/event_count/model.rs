@@ -57,7 +57,7 @@ impl Shared {
     }
 
     fn word(&self) -> u32 {
-        self.event.0.load(Ordering::Relaxed)
+        self.event.word.load(Ordering::Relaxed)
     }
 }
 
@@ -138,7 +138,7 @@ fn who_sleeps_is_marked() {
         });
         let _ = shared.event.prepare_wait();
         waker.join().unwrap();
-        if futex::asleep(&shared.event.0) > 0 {
+        if futex::asleep(&shared.event.word) > 0 {
             assert_eq!(shared.word() & WAITERS_BIT, WAITERS_BIT);
         }
         shared.publish_and_notify(1, 1);
@@ -150,7 +150,7 @@ fn who_sleeps_is_marked() {
 fn the_count_wraps_around_and_the_mark_stays() {
     explore(1, |shared| {
         for word in [u32::MAX, u32::MAX - COUNT_STEP, u32::MAX - WAITERS_BIT] {
-            shared.event.0.store(word, Ordering::Relaxed);
+            shared.event.word.store(word, Ordering::Relaxed);
             assert_eq!(shared.event.prepare_wait().word & WAITERS_BIT, WAITERS_BIT);
         }
     });

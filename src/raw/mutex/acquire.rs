@@ -5,8 +5,7 @@ use core::cell::Cell;
 use super::{LockAttempt, LockToken, LockWord, MutexState};
 use crate::error::LockError;
 use crate::primitive::spin_loop;
-use crate::raw::wait::{SpinBeforePark, Wait, WakePolicy, wait_for};
-use crate::sys::process::has_many_cpus;
+use crate::raw::wait::{SpinBeforePark, Wait, WaitPoint, WakePolicy};
 
 /// Looks at a held lock before the first park.
 const SPIN_CHECKS: u32 = 20;
@@ -37,7 +36,10 @@ pub(crate) trait HolderCheck {
 struct LockSpin;
 
 impl SpinBeforePark for LockSpin {
-    fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
+    fn spin<R>(&self, is_hopeless: bool, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
+        if is_hopeless {
+            return None;
+        }
         for _ in 0..SPIN_CHECKS {
             (0..SPIN_PAUSES).for_each(|_| spin_loop());
             if let Some(found) = try_once() {
@@ -98,19 +100,22 @@ impl MutexState {
             }
             return found.unwrap_or(Err(LockError::WouldBlock));
         }
+        let place = WaitPoint {
+            event: &self.released,
+            stats: &self.stats,
+            policy: WakePolicy::Lock,
+            spin: &LockSpin,
+        };
         if is_task {
             // A task that registers costs its process a wake-up of the waiter thread.
             if let Some(found) = try_once() {
                 return found;
             }
-            if has_many_cpus()
-                && let Some(found) = LockSpin.spin(&mut try_once)
-            {
+            if let Some(found) = place.spin(&mut try_once) {
                 return found;
             }
             ask();
         }
-        let place = (&self.released, &self.stats);
-        wait_for(place, WakePolicy::Lock, wait, &LockSpin, try_once, ask).unwrap_or(Err(LockError::Timeout))
+        place.wait(wait, try_once, ask)?
     }
 }

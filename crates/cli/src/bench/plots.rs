@@ -51,7 +51,7 @@ fn throughput(report: &Report) -> Chart {
         subtitle: format!("Median rate; more is better. {}", report.machine.cpu),
         panels: [
             panel(Mode::Hot, "Both processes poll"),
-            panel(Mode::Parked, "Both processes use blocking calls"),
+            panel(Mode::Blocking, "Both processes use blocking calls"),
         ]
         .into_iter()
         .flatten()

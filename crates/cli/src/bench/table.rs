@@ -92,7 +92,19 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
         "× futex",
     ];
     const STREAM_HOT: &[&str] = &["stream, hot", "bytes", "a message", "rate", "spread", "× pipe"];
-    const STREAM_PARKED: &[&str] =
+    const ROUND_TRIP_BLOCKING: &[&str] = &[
+        "round trip, blocking",
+        "bytes",
+        "typical",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+        "spread",
+        "× pipe",
+        "× line",
+    ];
+    const STREAM_BLOCKING: &[&str] =
         &["stream, blocking calls", "bytes", "a message", "rate", "spread", "× pipe"];
     const LOCK_ALONE: &[&str] = &["lock, alone", "lock and unlock", "spread", "baseline", "×"];
     const LOCK_CONTENDED: &[&str] =
@@ -100,9 +112,10 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section> {
 
     let all = [
         (Work::RoundTrip, Mode::Hot, "Round trips between polling processes", ROUND_TRIP_HOT),
+        (Work::RoundTrip, Mode::Blocking, "Round trips by blocking calls, a CPU each", ROUND_TRIP_BLOCKING),
         (Work::RoundTrip, Mode::Parked, "Round trips between sleeping processes", ROUND_TRIP_PARKED),
         (Work::Stream, Mode::Hot, "Streams between polling processes", STREAM_HOT),
-        (Work::Stream, Mode::Parked, "Streams in blocking calls", STREAM_PARKED),
+        (Work::Stream, Mode::Blocking, "Streams in blocking calls", STREAM_BLOCKING),
         (Work::Lock, Mode::Alone, "Uncontended locks", LOCK_ALONE),
         (Work::Lock, Mode::Contended, "Locks contended by two processes", LOCK_CONTENDED),
     ];

@@ -1,10 +1,8 @@
 //! The workers' side of the task ring: claiming tasks, and leaving results.
 
-use super::{
-    CLAIMED, ClaimedTask, DONE, MAX_SLOTS, PaddedEvent, READY, SLOT_BITS, SlotHeader, TaskRing, word,
-};
+use super::{CLAIMED, ClaimedTask, DONE, MAX_SLOTS, READY, SLOT_BITS, SlotHeader, TaskRing, word};
 use crate::primitive::Ordering;
-use crate::raw::wait::{Wait, WakePolicy, wait_for};
+use crate::raw::wait::{Wait, WakePolicy};
 
 /// The workers' side.
 impl TaskRing {
@@ -13,8 +11,8 @@ impl TaskRing {
         // ORDER: Acquire pairs with the Release in `stop`.
         let is_over = || self.state().stop.word.load(Ordering::Acquire) != 0;
         let try_once = || self.try_claim(worker).map(Some).or_else(|| is_over().then_some(None));
-        let PaddedEvent { word, stats, .. } = &self.state().tasks;
-        wait_for((word, stats), WakePolicy::AnyOne, Wait::Forever, &self.spin, try_once, || {}).flatten()
+        let point = self.wait_point(&self.state().tasks, WakePolicy::AnyOne);
+        point.wait(Wait::Forever, try_once, || {}).ok().flatten()
     }
 
     fn try_claim(&self, worker: u32) -> Option<ClaimedTask> {

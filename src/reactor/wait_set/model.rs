@@ -14,11 +14,11 @@ use std::task::Wake;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
+use super::super::waker_cell::WakerCell;
 use super::{PendingWake, WaitSet, WaitTicket};
 use crate::primitive::{AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
-use crate::raw::event_count::{EventCount, WakePolicy};
+use crate::raw::event_count::{EventCount, WakePolicy, WakeReason};
 use crate::raw::model;
-use crate::raw::waker_cell::{WakeReason, WakerCell};
 use crate::sys::clock::Deadline;
 use crate::sys::{barrier, futex};
 

@@ -1,13 +1,14 @@
-//! Where a task leaves its waker, for others to call it; and takes it away again, for good.
+//! Where a task leaves its waker for notifiers, and takes it away again for good.
 //!
-//! | call, waker | meaning | who moves it |
+//! | reason, waker | meaning | who moves it |
 //! |---|---|---|
-//! | none, some | the task waits | its caller, to "some, none", and wakes the task then; the task, when it is polled again |
-//! | some, none | it was called, and has not looked since | the task, to "none, none" |
-//! | none, none | it looks, or is not interested any more | the task, to "none, some" |
+//! | none, some | the task waits | a notifier, to "some, none", which then wakes the task; the task, when it is polled again |
+//! | some, none | the task was woken, and has not been polled since | the task, to "none, none" |
+//! | none, none | the task makes an attempt, or waits no longer | the task, to "none, some" |
 //!
-//! All under a lock, but the waking itself: a waker is somebody else's code, which may poll the task there and then. So there is a
-//! fourth word, who is calling right now, and a task that [takes its leave](WakerCell::deregister_sync) waits until that is nobody else.
+//! All under a lock, except the waking itself: a waker is foreign code, which may poll the task
+//! there and then. So the cell also names the thread that is waking right now, and a task that
+//! [deregisters](WakerCell::deregister_sync) waits until that is no other thread.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -17,15 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
 use crate::primitive::{Condvar, Mutex, MutexGuard, ThreadId, current};
-
-/// Why a task is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WakeReason {
-    /// There is news.
-    Notified,
-    /// Some time has passed.
-    Recheck,
-}
+use crate::raw::event_count::WakeReason;
 
 #[derive(Debug)]
 pub(crate) struct WakerCell {
@@ -37,15 +30,15 @@ pub(crate) struct WakerCell {
 struct WakerState {
     waker: Option<Waker>,
     reason: Option<WakeReason>,
-    /// Who calls the task right now.
+    /// The thread that is waking the task right now.
     waking_thread: Option<ThreadId>,
-    /// Whether the task waits for that to be over.
+    /// Whether the task waits until that is over.
     is_awaited: bool,
     is_complete: bool,
 }
 
 impl WakerCell {
-    /// Of a task that waits.
+    /// The cell of a task that waits, which `waker` wakes.
     pub(crate) fn new(waker: Waker) -> Self {
         Self {
             state: Mutex::new(WakerState { waker: Some(waker), ..WakerState::default() }),
@@ -57,12 +50,13 @@ impl WakerCell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the task was called for since it was asked last.
+    /// Why the task was woken since this was asked last.
     pub(crate) fn take_reason(&self) -> Option<WakeReason> {
         self.lock().reason.take()
     }
 
-    /// The task waits, and is to be woken by this waker from now on. Says what it was called for meanwhile.
+    /// Lets the task wait, to be woken by this waker from now on. Returns why it was woken
+    /// meanwhile.
     pub(crate) fn register(&self, waker: &Waker) -> Option<WakeReason> {
         let mut state = self.lock();
         let old = match &mut state.waker {
@@ -71,19 +65,19 @@ impl WakerCell {
         };
         let reason = state.reason.take();
         drop(state);
-        // Its drop is somebody else's code.
+        // Dropping a waker is foreign code.
         drop(old);
         reason
     }
 
-    /// Calls the task, if it waits.
+    /// Wakes the task, if it waits.
     pub(crate) fn wake(&self, reason: WakeReason) {
         let mut state = self.lock();
         let Some(waker) = state.waker.take() else { return };
         state.reason = Some(reason);
         state.waking_thread = Some(current().id());
         drop(state);
-        // What panics in a waker is the task's misfortune, not that of others who are to be called.
+        // A waker that panics harms its own task, and not the others that are to be woken.
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         let mut state = self.lock();
         state.waking_thread = None;
@@ -94,7 +88,8 @@ impl WakerCell {
         }
     }
 
-    /// The task has what it waited for: who has not begun to call it does not, and it need not wait for who has.
+    /// Deregisters the waker once the task has its result. A notifier that has not begun to wake it
+    /// skips it; one already inside `wake` is not waited for.
     pub(crate) fn complete(&self) {
         let mut state = self.lock();
         let waker = state.waker.take();
@@ -103,8 +98,8 @@ impl WakerCell {
         drop(waker);
     }
 
-    /// The task does not wait any more, and may be gone: when this returns its waker is not called, nor being called, but by this very
-    /// thread, or for a task that was served.
+    /// Deregisters the waker of a task that may be gone after this. When this returns, no other
+    /// thread calls the waker, or will, unless the task had its result.
     pub(crate) fn deregister_sync(&self) {
         let mut state = self.lock();
         let waker = state.waker.take();

@@ -1,24 +1,30 @@
-//! Words that tasks wait on, watched by one thread for all of them.
+//! The event counts that tasks wait on, and a thread that sleeps on all of them.
 //!
 //! | a task's ticket | meaning | who moves it |
 //! |---|---|---|
-//! | in `waiting` of its word | it is called when there is news | the watcher, out of it, with each call; the task, out of it for good |
-//! | counted in `called` | it was called, and has not been polled since | the task, back to `waiting` where it looks in vain, or for good |
+//! | in `waiting` of its event count | the task is woken by the next notification | the thread, out of it, with each wake-up; the task, out of it for good |
+//! | counted in `called` | the task was woken, and has not been polled since | the task, back to `waiting` if its attempt fails, or for good |
 //!
-//! | a word's `value` | meaning | who moves it |
+//! | an event count's `value` | meaning | who moves it |
 //! |---|---|---|
-//! | as the word is | no news since it was marked, unless the word `has_unseen_wake` | – |
-//! | another | there was | the watcher, when it has called a task; a task that marks the word anew, which leaves a note (`has_unseen_wake`) for those who waited already |
+//! | the word's | no notification since the waiters bit was set, unless `has_unseen_wake` | – |
+//! | another | there was one | the thread, once it has woken a task; a task that sets the bit anew, which sets `has_unseen_wake` for those that waited before it |
 //!
-//! A task puts its ticket in, marks the word, and looks once more. Whoever publishes changes a word that is marked, and wakes the
-//! watcher, which sleeps while each word is what it was marked as. So either the task sees what was published, or the watcher
-//! the changed word. (Marks are weak at first: a publisher may overlook one that is on its way, for nanoseconds. So the watcher
-//! makes up for that some milliseconds later, with one barrier for all words, and has them looked at once more.)
+//! A task puts its ticket in, sets the waiters bit, and makes its attempt once more. A notifier
+//! changes a word whose bit is set, and wakes the thread, which sleeps while each word is what it
+//! was when its bit was set. So either the task sees what was published, or the thread sees the
+//! changed word. The bits are set without a heavy barrier, so a notifier may overlook one in the
+//! nanoseconds in which it is on its way. Some milliseconds later the thread runs one barrier for
+//! all words, and has their tasks look once more.
 //!
-//! Where one task is as good as another the watcher calls one only. It passes the news on if it finds something, or goes away
-//! without looking; if it finds nothing there is nothing for the others either. The tickets are in the order in which they came, and one
-//! that looked in vain keeps its place. Where the last task of a word leaves it while the watcher sleeps there (`stale_waits`), a wake-up may
-//! still find the watcher, in the place of a sleeper elsewhere; so it wakes one there when it wakes.
+//! If one task is as good as another, the thread wakes one only. That task forwards the
+//! notification if it finds something, or goes away without looking; if it finds nothing, there is
+//! nothing for the others either. Tickets are in the order in which their tasks came, and a task
+//! that looked in vain keeps its place.
+//!
+//! When the last task leaves an event count that the thread is still parked on, the thread may
+//! consume a futex wake-up meant for another waiter. Such words are kept in `stale_waits`, and the
+//! thread forwards one wake-up to each after it returns.
 
 #![allow(unsafe_code)]
 
@@ -28,38 +34,40 @@ mod model;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
 
-use super::event_count::{EventCount, WakePolicy};
-use super::waker_cell::{WakeReason, WakerCell};
+use super::waker_cell::WakerCell;
 use crate::primitive::Arc;
+use crate::raw::event_count::{EventCount, WakePolicy, WakeReason};
 use crate::sys::futex;
 
-/// How soon tasks look once more, in nanoseconds, behind a mark that may have been overlooked.
+/// How soon tasks look once more, in nanoseconds, after a waiters bit that a notifier may have
+/// overlooked.
 const FIRST_RECHECK_NANOS: u64 = 10_000_000;
-/// The words, each with what keeps its memory mapped.
+
+/// The event counts, each with what keeps its memory mapped.
 #[derive(Debug)]
 pub(crate) struct WaitSet<K> {
     words: BTreeMap<usize, WaitEntry<K>>,
-    /// Words without tasks that the watcher sleeps on yet, if it sleeps. Their memory may be gone.
+    /// Words without tasks that the thread still sleeps on, if it sleeps. Their memory may be gone.
     stale_waits: Vec<StaleWait>,
     tickets: u64,
 }
 
-/// A task's place at a word.
+/// A task's place at an event count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitTicket {
     word: usize,
     number: u64,
 }
 
-/// Where a word lies, or did.
+/// The address of a word that may be gone.
 #[derive(Debug)]
 struct StaleWait(*const u32);
 
-// SAFETY: an address, for the kernel's eyes only.
+// SAFETY: no thread dereferences the address; it goes to the kernel alone, which checks it.
 unsafe impl Send for StaleWait {}
 
 impl WaitTicket {
-    /// Whether that is its word.
+    /// Whether the ticket is for this event count.
     pub(crate) fn is_at(self, event: &EventCount) -> bool {
         self.word == event.address().addr()
     }
@@ -69,30 +77,31 @@ impl WaitTicket {
 struct WaitEntry<K> {
     event: EventPtr,
     policy: WakePolicy,
-    /// What it was marked as.
+    /// The word when its waiters bit was set last.
     value: u32,
     is_marked: bool,
-    /// Whether it was marked anew before the watcher saw that there was news.
+    /// Whether the bit was set anew before the thread saw that there was a notification.
     has_unseen_wake: bool,
-    /// Whether whoever publishes is sure to see the mark.
+    /// Whether every notifier sees the bit.
     is_seen: bool,
-    /// When tasks look in any case.
+    /// When tasks look, notified or not.
     recheck_at: u64,
-    /// What the watcher sleeps on, if it sleeps.
+    /// The word that the thread sleeps on, if it sleeps.
     covered: Option<u32>,
     waiting: BTreeMap<u64, Arc<WakerCell>>,
     called: usize,
     _keep: K,
 }
 
-/// An event count, which several threads use.
+/// An event count that several threads use.
 #[derive(Debug)]
 struct EventPtr(NonNull<EventCount>);
 
-// SAFETY: an event count is used from many threads.
+// SAFETY: `EventCount` is `Sync`, so a reference to it may be used in another thread; the pointer
+// is dereferenced only while its `WaitEntry` keeps the memory.
 unsafe impl Send for EventPtr {}
 
-/// A task that is to be called, when nothing is locked.
+/// A task that is to be woken once nothing is locked.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct PendingWake {
@@ -113,7 +122,7 @@ impl<K> Default for WaitSet<K> {
 }
 
 impl<K> WaitSet<K> {
-    /// How many words there are.
+    /// The number of event counts.
     pub(crate) fn len(&self) -> usize {
         self.words.len()
     }
@@ -122,10 +131,11 @@ impl<K> WaitSet<K> {
         self.words.contains_key(&event.address().addr())
     }
 
-    /// Puts a task in, and marks the word; says, too, whether the watcher does not know it.
+    /// Puts a task in, and sets the waiters bit. Returns also whether the thread does not know the
+    /// word.
     ///
     /// # Safety
-    /// What `keep` gives keeps the event count where it is.
+    /// What `keep` returns keeps the event count's memory mapped.
     pub(crate) unsafe fn add(
         &mut self,
         event: &EventCount,
@@ -141,23 +151,23 @@ impl<K> WaitSet<K> {
         (ticket, word.wait(ticket, cell, now))
     }
 
-    /// Puts a task in again that was called and did not find what it waits for. Says whether the
-    /// watcher does not know the mark.
+    /// Puts a task in again that was woken and looked in vain. Returns whether the thread does not
+    /// know the word.
     pub(crate) fn add_again(&mut self, ticket: WaitTicket, cell: Arc<WakerCell>, now: u64) -> bool {
         let Some(word) = self.words.get_mut(&ticket.word) else { return false };
         word.called -= 1;
         word.wait(ticket, cell, now)
     }
 
-    /// Marks the word again for a task that was not called. Says whether the watcher does not know the
-    /// mark. If the task was called meanwhile, it will be polled again.
+    /// Sets the waiters bit again for a task that was not woken. Returns whether the thread does
+    /// not know the word. If the task was woken meanwhile, it will be polled again.
     pub(crate) fn mark_again(&mut self, ticket: WaitTicket, now: u64) -> bool {
         let Some(word) = self.words.get_mut(&ticket.word) else { return false };
         let others = word.waiting.len() - usize::from(word.waiting.contains_key(&ticket.number));
         word.mark_for_task(others, now)
     }
 
-    /// Takes a task out. News that it was called for is passed on.
+    /// Takes a task out. A notification that it was woken for is forwarded.
     pub(crate) fn remove(&mut self, ticket: WaitTicket) {
         let Some(word) = self.words.get_mut(&ticket.word) else { return };
         let was_called = word.waiting.remove(&ticket.number).is_none();
@@ -173,12 +183,14 @@ impl<K> WaitSet<K> {
         }
     }
 
-    /// Makes up for wake-ups that found the watcher where nobody waits any more. To be called when it has slept.
+    /// Forwards the wake-ups that the thread may have consumed at words without tasks. To be called
+    /// after it has slept.
     pub(crate) fn forward_stray_wakes(&mut self) {
         self.stale_waits.drain(..).for_each(|StaleWait(word)| futex::wake_at(word));
     }
 
-    /// Has the tasks called that there is news for. To be called when the watcher has slept.
+    /// Collects the tasks whose event counts were notified. To be called after the thread has
+    /// slept.
     pub(crate) fn collect_ready(&mut self, now: u64, wakes: &mut Vec<PendingWake>) {
         self.forward_stray_wakes();
         for word in self.words.values_mut() {
@@ -194,7 +206,8 @@ impl<K> WaitSet<K> {
         }
     }
 
-    /// Has tasks called whose time it is to look. `barrier` makes sure that earlier marks are seen, if it says so.
+    /// Collects the tasks whose recheck is due. `barrier` returns whether it has made the bits seen
+    /// that were set before it.
     pub(crate) fn collect_overdue(
         &mut self,
         now: u64,
@@ -205,7 +218,8 @@ impl<K> WaitSet<K> {
         let mut is_seen = false;
         for word in self.words.values_mut() {
             let recheck_nanos = word.recheck_nanos();
-            // What is due so soon is seen to with the others: fewer wake-ups of the thread.
+            // A recheck that is due soon is done with the others, so that the thread wakes up less
+            // often.
             let early = if word.is_seen { recheck_nanos / 8 } else { 0 };
             if word.waiting.is_empty() || word.recheck_at > now + early {
                 continue;
@@ -222,7 +236,7 @@ impl<K> WaitSet<K> {
         }
     }
 
-    /// What to sleep on, and until when.
+    /// Passes the words to sleep on to `sleep_on`, and returns until when, in nanoseconds.
     pub(crate) fn prepare(&mut self, mut sleep_on: impl FnMut(*const u32, u32)) -> Option<u64> {
         let mut until = None;
         for word in self.words.values_mut() {
@@ -254,18 +268,20 @@ impl<K> WaitEntry<K> {
     }
 
     fn event(&self) -> &EventCount {
-        // SAFETY: taken from a reference to what `_keep` keeps, by the contract of `add`.
+        // SAFETY: the pointer is from a reference, and `_keep` keeps its memory mapped, by the
+        // contract of `add`.
         unsafe { self.event.0.as_ref() }
     }
 
-    /// Lets a task wait. Says whether the watcher has to be told.
+    /// Lets a task wait. Returns whether the thread has to be told.
     fn wait(&mut self, ticket: WaitTicket, cell: Arc<WakerCell>, now: u64) -> bool {
         let others = self.waiting.len();
         self.waiting.insert(ticket.number, cell);
         self.mark_for_task(others, now)
     }
 
-    /// Marks the word for a task that looks behind this. News that the watcher has not seen may be for the others who wait, too.
+    /// Sets the waiters bit for a task that looks after this. A notification that the thread has
+    /// not seen may be for the other tasks that wait.
     fn mark_for_task(&mut self, others: usize, now: u64) -> bool {
         let before = self.value;
         let is_known = self.set_waiters_bit(now);
@@ -273,7 +289,7 @@ impl<K> WaitEntry<K> {
         !is_known
     }
 
-    /// Says whether the watcher knows the mark.
+    /// Sets the waiters bit, and returns whether the thread sleeps on the word as it is then.
     fn set_waiters_bit(&mut self, now: u64) -> bool {
         let value = self.event().set_waiters_bit();
         if value != self.value || !self.is_marked {
@@ -285,12 +301,13 @@ impl<K> WaitEntry<K> {
         self.covered == Some(value)
     }
 
-    /// How often a task looks in any case: its notifier, or the holder of a lock, may have been killed.
+    /// How often a task looks without a notification: its notifier, or the holder of a lock, may
+    /// have been killed.
     fn recheck_nanos(&self) -> u64 {
         self.policy.recheck_interval().as_nanos() as u64
     }
 
-    /// One task, where that does for all.
+    /// Collects one task if one is as good as another, and all of them otherwise.
     fn collect(&mut self, reason: WakeReason, wakes: &mut Vec<PendingWake>) {
         let count = if matches!(self.policy, WakePolicy::AnyOne | WakePolicy::Lock) { 1 } else { usize::MAX };
         let before = wakes.len();
