@@ -112,7 +112,7 @@ impl<T: Shareable> Value<T> {
 
     #[cold]
     fn copy_contended(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<(), LockError> {
-        let mut has_asked = false;
+        let mut asked = None;
         let copied = loop {
             if (0..OPTIMISTIC_READS).any(|_| self.try_copy(bytes)) {
                 break Ok(());
@@ -120,8 +120,7 @@ impl<T: Shareable> Value<T> {
             // Without waiting: the holder may not be writing, and then the next attempts succeed.
             match self.lock.lock_without_report::<ByThread>(Wait::NonBlocking) {
                 Err(LockError::WouldBlock) => {
-                    self.reader_pass().ask();
-                    has_asked = true;
+                    asked = Some(self.reader_pass().ask());
                     std::thread::yield_now();
                 }
                 Ok(_raw_guard) => {
@@ -139,8 +138,8 @@ impl<T: Shareable> Value<T> {
                 }
             }
         };
-        if has_asked {
-            self.reader_pass().finish();
+        if let Some(until) = asked {
+            self.reader_pass().finish(until);
         }
         copied
     }

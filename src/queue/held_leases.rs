@@ -19,11 +19,14 @@ use crate::sys::file::FileId;
 struct Lessee {
     queue: (FileId, u64),
     id: u32,
+    /// Of the registration: a later one of the same id has leased nothing yet.
+    epoch: u32,
 }
 
 impl Lessee {
     fn new(region: &Region, id: u32) -> Self {
-        Self { queue: region.file_and_offset(), id }
+        let epoch = region.segment().mapping().epoch();
+        Self { queue: region.file_and_offset(), id, epoch }
     }
 }
 

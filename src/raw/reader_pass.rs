@@ -3,7 +3,7 @@
 //! | word | meaning | who moves it |
 //! |---|---|---|
 //! | 0 | no reader asks | |
-//! | t | a reader asks writers to begin nothing until time t | a reader: to a time at most [`LONGEST`] ahead, and to 0 once it has its copy. A writer that finds t passed, or too far ahead: to 0 |
+//! | t | a reader asks writers to begin nothing until time t | a reader: to a time at most [`LONGEST`] ahead, and from its own time to 0 once it has its copy. A writer that finds t passed, or too far ahead: to 0 |
 //!
 //! A reader that is killed while it asks delays each writer by no more than [`LONGEST`].
 
@@ -20,18 +20,20 @@ pub(crate) const LONGEST: Duration = Duration::from_millis(1);
 pub(crate) struct ReaderPass<'a>(pub(crate) &'a AtomicU64);
 
 impl ReaderPass<'_> {
-    /// Asks writers to wait.
+    /// Asks writers to wait, and returns until when.
     #[cold]
-    pub(crate) fn ask(self) {
+    pub(crate) fn ask(self) -> u64 {
         // ORDER: relaxed, here and below; the word orders nothing. It shortens a race that the
         // version decides.
-        self.0.store(monotonic_nanos() + LONGEST.as_nanos() as u64, Ordering::Relaxed);
+        let until = monotonic_nanos() + LONGEST.as_nanos() as u64;
+        self.0.store(until, Ordering::Relaxed);
+        until
     }
 
-    /// Lets writers go on.
+    /// Lets writers go on, unless another reader has asked them to wait since.
     #[cold]
-    pub(crate) fn finish(self) {
-        self.0.store(0, Ordering::Relaxed);
+    pub(crate) fn finish(self, until: u64) {
+        let _ = self.0.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Waits while a reader asks for it, at most [`LONGEST`]. The caller holds no lock.

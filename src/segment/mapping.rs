@@ -4,7 +4,7 @@
 
 use core::ops::Deref;
 use core::ptr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 
 use super::admin_lock::AdminLock;
 use super::location::Location;
@@ -92,6 +92,12 @@ impl Mapping {
         AdminLock::acquire(self.memory.file(), &self.location)
     }
 
+    /// Whether this process is attached. A handler around its fork may have attached a forked child
+    /// already.
+    fn is_attached(&self) -> bool {
+        (self.membership.load(Ordering::Relaxed) >> 32) as u32 == fork::generation()
+    }
+
     /// Whether this process is attached as this participant.
     fn is_attached_as(&self, id: u32) -> bool {
         self.membership.load(Ordering::Relaxed) == u64::from(fork::generation()) << 32 | u64::from(id)
@@ -124,6 +130,11 @@ impl Mapping {
     pub(crate) fn registration(&self) -> Result<Registration, SegmentError> {
         let id = self.participant()?;
         Ok(Registration { id, epoch: self.epoch.load(Ordering::Relaxed) })
+    }
+
+    /// The epoch of this process's registration. The caller knows that there is one.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// Whether this registration's process lives and is attached. If the kernel cannot be asked, it
@@ -206,7 +217,6 @@ impl Mapping {
     #[cold]
     pub(super) fn attach(&self) -> Result<u32, SegmentError> {
         let generation = fork::generation();
-        let before = self.membership.load(Ordering::Acquire);
         let (registration, life) = participants::register(&self.memory)?;
         let Registration { id, epoch } = registration;
         let own = u64::from(generation) << 32 | u64::from(id);
@@ -214,8 +224,9 @@ impl Mapping {
         // counts.
         let _serial = fork::exclude();
         let found = self.membership.load(Ordering::Relaxed);
-        if found != before && (found >> 32) as u32 == generation {
-            // Another thread of a forked child was faster.
+        if (found >> 32) as u32 == generation {
+            // Another thread of a forked child was faster. Only a fresh mapping, which has 0, or a
+            // forked child's, which has another generation, gets a membership.
             participants::leave(&self.memory, id);
             return Ok(found as u32);
         }
@@ -238,8 +249,15 @@ impl Mapping {
     /// In a forked child: takes over the description that the parent has prepared, and closes what
     /// is left of the parent's lock.
     pub(super) fn continue_in_child(&self, prepared: Option<OwnedFd>, no_fork: &ForkGuard) {
-        self.life.set(None);
-        self.forked_life.set(prepared.and_then(|file| PinnedFile::new(&file, no_fork).ok()));
+        if !self.is_attached() {
+            self.life.set(None);
+        }
+        let Some(file) = prepared else { return };
+        match PinnedFile::new(&file, no_fork) {
+            Ok(pinned) => self.forked_life.set(Some(pinned)),
+            // Without memory for a page the descriptor holds the lock, until the process ends.
+            Err(_) => drop(file.into_raw_fd()),
+        }
     }
 }
 

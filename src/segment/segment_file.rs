@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::primitive::{AtomicI32, Ordering};
 use crate::sys::file::{self, FileId};
 use crate::sys::liveness;
+use crate::sys::process;
 
 /// A segment's file. Its descriptor holds no lock, and may be closed, or its number given to another
 /// file, without this process's knowledge: each answer that matters is checked to be of this file,
@@ -20,12 +21,18 @@ pub(super) struct SegmentFile {
     path: Option<PathBuf>,
     /// The number of a descriptor that was this file's when it was stored, or -1.
     descriptor: AtomicI32,
+    /// The file offset of the descriptions that this value has opened: a random number that tells
+    /// them from another owner's. Nothing reads or writes at the offset.
+    mark: u64,
 }
 
 impl SegmentFile {
     pub(super) fn new(file: OwnedFd, id: FileId, path: Option<&Path>) -> Self {
+        // Small enough for the longest file of every file system.
+        let mark = process::random_id().into_iter().take(5).fold(0, |mark, byte| mark << 8 | u64::from(byte));
+        file::set_offset(&file, mark);
         let descriptor = AtomicI32::new(file.into_raw_fd());
-        Self { id, path: path.map(Path::to_owned), descriptor }
+        Self { id, path: path.map(Path::to_owned), descriptor, mark }
     }
 
     pub(super) fn id(&self) -> FileId {
@@ -80,6 +87,7 @@ impl SegmentFile {
         let answer = question(fresh.as_fd());
         let raw = fresh.as_raw_fd();
         // ORDER: relaxed; the number stands for itself, and each use checks what it leads to.
+        file::set_offset(&fresh, self.mark);
         if self.descriptor.compare_exchange(number, raw, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let _ = fresh.into_raw_fd();
         }
@@ -88,15 +96,25 @@ impl SegmentFile {
 
     /// Whether another description has locked this byte for writing.
     pub(super) fn is_locked(&self, byte: u32) -> io::Result<bool> {
-        self.ask(|file| liveness::is_locked_elsewhere(file, byte))
+        let question = |file: BorrowedFd<'_>| liveness::is_locked_elsewhere(file, byte);
+        let answer = self.ask(question);
+        if matches!(answer, Ok(true)) {
+            return answer;
+        }
+        // A living process must not be taken for a dead one, and while the question was asked, the
+        // descriptor's number may have been another file's, and then this file's again. So a description
+        // is asked that no other thread knows, if the file can be opened.
+        self.reopen().map_or(answer, |fresh| question(fresh.as_fd()))
     }
 }
 
 impl Drop for SegmentFile {
     fn drop(&mut self) {
         let number = *self.descriptor.get_mut();
-        if self.is_ours(number) {
-            // SAFETY: from `into_raw_fd`, and still this file's descriptor.
+        if self.is_ours(number) && borrow(number).is_some_and(|file| file::offset(file) == Some(self.mark)) {
+            // SAFETY: the number is from `into_raw_fd` of a description that this value has opened, and
+            // leads to it still, as its offset tells; so no other owner closes it. (A thread that
+            // closes descriptors it does not own may do so between the look and this.)
             drop(unsafe { OwnedFd::from_raw_fd(number) });
         }
     }

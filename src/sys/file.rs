@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -316,4 +316,14 @@ pub(crate) unsafe fn exclude_from_core_dumps(start: *mut u8, len: usize) {
     // SAFETY: passed on; the advice changes no contents. It is as old as the kernels that this crate
     // runs on.
     let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxDontDump) };
+}
+
+/// Moves the file offset of a description to `offset`, if its kind of file allows it.
+pub(crate) fn set_offset(file: &OwnedFd, offset: u64) {
+    let _ = rustix::fs::seek(file, rustix::fs::SeekFrom::Start(offset));
+}
+
+/// The file offset of a description.
+pub(crate) fn offset(file: BorrowedFd<'_>) -> Option<u64> {
+    rustix::fs::tell(file).ok()
 }

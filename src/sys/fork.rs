@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
+use crate::primitive::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// The page's first word. Until there is a page, a word that is always 0.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new((&raw const UNSET).cast_mut());
@@ -127,20 +127,40 @@ static FORK_LOCK: AtomicU32 = AtomicU32::new(0);
 /// 1 from the time a lock of another generation was taken over until [`ForkGuard::take_torn`].
 static IS_TORN: AtomicU32 = AtomicU32::new(0);
 
-/// The fork lock, held: no thread of this process is in the C library's `fork` meanwhile.
+/// The thread that is in the C library's `fork`, as `pthread_self` names it, which is the same in the
+/// child; 0 if none is. Handlers of the program's own run between ours, in this thread, and may use
+/// the library.
+static FORKING_THREAD: AtomicUsize = AtomicUsize::new(0);
+/// The fork generation in which that fork began.
+static FORKING_GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// The calling thread, also in a forked child.
+fn this_thread() -> usize {
+    // SAFETY: it only returns the thread's handle.
+    unsafe { libc::pthread_self() as usize }
+}
+
+/// The fork lock, held: no thread of this process is in the C library's `fork` meanwhile, except the
+/// one that has the guard.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct ForkGuard {
+    /// Whether the thread is in `fork`, whose own guard unlocks.
+    is_nested: bool,
     /// The thread that locks unlocks.
     not_send: PhantomData<*const ()>,
 }
 
-/// Keeps forks out, for a section of a few system calls that do not wait. It is not reentrant.
+/// Keeps forks out, for a section of a few system calls that do not wait. It is not
+/// reentrant, but the handlers of a fork may use it.
 pub(crate) fn exclude() -> ForkGuard {
     let own = generation();
     loop {
         let found = FORK_LOCK.load(Ordering::Relaxed);
-        // ORDER: Acquire pairs with the Release in `unlock`.
+        if found != 0 && FORKING_THREAD.load(Ordering::Relaxed) == this_thread() {
+            return ForkGuard { is_nested: true, not_send: PhantomData };
+        }
+        // ORDER: Acquire pairs with the Release in `drop`.
         if found != own
             && FORK_LOCK.compare_exchange(found, own, Ordering::Acquire, Ordering::Relaxed).is_ok()
         {
@@ -148,7 +168,7 @@ pub(crate) fn exclude() -> ForkGuard {
                 // ORDER: relaxed; read and written under the lock.
                 IS_TORN.store(1, Ordering::Relaxed);
             }
-            return ForkGuard { not_send: PhantomData };
+            return ForkGuard { is_nested: false, not_send: PhantomData };
         }
         std::thread::sleep(Duration::from_micros(20));
     }
@@ -164,8 +184,10 @@ impl ForkGuard {
 
 impl Drop for ForkGuard {
     fn drop(&mut self) {
-        // ORDER: Release pairs with the Acquire in `exclude`.
-        FORK_LOCK.store(0, Ordering::Release);
+        if !self.is_nested {
+            // ORDER: Release pairs with the Acquire in `exclude`.
+            FORK_LOCK.store(0, Ordering::Release);
+        }
     }
 }
 
@@ -214,11 +236,14 @@ extern "C" fn before_fork() {
     }
     // Unlocked by the two handlers after the fork.
     core::mem::forget(guard);
+    FORKING_GENERATION.store(generation(), Ordering::Relaxed);
+    FORKING_THREAD.store(this_thread(), Ordering::Relaxed);
 }
 
 /// The guard that `before_fork` has left.
 fn forking_guard() -> ForkGuard {
-    ForkGuard { not_send: PhantomData }
+    FORKING_THREAD.store(0, Ordering::Relaxed);
+    ForkGuard { is_nested: false, not_send: PhantomData }
 }
 
 extern "C" fn in_parent() {
@@ -229,8 +254,11 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    // For kernels without `MADV_WIPEONFORK`.
-    page().store(0, Ordering::Relaxed);
+    // For kernels without `MADV_WIPEONFORK`. On others a handler of the program's own may have begun
+    // the child's generation already.
+    if page().load(Ordering::Relaxed) == FORKING_GENERATION.load(Ordering::Relaxed) {
+        page().store(0, Ordering::Relaxed);
+    }
     // The lock is this thread's, under its old number.
     FORK_LOCK.store(generation(), Ordering::Relaxed);
     let guard = forking_guard();

@@ -1,6 +1,7 @@
 //! Segments between processes: participants, forks, permissions, serialised handles.
 
 mod foreign_files;
+mod fork_races;
 mod forked_child;
 mod life;
 mod limits;
