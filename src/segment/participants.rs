@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use super::admin_lock::{PIN, REOPEN};
 use super::memory::SegmentMemory;
 use super::repair;
-use super::segment_file::SegmentFile;
+use crate::sys::checked_file::CheckedFile;
 use crate::error::SegmentError;
 use crate::layout::header::{PARTICIPANT_FREE, PARTICIPANT_TAKEN, ParticipantEntry, field_text, text_field};
 use crate::primitive::Ordering;
@@ -122,7 +122,7 @@ pub(super) fn leave(memory: &SegmentMemory, id: u32) {
 }
 
 /// Whether a participant, or a forked child of one, is alive.
-pub(super) fn is_any_alive(file: &SegmentFile) -> Result<bool, SegmentError> {
+pub(super) fn is_any_alive(file: &CheckedFile) -> Result<bool, SegmentError> {
     file.ask(liveness::is_any_participant_alive).map_err(SegmentError::os(TEST_LOCKS))
 }
 
