@@ -6,7 +6,6 @@
 //! - [`location`], [`access`], [`options`], [`geometry`]: a segment's name, users, options and
 //!   checked header
 //! - [`named`], [`backing`]: names from `shared_memory`, mapped memory from `memmap2`
-//! - [`segment_file`]: a segment's file, through whatever descriptor
 //! - [`memory`]: a segment's bytes in this process
 //! - [`admin_lock`]: attaching, replacing and removing exclude each other
 //! - [`directory`]: names of objects, append-only
@@ -42,7 +41,6 @@ mod process_mappings;
 pub(crate) mod reference;
 mod region;
 mod repair;
-mod segment_file;
 pub(crate) mod shared_ref;
 pub(crate) mod single;
 mod staging;

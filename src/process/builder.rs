@@ -1,11 +1,12 @@
 //! [`ProcessBuilder`]: how to start a process, beyond its function.
 
 use std::ffi::OsStr;
-use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,9 +17,11 @@ use super::control::{ChildSpec, ChildState, ControlFile};
 use super::{Process, current, registry, start};
 use crate::error::SpawnError;
 use crate::queue::transit;
+use crate::sys::checked_file::CheckedFile;
+use crate::sys::clock::Deadline;
 use crate::sys::descriptors;
 use crate::sys::image::{EXECUTABLE, Image};
-use crate::sys::pidfd::{self, ProcessExit};
+use crate::sys::pidfd::ProcessExit;
 
 /// How to start a process; see [`Process::builder`]. One builder may start many processes.
 ///
@@ -171,12 +174,15 @@ impl ProcessBuilder {
         let control = ControlFile::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
         let (ready, ready_writer) = {
             let _standard = descriptors::hold_standard();
-            io::pipe().map_err(SpawnError::os(DESCRIBE))?
+            let check = |end| CheckedFile::without_path(end);
+            let pipe =
+                io::pipe().and_then(|(reader, writer)| Ok((check(reader.into())?, check(writer.into())?)));
+            pipe.map_err(SpawnError::os(DESCRIBE))?
         };
         let origin = start::ChildOrigin {
             parent: std::process::id(),
-            control: control.descriptor(),
-            ready: ready_writer.as_raw_fd(),
+            control: control.address(),
+            ready: ready_writer.address(),
         };
         self.command.env(start::ORIGIN_VARIABLE, origin.to_string());
         let mut started = self.command.spawn().map_err(SpawnError::os("start a child process"))?;
@@ -191,6 +197,11 @@ impl ProcessBuilder {
     }
 }
 
+/// The longest sleep until the control file is read again.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// The longest sleep if the program has closed the pipe by which the child wakes this process.
+const LOST_PIPE_INTERVAL: Duration = Duration::from_millis(2);
+
 /// A process that was started and may not have its arguments yet.
 #[derive(Debug)]
 #[must_use]
@@ -198,9 +209,9 @@ pub(super) struct Launched {
     child: Child,
     control: ControlFile,
     /// Readable once the child has its arguments, or never will have them.
-    ready: PipeReader,
+    ready: CheckedFile,
     /// Held open because the child opens it through this process.
-    _ready_writer: PipeWriter,
+    _ready_writer: CheckedFile,
 }
 
 impl Launched {
@@ -209,14 +220,15 @@ impl Launched {
         &self.child
     }
 
-    /// A descriptor that is readable once [`wait`](Self::wait) would not block for the arguments.
-    pub(super) fn ready_fd(&self) -> BorrowedFd<'_> {
-        self.ready.as_fd()
+    /// A descriptor that is readable once [`wait`](Self::wait) would not block for the arguments,
+    /// if it was not closed.
+    pub(super) fn ready_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.ready.current()
     }
 
-    /// Whether [`ready_fd`](Self::ready_fd) is readable.
+    /// Whether the child has its arguments, or never will have them.
     pub(super) fn is_ready(&self) -> bool {
-        pidfd::has_ended(&self.ready).unwrap_or(false)
+        self.control.has_started().unwrap_or(false)
     }
 
     /// Waits until the child has its arguments.
@@ -234,7 +246,16 @@ impl Launched {
 
     fn wait_for_start(&self) -> Result<(), SpawnError> {
         const WAIT: &str = "wait until the child has its arguments";
-        pidfd::wait([self.ready.as_fd(), self.child.sentinel()], None).map_err(SpawnError::os(WAIT))?;
+        let mut has_ended = false;
+        while !has_ended && !self.control.has_started().map_err(SpawnError::os(WAIT))? {
+            // If the pipe was closed, the control file tells.
+            let (ready, longest) = match self.ready.current() {
+                Some(ready) => (Some(ready), RECHECK_INTERVAL),
+                None => (None, LOST_PIPE_INTERVAL),
+            };
+            let ended = self.child.wait_with(ready, Deadline::after(longest));
+            has_ended = ended.map_err(SpawnError::os(WAIT))?;
+        }
         match self.control.state().map_err(SpawnError::os(WAIT))? {
             ChildState::Running
             | ChildState::Answered(

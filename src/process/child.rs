@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::TaskError;
 use crate::sys::clock::Deadline;
-use crate::sys::pidfd::{self, ProcessExit};
+use crate::sys::pidfd::{self, ProcessExit, ProcessFd};
 
 /// What waiting for a process is called in errors.
 pub(super) const WAIT_OPERATION: &str = "wait for a process";
@@ -29,7 +29,7 @@ pub struct Child {
 
 pub(super) struct ChildShared {
     pid: u32,
-    pidfd: OwnedFd,
+    process: ProcessFd,
     name: String,
     is_daemon: bool,
     /// The id of the process that started it.
@@ -40,14 +40,10 @@ pub(super) struct ChildShared {
 impl Child {
     /// The handle of a child that was just started.
     pub(super) fn open(pid: u32, name: String, is_daemon: bool) -> io::Result<Self> {
-        let (pidfd, exit) = match pidfd::open(pid)? {
-            Some(pidfd) => (pidfd, None),
-            // The child has ended and was collected, by another thread or because SIGCHLD is
-            // ignored.
-            None => (pidfd::ended()?, Some(ProcessExit::Unknown)),
-        };
-        let (parent, exit) = (std::process::id(), Mutex::new(exit));
-        Ok(Self { inner: Arc::new(ChildShared { pid, pidfd, name, is_daemon, parent, exit }) })
+        let (process, parent) = (ProcessFd::open(pid)?, std::process::id());
+        // If it is gone, it was collected by another thread, or because SIGCHLD is ignored.
+        let exit = Mutex::new(process.is_gone().then_some(ProcessExit::Unknown));
+        Ok(Self { inner: Arc::new(ChildShared { pid, process, name, is_daemon, parent, exit }) })
     }
 
     /// The child's process id. After the child has ended and was waited for, another process may
@@ -99,8 +95,7 @@ impl Child {
             if let Some(exit) = self.try_wait()? {
                 return Ok(Some(exit));
             }
-            let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(WAIT_OPERATION))?;
-            if !ended {
+            if !self.inner.process.wait(until).map_err(TaskError::os(WAIT_OPERATION))? {
                 return Ok(None);
             }
         }
@@ -108,12 +103,22 @@ impl Child {
 
     /// How the child has ended; `None` while it runs.
     pub(super) fn try_wait(&self) -> Result<Option<ProcessExit>, TaskError> {
+        self.collect().map(|exit| *exit)
+    }
+
+    /// Collects the child if it has ended, and keeps other threads from collecting it.
+    fn collect(&self) -> Result<MutexGuard<'_, Option<ProcessExit>>, TaskError> {
         self.check_owner()?;
         let mut exit = lock_unpoisoned(&self.inner.exit);
         if exit.is_none() {
-            *exit = pidfd::collect(&self.inner.pidfd).map_err(TaskError::os(WAIT_OPERATION))?;
+            *exit = self.inner.process.collect().map_err(TaskError::os(WAIT_OPERATION))?;
         }
-        Ok(*exit)
+        Ok(exit)
+    }
+
+    /// Waits until the child has ended, the file can be read, or the deadline passes.
+    pub(super) fn wait_with(&self, file: Option<BorrowedFd<'_>>, until: Deadline) -> io::Result<bool> {
+        self.inner.process.wait_with(file, Some(until))
     }
 
     /// The child's exit code, as [`join`](Self::join) returns it; `None` while the child runs, and
@@ -137,7 +142,7 @@ impl Child {
     /// - [`TaskError::NotOurs`] if this process was forked from the child's parent.
     /// - [`TaskError::Os`] if the operating system refuses.
     pub fn terminate(&self) -> Result<(), TaskError> {
-        self.signal(pidfd::terminate)
+        self.signal(ProcessFd::terminate)
     }
 
     /// Sends SIGKILL to the child. Does nothing if the child has ended.
@@ -145,17 +150,21 @@ impl Child {
     /// # Errors
     /// Those of [`terminate`](Self::terminate).
     pub fn kill(&self) -> Result<(), TaskError> {
-        self.signal(pidfd::kill)
+        self.signal(ProcessFd::kill)
     }
 
-    fn signal(&self, send: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>) -> Result<(), TaskError> {
-        if self.try_wait()?.is_some() {
+    fn signal(&self, send: impl FnOnce(&ProcessFd) -> io::Result<()>) -> Result<(), TaskError> {
+        // Held until the signal is sent: the child's id is its own until it is collected.
+        let exit = self.collect()?;
+        if exit.is_some() {
             return Ok(());
         }
-        send(self.sentinel()).map_err(TaskError::os("send a signal to a child process"))
+        send(&self.inner.process).map_err(TaskError::os("send a signal to a child process"))
     }
 
     /// A descriptor that `poll` reports as readable once the child has ended: a pidfd.
+    ///
+    /// If the program has closed it (`closefrom`), this opens another one.
     pub fn sentinel(&self) -> BorrowedFd<'_> {
         self.inner.as_fd()
     }
@@ -175,7 +184,7 @@ impl AsFd for Child {
 
 impl AsFd for ChildShared {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.process.descriptor().unwrap_or_else(|_| pidfd::bad_descriptor())
     }
 }
 

@@ -19,17 +19,18 @@
 //! | 6 | the result could not be encoded | the message |
 //!
 //! Only the child changes the state, after it has written the state's answer: a child that is
-//! killed in between has not answered. The file is a memfd of the parent. The child opens it
-//! through the parent's descriptor, and so inherits nothing.
+//! killed in between has not answered. The file is a memfd of the parent, which the keeper keeps.
+//! The child opens it through the keeper, and so inherits nothing; both open it anew if the program
+//! closes their descriptors.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use serde::{Deserialize, Serialize};
 
 use super::call::{CallOutcome, FunctionCall};
+use crate::sys::checked_file::CheckedFile;
+use crate::sys::keeper::FileAddress;
 use crate::sys::{file, process};
 
 /// What a parent asks of its child.
@@ -70,39 +71,36 @@ const UNENCODABLE: u64 = 6;
 /// One side's handle of the file.
 #[derive(Debug)]
 pub(super) struct ControlFile {
-    file: File,
+    file: CheckedFile,
 }
 
 impl ControlFile {
     /// In the parent: creates the file.
     pub(super) fn create(spec: &[u8], arguments: &[u8]) -> io::Result<Self> {
         file::check_size_limit(SPEC_OFFSET + spec.len() as u64 + arguments.len() as u64)?;
-        let file = File::from(file::create_anonymous()?);
-        let control = Self { file };
-        control.set(SPEC_LEN_OFFSET, spec.len() as u64)?;
-        control.set(ARGUMENTS_LEN_OFFSET, arguments.len() as u64)?;
-        control.file.write_all_at(spec, SPEC_OFFSET)?;
-        control.file.write_all_at(arguments, SPEC_OFFSET + spec.len() as u64)?;
-        Ok(control)
+        let file = file::create_anonymous()?;
+        file::write_at(&file, SPEC_LEN_OFFSET, &(spec.len() as u64).to_ne_bytes())?;
+        file::write_at(&file, ARGUMENTS_LEN_OFFSET, &(arguments.len() as u64).to_ne_bytes())?;
+        file::write_at(&file, SPEC_OFFSET, spec)?;
+        file::write_at(&file, SPEC_OFFSET + spec.len() as u64, arguments)?;
+        let file = CheckedFile::without_path(file)?;
+        file.keep();
+        Ok(Self { file })
     }
 
-    /// The parent's descriptor, through which the child opens the file.
-    pub(super) fn descriptor(&self) -> i32 {
-        self.file.as_raw_fd()
+    /// Where the child opens the file.
+    pub(super) fn address(&self) -> FileAddress {
+        self.file.address()
     }
 
     /// In the child: opens the parent's file.
-    pub(super) fn open(parent: u32, fd: i32) -> io::Result<Self> {
-        let (file, status): (OwnedFd, _) =
-            file::open_descriptor(parent, fd).map_err(|error| match error {
-                file::NotOpened::Refused(error) => error,
-                _ => io::ErrorKind::NotFound.into(),
-            })?;
+    pub(super) fn open(address: FileAddress) -> io::Result<Self> {
+        let file = CheckedFile::open(address)?;
         // The file decides what this process does, so it must be this user's.
-        if status.owner != process::effective_user() {
+        if file.ask(|file| file::status(file))?.owner != process::effective_user() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(Self { file: File::from(file) })
+        Ok(Self { file })
     }
 
     pub(super) fn spec(&self) -> io::Result<ChildSpec> {
@@ -138,9 +136,15 @@ impl ControlFile {
     fn write_outcome(&self, state: u64, bytes: &[u8]) -> io::Result<()> {
         let offset = self.outcome_offset()?;
         file::check_size_limit(offset.saturating_add(bytes.len() as u64))?;
-        self.file.write_all_at(bytes, offset)?;
+        self.file.change(|file| file::write_at(file, offset, bytes))?;
         self.set(OUTCOME_LEN_OFFSET, bytes.len() as u64)?;
         self.set(0, state)
+    }
+
+    /// In the parent: whether the child has its arguments, or has answered why it will never have
+    /// them.
+    pub(super) fn has_started(&self) -> io::Result<bool> {
+        Ok(self.get(0)? != 0)
     }
 
     /// In the parent: how far the child has come, or had come when it ended.
@@ -169,25 +173,34 @@ impl ControlFile {
     }
 
     fn get(&self, at: u64) -> io::Result<u64> {
-        let mut bytes = [0; 8];
-        self.file.read_exact_at(&mut bytes, at)?;
-        Ok(u64::from_ne_bytes(bytes))
+        self.file.ask(|file| {
+            let mut bytes = [0; 8];
+            read_exact(file, at, &mut bytes)?;
+            Ok(u64::from_ne_bytes(bytes))
+        })
     }
 
     fn set(&self, at: u64, number: u64) -> io::Result<()> {
-        self.file.write_all_at(&number.to_ne_bytes(), at)
+        self.file.change(|file| file::write_at(file, at, &number.to_ne_bytes()))
     }
 
     /// Reads `len` bytes, which must be there: a damaged length allocates nothing.
     fn read(&self, at: u64, len: u64) -> io::Result<Vec<u8>> {
-        let there = self.file.metadata()?.len();
-        if at.checked_add(len).is_none_or(|end| end > there) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut bytes = vec![0; len as usize];
-        self.file.read_exact_at(&mut bytes, at)?;
-        Ok(bytes)
+        self.file.ask(|file| {
+            let there = file::status(file)?.len;
+            if at.checked_add(len).is_none_or(|end| end > there) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let mut bytes = vec![0; len as usize];
+            read_exact(file, at, &mut bytes)?;
+            Ok(bytes)
+        })
     }
+}
+
+fn read_exact(file: BorrowedFd<'_>, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let count = file::read_at(file.as_fd(), at, buffer)?;
+    if count == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 #[cfg(test)]
@@ -197,7 +210,7 @@ mod tests {
     #[test]
     fn control_file_round_trip() {
         let ours = ControlFile::create(b"head", b"arguments").unwrap();
-        let theirs = ControlFile::open(std::process::id(), ours.descriptor()).unwrap();
+        let theirs = ControlFile::open(ours.address()).unwrap();
         assert_eq!(ours.state().unwrap(), ChildState::Started);
         assert_eq!(theirs.arguments().unwrap(), b"arguments");
         theirs.set_running().unwrap();

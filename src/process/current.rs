@@ -1,13 +1,14 @@
 //! This process's name and parent, and the CPUs it may use.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::child::WAIT_OPERATION;
 use crate::error::TaskError;
+use crate::sys::child;
 use crate::sys::clock::Deadline;
-use crate::sys::pidfd;
+use crate::sys::pidfd::{self, ProcessFd};
 
 /// What a child's parent has told it about itself.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct ChildIdentity {
 pub(super) struct ParentProcess {
     pub(super) pid: u32,
     pub(super) name: String,
-    pub(super) pidfd: OwnedFd,
+    pub(super) process: ProcessFd,
 }
 
 static IDENTITY: OnceLock<ChildIdentity> = OnceLock::new();
@@ -82,7 +83,8 @@ impl Parent {
 
     /// Whether the parent has not ended.
     pub fn is_alive(&self) -> bool {
-        !pidfd::has_ended(&self.process.pidfd).unwrap_or(false)
+        let ended = self.process.process.wait(Some(Deadline::after(Duration::ZERO)));
+        ended.map_or_else(|_| child::parent_id() == self.pid(), |ended| !ended)
     }
 
     /// Waits until the parent has ended.
@@ -103,13 +105,13 @@ impl Parent {
     }
 
     fn wait(&self, until: Option<Deadline>) -> Result<(), TaskError> {
-        let [ended] = pidfd::wait([self.sentinel()], until).map_err(TaskError::os(WAIT_OPERATION))?;
+        let ended = self.process.process.wait(until).map_err(TaskError::os(WAIT_OPERATION))?;
         if ended { Ok(()) } else { Err(TaskError::Timeout) }
     }
 
     /// A descriptor that `poll` reports as readable once the parent has ended: a pidfd.
     pub fn sentinel(&self) -> BorrowedFd<'_> {
-        self.process.pidfd.as_fd()
+        self.process.process.descriptor().unwrap_or_else(|_| pidfd::bad_descriptor())
     }
 }
 

@@ -10,16 +10,18 @@
 use core::ffi::{c_char, c_int};
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::sync::mpsc;
 
 use super::call::CallOutcome;
 use super::control::{ChildSpec, ControlFile};
 use super::current::{self, ChildIdentity, ParentProcess};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::image::{Constructor, Image};
-use crate::sys::{child, pidfd};
+use crate::sys::keeper::FileAddress;
+use crate::sys::pidfd::ProcessFd;
+use crate::sys::{child, descriptors, poll};
 
 /// The environment variable that holds a child's [`ChildOrigin`].
 pub(super) const ORIGIN_VARIABLE: &str = "BREEZEWAY_CHILD";
@@ -32,20 +34,24 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// be delivered.
 const FAILURE_EXIT_CODE: i32 = 1;
 
-/// Where a child finds its request: descriptors of its parent.
+/// Where a child finds its request: files of its parent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ChildOrigin {
     /// The id of the process that started the child, which has the descriptors.
     pub(super) parent: u32,
     /// The control file.
-    pub(super) control: i32,
+    pub(super) control: FileAddress,
     /// A pipe, to tell the parent that the child has its arguments.
-    pub(super) ready: i32,
+    pub(super) ready: FileAddress,
 }
 
 impl fmt::Display for ChildOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{VERSION} {} {} {}", self.parent, self.control, self.ready)
+        write!(f, "{VERSION} {}", self.parent)?;
+        for file in [&self.control, &self.ready] {
+            write!(f, " {} {} {} {}", file.thread, file.number, file.device, file.inode)?;
+        }
+        Ok(())
     }
 }
 
@@ -56,9 +62,13 @@ impl ChildOrigin {
         if parts.next() != Some(VERSION) {
             return None;
         }
-        let mut number = || parts.next()?.parse().ok();
-        let (parent, control, ready): (i32, _, _) = (number()?, number()?, number()?);
-        Some(Self { parent: u32::try_from(parent).ok()?, control, ready })
+        let parent = u32::try_from(parts.next()?.parse::<i32>().ok()?).ok()?;
+        let mut file = || {
+            let (thread, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            let (device, inode) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            Some(FileAddress { pid: parent, thread, number, device, inode })
+        };
+        Some(Self { parent, control: file()?, ready: file()? })
     }
 }
 
@@ -115,9 +125,9 @@ fn abort_start(reason: impl fmt::Display) -> ! {
 
 /// Runs a child's function and writes its result. Returns the exit code.
 fn run_child(origin: &ChildOrigin) -> io::Result<i32> {
-    let control = ControlFile::open(origin.parent, origin.control)?;
-    let path = format!("/proc/{}/fd/{}", origin.parent, origin.ready);
-    let mut ready = Some(OpenOptions::new().write(true).open(path)?);
+    let control = ControlFile::open(origin.control.clone())?;
+    // The parent finds out by the control file, too: it need not have the pipe any more.
+    let mut ready = origin.ready.open_pipe_to_write().ok().map(File::from);
     let mut notify_parent = || {
         if let Some(mut ready) = ready.take() {
             // Fails if the parent is gone, which is no error of the child.
@@ -161,7 +171,7 @@ fn become_child(origin: &ChildOrigin, spec: ChildSpec) -> Result<(), &'static st
         return Err("it runs another build of the program than its parent");
     }
     let gone = "its parent is gone";
-    let parent = pidfd::open(origin.parent).map_err(|_| "it could not open its parent")?.ok_or(gone)?;
+    let parent = ProcessFd::open(origin.parent).map_err(|_| "it could not open its parent")?;
     // Checked after the opening: the pidfd is the parent's, not that of a later process of this id.
     if child::parent_id() != origin.parent {
         return Err(gone);
@@ -172,7 +182,7 @@ fn become_child(origin: &ChildOrigin, spec: ChildSpec) -> Result<(), &'static st
         name: spec.name,
         path: spec.path,
         is_daemon: spec.is_daemon,
-        parent: ParentProcess { pid: origin.parent, name: spec.parent_name, pidfd: parent },
+        parent: ParentProcess { pid: origin.parent, name: spec.parent_name, process: parent },
     });
     if identity.is_daemon {
         exit_with_parent(&identity.parent)
@@ -186,12 +196,30 @@ fn become_child(origin: &ChildOrigin, spec: ChildSpec) -> Result<(), &'static st
 /// The kernel's parent-death signal does not do this: it comes at the end of the thread that
 /// started the child.
 fn exit_with_parent(parent: &'static ParentProcess) -> io::Result<()> {
-    let watch = || {
-        // If the wait fails, the daemon ends at once rather than outlive its parent.
-        let _ = pidfd::wait([parent.pidfd.as_fd()], None);
+    let (ready, begun) = mpsc::channel();
+    let watch = move || {
+        child::block_signals();
+        // The thread's own descriptor, which no other thread can close. Where the system refuses a
+        // table of its own, the process's common one, which is checked.
+        let own = descriptors::leave_table().then(|| ProcessFd::open(parent.pid)).and_then(Result::ok);
+        // Checked after the opening, as above.
+        let has_parent = child::parent_id() == parent.pid;
+        let _ = ready.send(());
+        // If the waits fail, the daemon ends rather than outlive its parent.
+        while has_parent && child::parent_id() == parent.pid {
+            let is_over = match own.as_ref().map(ProcessFd::descriptor) {
+                Some(Ok(own)) => poll::wait_any([own], None).is_ok(),
+                _ => parent.process.wait(None).unwrap_or(true),
+            };
+            if is_over {
+                break;
+            }
+        }
         child::die();
     };
     std::thread::Builder::new().name("breezeway".to_owned()).stack_size(64 << 10).spawn(watch)?;
+    // The function does not begin before the thread has what it needs.
+    let _ = begun.recv();
     Ok(())
 }
 
@@ -201,11 +229,17 @@ mod tests {
 
     #[test]
     fn child_origin_parse_round_trip() {
-        let origin = ChildOrigin { parent: 7, control: 8, ready: 9 };
+        let file = |thread, number| FileAddress { pid: 7, thread, number, device: 1 << 40, inode: u64::MAX };
+        let origin = ChildOrigin { parent: 7, control: file(8, 9), ready: file(0, 10) };
         assert_eq!(ChildOrigin::parse(origin.to_string().as_ref()), Some(origin));
-        for word in
-            ["", "7 8 9", "0.0.0 7 8 9", VERSION, &format!("{VERSION} -7 8 9"), &format!("{VERSION} 7 8")]
-        {
+        for word in [
+            "",
+            "7 8 9",
+            "0.0.0 7 8 9 1 1 0 9 1 1",
+            VERSION,
+            &format!("{VERSION} -7 8 9 1 1 0 9 1 1"),
+            &format!("{VERSION} 7 8 9 1 1 0 9 1"),
+        ] {
             assert_eq!(ChildOrigin::parse(word.as_ref()), None);
         }
     }

@@ -17,15 +17,18 @@ use super::waker_registration::WakerRegistration;
 use crate::primitive::Arc;
 use crate::raw::wait::WakeReason;
 use crate::sys::clock::Deadline;
-use crate::sys::eventfd::EventFd;
 use crate::sys::per_process::PerProcess;
 use crate::sys::poll;
+use crate::sys::poll_waker::PollWaker;
 
 /// The files that tasks of this process wait for.
 static FILES: PerProcess<Files> = PerProcess::new();
 
 /// How long the thread stays when no task waits.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest sleep between looks at the files.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long the thread sleeps between looks if the system cannot poll this many files at once.
 const FALLBACK_POLL: Duration = Duration::from_millis(10);
@@ -44,7 +47,7 @@ struct FilesState {
     waiting: BTreeMap<u64, (File, Arc<WakerCell>)>,
     tickets: u64,
     /// Wakes the thread when the set of files has changed; there while the thread runs.
-    event_fd: Option<Arc<EventFd>>,
+    waker: Option<Arc<PollWaker>>,
 }
 
 /// Waits until the file is readable or at its end; a process's descriptor is readable once the
@@ -82,34 +85,34 @@ impl Files {
     fn add(&'static self, file: File, waker: &Waker) -> io::Result<FileTicket> {
         let registration = WakerRegistration::new(waker);
         let mut state = self.lock();
-        let event_fd = match &state.event_fd {
-            Some(event_fd) => Arc::clone(event_fd),
+        let poll_waker = match &state.waker {
+            Some(poll_waker) => Arc::clone(poll_waker),
             None => {
-                let event_fd = Arc::new(EventFd::new()?);
-                let its = Arc::clone(&event_fd);
+                let poll_waker = Arc::new(PollWaker::new()?);
+                let its = Arc::clone(&poll_waker);
                 thread::Builder::new().name("breezeway files".to_owned()).spawn(move || self.run(&its))?;
-                state.event_fd.insert(event_fd).clone()
+                state.waker.insert(poll_waker).clone()
             }
         };
         let number = state.tickets;
         state.tickets += 1;
         state.waiting.insert(number, (file, registration.cell()));
         drop(state);
-        event_fd.signal();
+        poll_waker.signal();
         Ok(FileTicket { number, registration })
     }
 
     /// The thread's loop.
-    fn run(&self, event_fd: &EventFd) {
+    fn run(&self, poll_waker: &PollWaker) {
         let mut idle_until = None;
         loop {
-            event_fd.drain();
+            poll_waker.drain();
             let mut state = self.lock();
             let waiting: Vec<(u64, File)> =
                 state.waiting.iter().map(|(number, (file, _))| (*number, Arc::clone(file))).collect();
             if waiting.is_empty() {
                 if idle_until.get_or_insert_with(|| Deadline::after(IDLE_TIMEOUT)).has_passed() {
-                    state.event_fd = None;
+                    state.waker = None;
                     return;
                 }
             } else {
@@ -117,9 +120,13 @@ impl Files {
             }
             drop(state);
             let fds = || waiting.iter().map(|(_, file)| file.as_fd());
-            let ready = poll::wait_ready([event_fd.as_fd()].into_iter().chain(fds()), idle_until);
+            let own = poll_waker.current();
+            // Bounded, because the program may have closed descriptors: a signal is lost then.
+            let recheck = Deadline::after(RECHECK_INTERVAL);
+            let until = idle_until.map_or(recheck, |idle_until: Deadline| idle_until.min(recheck));
+            let ready = poll::wait_ready(own.into_iter().chain(fds()), Some(until));
             let ready: Vec<bool> = match ready {
-                Ok(ready) => ready.into_iter().skip(1).collect(),
+                Ok(ready) => ready.into_iter().skip(usize::from(own.is_some())).collect(),
                 Err(_) => {
                     thread::sleep(FALLBACK_POLL);
                     fds().map(poll::is_ready).collect()
@@ -152,10 +159,10 @@ impl Drop for FileTicket {
         }
         let files = FILES.get();
         if files.take(self.number).is_some()
-            && let Some(event_fd) = &files.lock().event_fd
+            && let Some(poll_waker) = &files.lock().waker
         {
             // The sleeping thread holds the file too; woken, it lets go of it.
-            event_fd.signal();
+            poll_waker.signal();
         }
     }
 }

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::location::Location;
-use super::segment_file::SegmentFile;
 use crate::error::SegmentError;
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::clock::Deadline;
 use crate::sys::file::{self, FileId};
 use crate::sys::fork;
@@ -37,7 +37,7 @@ impl AdminLock {
     /// # Errors
     /// [`SegmentError::Busy`] if another process or thread holds it for ten seconds;
     /// [`SegmentError::Os`] if the file cannot be opened once more, or locked.
-    pub(super) fn acquire(file: &SegmentFile, location: &Location) -> Result<Self, SegmentError> {
+    pub(super) fn acquire(file: &CheckedFile, location: &Location) -> Result<Self, SegmentError> {
         let deadline = Deadline::after(ACQUIRE_TIMEOUT);
         let mut pause = Duration::from_micros(20);
         loop {
@@ -52,7 +52,7 @@ impl AdminLock {
         }
     }
 
-    fn attempt(file: &SegmentFile) -> Result<Option<PinnedFile>, SegmentError> {
+    fn attempt(file: &CheckedFile) -> Result<Option<PinnedFile>, SegmentError> {
         // No forked child gets the descriptor, with which it would hold the lock as well.
         let no_fork = fork::exclude();
         let fresh = file.reopen().map_err(SegmentError::os(REOPEN))?;

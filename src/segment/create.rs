@@ -12,12 +12,12 @@ use super::memory::SegmentMemory;
 use super::open;
 use super::options::SegmentOptions;
 use super::process_mappings;
-use super::segment_file::SegmentFile;
 use super::staging::StagedFile;
 use crate::error::SegmentError;
 use crate::layout::align_up;
 use crate::layout::header::{Creation, Header, Tables};
 use crate::raw::atomic_copy;
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::process::Identity;
 use crate::sys::{clock, file, process};
 
@@ -106,7 +106,7 @@ pub(super) fn create_filled<R>(
         location: location.clone(),
         memory: SegmentMemory::new(
             Geometry { tables, total_len, id: creation.id },
-            SegmentFile::new(file, file_id, path.as_deref()),
+            CheckedFile::new(file, file_id, path.as_deref()),
             backing,
         ),
     });

@@ -95,6 +95,13 @@ impl Segment {
         Self { name_owner: Some(Arc::new(name_owner)), mapping }
     }
 
+    /// Has the keeper of this process keep the segment's file, so that a segment without a name can
+    /// be opened through this process also after the program has closed its descriptors.
+    #[cfg(feature = "process")]
+    pub(crate) fn keep_file(&self) {
+        self.mapping().memory().file().keep();
+    }
+
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
     }

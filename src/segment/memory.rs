@@ -6,15 +6,15 @@ use core::mem::{offset_of, size_of};
 
 use super::backing::Backing;
 use super::geometry::Geometry;
-use super::segment_file::SegmentFile;
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, mutex};
+use crate::sys::checked_file::CheckedFile;
 
 /// A mapped segment, and its open file.
 pub(crate) struct SegmentMemory {
     pub(super) geometry: Geometry,
-    file: SegmentFile,
+    file: CheckedFile,
     /// Last, so that it is dropped, and unmapped, after everything else.
     backing: Backing,
 }
@@ -22,7 +22,7 @@ pub(crate) struct SegmentMemory {
 impl SegmentMemory {
     /// # Panics
     /// If `backing` is of another length than the one that `geometry` was checked for.
-    pub(super) fn new(geometry: Geometry, file: SegmentFile, backing: Backing) -> Self {
+    pub(super) fn new(geometry: Geometry, file: CheckedFile, backing: Backing) -> Self {
         assert_eq!(
             backing.len() as u64,
             geometry.total_len,
@@ -31,7 +31,7 @@ impl SegmentMemory {
         Self { geometry, file, backing }
     }
 
-    pub(super) fn file(&self) -> &SegmentFile {
+    pub(super) fn file(&self) -> &CheckedFile {
         &self.file
     }
 

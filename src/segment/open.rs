@@ -18,9 +18,9 @@ use super::memory::SegmentMemory;
 use super::options::SegmentOptions;
 use super::participants;
 use super::process_mappings;
-use super::segment_file::SegmentFile;
 use crate::error::SegmentError;
 use crate::layout::header::{FLAG_PERSIST, Header};
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::file::{self, NotOpened, Status};
 use crate::sys::process;
 
@@ -87,7 +87,7 @@ fn attach(
     };
     let mapping = Mapping::new(MappingParts {
         location: location.clone(),
-        memory: SegmentMemory::new(geometry, SegmentFile::new(file, status.id, path), backing),
+        memory: SegmentMemory::new(geometry, CheckedFile::new(file, status.id, path), backing),
     });
     let admin_lock = mapping.lock_admin()?;
     let still_named = path.map_or(Ok(true), |path| admin_lock.is_named(path))?;
@@ -147,7 +147,7 @@ pub(super) fn vacate(location: &Location, path: &Path) -> Result<(), SegmentErro
                 return Err(taken());
             }
             Err(error) => return Err(open_error(error, location)),
-            Ok((file, status)) => (SegmentFile::new(file, status.id, Some(path)), status),
+            Ok((file, status)) => (CheckedFile::new(file, status.id, Some(path)), status),
         };
         if status.owner != process::effective_user() {
             return Err(taken());
@@ -178,7 +178,7 @@ pub(super) fn remove(location: &Location) -> Result<(), SegmentError> {
         {
             return Err(error);
         }
-        let file = SegmentFile::new(file, status.id, Some(&path));
+        let file = CheckedFile::new(file, status.id, Some(&path));
         let removed = AdminLock::acquire(&file, location)?.unlink(&path)?;
         Ok(removed.then_some(()))
     })

@@ -29,7 +29,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::admin_lock::{PIN, REOPEN};
 use super::memory::SegmentMemory;
 use super::repair;
-use super::segment_file::SegmentFile;
 use crate::error::SegmentError;
 use crate::layout::header::{PARTICIPANT_FREE, PARTICIPANT_TAKEN, ParticipantEntry, field_text, text_field};
 use crate::primitive::Ordering;
@@ -37,6 +36,7 @@ use crate::raw::atomic_copy;
 use crate::raw::kind_ops::Departure;
 use crate::raw::registration::{EPOCHS, Registration};
 use crate::shareable;
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::clock;
 use crate::sys::fork;
 use crate::sys::liveness::{self, PinnedFile};
@@ -140,7 +140,7 @@ pub(super) fn leave(memory: &SegmentMemory, id: u32) {
 }
 
 /// Whether a participant, or a forked child of one, is alive.
-pub(super) fn is_any_alive(file: &SegmentFile) -> Result<bool, SegmentError> {
+pub(super) fn is_any_alive(file: &CheckedFile) -> Result<bool, SegmentError> {
     file.ask(liveness::is_any_participant_alive).map_err(SegmentError::os(TEST_LOCKS))
 }
 

@@ -1,7 +1,10 @@
-//! Keeping what this crate opens away from the descriptors 0 to 2.
+//! Keeping what this crate opens away from the descriptors 0 to 2, and a table of descriptors of a
+//! thread's own.
 //!
 //! A process may have closed its standard input, output or error. The next file that it opens gets
 //! that number, and whatever prints to standard output then writes into that file: into a segment.
+
+#![cfg_attr(feature = "process", allow(unsafe_code))]
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -31,4 +34,18 @@ pub(crate) fn hold_standard() -> StandardDescriptors {
         }
     }
     StandardDescriptors { _held: held }
+}
+
+/// Gives the calling thread a table of descriptors of its own, in which 0 to 2 are `/dev/null` and
+/// all others are free: what it opens from now on, no other thread can close. Returns whether the
+/// system allows it.
+#[cfg(feature = "process")]
+pub(crate) fn leave_table() -> bool {
+    // SAFETY: takes numbers. No descriptor is closed that another thread uses: they stay in the
+    // table that this thread leaves.
+    let left = unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    if left == 0 {
+        super::child::open_standard_descriptors();
+    }
+    left == 0
 }

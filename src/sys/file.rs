@@ -96,7 +96,7 @@ fn open_regular(path: &Path, links: OFlags, how: OFlags) -> Result<(OwnedFd, Sta
     let found = open(path, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty()).map_err(refused)?;
     let id = regular(&found)?.id;
     let flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | how;
-    let by_number = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let by_number = format!("/proc/thread-self/fd/{}", found.as_raw_fd());
     let file = match open(by_number.as_str(), flags, Mode::empty()) {
         // There is no /proc here. The path may lead elsewhere by now, so what it leads to is compared.
         Err(Errno::NOENT | Errno::NOTDIR) => open(path, flags | links, Mode::empty()).map_err(refused)?,
@@ -156,17 +156,46 @@ pub(crate) fn seal_length(file: impl AsFd) -> io::Result<()> {
 /// The path is a magic link of /proc, which leads to the file itself, even if the file has no name.
 #[cfg(any(test, feature = "serde"))]
 pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
+    open_magic_link(&format!("/proc/{pid}/fd/{fd}"))
+}
+
+/// Opens the file of a thread's descriptor once more, as [`open_descriptor`] does; thread 0 is the
+/// process's first.
+#[cfg(feature = "process")]
+pub(crate) fn open_thread_descriptor(pid: u32, thread: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
+    match thread {
+        0 => open_descriptor(pid, fd),
+        _ => open_magic_link(&format!("/proc/{pid}/task/{thread}/fd/{fd}")),
+    }
+}
+
+/// Opens the FIFO of a process's descriptor for writing, if it is this one. Neither another file is
+/// opened, nor is anything waited for.
+#[cfg(feature = "process")]
+pub(crate) fn open_pipe_to_write(pid: u32, fd: i32, id: FileId) -> io::Result<OwnedFd> {
+    let _standard = descriptors::hold_standard();
+    let path = format!("/proc/{pid}/fd/{fd}");
+    let found = open(path.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    if status(&found)?.id != id {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let path = format!("/proc/thread-self/fd/{}", found.as_raw_fd());
+    Ok(open(path.as_str(), OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
+}
+
+#[cfg(any(test, feature = "serde"))]
+fn open_magic_link(path: &str) -> Result<(OwnedFd, Status), NotOpened> {
     if !super::process::shows_own_pids() {
         let other = "/proc belongs to another pid namespace: processes cannot be found by pid";
         return Err(NotOpened::Refused(io::Error::other(other)));
     }
-    open_regular(Path::new(&format!("/proc/{pid}/fd/{fd}")), OFlags::empty(), OFlags::RDWR)
+    open_regular(Path::new(path), OFlags::empty(), OFlags::RDWR)
 }
 
 /// Opens the file of one of this process's descriptors once more, as a description of its own.
 pub(crate) fn reopen_own(fd: i32) -> io::Result<OwnedFd> {
     let _standard = descriptors::hold_standard();
-    let path = format!("/proc/self/fd/{fd}");
+    let path = format!("/proc/thread-self/fd/{fd}");
     Ok(open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 
@@ -274,6 +303,21 @@ pub(crate) fn read_at(file: impl AsFd, place: u64, buffer: &mut [u8]) -> io::Res
     Ok(done)
 }
 
+/// Writes the bytes to the file, from byte `place` on.
+#[cfg(feature = "process")]
+pub(crate) fn write_at(file: impl AsFd, place: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match rustix::io::pwrite(&file, &bytes[done..], place + done as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => done += count,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Gives a staged file its public name in one step; fails with `AlreadyExists` if the name is
 /// taken.
 pub(crate) fn publish(staged: &Path, public: &Path) -> io::Result<()> {
@@ -318,9 +362,10 @@ pub(crate) unsafe fn exclude_from_core_dumps(start: *mut u8, len: usize) {
     let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxDontDump) };
 }
 
-/// Moves the file offset of a description to `offset`, if its kind of file allows it.
-pub(crate) fn set_offset(file: &OwnedFd, offset: u64) {
-    let _ = rustix::fs::seek(file, rustix::fs::SeekFrom::Start(offset));
+/// Moves the file offset of a description to `offset`, and returns it; `None` if this kind of file has
+/// none.
+pub(crate) fn set_offset(file: &OwnedFd, offset: u64) -> Option<u64> {
+    rustix::fs::seek(file, rustix::fs::SeekFrom::Start(offset)).ok()
 }
 
 /// The file offset of a description.

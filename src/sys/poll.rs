@@ -1,6 +1,7 @@
 //! Waiting for files that can be read or are at their end: a process's sentinel, a socket, an OS
 //! pipe.
 
+use core::time::Duration;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -53,5 +54,5 @@ pub(super) fn wait(files: &mut [PollFd<'_>], until: Option<Deadline>) -> io::Res
 pub(crate) fn is_ready(file: BorrowedFd<'_>) -> bool {
     let mut files = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
     // After an error the file counts as ready: reading it reports the error.
-    poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0)
+    wait(&mut files, Some(Deadline::after(Duration::ZERO))).is_err() || !files[0].revents().is_empty()
 }

@@ -50,7 +50,7 @@ fn is_unused(id: u32) -> bool {
 }
 
 /// When the process was started, in clock ticks since boot; `None` if there is no such process.
-fn start_time(pid: u32) -> Option<u64> {
+pub(super) fn start_time(pid: u32) -> Option<u64> {
     start_time_at(&format!("/proc/{pid}/stat"))
 }
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod builder;
+mod closed_descriptors;
 mod constructors;
 mod daemons;
 mod family;

@@ -16,7 +16,7 @@ use super::task_ring::TaskRing;
 use crate::error::{PoolError, SpawnError};
 use crate::process::call::FunctionCall;
 use crate::process::cpu_count;
-use crate::sys::eventfd::EventFd;
+use crate::sys::poll_waker::PollWaker;
 
 /// What becomes of a task whose worker ends before the task is done: because it is killed, or
 /// because the task exits.
@@ -142,7 +142,7 @@ impl PoolBuilder {
         let slots = (4 * workers).next_power_of_two().max(MIN_SLOTS);
         let task_ring = TaskRing::create(slots, workers).map_err(PoolError::Segment)?;
         let overflow = OverflowFile::create().map_err(PoolError::os("make a file in memory"))?;
-        let bell = EventFd::new().map_err(PoolError::os("make an event descriptor"))?;
+        let bell = PollWaker::new().map_err(PoolError::os("make a timer to wake a thread by"))?;
         let reruns = match rerun {
             Rerun::Never => 0,
             Rerun::Times(count) => count,

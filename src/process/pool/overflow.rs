@@ -1,7 +1,8 @@
 //! The overflow file: tasks and results that are longer than a slot of the task ring.
 //!
-//! It is a memfd of the pool, which a worker opens through the pool's descriptor. The pool and each
-//! worker write a part of their own, and the pool returns the memory of contents that were read:
+//! It is a memfd of the pool, which the keeper keeps, and which a worker opens through the keeper.
+//! Both open it anew if the program closes their descriptors. The pool and each worker write a part
+//! of their own, and the pool returns the memory of contents that were read:
 //!
 //! ```text
 //! 0            1 TiB          2 TiB            2^62
@@ -15,12 +16,12 @@
 //! dead one has another number, and another part. A worker that reaches the end of its part goes on
 //! at its beginning: results that were not read yet never fill a terabyte.
 
+use core::cell::RefCell;
 use core::ops::Range;
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 
+use crate::sys::checked_file::CheckedFile;
+use crate::sys::keeper::FileAddress;
 use crate::sys::{file, process};
 
 const PARTITION_LEN: u64 = 1 << 40;
@@ -31,7 +32,7 @@ const PAGE: u64 = 4096;
 /// One side's handle of the file.
 #[derive(Debug)]
 pub(super) struct OverflowFile {
-    file: File,
+    file: CheckedFile,
     partition: Range<u64>,
     next: u64,
 }
@@ -45,13 +46,14 @@ fn partition_of(number: u64) -> Range<u64> {
 impl OverflowFile {
     /// In the pool: creates the file.
     pub(super) fn create() -> io::Result<Self> {
-        let file = File::from(file::create_anonymous()?);
+        let file = CheckedFile::without_path(file::create_anonymous()?)?;
+        file.keep();
         Ok(Self { file, partition: TASKS_OFFSET..i64::MAX as u64, next: TASKS_OFFSET })
     }
 
-    /// The pool's descriptor, through which workers open the file.
-    pub(super) fn descriptor(&self) -> i32 {
-        self.file.as_raw_fd()
+    /// Where workers open the file.
+    pub(super) fn address(&self) -> FileAddress {
+        self.file.address()
     }
 
     /// The offset at which the part of a worker of this number begins.
@@ -60,16 +62,13 @@ impl OverflowFile {
     }
 
     /// In a worker of this number: opens the pool's file.
-    pub(super) fn open(pool: u32, fd: i32, number: u64) -> io::Result<Self> {
-        let (file, status) = file::open_descriptor(pool, fd).map_err(|error| match error {
-            file::NotOpened::Refused(error) => error,
-            _ => io::ErrorKind::NotFound.into(),
-        })?;
-        if status.owner != process::effective_user() {
+    pub(super) fn open(address: FileAddress, number: u64) -> io::Result<Self> {
+        let file = CheckedFile::open(address)?;
+        if file.ask(|file| file::status(file))?.owner != process::effective_user() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let partition = partition_of(number);
-        Ok(Self { file: File::from(file), next: partition.start, partition })
+        Ok(Self { file, next: partition.start, partition })
     }
 
     /// Writes contents, and returns their offset.
@@ -80,27 +79,33 @@ impl OverflowFile {
         }
         let at = if room > self.partition.end - self.next { self.partition.start } else { self.next };
         file::check_size_limit(at + room)?;
-        self.file.write_all_at(bytes, at)?;
+        self.file.change(|file| file::write_at(file, at, bytes))?;
         self.next = at + room;
         Ok(at)
     }
 
     /// Appends the contents at an offset to `into`.
     pub(super) fn read(&self, at: u64, len: u64, into: &mut Vec<u8>) -> io::Result<()> {
-        // A damaged length allocates nothing.
-        let there = self.file.metadata()?.len();
-        if at.checked_add(len).is_none_or(|end| end > there) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
         let start = into.len();
-        into.resize(start + len as usize, 0);
-        self.file.read_exact_at(&mut into[start..], at)
+        let into = RefCell::new(into);
+        self.file.ask(|file| {
+            // A damaged length allocates nothing.
+            let there = file::status(file)?.len;
+            if at.checked_add(len).is_none_or(|end| end > there) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let mut into = into.borrow_mut();
+            into.truncate(start);
+            into.resize(start + len as usize, 0);
+            let count = file::read_at(file, at, &mut into[start..])?;
+            if count as u64 == len { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        })
     }
 
     /// Frees the memory of contents that were read.
     pub(super) fn free(&self, at: u64, len: u64) {
         // If that fails, the memory is freed with the file.
-        let _ = file::punch(&self.file, at, len.next_multiple_of(PAGE));
+        let _ = self.file.change(|file| file::punch(file, at, len.next_multiple_of(PAGE)));
     }
 
     /// Frees the memory of everything that an ended worker has left.
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn overflow_file_round_trip() {
         let mut ours = OverflowFile::create().unwrap();
-        let mut theirs = OverflowFile::open(std::process::id(), ours.descriptor(), 3).unwrap();
+        let mut theirs = OverflowFile::open(ours.address(), 3).unwrap();
         let large = vec![7; 100_000];
         let at = ours.write(&large).unwrap();
         let mut found = vec![1];
@@ -130,21 +135,22 @@ mod tests {
         ours.read(second, 6, &mut found).unwrap();
         assert_eq!(found, b"second");
         ours.free_partition(3);
-        let status = rustix_blocks(&ours.file);
-        assert_eq!(status, 0, "no memory is left");
+        assert_eq!(blocks(&ours), 0, "no memory is left");
         assert!(ours.read(u64::MAX, 6, &mut found).is_err());
         assert!(ours.read(TASKS_OFFSET, u64::MAX, &mut found).is_err());
     }
 
-    fn rustix_blocks(file: &File) -> u64 {
+    fn blocks(overflow: &OverflowFile) -> u64 {
+        use std::os::fd::AsRawFd;
         use std::os::unix::fs::MetadataExt;
-        file.metadata().unwrap().blocks()
+        let file = overflow.file.current().unwrap();
+        std::fs::metadata(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap().blocks()
     }
 
     #[test]
     fn overflow_file_write_wraps_around() {
         let ours = OverflowFile::create().unwrap();
-        let mut theirs = OverflowFile::open(std::process::id(), ours.descriptor(), 0).unwrap();
+        let mut theirs = OverflowFile::open(ours.address(), 0).unwrap();
         theirs.next = theirs.partition.end - PAGE;
         assert_eq!(theirs.write(&[1; 5000]).unwrap(), 0);
         assert_eq!(theirs.write(&[1; 10]).unwrap(), 2 * PAGE);

@@ -12,6 +12,7 @@ use super::task_ring::{BODY_CAPACITY, TaskRing, TaskSlotState};
 use super::wire::{self, BodyLocation};
 use crate::error::TaskError;
 use crate::process::call::FunctionCall;
+use crate::sys::keeper::FileAddress;
 use crate::sys::pidfd::ProcessExit;
 
 /// A task: a chunk of items that one worker takes at a time.
@@ -300,8 +301,8 @@ impl Scheduler {
         String::from_utf8_lossy(&words).into_owned()
     }
 
-    /// The descriptor of the overflow file.
-    pub(super) fn overflow(&self) -> i32 {
-        self.overflow.descriptor()
+    /// Where workers open the overflow file.
+    pub(super) fn overflow(&self) -> FileAddress {
+        self.overflow.address()
     }
 }

@@ -9,7 +9,7 @@ use super::task_ring::TaskRing;
 use crate::error::TaskError;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::process::child::lock_unpoisoned;
-use crate::sys::eventfd::EventFd;
+use crate::sys::poll_waker::PollWaker;
 
 pub(super) struct PoolShared {
     /// The id of the process that created the pool.
@@ -21,7 +21,7 @@ pub(super) struct PoolShared {
     /// Notified, under the scheduler's lock, when `is_over` is set.
     shutdown: Condvar,
     /// Signalled when the supervisor's thread must look at the scheduler.
-    pub(super) bell: EventFd,
+    pub(super) bell: PollWaker,
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) workers: usize,
     /// How many tasks an iterator submits ahead of the results taken from it.
@@ -32,7 +32,7 @@ impl PoolShared {
     pub(super) fn new(
         task_ring: TaskRing,
         scheduler: Scheduler,
-        bell: EventFd,
+        bell: PollWaker,
         workers: usize,
         window: usize,
     ) -> Self {

@@ -1,7 +1,6 @@
 //! The thread that starts a pool's workers, notices that one has ended, and starts another in its
 //! place.
 
-use std::os::fd::AsFd;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -22,6 +21,9 @@ use crate::sys::poll;
 /// Workers that start at a time, at most: until it has started, each takes descriptors of the
 /// pool's process.
 const MAX_STARTING: usize = 32;
+
+/// The longest sleep between looks at the workers.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long to wait before retrying what the system has refused.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -96,7 +98,6 @@ impl Supervisor {
             slots: shared.task_ring.slots(),
             workers: self.worker_slots.len(),
             worker,
-            pool: std::process::id(),
             overflow: lock_unpoisoned(&shared.scheduler).overflow(),
             number,
             initializer: self.options.initializer.clone(),
@@ -122,12 +123,16 @@ impl Supervisor {
     /// Waits until a worker has started or ended, the bell is signalled, or the deadline has
     /// passed.
     fn wait(&self, shared: &PoolShared, until: Option<Deadline>) {
-        let mut watched = vec![shared.bell.as_fd()];
+        let mut watched = Vec::from_iter(shared.bell.current());
         for worker in self.workers() {
             watched.push(worker.child.sentinel());
-            watched.extend(worker.launched.as_ref().map(Launched::ready_fd));
+            watched.extend(worker.launched.as_ref().and_then(Launched::ready_fd));
         }
-        if poll::wait_any(watched, until).is_err() {
+        // Bounded, because the program may have closed descriptors: a signal at the bell is lost
+        // then, and a number may have become another file's right before the sleep.
+        let recheck = Deadline::after(RECHECK_INTERVAL);
+        let until = until.map_or(recheck, |until| until.min(recheck));
+        if poll::wait_any(watched, Some(until)).is_err() {
             // There are too many for the system to poll: the caller looks at each worker.
             std::thread::sleep(RETRY_INTERVAL);
         }

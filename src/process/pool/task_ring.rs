@@ -174,6 +174,8 @@ impl TaskRing {
             .participants(participants)
             .objects(1)
             .create_anonymous(tables + (words * WORD) as u64)?;
+        // Workers that start later open it through this process, whatever becomes of descriptors.
+        segment.keep_file();
         let array = segment.add::<Array<u64>>("board", words)?;
         Self::attach(array, slots, workers).ok_or(SegmentError::NoSpace { needed: words as u64 })
     }

@@ -11,6 +11,7 @@ use super::task_ring::{BODY_CAPACITY, TaskRing};
 use super::wire::{self, BodyLocation};
 use crate::cell::Array;
 use crate::process::call::{CallOutcome, FunctionCall};
+use crate::sys::keeper::FileAddress;
 
 /// A worker's arguments.
 #[derive(Serialize, Deserialize)]
@@ -20,9 +21,8 @@ pub(super) struct WorkerConfig {
     pub(super) workers: usize,
     /// The worker's place in the pool.
     pub(super) worker: u32,
-    /// The id of the pool's process, and that process's descriptor of the overflow file.
-    pub(super) pool: u32,
-    pub(super) overflow: i32,
+    /// Where the pool's process has the overflow file.
+    pub(super) overflow: FileAddress,
     /// The worker's number among all workers that the pool has started.
     pub(super) number: u64,
     pub(super) initializer: Option<(FunctionCall, Vec<u8>)>,
@@ -60,10 +60,9 @@ impl WorkerStage {
 
 /// Runs the initializer, then tasks until the pool ends or the worker has done its number of them.
 pub(super) fn run_worker(config: WorkerConfig) {
-    let WorkerConfig { task_ring, slots, workers, worker, pool, overflow, number, initializer, tasks } =
-        config;
+    let WorkerConfig { task_ring, slots, workers, worker, overflow, number, initializer, tasks } = config;
     let Some(task_ring) = TaskRing::attach(task_ring, slots, workers) else { return };
-    let Ok(mut overflow) = OverflowFile::open(pool, overflow, number) else { return };
+    let Ok(mut overflow) = OverflowFile::open(overflow, number) else { return };
     if let Some((call, args)) = initializer {
         // SAFETY: the pool has made the call, and runs the same build, as every child has checked.
         let message = match unsafe { call.run(&args, &mut || {}) } {

@@ -9,6 +9,7 @@
 
 pub mod cpu_share;
 pub mod death;
+pub mod descriptors;
 #[cfg(feature = "executors")]
 pub mod executors;
 pub mod fork;
