@@ -128,7 +128,7 @@ fn start() -> Option<(Sender<Request>, u32)> {
             run(&received);
         }
     };
-    thread::Builder::new().name("breezeway files".to_owned()).stack_size(64 << 10).spawn(keep).ok()?;
+    thread::Builder::new().name("breezeway keep".to_owned()).stack_size(64 << 10).spawn(keep).ok()?;
     Some((requests, started.recv().ok().flatten()?))
 }
 
