@@ -23,9 +23,7 @@ impl FrameWriter {
         let begun = retry_until_ready(
             (&mut *self, value, &mut transits),
             |(writer, ..)| writer.segment(),
-            |(writer, value, transits), wait| {
-                transits.collect(|| writer.encode_in_place(&**value, wait))
-            },
+            |(writer, value, transits), wait| transits.collect(|| writer.encode_in_place(&**value, wait)),
         );
         let sent = match begun.await {
             Ok(Some(message)) => self.send_rest_async(&message).await,

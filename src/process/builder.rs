@@ -175,7 +175,8 @@ impl ProcessBuilder {
         let (ready, ready_writer) = {
             let _standard = descriptors::hold_standard();
             let check = |end| CheckedFile::without_path(end);
-            let pipe = io::pipe().and_then(|(reader, writer)| Ok((check(reader.into())?, check(writer.into())?)));
+            let pipe =
+                io::pipe().and_then(|(reader, writer)| Ok((check(reader.into())?, check(writer.into())?)));
             pipe.map_err(SpawnError::os(DESCRIBE))?
         };
         let origin = start::ChildOrigin {

@@ -185,7 +185,8 @@ impl Pool {
         let (mut items, mut transits) = (Vec::new(), PendingTransits::default());
         wire::add_item(&mut items, &mut transits, &args)?;
         let (sink, handle) = promise::single_result(args, callback, &self.shared.callbacks);
-        self.shared.submit_tasks([PoolTask { call, items, transits, sink, first: 0, count: 1, deaths: 0 }], false)?;
+        self.shared
+            .submit_tasks([PoolTask { call, items, transits, sink, first: 0, count: 1, deaths: 0 }], false)?;
         Ok(handle)
     }
 

@@ -232,9 +232,14 @@ mod tests {
         let file = |thread, number| FileAddress { pid: 7, thread, number, device: 1 << 40, inode: u64::MAX };
         let origin = ChildOrigin { parent: 7, control: file(8, 9), ready: file(0, 10) };
         assert_eq!(ChildOrigin::parse(origin.to_string().as_ref()), Some(origin));
-        for word in
-            ["", "7 8 9", "0.0.0 7 8 9 1 1 0 9 1 1", VERSION, &format!("{VERSION} -7 8 9 1 1 0 9 1 1"), &format!("{VERSION} 7 8 9 1 1 0 9 1")]
-        {
+        for word in [
+            "",
+            "7 8 9",
+            "0.0.0 7 8 9 1 1 0 9 1 1",
+            VERSION,
+            &format!("{VERSION} -7 8 9 1 1 0 9 1 1"),
+            &format!("{VERSION} 7 8 9 1 1 0 9 1"),
+        ] {
             assert_eq!(ChildOrigin::parse(word.as_ref()), None);
         }
     }

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::location::Location;
-use crate::sys::checked_file::CheckedFile;
 use crate::error::SegmentError;
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::clock::Deadline;
 use crate::sys::file::{self, FileId};
 use crate::sys::fork;

@@ -12,12 +12,12 @@ use super::memory::SegmentMemory;
 use super::open;
 use super::options::SegmentOptions;
 use super::process_mappings;
-use crate::sys::checked_file::CheckedFile;
 use super::staging::StagedFile;
 use crate::error::SegmentError;
 use crate::layout::align_up;
 use crate::layout::header::{Creation, Header, Tables};
 use crate::raw::atomic_copy;
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::process::Identity;
 use crate::sys::{clock, file, process};
 

@@ -6,10 +6,10 @@ use core::mem::{offset_of, size_of};
 
 use super::backing::Backing;
 use super::geometry::Geometry;
-use crate::sys::checked_file::CheckedFile;
 use crate::layout::header::{DirectoryEntry, FLAG_PERSIST, Header, ParticipantEntry};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::raw::{Cells, mutex};
+use crate::sys::checked_file::CheckedFile;
 
 /// A mapped segment, and its open file.
 pub(crate) struct SegmentMemory {

@@ -18,9 +18,9 @@ use super::memory::SegmentMemory;
 use super::options::SegmentOptions;
 use super::participants;
 use super::process_mappings;
-use crate::sys::checked_file::CheckedFile;
 use crate::error::SegmentError;
 use crate::layout::header::{FLAG_PERSIST, Header};
+use crate::sys::checked_file::CheckedFile;
 use crate::sys::file::{self, NotOpened, Status};
 use crate::sys::process;
 

@@ -162,11 +162,7 @@ pub(crate) fn open_descriptor(pid: u32, fd: i32) -> Result<(OwnedFd, Status), No
 /// Opens the file of a thread's descriptor once more, as [`open_descriptor`] does; thread 0 is the
 /// process's first.
 #[cfg(feature = "process")]
-pub(crate) fn open_thread_descriptor(
-    pid: u32,
-    thread: u32,
-    fd: i32,
-) -> Result<(OwnedFd, Status), NotOpened> {
+pub(crate) fn open_thread_descriptor(pid: u32, thread: u32, fd: i32) -> Result<(OwnedFd, Status), NotOpened> {
     match thread {
         0 => open_descriptor(pid, fd),
         _ => open_magic_link(&format!("/proc/{pid}/task/{thread}/fd/{fd}")),

@@ -60,8 +60,7 @@ impl WorkerStage {
 
 /// Runs the initializer, then tasks until the pool ends or the worker has done its number of them.
 pub(super) fn run_worker(config: WorkerConfig) {
-    let WorkerConfig { task_ring, slots, workers, worker, overflow, number, initializer, tasks } =
-        config;
+    let WorkerConfig { task_ring, slots, workers, worker, overflow, number, initializer, tasks } = config;
     let Some(task_ring) = TaskRing::attach(task_ring, slots, workers) else { return };
     let Ok(mut overflow) = OverflowFile::open(overflow, number) else { return };
     if let Some((call, args)) = initializer {

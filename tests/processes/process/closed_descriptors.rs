@@ -25,7 +25,8 @@ const LARGE: usize = 300_000;
 fn assert_works(pool: &Pool) {
     assert_eq!(pool.map(|x: u64| x * x, 0..100).unwrap(), (0..100).map(|x| x * x).collect::<Vec<u64>>());
     // Tasks and results that go through the overflow file.
-    let turned = pool.map(|bytes: Vec<u8>| bytes.into_iter().rev().collect::<Vec<u8>>(), [vec![7; LARGE], vec![9; LARGE]]);
+    let turned = pool
+        .map(|bytes: Vec<u8>| bytes.into_iter().rev().collect::<Vec<u8>>(), [vec![7; LARGE], vec![9; LARGE]]);
     assert_eq!(turned.unwrap(), [vec![7; LARGE], vec![9; LARGE]]);
     // Another worker takes the place of one that ends.
     let ended = pool.call::<_, ()>(|()| std::process::exit(3), ());
@@ -92,9 +93,12 @@ fn child_of_a_process_that_closes_everything() {
     }
     let _watchdog = Watchdog::start(60);
     let queue = Queue::<u8>::new(4).unwrap();
-    let answers = Process::spawn(|queue: Queue<u8>| vec![queue.pop().unwrap(); LARGE], queue.clone()).unwrap();
-    let (mut waits, daemon) =
-        (Process::spawn(|()| for_ever(), ()).unwrap(), Process::builder().daemon(true).spawn(|()| for_ever(), ()).unwrap());
+    let answers =
+        Process::spawn(|queue: Queue<u8>| vec![queue.pop().unwrap(); LARGE], queue.clone()).unwrap();
+    let (mut waits, daemon) = (
+        Process::spawn(|()| for_ever(), ()).unwrap(),
+        Process::builder().daemon(true).spawn(|()| for_ever(), ()).unwrap(),
+    );
     let strangers = Strangers::in_place_of_all();
     for child in [&waits, &daemon] {
         assert!(child.is_alive());

@@ -164,7 +164,8 @@ mod arguments {
         assert_eq!(rx.recv_timeout(LONG), Err(PopError::Disconnected));
 
         let (mut tx, rx) = pipe::simplex::<u32>().unwrap();
-        let mut results = pool.map_iter(|(_, _): (Undecodable, pipe::Receiver<u32>)| (), [(Undecodable, rx)]).unwrap();
+        let mut results =
+            pool.map_iter(|(_, _): (Undecodable, pipe::Receiver<u32>)| (), [(Undecodable, rx)]).unwrap();
         assert!(matches!(results.next(), Some(Err(TaskError::Arguments(_)))));
         let sent = tx.send_bytes_timeout(&vec![0; 1 << 20], LONG);
         assert!(matches!(sent, Err(PushError::Disconnected(_))), "{sent:?}");
