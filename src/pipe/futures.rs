@@ -7,6 +7,7 @@ use super::reader::FrameReader;
 use super::writer::FrameWriter;
 use super::{Connection, Receiver, Sender};
 use crate::error::{PopError, PushError};
+use crate::queue::transit::PendingTransits;
 use crate::raw::wait::Wait;
 use crate::reactor::{ItemStream, StreamSource, WaitArg, retry_until_ready};
 use crate::segment::Segment;
@@ -16,15 +17,23 @@ impl FrameWriter {
     /// `Send`, also if the value is not `Sync`.
     async fn send_async<T: Serialize>(&mut self, value: &mut T) -> Result<(), PushError<()>> {
         self.check_receiver();
+        // If the future is dropped, the message is given up, and what is in it with it.
+        let mut transits = PendingTransits::default();
         let begun = retry_until_ready(
-            (&mut *self, value),
-            |(writer, _)| writer.segment(),
-            |(writer, value), wait| writer.encode_in_place(&**value, wait),
+            (&mut *self, value, &mut transits),
+            |(writer, ..)| writer.segment(),
+            |(writer, value, transits), wait| transits.collect(|| writer.encode_in_place(&**value, wait)),
         );
-        match begun.await? {
-            None => Ok(()),
-            Some(message) => self.send_rest_async(&message).await,
+        let sent = match begun.await {
+            Ok(Some(message)) => self.send_rest_async(&message).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match &sent {
+            Ok(()) => transits.deliver(),
+            Err(_) => transits.give_back(),
         }
+        sent
     }
 
     /// Sends bytes without encoding them.
@@ -63,8 +72,8 @@ macro_rules! impl_async_sender_methods {
             ///
             /// If the future is dropped before it is ready, also in the middle of a long message,
             /// no part of the message is delivered: the receiver drops the part that has arrived
-            /// when the next message begins. The value is dropped, too; an end of a queue or a pipe
-            /// in it may have been given away by then.
+            /// when the next message begins. The value is dropped, too, and with it the ends of
+            /// queues and pipes in it.
             ///
             /// # Errors
             /// Those of [`send`](Self::send).

@@ -47,6 +47,7 @@ use self::shared::PoolShared;
 use super::call::FunctionCall;
 use super::child::lock_unpoisoned;
 use crate::error::{PoolError, TaskError};
+use crate::queue::transit::PendingTransits;
 
 /// Worker processes that run tasks: calls of this program's functions.
 ///
@@ -181,10 +182,11 @@ impl Pool {
         R: Serialize + DeserializeOwned + Send + 'static,
     {
         let call = FunctionCall::of(f).ok_or(TaskError::NotInExecutable)?;
-        let mut items = Vec::new();
-        wire::add_item(&mut items, &args)?;
+        let (mut items, mut transits) = (Vec::new(), PendingTransits::default());
+        wire::add_item(&mut items, &mut transits, &args)?;
         let (sink, handle) = promise::single_result(args, callback, &self.shared.callbacks);
-        self.shared.submit_tasks([PoolTask { call, items, sink, first: 0, count: 1, deaths: 0 }], false)?;
+        self.shared
+            .submit_tasks([PoolTask { call, items, transits, sink, first: 0, count: 1, deaths: 0 }], false)?;
         Ok(handle)
     }
 
@@ -281,14 +283,14 @@ impl Pool {
         let chunk = chunk.unwrap_or_else(|| args.len().div_ceil(4 * self.workers()).max(1));
         let mut chunks = Vec::with_capacity(args.len().div_ceil(chunk));
         for part in args.chunks(chunk) {
-            let mut items = Vec::new();
-            part.iter().try_for_each(|item| wire::add_item(&mut items, item))?;
-            chunks.push((items, part.len()));
+            let (mut items, mut transits) = (Vec::new(), PendingTransits::default());
+            part.iter().try_for_each(|item| wire::add_item(&mut items, &mut transits, item))?;
+            chunks.push((items, transits, part.len()));
         }
         let (sink, handle) = promise::collected_results(args, callback, &self.shared.callbacks);
-        let tasks = chunks.into_iter().enumerate().map(|(index, (items, count))| {
+        let tasks = chunks.into_iter().enumerate().map(|(index, (items, transits, count))| {
             let sink = Arc::clone(&sink);
-            PoolTask { call, items, sink, first: index * chunk, count, deaths: 0 }
+            PoolTask { call, items, transits, sink, first: index * chunk, count, deaths: 0 }
         });
         self.shared.submit_tasks(tasks, false)?;
         Ok(handle)

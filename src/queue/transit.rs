@@ -70,6 +70,41 @@ impl Transits {
     }
 }
 
+/// Endpoints in bytes that may still be decoded: while this exists. Dropped, it disconnects those
+/// that no receiver has claimed, unless the bytes are [delivered](Self::deliver).
+#[cfg(feature = "process")]
+#[derive(Debug, Default)]
+pub(crate) struct PendingTransits(Transits);
+
+#[cfg(feature = "process")]
+impl PendingTransits {
+    /// Encodes under [`collect`], and adds the endpoints to these.
+    pub(crate) fn collect<R>(&mut self, encode: impl FnOnce() -> R) -> R {
+        let (encoded, Transits(more)) = collect(encode);
+        self.0.0.extend(more);
+        encoded
+    }
+
+    /// Leaves the endpoints in transit: the bytes are delivered.
+    #[cfg(feature = "async")]
+    pub(crate) fn deliver(mut self) {
+        self.0.0.clear();
+    }
+
+    /// Gives the endpoints back to their handles: the value is returned to the caller.
+    #[cfg(feature = "async")]
+    pub(crate) fn give_back(mut self) {
+        core::mem::take(&mut self.0).give_back();
+    }
+}
+
+#[cfg(feature = "process")]
+impl Drop for PendingTransits {
+    fn drop(&mut self) {
+        self.0.disconnect();
+    }
+}
+
 thread_local! {
     /// What is serialised in this thread's innermost [`collect`]; `None` outside of any.
     static COLLECTED: RefCell<Option<Vec<Transit>>> = const { RefCell::new(None) };

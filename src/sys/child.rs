@@ -39,11 +39,10 @@ pub(crate) fn set_name(name: &str) {
 /// Blocks every signal for the calling thread: the program's handlers run on other threads.
 pub(crate) fn block_signals() {
     let mut all = core::mem::MaybeUninit::uninit();
-    // SAFETY: `all` is writable and set before it is read; the old mask is not asked for.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), core::ptr::null_mut());
-    }
+    // SAFETY: `all` is writable.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: `all` was set above, and the old mask is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), core::ptr::null_mut()) };
 }
 
 /// Kills this process with SIGKILL.

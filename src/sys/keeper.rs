@@ -66,10 +66,13 @@ enum Request {
     Release(i32),
 }
 
-/// The keeper of this process, while it runs: how to ask it, and its thread's id.
-static KEEPER: PerProcess<Mutex<Option<(Sender<Request>, u32)>>> = PerProcess::new();
+/// How to ask the keeper, and its thread's id.
+type Keeper = (Sender<Request>, u32);
 
-fn keeper() -> MutexGuard<'static, Option<(Sender<Request>, u32)>> {
+/// The keeper of this process, while it runs.
+static KEEPER: PerProcess<Mutex<Option<Keeper>>> = PerProcess::new();
+
+fn keeper() -> MutexGuard<'static, Option<Keeper>> {
     KEEPER.get_or_create(|| ()).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -117,7 +120,7 @@ impl Drop for KeptFile {
     }
 }
 
-fn start() -> Option<(Sender<Request>, u32)> {
+fn start() -> Option<Keeper> {
     let (requests, received) = channel();
     let (ready, started) = channel();
     let keep = move || {
@@ -128,7 +131,7 @@ fn start() -> Option<(Sender<Request>, u32)> {
             run(&received);
         }
     };
-    thread::Builder::new().name("breezeway files".to_owned()).stack_size(64 << 10).spawn(keep).ok()?;
+    thread::Builder::new().name("breezeway keep".to_owned()).stack_size(64 << 10).spawn(keep).ok()?;
     Some((requests, started.recv().ok().flatten()?))
 }
 

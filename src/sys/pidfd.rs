@@ -272,8 +272,10 @@ fn wait_id(kind: libc::idtype_t, id: u32, options: i32) -> io::Result<Option<(u3
         if unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) } == 0 {
             // SAFETY: zeros are a `siginfo_t`, and what the kernel writes is one.
             let info = unsafe { info.assume_init() };
-            // SAFETY: the fields that `waitid` sets, or zeros.
-            let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+            // SAFETY: a field that `waitid` sets, or zero.
+            let pid = unsafe { info.si_pid() };
+            // SAFETY: as above.
+            let status = unsafe { info.si_status() };
             let exit = match info.si_code {
                 libc::CLD_EXITED => ProcessExit::Code(status),
                 libc::CLD_KILLED | libc::CLD_DUMPED => ProcessExit::Code(-status),

@@ -16,6 +16,7 @@ use super::task_ring::TaskRing;
 use crate::error::{PoolError, SpawnError};
 use crate::process::call::FunctionCall;
 use crate::process::cpu_count;
+use crate::queue::transit::PendingTransits;
 use crate::sys::poll_waker::PollWaker;
 
 /// What becomes of a task whose worker ends before the task is done: because it is killed, or
@@ -53,6 +54,7 @@ pub struct PoolBuilder {
 struct Initializer {
     call: FunctionCall,
     args: Vec<u8>,
+    /// The arguments, and the endpoints in them: no worker decodes them after the last has ended.
     keep_alive: Box<dyn core::any::Any + Send>,
 }
 
@@ -82,15 +84,18 @@ impl PoolBuilder {
     where
         A: Serialize + DeserializeOwned + Send + 'static,
     {
-        let prepare = || {
+        let mut transits = PendingTransits::default();
+        let mut prepare = || {
             let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
-            let bytes =
-                postcard::to_allocvec(&args).map_err(|error| SpawnError::Encode { source: error.into() })?;
-            Ok((call, bytes))
+            let encoded = transits.collect(|| postcard::to_allocvec(&args));
+            Ok((call, encoded.map_err(|error| SpawnError::Encode { source: error.into() })?))
         };
         let prepared = prepare();
-        self.initializer =
-            Some(prepared.map(|(call, bytes)| Initializer { call, args: bytes, keep_alive: Box::new(args) }));
+        self.initializer = Some(prepared.map(|(call, bytes)| Initializer {
+            call,
+            args: bytes,
+            keep_alive: Box::new((transits, args)),
+        }));
         self
     }
 

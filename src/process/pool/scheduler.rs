@@ -12,6 +12,7 @@ use super::task_ring::{BODY_CAPACITY, TaskRing, TaskSlotState};
 use super::wire::{self, BodyLocation};
 use crate::error::TaskError;
 use crate::process::call::FunctionCall;
+use crate::queue::transit::PendingTransits;
 use crate::sys::keeper::FileAddress;
 use crate::sys::pidfd::ProcessExit;
 
@@ -20,6 +21,9 @@ pub(super) struct PoolTask {
     pub(super) call: FunctionCall,
     /// The encoded items; empty while the task is on the task ring, unless it may run again.
     pub(super) items: Vec<u8>,
+    /// The endpoints in the items, which are disconnected if no worker has claimed them when the
+    /// task is settled.
+    pub(super) transits: PendingTransits,
     pub(super) sink: Arc<dyn ResultSink>,
     /// The index of its first item at the sink.
     pub(super) first: usize,
@@ -74,7 +78,9 @@ impl SettledBatch {
     pub(super) fn deliver(&mut self) -> usize {
         let count = self.settled.len();
         for SettledTask { task, outcome } in self.settled.drain(..) {
-            let PoolTask { sink, first, count, .. } = task;
+            let PoolTask { sink, first, count, transits, .. } = task;
+            // No worker decodes the items any more.
+            drop(transits);
             let mut results = outcome.map(|range| &self.bytes[range]);
             for index in first..first + count {
                 let outcome = match &mut results {

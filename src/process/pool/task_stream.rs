@@ -19,6 +19,7 @@ use super::wire;
 use crate::error::TaskError;
 use crate::process::call::{self, FunctionCall};
 use crate::process::child::lock_unpoisoned;
+use crate::queue::transit::PendingTransits;
 #[cfg(feature = "async")]
 use crate::reactor::WakerRegistration;
 
@@ -163,12 +164,12 @@ where
     }
 
     fn pull_chunk(&mut self) {
-        let (first, mut items) = (self.pulled, Vec::new());
+        let (first, mut items, mut transits) = (self.pulled, Vec::new(), PendingTransits::default());
         let mut failed = None;
         while self.pulled - first < self.chunk && failed.is_none() {
             let Some(input) = &mut self.input else { break };
             match catch_unwind(AssertUnwindSafe(|| input.next())) {
-                Ok(Some(item)) => match wire::add_item(&mut items, &item) {
+                Ok(Some(item)) => match wire::add_item(&mut items, &mut transits, &item) {
                     Ok(()) => self.push_item(ItemState::InFlight(item)),
                     Err(error) => failed = Some(error),
                 },
@@ -182,7 +183,7 @@ where
         let count = self.pulled - first;
         if count > 0 {
             let sink = Arc::<ResultBuffer<I::Item, R>>::clone(&self.buffer);
-            let task = PoolTask { call: self.call, items, sink, first, count, deaths: 0 };
+            let task = PoolTask { call: self.call, items, transits, sink, first, count, deaths: 0 };
             if let Err(error) = self.shared.submit_tasks([task], true) {
                 self.close_input();
                 // One error stands for the whole chunk.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::task_ring::SlotHeader;
 use crate::error::TaskError;
 use crate::process::call::{self, CallOutcome, FunctionCall};
+use crate::queue::transit::PendingTransits;
 
 const RETURNED: u8 = 0;
 const PANICKED: u8 = 1;
@@ -49,13 +50,18 @@ pub(super) fn decode_header(header: SlotHeader) -> (FunctionCall, u64, BodyLocat
     (FunctionCall::from_words([invoke, function]), len, location)
 }
 
-/// Appends an item to a task.
-pub(super) fn add_item<A: Serialize>(task: &mut Vec<u8>, item: &A) -> Result<(), TaskError> {
+/// Appends an item to a task, and the endpoints in it to the task's.
+pub(super) fn add_item<A: Serialize>(
+    task: &mut Vec<u8>,
+    transits: &mut PendingTransits,
+    item: &A,
+) -> Result<(), TaskError> {
     let error = |source| TaskError::Encode { source };
     let start = task.len();
     let mut bytes = core::mem::take(task);
     bytes.extend([0; 4]);
-    *task = postcard::to_extend(item, bytes).map_err(|source| error(source.into()))?;
+    let encoded = transits.collect(|| postcard::to_extend(item, bytes));
+    *task = encoded.map_err(|source| error(source.into()))?;
     let len = u32::try_from(task.len() - start - 4).map_err(|source| error(source.into()))?;
     task[start..start + 4].copy_from_slice(&len.to_le_bytes());
     Ok(())
@@ -146,7 +152,7 @@ mod tests {
     fn run_task_outcomes() {
         let mut task = Vec::new();
         for item in ["a", "bb", ""] {
-            add_item(&mut task, &item).unwrap();
+            add_item(&mut task, &mut PendingTransits::default(), &item).unwrap();
         }
         assert_eq!(count(&task), 3);
         let call =

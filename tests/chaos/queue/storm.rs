@@ -1,7 +1,9 @@
-//! Processes push and pop; every few milliseconds one of them is killed and replaced. No message is
-//! lost or delivered twice, no process is stuck, and each producer's order is kept.
+//! Processes push and pop; every few milliseconds one of them is killed and replaced, others are
+//! stopped for a while, and some close every descriptor that they have. No message is lost or
+//! delivered twice, no process is stuck, and each producer's order is kept.
 //!
-//! `BREEZEWAY_STORM_SECONDS` is how long each storm lasts.
+//! `BREEZEWAY_STORM_SECONDS` is how long each storm lasts, `BREEZEWAY_STORM_SEED` what it draws the
+//! kills, stops and closings from: a storm that fails says its seed.
 
 mod kinds;
 mod ledger;
@@ -15,6 +17,7 @@ use ledger::{Deliveries, LONGEST, Ledger};
 use support::cpu_share::CpuShare;
 use support::process::{kill_running, resume, stop, until};
 use support::scratch::Scratch;
+use support::storm::{Closing, Random, Round, how_to_replay, replays, seed};
 use support::{Role, Watchdog, role, unique};
 
 /// Pairs of producers and consumers, where there may be more than one.
@@ -38,13 +41,14 @@ fn processes() -> usize {
 #[test]
 fn in_a_child() {
     let Some(arguments) = role() else { return };
-    let [side, kind, name, books, process] = &arguments[..] else { unreachable!("{arguments:?}") };
+    let [side, kind, name, books, process, seed] = &arguments[..] else { unreachable!("{arguments:?}") };
     let ledger = Ledger::open(Path::new(books), processes());
     let (kind, segment) = (Kind::of(kind), Segment::open(name).unwrap());
-    let process = process.parse().unwrap();
+    let [process, seed] = [process, seed].map(|number| number.parse().unwrap());
+    let closing = Closing::of(seed, process);
     match &**side {
-        "producer" => produce(kind, &segment, &ledger, process),
-        "consumer" => consume(kind, &segment, &ledger, process),
+        "producer" => produce(kind, &segment, &ledger, process, closing),
+        "consumer" => consume(kind, &segment, &ledger, process, closing),
         _ => unreachable!("{side}"),
     }
 }
@@ -56,7 +60,7 @@ fn doze(n: u64) {
     }
 }
 
-fn produce(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64) {
+fn produce(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64, mut closing: Closing) {
     let mut push = kind.push(segment);
     for n in 0..LONGEST {
         if ledger.is_over() {
@@ -65,11 +69,12 @@ fn produce(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64) {
         ledger.about_to_push(process, n);
         push(process << NUMBER_BITS | n);
         ledger.has_pushed(process, n);
+        closing.step();
         doze(n);
     }
 }
 
-fn consume(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64) {
+fn consume(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64, mut closing: Closing) {
     let mut take = kind.take(segment);
     let mut order = Order::new(kind);
     let mut taken = 128;
@@ -82,6 +87,7 @@ fn consume(kind: Kind, segment: &Segment, ledger: &Ledger, process: u64) {
             taken += 1;
         });
         ledger.put_at_stake(process, 0);
+        closing.step();
         match outcome {
             Taken::Some => doze(taken),
             Taken::Nothing => std::thread::yield_now(),
@@ -129,6 +135,7 @@ struct ProcessGroup {
     books: String,
     members: Vec<Member>,
     started: u64,
+    seed: u64,
 }
 
 struct Member {
@@ -143,7 +150,7 @@ impl ProcessGroup {
         self.started += 1;
         let side = if is_producer { "producer" } else { "consumer" };
         let kind = format!("{:?}", self.kind);
-        let arguments = [side, &kind, &self.name, &self.books, &process.to_string()];
+        let arguments = [side, &kind, &self.name, &self.books, &process.to_string(), &self.seed.to_string()];
         Member { role: Role::spawn(in_a_child, &arguments), process, is_producer }
     }
 
@@ -181,36 +188,36 @@ struct StormTotals {
 fn storm(kind: Kind) {
     let seconds = seconds();
     let _share = CpuShare::wait();
-    let _watchdog = Watchdog::start(2 * seconds + 120);
+    let seed = seed();
+    let _watchdog = Watchdog::with_note(2 * seconds + 120, how_to_replay(seed));
     let (scratch, name) = (Scratch::new("storm"), unique("storm"));
     let ledger = Ledger::create(&scratch.file("ledger"), processes());
     let segment = Segment::builder().participants(24).create(&name, 1 << 20).unwrap();
     kind.add_to(&segment);
 
     let books = scratch.file("ledger").to_str().unwrap().to_owned();
-    let mut group = ProcessGroup { kind, name, books, members: Vec::new(), started: 0 };
+    let mut group = ProcessGroup { kind, name, books, members: Vec::new(), started: 0, seed };
     let pairs = if kind.is_single() { 1 } else { PAIRS };
     for is_producer in (0..pairs).flat_map(|_| [true, false]) {
         let member = group.start(is_producer);
         group.members.push(member);
     }
     let mut totals = StormTotals::default();
-    let mut random = Random::new();
+    let mut random = Random::of(seed, 0);
     let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end && (group.started as usize) < processes() {
         // Two alone need time to get going, between two deaths.
-        std::thread::sleep(Duration::from_micros(random.below(if kind.is_single() {
-            20_000
-        } else {
-            6_000
-        })));
-        let [victim, bystander] = [(); 2].map(|()| random.below(2 * pairs as u64) as usize);
-        // Another is stopped wherever it is, now and then, and goes on when all is over.
-        let stopped =
-            (victim != bystander && random.below(4) == 0).then(|| group.members[bystander].role.pid());
-        stopped.inspect(|pid| stop(*pid));
-        let (process, is_producer) = group.replace(victim);
-        stopped.inspect(|pid| resume(*pid));
+        let longest = if kind.is_single() { 20_000 } else { 6_000 };
+        let round = Round::next(&mut random, 2 * pairs, longest);
+        std::thread::sleep(round.pause);
+        // Another is stopped wherever it is, and goes on some time after the kill.
+        let stopped = round.stopped.map(|(place, time)| (group.members[place].role.pid(), time));
+        stopped.inspect(|(pid, _)| stop(*pid));
+        let (process, is_producer) = group.replace(round.victim);
+        stopped.inspect(|(pid, time)| {
+            std::thread::sleep(*time);
+            resume(*pid);
+        });
         totals.kills += 1;
         totals.at_stake += if is_producer { 0 } else { ledger.at_stake(process) };
         // Somebody goes on.
@@ -250,18 +257,9 @@ fn settle(kind: Kind, ledger: &Ledger, processes: u64, totals: &mut StormTotals)
     assert!(totals.kills > 0 && totals.pushed > 0);
 }
 
-/// A generator that will do.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        Self(u64::from(std::process::id()) << 20 | 1)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
+#[test]
+fn storm_seed_replays_schedule() {
+    assert!(replays(seed()));
 }
 
 #[test]

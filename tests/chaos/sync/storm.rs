@@ -1,12 +1,15 @@
 //! Processes use all the objects of `sync` in one segment at random; every few milliseconds one of
-//! them is killed and replaced. Locks exclude, no permit is lost or doubled, no waiter is skipped,
-//! and no process is stuck.
+//! them is killed and replaced, others are stopped for a while, and some close every descriptor that
+//! they have. Locks exclude, no permit is lost or doubled, no waiter is skipped, and no process is
+//! stuck.
 //!
-//! `BREEZEWAY_STORM_SECONDS` is how long the storm lasts.
+//! `BREEZEWAY_STORM_SECONDS` is how long the storm lasts, `BREEZEWAY_STORM_SEED` what it draws the
+//! kills, stops and closings from: a storm that fails says its seed.
 
 mod ledger;
 mod work;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -17,6 +20,7 @@ use support::cpu_share::CpuShare;
 use support::death::has_ended;
 use support::process::{kill_running, resume, stop, until};
 use support::scratch::Scratch;
+use support::storm::{Closing, Random, Round, how_to_replay, seed};
 use support::{Role, Watchdog, role, unique};
 use work::{Objects, PARTIES, TOTAL, Worker};
 
@@ -32,7 +36,7 @@ const ONCES: usize = 20;
 const GALE: Duration = Duration::from_millis(400);
 /// So far.
 const STEPS: u64 = 20;
-/// Who has not got on after so long is stuck.
+/// Who has not got on after so long is named; it may yet get on, until the watchdog ends the test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn seconds() -> u64 {
@@ -51,12 +55,14 @@ fn onces() -> usize {
 #[test]
 fn in_a_child() {
     let Some(arguments) = role() else { return };
-    let [name, books, process, place] = &arguments[..] else { unreachable!("{arguments:?}") };
+    let [name, books, process, place, seed] = &arguments[..] else { unreachable!("{arguments:?}") };
     let ledger = Ledger::open(Path::new(books), processes(), onces());
     let objects = Objects::of(&Segment::open(name).unwrap());
     let [process, place] = [process, place].map(|number| number.parse().unwrap());
-    let (objects, ledger, random) = (&objects, &ledger, Random::new());
-    Worker { objects, ledger, process, place, random }.run(place < SERVERS);
+    let (seed, number): (u64, u64) = (seed.parse().unwrap(), process as u64);
+    let (objects, ledger, random) = (&objects, &ledger, Random::of(seed, number));
+    let closing = Closing::of(seed, number);
+    Worker { objects, ledger, process, place, random, closing }.run(place < SERVERS);
 }
 
 /// The processes that are out in the storm.
@@ -67,6 +73,7 @@ struct ProcessGroup<'a> {
     /// By place.
     members: Vec<Member>,
     started: usize,
+    seed: u64,
 }
 
 struct Member {
@@ -78,7 +85,8 @@ impl ProcessGroup<'_> {
     fn start(&mut self, place: usize) -> Member {
         self.started += 1;
         let process = self.started;
-        let arguments = [&*self.name, &self.books, &process.to_string(), &place.to_string()];
+        let arguments =
+            [&*self.name, &self.books, &process.to_string(), &place.to_string(), &self.seed.to_string()];
         Member { role: Role::spawn(in_a_child, &arguments), process }
     }
 
@@ -96,10 +104,15 @@ impl ProcessGroup<'_> {
         let begin = Instant::now();
         let before: Vec<_> = self.members.iter().map(|member| self.ledger.done(member.process)).collect();
         for (place, Member { process, role }) in self.members.iter().enumerate() {
+            let mut is_named = false;
             until(|| {
                 let at = self.ledger.at(*process);
                 assert!(!has_ended(role.pid()), "it ended by itself, at {at:?}");
-                assert!(begin.elapsed() < PATIENCE, "place {place} is stuck at {at:?}");
+                if !is_named && begin.elapsed() > PATIENCE {
+                    is_named = true;
+                    // Not by the macro, whose words a test that is aborted keeps to itself.
+                    let _ = writeln!(std::io::stderr(), "place {place} has long been at {at:?}");
+                }
                 self.ledger.done(*process) >= before[place] + STEPS
             });
         }
@@ -119,7 +132,8 @@ struct StormTotals {
 fn all_primitives_under_kills() {
     let seconds = seconds();
     let _share = CpuShare::wait();
-    let _watchdog = Watchdog::start(3 * seconds + 120);
+    let seed = seed();
+    let _watchdog = Watchdog::with_note(3 * seconds + 120, how_to_replay(seed));
     let (scratch, name) = (Scratch::new("sync-storm"), unique("sync-storm"));
     let ledger = Ledger::create(&scratch.file("ledger"), processes(), onces());
     let options = Segment::builder().participants(24).objects(onces() as u32 + 16);
@@ -127,25 +141,27 @@ fn all_primitives_under_kills() {
     let objects = Objects::add_to(&segment, onces());
 
     let books = scratch.file("ledger").to_str().unwrap().to_owned();
-    let mut group = ProcessGroup { ledger: &ledger, name, books, members: Vec::new(), started: 0 };
+    let mut group = ProcessGroup { ledger: &ledger, name, books, members: Vec::new(), started: 0, seed };
     for place in 0..PLACES {
         let member = group.start(place);
         group.members.push(member);
     }
     let mut totals = StormTotals::default();
-    let mut random = Random::new();
+    let mut random = Random::of(seed, 0);
     let begin = Instant::now();
     let mut calmed = begin;
     while begin.elapsed().as_secs() < seconds && group.started + 1 < processes() {
-        std::thread::sleep(Duration::from_micros(random.below(6_000)));
-        let [victim, bystander] = [(); 2].map(|()| random.below(PLACES as u64) as usize);
-        // Another is stopped wherever it is, now and then, and goes on when all is over.
-        let stopped =
-            (victim != bystander && random.below(4) == 0).then(|| group.members[bystander].role.pid());
-        stopped.inspect(|pid| stop(*pid));
-        totals.killed_at[group.replace(victim) as usize] += 1;
+        let round = Round::next(&mut random, PLACES, 6_000);
+        std::thread::sleep(round.pause);
+        // Another is stopped wherever it is, and goes on some time after the kill.
+        let stopped = round.stopped.map(|(place, time)| (group.members[place].role.pid(), time));
+        stopped.inspect(|(pid, _)| stop(*pid));
+        totals.killed_at[group.replace(round.victim) as usize] += 1;
         totals.kills += 1;
-        stopped.inspect(|pid| resume(*pid));
+        stopped.inspect(|(pid, time)| {
+            std::thread::sleep(*time);
+            resume(*pid);
+        });
         if calmed.elapsed() > GALE {
             group.calm();
             totals.calms += 1;
@@ -240,19 +256,5 @@ fn print(totals: &StormTotals, ledger: &Ledger) {
     println!("{} kills, {} operations, {} calms", totals.kills, ledger.operations(), totals.calms);
     for (deed, killed) in DEEDS.iter().zip(totals.killed_at) {
         println!("  {deed:?}: {} completed, {killed} killed at it", ledger.sums(*deed).1);
-    }
-}
-
-/// A generator that will do.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        Self(u64::from(std::process::id()) << 20 | 1)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
     }
 }

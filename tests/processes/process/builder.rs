@@ -126,7 +126,12 @@ fn started_with(word: &str) -> (Option<i32>, String, String) {
 fn stale_child_variable_fails_or_is_ignored() {
     let version = env!("CARGO_PKG_VERSION");
     let me = std::process::id();
-    for word in [format!("{version} {me} 987654 987655"), format!("{version} {me} 0 1")] {
+    for word in [
+        format!("{version} {me} 0 987654 1 1 0 987655 1 1"),
+        format!("{version} {me} {me} 987654 1 1 0 987655 1 1"),
+        // An open file, but another one than it says.
+        format!("{version} {me} 0 0 1 1 0 1 1 1"),
+    ] {
         let (code, out, error) = started_with(&word);
         assert_eq!((code, &*out), (Some(1), ""), "`main` does not run");
         assert!(error.contains("found no beginning"), "{error:?}");

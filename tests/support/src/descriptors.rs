@@ -3,9 +3,10 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 /// Closes every descriptor from 3 on, whoever has opened it.
 pub fn close_all() {
@@ -28,8 +29,8 @@ impl Strangers {
         close_all();
         let (mut files, mut events) = (Vec::new(), Vec::new());
         for _ in 0..40 {
-            // SAFETY: a name, and a fresh descriptor.
-            let mut file = unsafe { File::from_raw_fd(libc::memfd_create(c"stranger".as_ptr(), 1)) };
+            let memory = memfd_create(c"stranger", MemfdFlags::CLOEXEC).unwrap();
+            let mut file = File::from(memory);
             file.write_all(TEXT).unwrap();
             files.push((file, TEXT.len() as u64));
             events.push(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap());

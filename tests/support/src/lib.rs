@@ -20,6 +20,7 @@ pub mod polled;
 pub mod process;
 pub mod sandbox;
 pub mod scratch;
+pub mod storm;
 pub mod waiting;
 
 use std::io::{BufRead, BufReader, Write};
@@ -176,15 +177,22 @@ const SLACK: u32 = 5;
 /// has nothing else to do.
 pub struct Watchdog {
     done: Arc<AtomicBool>,
+    /// What to say where the test fails.
+    note: String,
 }
 
 impl Watchdog {
     pub fn start(seconds: u64) -> Self {
+        Self::with_note(seconds, String::new())
+    }
+
+    /// Says `note` as well where the test hangs or panics.
+    pub fn with_note(seconds: u64, note: String) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         let deadline = Instant::now() + SLACK * Duration::from_secs(seconds);
         let test = std::thread::current().name().unwrap_or("a thread").to_owned();
         std::thread::spawn({
-            let done = Arc::clone(&done);
+            let (done, note) = (Arc::clone(&done), note.clone());
             move || {
                 while Instant::now() < deadline {
                     if done.load(Ordering::Relaxed) {
@@ -192,16 +200,19 @@ impl Watchdog {
                     }
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                eprintln!("the watchdog's time is up: {test} hangs");
+                eprintln!("the watchdog's time is up: {test} hangs\n{note}");
                 std::process::abort();
             }
         });
-        Self { done }
+        Self { done, note }
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
         self.done.store(true, Ordering::Relaxed);
+        if std::thread::panicking() && !self.note.is_empty() {
+            eprintln!("{}", self.note);
+        }
     }
 }

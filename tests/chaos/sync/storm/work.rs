@@ -8,8 +8,8 @@ use breezeway::sync::{
 };
 use breezeway::{BarrierError, EventError, LockError, Segment, SemaphoreError};
 use support::death::has_ended;
+use support::storm::{Closing, Random};
 
-use super::Random;
 use super::ledger::{Deed, Ledger, PLACES};
 
 pub const PARTIES: usize = 3;
@@ -77,6 +77,7 @@ pub struct Worker<'a> {
     pub process: usize,
     pub place: usize,
     pub random: Random,
+    pub closing: Closing,
 }
 
 /// What a worker does, and may wait for as long as it takes.
@@ -158,6 +159,7 @@ impl Worker<'_> {
             self.work(deed);
             self.ledger.set_at(self.process, Deed::Nothing);
             self.ledger.count_operation(self.process);
+            self.closing.step();
             if is_server || self.random.below(64) == 0 {
                 std::thread::sleep(Duration::from_micros(50));
             }

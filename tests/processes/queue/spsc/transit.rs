@@ -68,8 +68,9 @@ fn push_whose_encoding_fails_gives_the_endpoint_back() {
 
 #[cfg(feature = "process")]
 mod arguments {
+    use breezeway::TaskError;
     use breezeway::pipe;
-    use breezeway::process::Process;
+    use breezeway::process::{Pool, Process};
     use serde::{Deserialize, Deserializer, Serialize};
 
     use super::*;
@@ -146,5 +147,99 @@ mod arguments {
         let Err(PushError::Disconnected(mut tx)) = broken.send(tx) else { panic!("nobody receives") };
         tx.push(1).unwrap();
         assert_eq!(rx.pop(), Ok(1));
+    }
+
+    #[test]
+    fn pool_task_that_no_worker_decodes_disconnects_the_endpoint() {
+        let _watchdog = Watchdog::start(60);
+        let pool = Pool::new(1).unwrap();
+        let (tx, mut rx) = pipe::simplex::<u32>().unwrap();
+        let ended = pool.call(|(_, _): (Deadly, pipe::Sender<u32>)| (), (Deadly, tx));
+        assert!(matches!(ended, Err(TaskError::WorkerDied { signal: 9 })), "{ended:?}");
+        assert_eq!(rx.recv_timeout(LONG), Err(PopError::Disconnected));
+
+        let (tx, mut rx) = pipe::simplex::<u32>().unwrap();
+        let results = pool.map(|(_, _): (Undecodable, pipe::Sender<u32>)| (), [(Undecodable, tx)]);
+        assert!(matches!(results, Err(TaskError::Arguments(_))), "{results:?}");
+        assert_eq!(rx.recv_timeout(LONG), Err(PopError::Disconnected));
+
+        let (mut tx, rx) = pipe::simplex::<u32>().unwrap();
+        let mut results =
+            pool.map_iter(|(_, _): (Undecodable, pipe::Receiver<u32>)| (), [(Undecodable, rx)]).unwrap();
+        assert!(matches!(results.next(), Some(Err(TaskError::Arguments(_)))));
+        let sent = tx.send_bytes_timeout(&vec![0; 1 << 20], LONG);
+        assert!(matches!(sent, Err(PushError::Disconnected(_))), "{sent:?}");
+        drop(results);
+
+        // One that waits for a worker that is busy, and one that is not taken any more.
+        let busy = pool.submit(|()| std::thread::sleep(Duration::from_secs(3600)), ()).unwrap();
+        let [(waits, mut waits_rx), (late, mut late_rx)] = [(); 2].map(|()| pipe::simplex::<u32>().unwrap());
+        let task = pool.submit(|_: pipe::Sender<u32>| (), waits).unwrap();
+        pool.terminate();
+        assert!(matches!(task.get(), Err(TaskError::Terminated)) && busy.get().is_err());
+        assert_eq!(waits_rx.recv_timeout(LONG), Err(PopError::Disconnected));
+        assert!(pool.submit(|_: pipe::Sender<u32>| (), late).is_err());
+        assert_eq!(late_rx.recv_timeout(LONG), Err(PopError::Disconnected));
+    }
+
+    #[test]
+    fn pool_task_that_a_worker_decodes_leaves_the_endpoint_to_it() {
+        let _watchdog = Watchdog::start(60);
+        let pool = Pool::new(2).unwrap();
+        let (tx, mut rx) = pipe::simplex::<u32>().unwrap();
+        // The worker keeps it after the task has its result.
+        let keep = |mut tx: pipe::Sender<u32>| {
+            tx.send(7).unwrap();
+            Box::leak(Box::new(tx));
+        };
+        pool.call(keep, tx).unwrap();
+        assert_eq!(rx.recv_timeout(LONG), Ok(7));
+        assert_eq!(rx.recv_timeout(Duration::from_millis(200)), Err(PopError::Timeout));
+        drop(pool);
+        assert_eq!(rx.recv_timeout(LONG), Err(PopError::Disconnected));
+    }
+
+    #[test]
+    fn initializer_that_no_worker_decodes_disconnects_the_endpoint() {
+        let _watchdog = Watchdog::start(60);
+        let (tx, mut rx) = pipe::simplex::<u32>().unwrap();
+        let initialize = |(_, _): (Undecodable, pipe::Sender<u32>)| ();
+        let pool = Pool::builder().workers(1).initializer(initialize, (Undecodable, tx)).build().unwrap();
+        assert!(matches!(pool.call(|()| (), ()), Err(TaskError::Broken(_))));
+        drop(pool);
+        assert_eq!(rx.recv_timeout(LONG), Err(PopError::Disconnected));
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn send_async_that_fails_or_is_dropped_delivers_no_endpoint() {
+        use std::future::Future;
+        use std::pin::pin;
+        use std::task::{Context, Waker};
+
+        let _watchdog = Watchdog::start(60);
+        let (tx, mut rx) = pipe::simplex::<u32>().unwrap();
+        let (mut broken, reader) = pipe::simplex::<(pipe::Sender<u32>, Vec<u8>)>().unwrap();
+        drop(reader);
+        let sent = breezeway::block_on(broken.send_async((tx, Vec::new())));
+        let Err(PushError::Disconnected((mut tx, _))) = sent else { panic!("nobody receives") };
+        tx.send(1).unwrap();
+        assert_eq!(rx.recv(), Ok(1));
+
+        // A message that is longer than the pipe, whose future is dropped in the middle.
+        let (mut pipe, _reader) = pipe::simplex::<(pipe::Sender<u32>, Vec<u8>)>().unwrap();
+        {
+            let mut send = pin!(pipe.send_async((tx, vec![0; 4 << 20])));
+            assert!(send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(rx.recv_timeout(Duration::from_millis(100)), Err(PopError::Timeout), "on its way");
+        }
+        assert_eq!(rx.recv_timeout(LONG), Err(PopError::Disconnected));
+
+        // One that was sent is its receiver's.
+        let (tx, mut rx) = pipe::simplex::<u32>().unwrap();
+        let (mut pipe, mut reader) = pipe::simplex::<pipe::Sender<u32>>().unwrap();
+        breezeway::block_on(pipe.send_async(tx)).unwrap();
+        reader.recv().unwrap().send(2).unwrap();
+        assert_eq!(rx.recv(), Ok(2));
     }
 }
