@@ -16,8 +16,8 @@ use crate::sys::liveness;
 #[derive(Debug)]
 pub(super) struct SegmentFile {
     id: FileId,
-    /// Under which path the file was found, if it has one.
-    path: Option<PathBuf>,
+    /// Under which paths the file was found, or will be.
+    paths: Vec<PathBuf>,
     /// The number of a descriptor that was this file's when it was stored, or -1.
     descriptor: AtomicI32,
 }
@@ -25,7 +25,13 @@ pub(super) struct SegmentFile {
 impl SegmentFile {
     pub(super) fn new(file: OwnedFd, id: FileId, path: Option<&Path>) -> Self {
         let descriptor = AtomicI32::new(file.into_raw_fd());
-        Self { id, path: path.map(Path::to_owned), descriptor }
+        Self { id, paths: path.map(Path::to_owned).into_iter().collect(), descriptor }
+    }
+
+    /// The same file, which has this path until it has its own.
+    pub(super) fn staged_at(mut self, path: Option<&Path>) -> Self {
+        self.paths.extend(path.map(Path::to_owned));
+        self
     }
 
     pub(super) fn id(&self) -> FileId {
@@ -48,11 +54,15 @@ impl SegmentFile {
         } else {
             Err(io::ErrorKind::NotFound.into())
         };
-        if let (Err(_), Some(path)) = (&by_descriptor, &self.path) {
-            let by_path = file::open_existing(path).map_err(io::Error::from);
-            return by_path.and_then(|(file, _)| self.check(file));
-        }
-        by_descriptor
+        let by_path = |path: &PathBuf| {
+            let found = file::open_existing(path).map_err(io::Error::from);
+            found.and_then(|(file, _)| self.check(file))
+        };
+        by_descriptor.or_else(|error| {
+            let by_paths = self.paths.iter().map(by_path);
+            // Of several errors the last one; that of the descriptor if there is no path.
+            by_paths.fold(Err(error), |found, next| found.or(next))
+        })
     }
 
     /// Whether this number is a descriptor of the file.
