@@ -7,9 +7,12 @@
 //!
 //! A reader that is killed while it asks delays each writer by no more than [`LONGEST`].
 
+#[cfg(all(test, loom))]
+mod model;
+
 use core::time::Duration;
 
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::{AtomicU64, Ordering, yield_now};
 use crate::sys::clock::monotonic_nanos;
 
 /// How long a reader asks writers to wait: enough to copy megabytes.
@@ -56,7 +59,7 @@ impl ReaderPass<'_> {
                 let _ = self.0.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed);
                 return;
             }
-            std::thread::yield_now();
+            yield_now();
         }
     }
 }
