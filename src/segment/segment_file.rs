@@ -58,11 +58,12 @@ impl SegmentFile {
             let found = file::open_existing(path).map_err(io::Error::from);
             found.and_then(|(file, _)| self.check(file))
         };
-        by_descriptor.or_else(|error| {
-            let by_paths = self.paths.iter().map(by_path);
-            // Of several errors the last one; that of the descriptor if there is no path.
-            by_paths.fold(Err(error), |found, next| found.or(next))
-        })
+        let mut found = by_descriptor;
+        // Of several errors the last one; that of the descriptor if there is no path.
+        for path in &self.paths {
+            found = found.or_else(|_| by_path(path));
+        }
+        found
     }
 
     /// Whether this number is a descriptor of the file.
