@@ -27,8 +27,14 @@ pub(crate) use loom::{
     thread::{ThreadId, current},
 };
 
+#[cfg(not(loom))]
+pub(crate) use std::thread::yield_now;
+
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub(crate) use loom::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+    thread::yield_now,
+};
 
 /// Orders two SeqCst operations of a thread in a loom model. Outside of models it does nothing,
 /// because the order of SeqCst operations is total; loom takes them for AcqRel, and only its fences

@@ -61,7 +61,6 @@ pub(crate) mod mpmc;
 pub(crate) mod mutex;
 pub(crate) mod owned_semaphore;
 mod packed_word;
-#[cfg(not(loom))]
 pub(crate) mod reader_pass;
 pub(crate) mod registration;
 pub(crate) mod rwlock;

@@ -7,9 +7,12 @@
 //!
 //! A reader that is killed while it asks delays each writer by no more than [`LONGEST`].
 
+#[cfg(all(test, loom))]
+mod model;
+
 use core::time::Duration;
 
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::{AtomicU64, Ordering, yield_now};
 use crate::sys::clock::monotonic_nanos;
 
 /// How long a reader asks writers to wait: enough to copy megabytes.
@@ -58,7 +61,7 @@ impl ReaderPass<'_> {
                 let _ = self.0.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed);
                 return;
             }
-            std::thread::yield_now();
+            yield_now();
         }
     }
 }
@@ -72,8 +75,8 @@ mod tests {
         let word = AtomicU64::new(0);
         let pass = ReaderPass(&word);
         pass.wait_for_reader();
-        pass.ask();
-        pass.finish();
+        let until = pass.ask();
+        pass.finish(until);
         pass.wait_for_reader();
         // It dies while it asks.
         pass.ask();

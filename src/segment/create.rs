@@ -106,7 +106,7 @@ pub(super) fn create_filled<R>(
         location: location.clone(),
         memory: SegmentMemory::new(
             Geometry { tables, total_len, id: creation.id },
-            CheckedFile::new(file, file_id, path.as_deref()),
+            CheckedFile::new(file, file_id, path.as_deref()).staged_at(staged.path()),
             backing,
         ),
     });

@@ -67,6 +67,11 @@ impl StagedFile {
         }
     }
 
+    /// Where the file lies until it has its public name.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// Gives the file its public name. Returns whether that was free.
     pub(super) fn publish(&mut self, public: &Path) -> Result<bool, SegmentError> {
         let Some(path) = &self.path else { return Ok(true) };

@@ -20,8 +20,8 @@ use crate::primitive::{AtomicI32, Ordering};
 #[derive(Debug)]
 pub(crate) struct CheckedFile {
     id: FileId,
-    /// Under which path the file was found, if it has one.
-    path: Option<PathBuf>,
+    /// Under which paths the file was found, or will be.
+    paths: Vec<PathBuf>,
     /// The number of a descriptor that was this file's when it was stored, or -1.
     descriptor: AtomicI32,
     /// The file offset of the descriptions that this value has opened: a random number that tells
@@ -42,7 +42,7 @@ impl CheckedFile {
         let mark = process::random_id().into_iter().take(5).fold(0, |mark, byte| mark << 8 | u64::from(byte));
         Self {
             id,
-            path: path.map(Path::to_owned),
+            paths: path.map(Path::to_owned).into_iter().collect(),
             mark: file::set_offset(&file, mark),
             descriptor: AtomicI32::new(file.into_raw_fd()),
             #[cfg(feature = "process")]
@@ -50,6 +50,12 @@ impl CheckedFile {
             #[cfg(feature = "process")]
             origin: None,
         }
+    }
+
+    /// The same file, which has this path until it has its own.
+    pub(crate) fn staged_at(mut self, path: Option<&Path>) -> Self {
+        self.paths.extend(path.map(Path::to_owned));
+        self
     }
 
     /// An open file that has no path.
@@ -70,7 +76,7 @@ impl CheckedFile {
     /// Has the keeper keep the file, so that it can be opened anew. If that is refused, it cannot.
     #[cfg(feature = "process")]
     pub(crate) fn keep(&self) {
-        if self.path.is_none()
+        if self.paths.is_empty()
             && self.kept.get().is_none()
             && let Some(kept) = KeptFile::new(self.descriptor.load(Ordering::Relaxed), self.id)
         {
@@ -115,17 +121,22 @@ impl CheckedFile {
         } else {
             Err(io::ErrorKind::NotFound.into())
         };
-        if let (Err(_), Some(path)) = (&by_descriptor, &self.path) {
-            let by_path = file::open_existing(path).map_err(io::Error::from);
-            return by_path.and_then(|(file, _)| self.check(file));
+        let by_path = |path: &PathBuf| {
+            let found = file::open_existing(path).map_err(io::Error::from);
+            found.and_then(|(file, _)| self.check(file))
+        };
+        let mut found = by_descriptor;
+        // Of several errors the last one; that of the descriptor if there is no path.
+        for path in &self.paths {
+            found = found.or_else(|_| by_path(path));
         }
         #[cfg(feature = "process")]
-        if by_descriptor.is_err()
+        if found.is_err()
             && let Some(address) = self.kept.get().map(KeptFile::address).or(self.origin.as_ref())
         {
             return address.open().and_then(|file| self.check(file));
         }
-        by_descriptor
+        found
     }
 
     /// Whether this number is a descriptor of the file.

@@ -196,7 +196,13 @@ fn open_magic_link(path: &str) -> Result<(OwnedFd, Status), NotOpened> {
 pub(crate) fn reopen_own(fd: i32) -> io::Result<OwnedFd> {
     let _standard = descriptors::hold_standard();
     let path = format!("/proc/thread-self/fd/{fd}");
-    Ok(open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
+    match open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()) {
+        Err(Errno::NOENT | Errno::NOTDIR) if lstat("/proc/self/fd").is_err() => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "a file without a name is opened once more by /proc/self/fd, but /proc is not mounted here, or belongs to a pid namespace that this process is not in",
+        )),
+        file => Ok(file?),
+    }
 }
 
 /// Allocates `len` bytes of the file: no later write to them can fail for want of space.

@@ -271,20 +271,44 @@ extern "C" fn in_child() {
 mod tests {
     use super::*;
 
-    #[test]
-    fn generation_differs_after_a_bare_fork() {
-        let before = generation();
+    /// The code with which a copy of this process ends that the C library does not know of.
+    fn in_bare_fork(body: impl FnOnce() -> bool) -> i32 {
         // SAFETY: the child makes system calls only.
         let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         if child == 0 {
-            let code = i32::from(generation() == before || generation() == 0);
+            let code = i32::from(!body());
             // SAFETY: ends the child.
             unsafe { libc::_exit(code) };
         }
         let mut status = 0;
         // SAFETY: `status` is a local.
         assert_eq!(i64::from(unsafe { libc::waitpid(child as i32, &mut status, 0) }), child);
+        status
+    }
+
+    #[test]
+    fn generation_differs_after_a_bare_fork() {
+        let before = generation();
+        let status = in_bare_fork(|| generation() != before && generation() != 0);
         assert_eq!(status, 0, "the child has a number of its own");
         assert_eq!(generation(), before);
+    }
+
+    /// A thread is copied that holds the lock: its copy never unlocks it. The next to lock in the child does get the lock, and
+    /// is told once that a section was torn; in the parent there is nothing to tell.
+    #[test]
+    fn exclude_after_a_bare_fork_in_a_section_tells_that_it_is_torn() {
+        let guard = exclude();
+        let status = in_bare_fork(|| {
+            let first = exclude();
+            // A holder that does not ask leaves the question to the next.
+            drop(first);
+            let second = exclude();
+            let is_told_once = second.take_torn() && !second.take_torn();
+            drop(second);
+            is_told_once && !exclude().take_torn()
+        });
+        assert_eq!(status, 0);
+        assert!(!guard.take_torn());
     }
 }

@@ -18,10 +18,26 @@ pub(crate) mod barrier {
     }
 }
 
-/// Deadlines that never pass.
+/// Deadlines that never pass, and a clock that a model moves.
 pub(crate) mod clock {
+    use std::cell::Cell;
+
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Deadline;
+
+    thread_local! {
+        // loom runs all threads of a scene in one thread of the system.
+        static NOW: Cell<u64> = const { Cell::new(1) };
+    }
+
+    pub(crate) fn monotonic_nanos() -> u64 {
+        NOW.get()
+    }
+
+    /// Sets the clock: a scene begins with that.
+    pub(crate) fn set(nanos: u64) {
+        NOW.set(nanos);
+    }
 }
 
 /// The kernel's queue of sleepers, under one lock.

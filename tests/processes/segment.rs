@@ -9,6 +9,7 @@ mod liveness;
 mod objects;
 mod options;
 mod participants;
+mod procless;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "serde")]

@@ -1,7 +1,7 @@
-//! The bytes of a whole segment of ABI version 1.
+//! The bytes of a whole segment of ABI version 2. What is left of version 1 is in `layout_1.rs`.
 //!
 //! Programs of different builds share segments, so what is written here is a promise. If this fails and the change was meant,
-//! **do not adjust the numbers**: raise `ABI_VERSION` in `src/layout.rs`, keep what this file says as the record of version 1
+//! **do not adjust the numbers**: raise `ABI_VERSION` in `src/layout.rs`, keep what this file says as the record of version 2
 //! (with an opener that refuses or converts it), and add the new version's bytes beside it. If it was not meant, it is a bug:
 //! the builds before and after would misread each other's memory. The numbers are written down, not computed by the crate.
 
@@ -51,7 +51,7 @@ impl Page {
         self.varies[at..at + length].fill(true);
     }
 
-    /// A lock: the C library's mutex, then what is this crate's.
+    /// A lock, without the word that is its object's.
     fn lock(&mut self, at: usize) {
         self.vary(at, 40);
     }

@@ -10,6 +10,7 @@ mod cell;
 mod futures;
 mod index;
 mod layout;
+mod layout_1;
 #[cfg(feature = "process")]
 mod pipe;
 mod queue;

@@ -1,5 +1,7 @@
 //! A slab against a naive oracle, its index destroyed again and again.
 
+#![allow(clippy::unwrap_used)] // Tests, in a module that clippy does not take for one.
+
 use std::collections::VecDeque;
 
 use super::{BLOCK_BYTES, MessageSlab, SlabLayout, SlabLease};

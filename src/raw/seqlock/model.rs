@@ -163,16 +163,6 @@ fn dying<const K: u64>(preemptions: usize, publications: u64) {
 }
 
 #[test]
-fn seqlock_read_two_slots_living_writer() {
-    living::<2>(3, 3);
-}
-
-#[test]
-fn seqlock_read_two_slots_dying_writer() {
-    dying::<2>(3, 1);
-}
-
-#[test]
 fn seqlock_read_four_slots_living_writer() {
     living::<4>(2, 5);
 }

@@ -20,7 +20,6 @@ pub(super) struct Waiter {
     pub(super) is_notified: bool,
 }
 
-const TAKEN: usize = 8;
 const SLOTS: usize = 128;
 const SLOT: usize = 16;
 const COUNT: usize = 256;
@@ -43,10 +42,5 @@ impl CondvarSlots {
         let mut waiters: Vec<_> = words.filter(|word| *word != 0).map(waiter).collect();
         waiters.sort_unstable_by_key(|waiter| waiter.ticket);
         waiters
-    }
-
-    /// How many slots are marked as taken.
-    pub(super) fn marks(&self) -> u32 {
-        (0..COUNT / 64).map(|word| self.mapping.word64(self.at + TAKEN + word * 8).count_ones()).sum()
     }
 }

@@ -84,7 +84,7 @@ fn wait_beyond_slot_limit_returns_too_many() {
                 );
             });
         }
-        scene.until_waiting(SLOTS as u32);
+        scene.until_waiting(SLOTS);
         let one_more = scene.condvar.wait(scene.mutex.lock().unwrap());
         assert_eq!(one_more.err(), Some(CondvarError::TooMany { limit: SLOTS }));
         assert!(scene.mutex.try_lock().is_ok(), "its guard is gone");

@@ -38,14 +38,18 @@ impl Scene {
         objects.iter().find(|object| object.name == "condvar").unwrap().offset
     }
 
-    /// How many have a slot.
-    pub fn waiters(&self) -> u32 {
-        let bits: [u8; 32] = peek(&self.segment.path().unwrap(), self.offset() + 8);
-        bits.iter().map(|byte| byte.count_ones()).sum()
+    /// How many have a slot, and are to be seen by notifiers. A dead waiter's slot is free, but its bit may stay.
+    pub fn waiters(&self) -> usize {
+        let path = self.segment.path().unwrap();
+        let bits: [u8; 32] = peek(&path, self.offset() + 8);
+        let slots: [u8; 256 * 16] = peek(&path, self.offset() + 128);
+        let is_visible = |nth: usize| bits[nth / 8] >> (nth % 8) & 1 == 1;
+        let is_taken = |slot: &[u8]| slot[..8] != [0; 8];
+        slots.chunks(16).enumerate().filter(|(nth, slot)| is_visible(*nth) && is_taken(slot)).count()
     }
 
     /// Waits until so many wait, and have given the mutex back.
-    pub fn until_waiting(&self, count: u32) {
+    pub fn until_waiting(&self, count: usize) {
         until(|| self.waiters() == count);
         drop((self.mutex.lock().unwrap(), self.reentrant.lock().unwrap()));
     }
