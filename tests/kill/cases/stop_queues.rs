@@ -9,6 +9,7 @@ use breezeway::{Atomic, PopError, Segment};
 
 use super::stop_case::{Functions, run};
 use crate::kill_counts::KillCounts;
+use crate::observe::{LockHolder, LockView};
 
 const LIMITS: Limits = Limits { messages: 4, bytes: 4 * 56 };
 
@@ -16,6 +17,8 @@ const LIMITS: Limits = Limits { messages: 4, bytes: 4 * 56 };
 /// points it waits.
 const WAIT_TIMEOUT: Duration = Duration::from_millis(5);
 const WAIT_EVERY: usize = 64;
+
+const HELD: &str = "held by the stopped";
 
 /// What the stopped process took, which is 0 for nothing; the sum of what its peers took; and the sum
 /// of what all have pushed.
@@ -43,13 +46,13 @@ fn clear(ledger: &Ledger) {
     ledger.iter().for_each(|word| word.store(0, Relaxed));
 }
 
-type Messages = (MessageQueue<u64>, Ledger);
+type Messages = (MessageQueue<u64>, Ledger, LockView);
 
 fn messages(segment: &Segment) -> Messages {
-    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment))
+    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment), LockView::of(segment))
 }
 
-fn put_two((queue, ledger): &Messages) {
+fn put_two((queue, ledger, _): &Messages) {
     while queue.try_pop().is_ok() {}
     clear(ledger);
     for number in [1, 2] {
@@ -58,15 +61,20 @@ fn put_two((queue, ledger): &Messages) {
     }
 }
 
-fn timeout(point: usize) -> Duration {
-    if point.is_multiple_of(WAIT_EVERY) { WAIT_TIMEOUT } else { Duration::ZERO }
+/// Whether the stopped process holds the lock and the peers do not wait for it at this point: an
+/// attempt takes a whole recheck interval.
+fn is_skipped(lock: &LockView, stopped: u32, point: usize) -> bool {
+    lock.holder() == LockHolder::Thread(stopped) && !point.is_multiple_of(WAIT_EVERY)
 }
 
 /// Pops a message and pushes one. Where the stopped process holds the lock, a peer waits for it.
-fn around_messages((queue, ledger): &Messages, _: u32, point: usize) -> &'static str {
-    match queue.pop_timeout(timeout(point)) {
+fn around_messages((queue, ledger, lock): &Messages, stopped: u32, point: usize) -> &'static str {
+    if is_skipped(lock, stopped, point) {
+        return HELD;
+    }
+    match queue.pop_timeout(WAIT_TIMEOUT) {
         Ok(number) => add(&ledger[PEERS], number),
-        Err(PopError::Timeout) => return "held by the stopped",
+        Err(PopError::Timeout) => return HELD,
         Err(error) => panic!("{error}"),
     }
     queue.push(8).unwrap();
@@ -74,7 +82,7 @@ fn around_messages((queue, ledger): &Messages, _: u32, point: usize) -> &'static
     "free"
 }
 
-fn check_messages((queue, ledger): &Messages) {
+fn check_messages((queue, ledger, _): &Messages) {
     while let Ok(number) = queue.try_pop() {
         add(&ledger[PEERS], number);
     }
@@ -97,26 +105,26 @@ fn message_operation(name: &str, operate: fn(&Messages)) -> KillCounts {
 }
 
 pub(crate) fn message_queue_push(name: &str) -> KillCounts {
-    message_operation(name, |(queue, ledger)| {
+    message_operation(name, |(queue, ledger, _)| {
         queue.push(4).unwrap();
         add(&ledger[PUSHED], 4);
     })
 }
 
 pub(crate) fn message_queue_pop(name: &str) -> KillCounts {
-    message_operation(name, |(queue, ledger)| {
+    message_operation(name, |(queue, ledger, _)| {
         let number = queue.pop().unwrap();
         add(&ledger[TOOK], number);
     })
 }
 
-type Jobs = (JoinableQueue<u64>, Ledger);
+type Jobs = (JoinableQueue<u64>, Ledger, LockView);
 
 fn jobs(segment: &Segment) -> Jobs {
-    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment))
+    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment), LockView::of(segment))
 }
 
-fn put_two_jobs((queue, ledger): &Jobs) {
+fn put_two_jobs((queue, ledger, _): &Jobs) {
     while let Ok(job) = queue.try_lease() {
         job.ack().unwrap();
     }
@@ -128,20 +136,23 @@ fn put_two_jobs((queue, ledger): &Jobs) {
 }
 
 /// Takes a job and finishes it, unless the stopped process holds the lock.
-fn around_jobs((queue, ledger): &Jobs, _: u32, point: usize) -> &'static str {
-    match queue.lease_timeout(timeout(point)) {
+fn around_jobs((queue, ledger, lock): &Jobs, stopped: u32, point: usize) -> &'static str {
+    if is_skipped(lock, stopped, point) {
+        return HELD;
+    }
+    match queue.lease_timeout(WAIT_TIMEOUT) {
         Ok(job) => {
             assert!(!job.redelivered(), "the stopped process's job is its own");
             add(&ledger[PEERS], *job);
             job.ack().unwrap();
             "free"
         }
-        Err(PopError::Timeout) => "held by the stopped",
+        Err(PopError::Timeout) => HELD,
         Err(error) => panic!("{error}"),
     }
 }
 
-fn check_jobs((queue, ledger): &Jobs) {
+fn check_jobs((queue, ledger, _): &Jobs) {
     while let Ok(job) = queue.try_lease() {
         add(&ledger[PEERS], *job);
         job.ack().unwrap();
@@ -157,8 +168,8 @@ pub(crate) fn joinable_queue_lease_ack(name: &str) -> KillCounts {
             open: jobs,
             reset: put_two_jobs,
             // Looks for the dead, which the first lease would do otherwise.
-            prepare: |(queue, _)| assert!(queue.join_timeout(Duration::ZERO).is_err(), "two are left"),
-            operate: |(queue, ledger)| {
+            prepare: |(queue, ..)| assert!(queue.join_timeout(Duration::ZERO).is_err(), "two are left"),
+            operate: |(queue, ledger, _)| {
                 let job = queue.lease().unwrap();
                 assert!(!job.redelivered());
                 let number = *job;
@@ -178,7 +189,7 @@ pub(crate) fn joinable_queue_push(name: &str) -> KillCounts {
             open: jobs,
             reset: put_two_jobs,
             prepare: |_| {},
-            operate: |(queue, ledger)| {
+            operate: |(queue, ledger, _)| {
                 queue.push(4).unwrap();
                 add(&ledger[PUSHED], 4);
             },
