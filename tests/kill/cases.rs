@@ -31,7 +31,6 @@ mod queue_blocked_peer;
 mod queue_contended;
 mod queue_ledger;
 mod queue_slots;
-mod queue_stopped_peer;
 mod reentrant_mutex;
 mod rwlock;
 mod rwlock_after_death;
@@ -48,6 +47,13 @@ mod spsc_fixture;
 mod spsc_kinds;
 mod spsc_successor;
 mod state_word;
+mod stop_case;
+mod stop_locks;
+mod stop_queue;
+#[cfg(feature = "serde")]
+mod stop_queues;
+mod stop_segment;
+mod stop_waits;
 mod value;
 mod value_death_report;
 
@@ -221,7 +227,6 @@ pub(crate) const CASES: &[Case] = &[
     case("spsc_push_slice", spsc::push_slice),
     case("spsc_pop_slice", spsc::pop_slice),
     case("spsc_try_push_full_try_pop_empty", spsc::try_push_full_try_pop_empty),
-    case("spsc_push_pop_stopped_peer", spsc::push_pop_stopped_peer),
     case("spsc_open_producer", spsc_endpoints::open_producer),
     case("spsc_open_consumer", spsc_endpoints::open_consumer),
     case("spsc_open_producer_after_death", spsc_endpoints::open_producer_after_death),
@@ -254,10 +259,6 @@ pub(crate) const CASES: &[Case] = &[
     case("queue_lease_8_bytes", queue::lease_8_bytes),
     case("queue_lease_24_bytes", queue::lease_24_bytes),
     case("queue_capacity_one", queue::capacity_one),
-    case("queue_push_stopped_peer", queue_stopped_peer::push_stopped_peer),
-    case("queue_push_stopped_peer_close", queue_stopped_peer::push_stopped_peer_close),
-    long("queue_pop_stopped_peer", queue_stopped_peer::pop_stopped_peer),
-    long("queue_lease_stopped_peer", queue_stopped_peer::lease_stopped_peer),
     long("queue_contended_stopped_push", queue_contended::stopped_push),
     long("queue_contended_stopped_pop", queue_contended::stopped_pop),
     long("queue_contended_stopped_ack", queue_contended::stopped_ack),
@@ -269,7 +270,6 @@ pub(crate) const CASES: &[Case] = &[
     case("bytes_push", bytes::push),
     case("bytes_read", bytes::read),
     case("bytes_reserve_read_without_commit", bytes::reserve_read_without_commit),
-    case("bytes_push_read_stopped_peer", bytes::push_read_stopped_peer),
     #[cfg(feature = "process")]
     case("pipe_send", pipe::send),
     #[cfg(feature = "process")]
@@ -284,4 +284,38 @@ pub(crate) const CASES: &[Case] = &[
     case("pipe_recv_long_message", pipe::recv_long_message),
     #[cfg(feature = "process")]
     long("pipe_recv_long_message_with_waiter", pipe::recv_long_message_with_waiter),
+    case("stop_mutex_lock_unlock", stop_locks::mutex_lock_unlock),
+    case("stop_mutex_lock_after_death", mutex::stop_lock_after_death),
+    case("stop_mutex_unlock_with_waiter", mutex_blocked::stop_unlock_with_waiter),
+    case("stop_reentrant_mutex_lock_unlock_nested", stop_locks::reentrant_mutex_lock_unlock_nested),
+    case("stop_rwlock_read", stop_locks::rwlock_read),
+    case("stop_rwlock_write", stop_locks::rwlock_write),
+    case("stop_value_set", stop_locks::value_set),
+    case("stop_value_update", stop_locks::value_update),
+    case("stop_value_get", stop_locks::value_get),
+    case("stop_semaphore_acquire", stop_waits::semaphore_acquire),
+    case("stop_semaphore_release", stop_waits::semaphore_release),
+    case("stop_event_set", stop_waits::event_set),
+    case("stop_barrier_wait_last_with_waiters", barrier::stop_wait_last_with_waiters),
+    case("stop_condvar_notify_n_with_waiters", condvar::stop_notify_n_with_waiters),
+    case("stop_condvar_notify_one_locked_with_waiter", condvar::stop_notify_one_locked_with_waiter),
+    case("stop_condvar_notify_one", stop_waits::condvar_notify_one),
+    case("stop_spsc_push_pop", spsc::push_pop_stopped_peer),
+    case("stop_queue_push", stop_queue::push_stopped_peer),
+    case("stop_queue_push_close", stop_queue::push_stopped_peer_close),
+    long("stop_queue_pop", stop_queue::pop_stopped_peer),
+    long("stop_queue_lease", stop_queue::lease_stopped_peer),
+    case("stop_bytes_push_read", bytes::push_read_stopped_peer),
+    #[cfg(feature = "serde")]
+    blocking("stop_message_queue_push", stop_queues::message_queue_push),
+    #[cfg(feature = "serde")]
+    blocking("stop_message_queue_pop", stop_queues::message_queue_pop),
+    #[cfg(feature = "serde")]
+    blocking("stop_joinable_queue_push", stop_queues::joinable_queue_push),
+    #[cfg(feature = "serde")]
+    blocking("stop_joinable_queue_lease_ack", stop_queues::joinable_queue_lease_ack),
+    blocking("stop_segment_open", stop_segment::open),
+    case("stop_segment_drop", stop_segment::drop_handle),
+    blocking("stop_segment_add_value", stop_segment::add_value),
+    case("stop_segment_reap", stop_segment::reap),
 ];

@@ -230,7 +230,7 @@ pub(crate) fn at_changes_and_blocked<S: Scenario>(scenario: &mut S) -> KillCount
 }
 
 /// The operation, and where it changes something.
-fn trace_with_changes<S: Scenario>(scenario: &mut S) -> (Trace, Changes) {
+pub(crate) fn trace_with_changes<S: Scenario>(scenario: &mut S) -> (Trace, Changes) {
     let mut changes = Changes::default();
     let trace = trace_operation(scenario, |scenario, child, trace| changes.look(scenario, child, trace));
     (trace, changes)
@@ -242,15 +242,7 @@ fn kill_at_changes<S: Scenario>(
     changes: Changes,
     short: usize,
 ) -> KillCounts {
-    let mut points: BTreeMap<usize, Precision> = if trace.last() <= short {
-        (0..=trace.last()).map(|n| (n, Precision::Exact)).collect()
-    } else {
-        let calls = trace.system_calls().iter().flat_map(|&n| [n - 1, n]);
-        let sample = sampled(scenario.sample_size(), trace.last()).map(|n| (n, Precision::Any));
-        sample
-            .chain(changes.points.into_iter().chain(calls).map(|n| (n, Precision::SinceSystemCall)))
-            .collect()
-    };
+    let mut points = changes.chosen_points(trace, scenario.sample_size(), short);
     points.insert(trace.last() + 1, Precision::SinceSystemCall);
 
     let mut kills = KillCounts::of_steps(trace.last());
@@ -270,7 +262,7 @@ fn kill_at_changes<S: Scenario>(
 
 /// Finds the points worth a kill.
 #[derive(Default)]
-struct Changes {
+pub(crate) struct Changes {
     points: BTreeSet<usize>,
     detectors: BTreeMap<PathBuf, ChangeDetector>,
     /// How many system calls have returned. Files appear and disappear only in these.
@@ -278,6 +270,24 @@ struct Changes {
 }
 
 impl Changes {
+    /// All points of a trace of at most `short`. Of a longer one: those before and after each change
+    /// and system call, and a sample of the others.
+    fn chosen_points(self, trace: &Trace, sample: usize, short: usize) -> BTreeMap<usize, Precision> {
+        if trace.last() <= short {
+            return (0..=trace.last()).map(|n| (n, Precision::Exact)).collect();
+        }
+        let calls = trace.system_calls().iter().flat_map(|&n| [n - 1, n]);
+        let sample = sampled(sample, trace.last()).map(|n| (n, Precision::Any));
+        let changes = self.points.into_iter().chain(calls).map(|n| (n, Precision::SinceSystemCall));
+        sample.chain(changes).collect()
+    }
+
+    /// The points of a long trace before and after each change and system call, and a sample of the
+    /// others.
+    pub(crate) fn points(self, trace: &Trace, sample: usize) -> Vec<usize> {
+        self.chosen_points(trace, sample, 0).into_keys().collect()
+    }
+
     fn look<S: Scenario>(&mut self, scenario: &S, child: &Child, trace: &Trace) {
         if trace.last() == 0 || self.system_calls != trace.system_calls().len() {
             self.system_calls = trace.system_calls().len();

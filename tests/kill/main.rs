@@ -26,9 +26,12 @@
 //! journal is armed, or in each state of a queue's slots that it leaves behind; then the process that
 //! repairs this is killed at every instruction.
 //!
-//! **Stopped peers** (`_stopped_peer`, `_contended_`, `_successor`). A child that is stopped in its
-//! operation is alive. These cases stop one at each instruction, let other processes operate around it
-//! and perhaps be killed there, and let it go on.
+//! **Stopped** (`stop_`, `_contended_`, `_successor`). A child that is stopped in its operation is alive.
+//! The cases named `stop_` stop one after each instruction, let other processes operate around it, and
+//! let it go on: it is not robbed, they wait for what it holds and for nothing else, and it completes
+//! as if it had not been stopped. A long operation is stopped where it changes something, and at a
+//! sample of its other instructions. In the cases of the other names, the processes around the stopped
+//! one are killed.
 //!
 //! **Waiters** (`_with_waiter`). The killed child is the one for which another process waits.
 //!
@@ -51,6 +54,7 @@ mod observe;
 mod process;
 mod progress;
 mod runner;
+mod stop;
 mod trace;
 mod trace_lock;
 

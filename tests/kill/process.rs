@@ -67,6 +67,20 @@ impl Process {
         status
     }
 
+    /// Waits until a signal has stopped the process.
+    pub(crate) fn wait_until_stopped(&self) {
+        let mut status = 0;
+        // SAFETY: `status` is a local.
+        let pid = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WUNTRACED) };
+        assert!(pid == self.pid && libc::WIFSTOPPED(status), "ended: {}", describe_status(status));
+    }
+
+    /// Lets the stopped process go on.
+    pub(crate) fn go_on(&self) {
+        // SAFETY: no memory is passed; it is not waited for yet, so the number is still its.
+        unsafe { libc::kill(self.pid, libc::SIGCONT) };
+    }
+
     /// Whether the process is in a futex wait.
     pub(crate) fn is_in_futex_wait(&self) -> bool {
         is_in_futex_wait(self.pid)

@@ -14,6 +14,7 @@ use crate::kill_counts::KillCounts;
 use crate::process::Process;
 use crate::process::fork_until_blocked;
 use crate::progress;
+use crate::stop::{self, StopScenario};
 use crate::trace::Trace;
 
 /// What the child does.
@@ -297,6 +298,19 @@ impl Scenario for BarrierOperation {
             (false, false) => "as before",
         }
     }
+}
+
+impl StopScenario for BarrierOperation {
+    fn go_around(&mut self, _: &Child, _: usize) -> &'static str {
+        assert!(!self.barrier.is_broken(), "no process has died");
+        assert!(self.barrier.waiting() < self.barrier.parties() || self.seen.word == self.before.word);
+        if self.seen.word == self.before.word { "waiters wait" } else { "waiters pass" }
+    }
+}
+
+/// Stops the last party: the waiters wait until it has let them go, and all pass, by one leader.
+pub(crate) fn stop_wait_last_with_waiters(name: &str) -> KillCounts {
+    stop::at_every_instruction(&mut BarrierOperation::new(name, Operation::Last))
 }
 
 pub(crate) fn wait_last_with_waiters(name: &str) -> KillCounts {

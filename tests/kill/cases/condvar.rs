@@ -10,10 +10,12 @@ use breezeway::{Atomic, Segment};
 use super::condvar_waiters::{CondvarSlots, Waiter};
 use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
 use super::reentrant_mutex::pin_and_count_cpus;
-use crate::child::Child;
+use crate::child::{self, Child};
 use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
+use crate::observe::LockHolder;
 use crate::process::{self, Process};
+use crate::stop::{self, StopScenario};
 
 /// A counter of items under a lock with a condition variable.
 pub(super) struct ItemCounter {
@@ -121,12 +123,15 @@ impl Parent {
         ItemCounter::of(Segment::open(&self.name).unwrap(), self.kind)
     }
 
-    /// Forks a process that takes an item, and waits until it is blocked for one. It exits
-    /// regularly, so its exit wakes no other waiter.
+    /// Forks a process that takes an item, and waits until it is blocked for one. Once it has the
+    /// item it stops, and remains a participant until it is [collected](collect): after one that is
+    /// gone, a waiter would repair, which wakes all.
     pub(super) fn taker(&self) -> Process {
         let before = self.slots.waiters();
         let taker = process::fork(|| {
-            let recovered = self.open().take(Duration::MAX);
+            let counter = self.open();
+            let recovered = counter.take(Duration::MAX);
+            child::stop();
             if recovered { AFTER_DEATH } else { CLEANLY }
         });
         let is_new = |waiter: &Waiter| before.iter().all(|other| other.ticket != waiter.ticket);
@@ -177,7 +182,7 @@ impl Parent {
             }
         }
         for taker in takers.drain(..) {
-            match taker.exit_code() {
+            match collect(taker) {
                 Some(CLEANLY) => {}
                 Some(AFTER_DEATH) => told += 1,
                 other => panic!("a taker's end: {other:?}"),
@@ -185,6 +190,13 @@ impl Parent {
         }
         assert_eq!(told, usize::from(held), "how many were told of the death");
     }
+}
+
+/// Waits until a taker has its item, lets it go on, and returns its exit code.
+fn collect(taker: Process) -> Option<libc::c_int> {
+    taker.wait_until_stopped();
+    taker.go_on();
+    taker.exit_code()
 }
 
 /// What the child does while others wait.
@@ -239,13 +251,7 @@ impl Scenario for Notifier {
 
     fn operate(&self, counter: &ItemCounter) {
         match self.operation {
-            Operation::Notify(count) => {
-                // A waiter that it has notified may have its item and exit before it comes to the
-                // next one. A waiter that finds out repairs, which wakes all of them.
-                let notified = counter.condvar.notify_n(count);
-                let most = count.min(self.others);
-                assert!(notified <= most && (notified > 0 || most == 0), "{notified} of {most}");
-            }
+            Operation::Notify(count) => assert_eq!(counter.condvar.notify_n(count), count.min(self.others)),
             Operation::AddLocked => {
                 counter.locked(|| {
                     counter.add_one();
@@ -282,7 +288,7 @@ impl Scenario for Notifier {
         self.notified = self.others - self.before.iter().filter(still).count();
         let has_the_rest = self.before[self.notified..].iter().all(|waiter| waiters.contains(waiter));
         let is_all = self.count() == self.others;
-        assert!(has_the_rest || is_all || self.notified > self.count(), "in the order in which they came");
+        assert!(has_the_rest || is_all, "in the order in which they came");
         let items = self.parent.counter.items.load(Relaxed) as usize;
         self.items = match self.operation {
             Operation::Notify(_) => self.others,
@@ -291,9 +297,8 @@ impl Scenario for Notifier {
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        // Not at most as many: a waiter that was notified may have exited meanwhile, and the repair
-        // after it wakes all. That a notifier wakes no more is checked by the models.
-        assert!(!death.completed || self.notified >= self.count(), "a completed operation has taken effect");
+        assert!(self.notified <= self.count(), "{} of {} notified", self.notified, self.count());
+        assert!(!death.completed || self.notified == self.count(), "a completed operation has taken effect");
         let held = self.parent.watch.was_held_by(death);
         self.parent.notice(death.point);
         // The waiters get the items by themselves: they were notified, or check again because of
@@ -303,10 +308,30 @@ impl Scenario for Notifier {
         match (self.notified, self.items) {
             (0, 0) => "served by the next",
             (0, _) => "found without a notification",
-            (count, _) if count >= self.count() => "notified",
+            (count, _) if count == self.count() => "notified",
             _ => "notified in part",
         }
     }
+}
+
+impl StopScenario for Notifier {
+    /// The lock can be had where the stopped notifier does not hold it, and other notifiers go on.
+    fn go_around(&mut self, stopped: &Child, _: usize) -> &'static str {
+        if self.parent.watch.lock.holder() == LockHolder::Thread(stopped.pid()) {
+            return "holds the lock";
+        }
+        assert!(!self.parent.counter.locked(|| {}), "no process has died");
+        if self.notified == 0 { "has notified none" } else { "has notified" }
+    }
+}
+
+/// Stops a notifier: it has notified as many as it was to when it goes on, each once.
+pub(crate) fn stop_notify_n_with_waiters(name: &str) -> KillCounts {
+    stop::at_every_instruction(&mut Notifier::new(name, Kind::Plain, Operation::Notify(2), 3))
+}
+
+pub(crate) fn stop_notify_one_locked_with_waiter(name: &str) -> KillCounts {
+    stop::at_every_instruction(&mut Notifier::new(name, Kind::Plain, Operation::AddLocked, 1))
 }
 
 fn notify(name: &str, kind: Kind, operation: Operation, others: usize) -> KillCounts {

@@ -171,10 +171,7 @@ fn signal(process: &Process, signal: libc::c_int) {
 
 fn stop(process: &Process) {
     signal(process, libc::SIGSTOP);
-    let mut status = 0;
-    // SAFETY: `status` is a local.
-    let stopped = unsafe { libc::waitpid(process.pid(), &raw mut status, libc::WUNTRACED) };
-    assert!(stopped == process.pid() && libc::WIFSTOPPED(status));
+    process.wait_until_stopped();
 }
 
 fn send_kill(process: Process) {

@@ -1,5 +1,6 @@
 //! `Mutex`: the next locker gets it, and is told of a death.
 
+use breezeway::LockError;
 use breezeway::sync::Mutex;
 
 use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
@@ -7,6 +8,7 @@ use crate::child::Child;
 use crate::kill::{self, Death, KillPoint, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::observe::LockHolder;
+use crate::stop::{self, StopScenario};
 use crate::trace::Trace;
 
 /// A child locks and unlocks.
@@ -106,9 +108,46 @@ impl Scenario for Recoverer {
     }
 }
 
+impl StopScenario for Recoverer {
+    /// Where the stopped process has not taken the lock yet, a peer would be told of the death instead
+    /// of it; so it only looks.
+    fn go_around(&mut self, stopped: &Child, _: usize) -> &'static str {
+        match self.first.watch.lock.holder() {
+            LockHolder::Thread(thread) => {
+                assert_eq!(thread, stopped.pid());
+                assert!(matches!(self.first.mutex.try_lock(), Err(LockError::WouldBlock)), "it is robbed");
+                "taken from the dead"
+            }
+            LockHolder::Dead => "left by the dead",
+            LockHolder::Nobody => {
+                assert!(!self.first.mutex.lock().unwrap().recovered(), "a death is reported once");
+                "free"
+            }
+        }
+    }
+}
+
+/// Stops a process that takes the lock from a dead holder.
+pub(crate) fn stop_lock_after_death(name: &str) -> KillCounts {
+    let (first, trace, (taken, _)) = traced(name);
+    stop::at_every_instruction(&mut Recoverer { first, trace, point: taken, is_reaped: false })
+}
+
 /// Kills the first process right after it took the lock, and right before it gives the lock back;
 /// and then the second process at every instruction, with the first one reaped or not.
 pub(crate) fn lock_after_death(name: &str) -> KillCounts {
+    let (first, trace, (taken, last)) = traced(name);
+    let mut kills = KillCounts::default();
+    let mut second = Recoverer { first, trace, point: 0, is_reaped: false };
+    for (point, is_reaped) in [(taken, false), (last, false), (last, true)] {
+        (second.point, second.is_reaped) = (point, is_reaped);
+        kills.merge(&kill::at_every_instruction(&mut second));
+    }
+    kills
+}
+
+/// The trace of the first process, and the first and the last point at which it holds the lock.
+fn traced(name: &str) -> (LockUnlock, Trace, (usize, usize)) {
     let mut first = LockUnlock::new(name);
     let mut held_at: Vec<usize> = Vec::new();
     let trace = kill::trace_operation(&mut first, |first, child, trace| {
@@ -118,11 +157,5 @@ pub(crate) fn lock_after_death(name: &str) -> KillCounts {
     });
     let (&taken, &last) = (held_at.first().expect("held"), held_at.last().expect("held"));
     assert!(taken < last, "held for more than one instruction");
-    let mut kills = KillCounts::default();
-    let mut second = Recoverer { first, trace, point: 0, is_reaped: false };
-    for (point, is_reaped) in [(taken, false), (last, false), (last, true)] {
-        (second.point, second.is_reaped) = (point, is_reaped);
-        kills.merge(&kill::at_every_instruction(&mut second));
-    }
-    kills
+    (first, trace, (taken, last))
 }

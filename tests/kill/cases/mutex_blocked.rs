@@ -13,6 +13,7 @@ use crate::kill::{self, Death, Scenario};
 use crate::kill_counts::KillCounts;
 use crate::observe::LockHolder;
 use crate::process::{self, Process};
+use crate::stop::{self, StopScenario};
 
 /// A child waits for the lock that its parent holds.
 pub(super) struct Waiter {
@@ -126,6 +127,24 @@ impl Scenario for Unlock {
         self.parent.check(false);
         if held { "taken from the dead holder" } else { "released" }
     }
+}
+
+impl StopScenario for Unlock {
+    fn go_around(&mut self, stopped: &Child, _: usize) -> &'static str {
+        if self.before != LockHolder::Thread(stopped.pid()) {
+            return "let go";
+        }
+        assert!(matches!(self.parent.mutex.try_lock(), Err(LockError::WouldBlock)), "it is robbed");
+        assert_eq!(self.parent.watch.lock.holder(), self.before);
+        "held by the stopped"
+    }
+}
+
+/// Stops a holder while it unlocks: the waiter has the lock as soon as it is free.
+pub(crate) fn stop_unlock_with_waiter(name: &str) -> KillCounts {
+    let parent = LockUnlock::new(name);
+    let name = name.to_owned();
+    stop::at_every_instruction(&mut Unlock { name, parent, waiter: None, before: LockHolder::Nobody })
 }
 
 /// Kills a holder while it unlocks: the waiter gets the lock.

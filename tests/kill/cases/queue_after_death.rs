@@ -9,7 +9,7 @@ use super::numbered::Numbered;
 use super::queue::{Contents, Operation, Parent, QueueOperation, contents, contents_with_returned};
 use super::queue_ledger::{Ledger, Script, drop_one_lease, empty, empty_and_fill, fill, several_laps};
 use super::queue_slots::{SlotChanges, SlotState};
-use super::queue_stopped_peer::attempt;
+use super::stop_queue::attempt;
 use crate::child::Child;
 use crate::kill::{self, Death, KillPoint, Scenario};
 use crate::kill_counts::KillCounts;
