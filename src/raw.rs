@@ -17,7 +17,7 @@
 //! - [`frames`]: how messages of any length lie in a ring of bytes
 //! - [`journal`]: an undo log for the elements that a lock's holder overwrites
 //! - [`kind_ops`], [`kinds`]: what is known of each kind of object, and the table by its number
-//! - [`message_slab`]: messages of any size in chains of blocks, under a lock
+//! - [`message_ring`]: a bounded ring of messages of any length, with leases
 //! - [`mpmc`]: a bounded ring with many producers and many consumers
 //! - [`mutex`]: the lock, whose word names its holder, so that a dead holder's lock passes on
 //! - [`owned_semaphore`]: a semaphore whose permits record their owner, and are reclaimed after its
@@ -54,7 +54,7 @@ pub(crate) mod journal;
 pub(crate) mod kind_ops;
 #[cfg(not(loom))]
 pub(crate) mod kinds;
-pub(crate) mod message_slab;
+pub(crate) mod message_ring;
 #[cfg(all(test, loom))]
 pub(crate) mod model;
 pub(crate) mod mpmc;

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use crate::primitive::{AtomicU64, Ordering};
 #[cfg(feature = "serde")]
-use crate::raw::message_slab::SlabLease;
+use crate::raw::message_ring::MessageLease;
 use crate::raw::wait::Wait;
 use crate::segment::object::Region;
 use crate::sys::file::FileId;
@@ -152,7 +152,7 @@ pub(super) fn held_by_caller(region: &Region, id: u32, wait: Wait<'_>) -> u64 {
 
 /// Leases without a guard that a thread has taken: the queue, the lease, and its count.
 #[cfg(feature = "serde")]
-type Unguarded = Vec<((FileId, u64), SlabLease, HeldLease)>;
+type Unguarded = Vec<((FileId, u64), MessageLease, HeldLease)>;
 
 #[cfg(feature = "serde")]
 thread_local! {
@@ -164,9 +164,9 @@ thread_local! {
 #[cfg(feature = "serde")]
 pub(super) fn keep_until_ended(
     region: &Region,
-    lease: SlabLease,
+    lease: MessageLease,
     held: HeldLease,
-    is_leased: impl Fn(SlabLease) -> bool,
+    is_leased: impl Fn(MessageLease) -> bool,
 ) {
     let queue = region.file_and_offset();
     // A thread that is ending asks no more.
@@ -182,7 +182,7 @@ pub(super) fn keep_until_ended(
 
 /// Stops counting the leases of the queue that were kept and have ended.
 #[cfg(feature = "serde")]
-pub(super) fn drop_ended(region: &Region, is_leased: impl Fn(SlabLease) -> bool) {
+pub(super) fn drop_ended(region: &Region, is_leased: impl Fn(MessageLease) -> bool) {
     let queue = region.file_and_offset();
     let _ = UNGUARDED.try_with(|unguarded| {
         unguarded.borrow_mut().retain(|(of, lease, _)| *of != queue || is_leased(*lease));

@@ -28,8 +28,13 @@ use crate::raw::wait::{Timeout, Wait};
 /// A queue of jobs of any type that serde knows. A worker acknowledges each job that it has done,
 /// and a producer can wait until all jobs are done.
 ///
-/// Any number of processes push and lease, first in, first out. A job stays in the queue, and
-/// counts against its [`Limits`], until it is acknowledged.
+/// Any number of processes push and lease, first in, first out. A job makes room for another as soon
+/// as it is leased, so that a worker can feed its own queue; until it is acknowledged, it counts as
+/// [unfinished](Self::unfinished) and against the [bytes](Limits::bytes). No lock is held, so a
+/// process that is stopped holds up nobody but who waits for its job.
+///
+/// As many jobs can be leased at a time as the queue holds, and 32 at least. A lease beyond waits
+/// for an acknowledgement.
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered at least
 /// once. A job that its dead holder has not acknowledged is delivered again, before all other jobs
@@ -215,7 +220,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
 
     /// The number of jobs that are not acknowledged, leased ones included.
     pub fn unfinished(&self) -> usize {
-        self.store.counts().1
+        self.store.unfinished()
     }
 
     /// Closes the queue for all processes: later pushes fail, and leases and pops fail once the
@@ -233,7 +238,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
     /// The number of jobs that wait to be leased.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
-        self.store.counts().0
+        self.store.len()
     }
 
     /// Whether no jobs wait to be leased.
@@ -242,16 +247,17 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         self.len() == 0
     }
 
-    /// The number of unfinished jobs there is room for, unless they are too large together.
+    /// The number of jobs there is room for that nobody has leased, unless they are too large
+    /// together.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> usize {
-        self.store.layout().slots()
+        self.store.geometry().messages()
     }
 
     /// The largest number of bytes that the encoding of a job may have; it fits into the empty
     /// queue.
     pub fn max_message(&self) -> usize {
-        self.store.layout().max_message()
+        self.store.geometry().max_message()
     }
 }
 
@@ -260,7 +266,7 @@ message_queue_object!(JoinableQueue);
 impl<T> fmt::Debug for JoinableQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinableQueue")
-            .field("capacity", &self.store.layout().slots())
+            .field("capacity", &self.store.geometry().messages())
             .field("segment", self.store.region().segment())
             .finish_non_exhaustive()
     }

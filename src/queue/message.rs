@@ -3,7 +3,7 @@
 //! - [`codec`]: messages as bytes
 //! - [`iter`]: the messages, popped one by one
 //! - [`limits`]: how much a queue holds
-//! - [`store`]: the message slab, its lock and its waiters
+//! - [`store`]: the messages and their waiters
 
 pub(crate) mod codec;
 #[cfg(feature = "async")]
@@ -36,8 +36,10 @@ use crate::raw::wait::{Timeout, Wait};
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered exactly
 /// once to a live consumer. A push that is killed leaves nothing, or a message that is delivered; a
-/// pop that is killed leaves the message to the next consumer, or the message was the dead
-/// process's. A consumer that cannot lose a popped message uses a
+/// pop that is killed leaves the message to the next consumer (before all others and out of its
+/// order, if it is longer than 4 KiB), or the message was the dead process's. No lock is held:
+/// nothing is rebuilt after a death, and a process that is stopped holds up others only while the
+/// message that it writes is the next one. A consumer that cannot lose a popped message uses a
 /// [`JoinableQueue`](super::JoinableQueue).
 ///
 /// ```
@@ -142,7 +144,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// The number of messages in the queue.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
-        self.store.counts().0
+        self.store.len()
     }
 
     /// Whether the queue is empty.
@@ -154,13 +156,13 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     /// The number of messages there is room for, unless they are too large together.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> usize {
-        self.store.layout().slots()
+        self.store.geometry().messages()
     }
 
     /// The largest number of bytes that the encoding of a message may have; it fits into the empty
     /// queue.
     pub fn max_message(&self) -> usize {
-        self.store.layout().max_message()
+        self.store.geometry().max_message()
     }
 }
 
@@ -169,7 +171,7 @@ message_queue_object!(MessageQueue);
 impl<T> fmt::Debug for MessageQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageQueue")
-            .field("capacity", &self.store.layout().slots())
+            .field("capacity", &self.store.geometry().messages())
             .field("segment", self.store.region().segment())
             .finish_non_exhaustive()
     }

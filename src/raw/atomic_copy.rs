@@ -60,3 +60,19 @@ pub(crate) fn bytes_of_word(word: u64, bytes: &mut [MaybeUninit<u8>]) {
     let word = word.to_ne_bytes().map(MaybeUninit::new);
     bytes.copy_from_slice(&word[..bytes.len()]);
 }
+
+/// Appends `length` bytes from the words to `bytes`.
+///
+/// There must be a word for all of them; further words are not read.
+#[inline(always)]
+pub(crate) fn append(words: &[AtomicU64], length: usize, bytes: &mut Vec<u8>) {
+    debug_assert!(length <= words.len() * WORD);
+    let length = length.min(words.len() * WORD);
+    bytes.reserve(length);
+    load(words, &mut bytes.spare_capacity_mut()[..length]);
+    // SAFETY: `load` has filled this many bytes after the last one, for which there is room.
+    #[allow(unsafe_code)]
+    unsafe {
+        bytes.set_len(bytes.len() + length);
+    }
+}

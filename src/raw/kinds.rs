@@ -14,13 +14,13 @@ mod endpoints;
 mod event;
 mod joinable_queue;
 mod message_queue;
+mod messages;
 mod mutex;
 pub(crate) mod once;
 mod queue;
 mod reentrant_mutex;
 mod rw_lock;
 mod semaphore;
-pub(crate) mod slab;
 mod spsc;
 mod value;
 

@@ -15,6 +15,7 @@
 //! | `L`, FULL | holds a message | a consumer that has copied it out, by a CAS to `L + 1`, FREE: **this is the commit point of a pop**. A consumer that leases it, by a CAS to `L`, LEASED. The producer that pushed it after the queue was closed, by a CAS to `L + 1`, FREE |
 //! | `L`, LEASED, owner | the owner has leased the message | the owner, to `L + 1`, FREE (**the commit point of an `ack`**) or to `L`, RETURNED. If the owner is dead, any participant, by a CAS to `L`, RETURNED |
 //! | `L`, RETURNED | holds a message whose lease ended without an `ack` | as FULL, by consumers alone. `head` passes such a slot, so consumers look for it where [`returned`] says |
+//! | `L`, TAKEN, owner | the owner moves the message out of the ring, into a record of the [message ring](super::message_ring), without which no slot is TAKEN | the owner, to `L + 1`, FREE, once the record has the message. If the owner is dead, any participant, once the record has it |
 //! | `L - 1`, LEASED or RETURNED | the slot's last message keeps position `L` from being used | a producer that comes to position `L` skips it, by a CAS that only raises the lap to `L` |
 //!
 //! `tail` never lies after the first position that is not pushed yet, nor `head` after the first
@@ -61,7 +62,8 @@ use crate::primitive::{AtomicU64, Ordering};
 pub(crate) use geometry::MpmcGeometry;
 #[cfg_attr(loom, allow(unused_imports))] // Its users are floors above.
 pub(crate) use lease::LeasedSlot;
-use slot_word::{Lap, MpmcSlotState, MpmcSlotWord};
+use slot_word::Lap;
+pub(super) use slot_word::{MpmcSlotState, MpmcSlotWord};
 #[cfg(not(loom))]
 pub(crate) use view::SlotUse;
 
@@ -155,10 +157,10 @@ impl BusySlot {
 
 /// A slot's word and payload, and the position by which the slot was found.
 #[derive(Clone, Copy)]
-struct SlotRef<'a> {
-    word: &'a AtomicU64,
-    payload: &'a [AtomicU64],
-    index: u64,
+pub(super) struct SlotRef<'a> {
+    pub(super) word: &'a AtomicU64,
+    pub(super) payload: &'a [AtomicU64],
+    pub(super) index: u64,
     lap: Lap,
 }
 
@@ -172,7 +174,7 @@ impl<'a> MpmcRing<'a> {
 
     /// The slot of a position; `None` for a position that a ring cannot have.
     #[inline(always)]
-    fn slot(&self, position: u64) -> Option<SlotRef<'a>> {
+    pub(super) fn slot(&self, position: u64) -> Option<SlotRef<'a>> {
         let index = self.geometry.index(position);
         // Only a damaged hint leads here.
         if index >= self.geometry.capacity {
@@ -192,6 +194,36 @@ impl<'a> MpmcRing<'a> {
     /// Puts a message into the next free slot, as participant `me`.
     #[inline(always)]
     pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<Pushed, MpmcAttempt> {
+        self.try_push_with(me, |_, payload| atomic_copy::store(payload, message))
+    }
+
+    /// Claims the next free slot as participant `me`, has `fill` write the payload of the slot at
+    /// this position, and commits.
+    #[inline(always)]
+    pub(super) fn try_push_with(
+        &self,
+        me: u32,
+        fill: impl FnOnce(u64, &[AtomicU64]),
+    ) -> Result<Pushed, MpmcAttempt> {
+        loop {
+            let (position, slot, found) = self.find_free()?;
+            let claimed = MpmcSlotWord::new(slot.lap, me, MpmcSlotState::Writing);
+            // Otherwise another producer claimed the slot first; its word now says so.
+            if slot.move_from(found, claimed) {
+                // Before the copy, so that other producers go to the next slot meanwhile.
+                self.advance_hint(&self.state.tail, position);
+                fill(position, slot.payload);
+                // ORDER: Release pairs with the Acquire in `try_take`. The commit point.
+                let full = MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full);
+                slot.word.store(full.into(), Ordering::Release);
+                return Ok(Pushed { index: slot.index, word: full });
+            }
+        }
+    }
+
+    /// Finds the next slot that is free: its position, the slot, and its word.
+    #[inline(always)]
+    pub(super) fn find_free(&self) -> Result<(u64, SlotRef<'a>, MpmcSlotWord), MpmcAttempt> {
         // ORDER: Acquire pairs with the Release in `advance_hint`: the slots before this position
         // show what made them passed.
         let mut position = self.state.tail.word.load(Ordering::Acquire);
@@ -201,18 +233,7 @@ impl<'a> MpmcRing<'a> {
             // reads of the old message are done.
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             if found == MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Free) {
-                let claimed = MpmcSlotWord::new(slot.lap, me, MpmcSlotState::Writing);
-                if slot.move_from(found, claimed) {
-                    // Before the copy, so that other producers go to the next slot meanwhile.
-                    self.advance_hint(&self.state.tail, position);
-                    atomic_copy::store(slot.payload, message);
-                    // ORDER: Release pairs with the Acquire in `try_take`. The commit point.
-                    let full = MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full);
-                    slot.word.store(full.into(), Ordering::Release);
-                    return Ok(Pushed { index: slot.index, word: full });
-                }
-                // Another producer claimed the slot first; its word now says so.
-                continue;
+                return Ok((position, slot, found));
             }
             let ahead = slot.lap.distance_to(found.lap());
             // The position is used, in this lap or before a later one: the hint lags, or a lease
@@ -236,9 +257,9 @@ impl<'a> MpmcRing<'a> {
                 MpmcSlotState::Full | MpmcSlotState::Leased | MpmcSlotState::Returned => {
                     return Err(MpmcAttempt::WouldBlock);
                 }
-                // The producer of the last lap has not committed. It may be dead; the caller finds
-                // out.
-                MpmcSlotState::Writing => {
+                // The producer of the last lap has not committed, or its consumer moves the message
+                // out. It may be dead; the caller finds out.
+                MpmcSlotState::Writing | MpmcSlotState::Taken => {
                     return Err(MpmcAttempt::Behind(BusySlot { index: slot.index, word: found }));
                 }
                 // A slot that is FREE for an earlier lap: `tail` never passes an unused position.
@@ -271,9 +292,12 @@ impl<'a> MpmcRing<'a> {
     }
 
     /// Finds the next message in the order of pushing. `take` takes it from its slot, and returns
-    /// `false` if another consumer was faster.
+    /// `false` if another consumer was faster, and `None` if the slot's words are no message's.
     #[inline(always)]
-    fn try_take(&self, mut take: impl FnMut(SlotRef<'a>, MpmcSlotWord) -> bool) -> MpmcAttempt {
+    pub(super) fn try_take(
+        &self,
+        mut take: impl FnMut(SlotRef<'a>, MpmcSlotWord) -> Option<bool>,
+    ) -> MpmcAttempt {
         // ORDER: as in `try_push`.
         let mut position = self.state.head.word.load(Ordering::Acquire);
         for _ in 0..self.step_limit() {
@@ -282,12 +306,15 @@ impl<'a> MpmcRing<'a> {
             // is there.
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             if found == MpmcSlotWord::new(slot.lap, 0, MpmcSlotState::Full) {
-                if take(slot, found) {
-                    self.advance_hint(&self.state.head, position);
-                    return MpmcAttempt::Done;
+                match take(slot, found) {
+                    Some(true) => {
+                        self.advance_hint(&self.state.head, position);
+                        return MpmcAttempt::Done;
+                    }
+                    // Another consumer took the message first; the word now says so.
+                    Some(false) => continue,
+                    None => return MpmcAttempt::Corrupt,
                 }
-                // Another consumer took the message first; the word now says so.
-                continue;
             }
             let ahead = slot.lap.distance_to(found.lap());
             match found.state() {
@@ -306,7 +333,9 @@ impl<'a> MpmcRing<'a> {
                     position = self.advance_hint_past(&self.state.head, position, || self.earliest_unread());
                 }
                 // Not pushed yet: a lease of an earlier lap is in the way. Empty.
-                MpmcSlotState::Leased | MpmcSlotState::Returned => return MpmcAttempt::WouldBlock,
+                MpmcSlotState::Leased | MpmcSlotState::Returned | MpmcSlotState::Taken => {
+                    return MpmcAttempt::WouldBlock;
+                }
                 // The position of an earlier lap was not popped: `head` never passes such a one.
                 _ => return MpmcAttempt::Corrupt,
             }
@@ -365,7 +394,7 @@ impl<'a> MpmcRing<'a> {
 impl SlotRef<'_> {
     /// Moves the slot's word from one state to the next. `false` if it was not `from`.
     #[inline(always)]
-    fn move_from(&self, from: MpmcSlotWord, to: MpmcSlotWord) -> bool {
+    pub(super) fn move_from(&self, from: MpmcSlotWord, to: MpmcSlotWord) -> bool {
         // ORDER: Acquire pairs with the Release of the participant that brought the slot to this
         // state; Release, so that what was done in the slot comes before its new state.
         self.word.compare_exchange(from.into(), to.into(), Ordering::AcqRel, Ordering::Relaxed).is_ok()

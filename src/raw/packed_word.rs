@@ -11,7 +11,7 @@
 pub(super) struct WrappingNumber(u64);
 
 /// A slot's word, with the state as a bare number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PackedWord(u64);
 
 const NUMBER_BITS: u32 = 44;

@@ -189,9 +189,13 @@ pub(crate) const CASES: &[Case] = &[
     #[cfg(feature = "serde")]
     case("message_queue_pop", message_queue::pop),
     #[cfg(feature = "serde")]
-    long("message_queue_is_empty_after_push_death", message_queue::is_empty_after_push_death),
+    case("message_queue_push_short", message_queue::push_short),
     #[cfg(feature = "serde")]
-    long("message_queue_is_empty_after_pop_death", message_queue::is_empty_after_pop_death),
+    case("message_queue_pop_short", message_queue::pop_short),
+    #[cfg(feature = "serde")]
+    case("message_queue_reap_after_push_death", message_queue::reap_after_push_death),
+    #[cfg(feature = "serde")]
+    case("message_queue_reap_after_pop_death", message_queue::reap_after_pop_death),
     #[cfg(feature = "serde")]
     case("joinable_queue_push", joinable_queue::push),
     #[cfg(feature = "serde")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::{DoneError, PopError};
 use crate::queue::held_leases::HeldLease;
 use crate::queue::message::store::MessageStore;
-use crate::raw::message_slab::SlabLease;
+use crate::raw::message_ring::MessageLease;
 use crate::sys::fork;
 
 /// The identity of a job and of its delivery, which
@@ -15,7 +15,7 @@ use crate::sys::fork;
 ///
 /// It is valid in the process that leased the job, and in no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct JobId(pub(super) SlabLease);
+pub struct JobId(pub(super) MessageLease);
 
 /// A job of a [`JoinableQueue`](super::JoinableQueue) that is leased to this process.
 ///
@@ -95,7 +95,7 @@ impl<T> fmt::Debug for Job<T> {
 /// A lease that gives its job back when it is dropped.
 pub(super) struct JobLease {
     store: Arc<MessageStore>,
-    lease: SlabLease,
+    lease: MessageLease,
     /// The fork generation of the process that the job is leased to. A forked child's copy does
     /// nothing.
     generation: u32,
@@ -104,7 +104,7 @@ pub(super) struct JobLease {
 }
 
 impl JobLease {
-    pub(super) fn new(store: Arc<MessageStore>, lease: SlabLease) -> Self {
+    pub(super) fn new(store: Arc<MessageStore>, lease: MessageLease) -> Self {
         let held = store.hold(lease);
         Self { store, lease, generation: fork::generation(), held, is_settled: false }
     }
@@ -136,8 +136,8 @@ impl Drop for JobLease {
     }
 }
 
-pub(super) fn ack(store: &MessageStore, lease: SlabLease) -> Result<(), DoneError> {
-    match store.finish(lease) {
+pub(super) fn ack(store: &MessageStore, lease: MessageLease) -> Result<(), DoneError> {
+    match store.ack(lease) {
         Ok(true) => Ok(()),
         Ok(false) => Err(DoneError::NotHeld),
         Err(stop) => Err(stop.of_done()),

@@ -42,7 +42,7 @@ pub(in crate::queue) async fn push_async<T: Serialize>(
 /// The value, its encoding, which is no longer than the queue's largest message, and the endpoints
 /// that went into it.
 fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>, Transits), PushError<T>> {
-    let max = store.layout().max_message();
+    let max = store.geometry().max_message();
     match transit::collect(|| postcard::to_allocvec(&value)) {
         (Ok(message), transits) if message.len() <= max => Ok((value, message, transits)),
         (Ok(message), transits) => {

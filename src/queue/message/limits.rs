@@ -1,7 +1,7 @@
 //! [`Limits`]: how much a queue of messages holds.
 
 use crate::error::SegmentError;
-use crate::raw::message_slab::{BLOCK_BYTES, SlabLayout};
+use crate::raw::message_ring::MessageGeometry;
 use crate::segment::object::Shape;
 
 /// How much a [`MessageQueue`](super::MessageQueue) or a
@@ -21,8 +21,9 @@ use crate::segment::object::Shape;
 pub struct Limits {
     /// The number of messages, at least 1 and less than 2³².
     pub messages: usize,
-    /// The number of bytes of all their encodings together. Each message takes whole blocks of 56
-    /// bytes; there is at least one block for each message.
+    /// The number of bytes of their encodings together: any messages fit that are no more than
+    /// `messages` and have no more than these bytes. (Up to a quarter more may fit, because each
+    /// message takes whole blocks, and those of up to 104 bytes take none.)
     pub bytes: usize,
 }
 
@@ -50,11 +51,10 @@ impl Limits {
     }
 
     pub(in crate::queue) fn shape(self) -> Shape {
-        let blocks = self.bytes.div_ceil(BLOCK_BYTES).max(self.messages);
-        Shape { count: self.messages as u64, aux: blocks as u64 }
+        Shape { count: self.messages as u64, aux: self.bytes as u64 }
     }
 }
 
-pub(in crate::queue) fn layout_of(shape: Shape) -> Option<SlabLayout> {
-    SlabLayout::new(shape.count, shape.aux)
+pub(in crate::queue) fn geometry_of(shape: Shape) -> Option<MessageGeometry> {
+    MessageGeometry::new(shape.count, shape.aux)
 }

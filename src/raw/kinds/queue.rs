@@ -48,7 +48,7 @@ fn inspect(object: &ObjectWords<'_>, facts: &mut dyn FactSink) -> Option<()> {
     for slot_use in ring.slot_uses() {
         match slot_use {
             SlotUse::Writes(id) => writing.push(id),
-            SlotUse::Leases(id) => leased.push(id),
+            SlotUse::Leases(id) | SlotUse::Takes(id) => leased.push(id),
             SlotUse::Returned => returned += 1,
         }
     }

@@ -24,23 +24,23 @@ impl MpmcGeometry {
     }
 
     #[inline(always)]
-    pub(super) fn position(&self, lap: Lap, index: u64) -> u64 {
+    pub(in crate::raw) fn position(&self, lap: Lap, index: u64) -> u64 {
         lap.get() << self.index_bits | index
     }
 
     #[inline(always)]
-    pub(super) fn lap(&self, position: u64) -> Lap {
+    pub(in crate::raw) fn lap(&self, position: u64) -> Lap {
         Lap::new(position >> self.index_bits)
     }
 
     #[inline(always)]
-    pub(super) fn index(&self, position: u64) -> u64 {
+    pub(in crate::raw) fn index(&self, position: u64) -> u64 {
         position & ((1 << self.index_bits) - 1)
     }
 
     /// The position after this one.
     #[inline(always)]
-    pub(super) fn next(&self, position: u64) -> u64 {
+    pub(in crate::raw) fn next(&self, position: u64) -> u64 {
         let index = self.index(position) + 1;
         // The last slot's successor is the first slot, one lap on. With a capacity that is no power
         // of two, the indices between the two do not exist.
@@ -48,7 +48,7 @@ impl MpmcGeometry {
     }
 
     /// Positions from `from` to `to`; negative if `to` is the earlier one.
-    pub(super) fn distance(&self, from: u64, to: u64) -> i64 {
+    pub(in crate::raw) fn distance(&self, from: u64, to: u64) -> i64 {
         let bits = self.index_bits.min(63);
         // In a large ring, a position has no room for all bits of a lap: those shifted out at the
         // top are unknown.

@@ -59,7 +59,7 @@ impl<'a> MpmcRing<'a> {
         if self.take_returned(&mut take) {
             return MpmcAttempt::Done;
         }
-        self.try_take(take)
+        self.try_take(|slot, found| Some(take(slot, found)))
     }
 
     /// Ends a lease of participant `me` and removes the message. **The CAS is the commit point.**
@@ -110,6 +110,8 @@ impl<'a> MpmcRing<'a> {
                 self.note_repair();
                 MpmcSlotWord::new(word.lap().next(), 0, MpmcSlotState::Free)
             }
+            // The record has the message.
+            MpmcSlotState::Taken => MpmcSlotWord::new(word.lap().next(), 0, MpmcSlotState::Free),
             // The message was not acknowledged: it is delivered again.
             MpmcSlotState::Leased => MpmcSlotWord::new(word.lap(), 0, MpmcSlotState::Returned),
             // In all other states the slot has no owner.
@@ -130,7 +132,11 @@ impl<'a> MpmcRing<'a> {
             // this state.
             let mut word = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             let is_of_the_dead = |word: MpmcSlotWord| {
-                word.owner() == dead && matches!(word.state(), MpmcSlotState::Writing | MpmcSlotState::Leased)
+                let is_owned = matches!(
+                    word.state(),
+                    MpmcSlotState::Writing | MpmcSlotState::Leased | MpmcSlotState::Taken
+                );
+                is_owned && word.owner() == dead
             };
             // If the repair fails because a producer has skipped the slot meanwhile, the lease is
             // still there: look again.
@@ -185,7 +191,9 @@ impl<'a> MpmcRing<'a> {
         match word.state() {
             MpmcSlotState::Free | MpmcSlotState::Unknown => MayCome::No,
             MpmcSlotState::Leased if word.owner() == me => MayCome::OwnLease,
-            MpmcSlotState::Leased | MpmcSlotState::Writing | MpmcSlotState::Full => MayCome::Yes,
+            MpmcSlotState::Leased | MpmcSlotState::Writing | MpmcSlotState::Full | MpmcSlotState::Taken => {
+                MayCome::Yes
+            }
             MpmcSlotState::Returned => {
                 // The participant that returned it may have died before it noted that, or is about
                 // to note it.

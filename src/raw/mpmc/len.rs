@@ -41,7 +41,7 @@ impl MpmcRing<'_> {
     }
 
     /// The first position that no producer has used, at most two laps of steps from the hint.
-    fn first_unpushed(&self) -> u64 {
+    pub(in crate::raw) fn first_unpushed(&self) -> u64 {
         // ORDER: as in `try_push`.
         let mut position = self.state.tail.word.load(Ordering::Acquire);
         for _ in 0..2 * self.geometry.capacity {
@@ -61,7 +61,7 @@ impl MpmcRing<'_> {
     }
 
     /// The first position before `tail` whose message was not taken; `tail` if there is none.
-    fn first_unpopped(&self, tail: u64) -> u64 {
+    pub(in crate::raw) fn first_unpopped(&self, tail: u64) -> u64 {
         // ORDER: as in `try_push`.
         let hint = self.state.head.word.load(Ordering::Acquire);
         // All positions before that have been used again.
@@ -76,7 +76,10 @@ impl MpmcRing<'_> {
             // ORDER: as in `first_unpushed`.
             let found = MpmcSlotWord::from(slot.word.load(Ordering::Acquire));
             let ahead = slot.lap.distance_to(found.lap());
-            let is_lent = matches!(found.state(), MpmcSlotState::Leased | MpmcSlotState::Returned);
+            let is_lent = matches!(
+                found.state(),
+                MpmcSlotState::Leased | MpmcSlotState::Returned | MpmcSlotState::Taken
+            );
             if !(ahead > 0 || ahead == 0 && is_lent) {
                 break;
             }

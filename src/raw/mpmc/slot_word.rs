@@ -3,54 +3,56 @@
 use crate::raw::packed_word::{PackedWord, WrappingNumber};
 
 /// How often the ring has used a slot.
-pub(super) type Lap = WrappingNumber;
+pub(in crate::raw) type Lap = WrappingNumber;
 
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MpmcSlotState {
+pub(in crate::raw) enum MpmcSlotState {
     Free,
     Writing,
     Full,
     Leased,
     Returned,
+    Taken,
     /// A number that no participant stores here.
     Unknown,
 }
 
 /// A slot's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MpmcSlotWord(PackedWord);
+pub(in crate::raw) struct MpmcSlotWord(PackedWord);
 
 impl MpmcSlotWord {
     #[inline(always)]
-    pub(super) const fn new(lap: Lap, owner: u32, state: MpmcSlotState) -> Self {
+    pub(in crate::raw) const fn new(lap: Lap, owner: u32, state: MpmcSlotState) -> Self {
         Self(PackedWord::new(lap, owner, state as u64))
     }
 
     #[inline(always)]
-    pub(super) const fn lap(self) -> Lap {
+    pub(in crate::raw) const fn lap(self) -> Lap {
         self.0.number()
     }
 
     #[inline(always)]
-    pub(super) const fn owner(self) -> u32 {
+    pub(in crate::raw) const fn owner(self) -> u32 {
         self.0.owner()
     }
 
     #[inline(always)]
-    pub(super) const fn state(self) -> MpmcSlotState {
+    pub(in crate::raw) const fn state(self) -> MpmcSlotState {
         match self.0.state() {
             0 => MpmcSlotState::Free,
             1 => MpmcSlotState::Writing,
             2 => MpmcSlotState::Full,
             3 => MpmcSlotState::Leased,
             4 => MpmcSlotState::Returned,
+            5 => MpmcSlotState::Taken,
             _ => MpmcSlotState::Unknown,
         }
     }
 
     /// Replaces the lap and keeps the owner and the state.
-    pub(super) const fn in_lap(self, lap: Lap) -> Self {
+    pub(in crate::raw) const fn in_lap(self, lap: Lap) -> Self {
         Self::new(lap, self.owner(), self.state())
     }
 }

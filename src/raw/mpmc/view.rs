@@ -12,6 +12,8 @@ pub(crate) enum SlotUse {
     Writes(u32),
     /// This participant has leased the message.
     Leases(u32),
+    /// This participant moves the message out of the ring.
+    Takes(u32),
     /// The slot holds a message whose lease ended without an acknowledgement.
     Returned,
 }
@@ -39,6 +41,7 @@ impl MpmcRing<'_> {
             match word.state() {
                 MpmcSlotState::Writing => Some(SlotUse::Writes(word.owner())),
                 MpmcSlotState::Leased => Some(SlotUse::Leases(word.owner())),
+                MpmcSlotState::Taken => Some(SlotUse::Takes(word.owner())),
                 MpmcSlotState::Returned => Some(SlotUse::Returned),
                 MpmcSlotState::Free | MpmcSlotState::Full | MpmcSlotState::Unknown => None,
             }

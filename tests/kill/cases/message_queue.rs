@@ -1,36 +1,33 @@
 //! `MessageQueue`: no pushed message is lost or delivered twice, and all space comes back.
 
-use breezeway::PopError;
 use breezeway::queue::{Limits, MessageQueue};
+use breezeway::{PopError, Segment};
 
-use super::lock_watch::{LockWatch, SURVIVOR_TIMEOUT};
-use crate::child::Child;
+use super::lock_watch::SURVIVOR_TIMEOUT;
 use crate::kill::{self, Death, KillPoint, Scenario};
 use crate::kill_counts::KillCounts;
-use crate::observe::LockHolder;
+use crate::observe::{ChangeDetector, FileMapping};
 use crate::trace::Trace;
 
 type Message = (u64, String);
 
-/// Small, so that a leak shows: the blocks suffice for a long message and three short ones.
-const LIMITS: Limits = Limits { messages: 4, bytes: 7 * 56 };
+/// Small, so that a leak shows: 12 blocks of 128 bytes suffice for two long messages.
+const LIMITS: Limits = Limits { messages: 4, bytes: 1024 };
 
-/// Messages of one block, and of more. The text is encoded and decoded in one piece: a step for each
-/// of many numbers would be alike, and is none of the queue's.
+/// Messages that lie in their slot, and in 6 blocks. The text is encoded and decoded in one piece: a
+/// step for each of many numbers would be alike, and is none of the queue's.
 fn short(n: u64) -> Message {
     (n, String::new())
 }
 
 fn long(n: u64) -> Message {
-    let text = (0..40).map(|place| format!("{n:02}{place:03}")).collect();
-    (n << 56, text)
+    (n, (0..140).map(|place| format!("{n:02}{place:03}")).collect())
 }
 
 /// A child operates on a queue.
 struct QueueOperation {
     name: String,
     queue: MessageQueue<Message>,
-    watch: LockWatch,
     /// The messages before the operation.
     before: Vec<Message>,
     /// The messages after the operation.
@@ -46,36 +43,55 @@ type Operation = fn(&MessageQueue<Message>, &Message);
 impl QueueOperation {
     fn new(name: &str, [before, after]: [&[Message]; 2], message: Message, operation: Operation) -> Self {
         let queue = MessageQueue::create(name, LIMITS).unwrap();
-        let watch = LockWatch::of(queue.segment());
-        Self {
-            name: name.to_owned(),
-            queue,
-            watch,
-            before: before.to_vec(),
-            after: after.to_vec(),
-            operation,
-            message,
-        }
+        let (before, after) = (before.to_vec(), after.to_vec());
+        Self { name: name.to_owned(), queue, before, after, operation, message }
+    }
+
+    fn push_of(name: &str, first: Message, message: Message) -> Self {
+        let both = [first, message.clone()];
+        let states: [&[Message]; 2] = [&both[..1], &both];
+        Self::new(name, states, message, |queue, message| queue.push(message.clone()).unwrap())
+    }
+
+    fn pop_of(name: &str, message: Message, second: Message) -> Self {
+        let states: [&[Message]; 2] = [&[message.clone(), second.clone()], &[second]];
+        Self::new(name, states, message, |queue, message| assert_eq!(queue.pop().unwrap(), *message))
     }
 
     fn push(name: &str) -> Self {
-        let states: [&[Message]; 2] = [&[short(1)], &[short(1), long(2)]];
-        Self::new(name, states, long(2), |queue, message| queue.push(message.clone()).unwrap())
+        Self::push_of(name, short(1), long(2))
+    }
+
+    fn push_short(name: &str) -> Self {
+        Self::push_of(name, long(1), short(2))
     }
 
     fn pop(name: &str) -> Self {
-        let states: [&[Message]; 2] = [&[long(1), short(2)], &[short(2)]];
-        Self::new(name, states, long(1), |queue, message| assert_eq!(queue.pop().unwrap(), *message))
+        Self::pop_of(name, long(1), short(2))
+    }
+
+    fn pop_short(name: &str) -> Self {
+        Self::pop_of(name, short(1), long(2))
+    }
+
+    fn segment(&self) -> &Segment {
+        self.queue.segment()
     }
 
     fn check(&self, death: &Death) -> &'static str {
-        // Every other time, a push comes first.
+        // Every other time, a push comes first; and half of the times, the dead process is reaped
+        // before.
         let pushed = death.point.is_multiple_of(2);
+        if death.point % 4 < 2 {
+            self.segment().reap().unwrap();
+        }
         if pushed {
             self.queue.push_timeout(short(9), SURVIVOR_TIMEOUT).unwrap();
         }
-        let mut found: Vec<Message> = (0..self.queue.len()).map(|_| self.queue.try_pop().unwrap()).collect();
-        assert!(matches!(self.queue.try_pop(), Err(PopError::Empty)), "as many as its length");
+        // A push that was killed in its slot is in the way until it is repaired, and counts.
+        let mut found: Vec<Message> = std::iter::from_fn(|| self.queue.try_pop().ok()).collect();
+        assert!(matches!(self.queue.try_pop(), Err(PopError::Empty)));
+        assert_eq!(self.queue.len(), 0);
         if pushed {
             assert_eq!(found.pop(), Some(short(9)));
         }
@@ -86,9 +102,10 @@ impl QueueOperation {
         if is_new { "new" } else { "old" }
     }
 
-    /// All messages and all blocks are available.
+    /// All messages and all blocks are available, the dead process's once it is reaped.
     fn fill(&self) {
-        let all = [short(3), short(4), short(5), long(6)];
+        self.segment().reap().unwrap();
+        let all = [long(3), short(4), long(5), short(6)];
         for message in &all {
             self.queue.try_push(message.clone()).expect("all the room there was");
         }
@@ -117,12 +134,7 @@ impl Scenario for QueueOperation {
         (self.operation)(queue, &self.message);
     }
 
-    fn observe(&mut self, child: &Child) {
-        self.watch.observe(child);
-    }
-
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        self.watch.was_held_by(death);
         self.check(death)
     }
 }
@@ -135,70 +147,80 @@ pub(crate) fn pop(name: &str) -> KillCounts {
     kill::at_every_instruction(&mut QueueOperation::pop(name))
 }
 
-/// A child repairs the queue after another process died holding the lock.
-struct Recoverer {
+pub(crate) fn push_short(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut QueueOperation::push_short(name))
+}
+
+pub(crate) fn pop_short(name: &str) -> KillCounts {
+    kill::at_every_instruction(&mut QueueOperation::pop_short(name))
+}
+
+/// A child reaps another process, which died in an operation.
+struct Reaper {
     first: QueueOperation,
     trace: Trace,
     point: usize,
 }
 
-impl Scenario for Recoverer {
+impl Scenario for Reaper {
     type Handle = MessageQueue<Message>;
 
     fn reset(&mut self) {
         self.first.reset();
         kill::at_point(&mut self.first, &self.trace, KillPoint::after(self.point));
-        assert_eq!(
-            self.first.watch.lock.holder(),
-            LockHolder::Dead,
-            "the first process died holding the lock"
-        );
     }
 
     fn open(&self) -> Self::Handle {
         self.first.open()
     }
 
-    /// Takes no message, but has to repair.
     fn operate(&self, queue: &Self::Handle) {
-        assert!(!queue.is_empty());
-    }
-
-    fn observe(&mut self, child: &Child) {
-        self.first.observe(child);
+        queue.segment().reap().unwrap();
     }
 
     fn check_survivors(&mut self, death: &Death) -> &'static str {
-        self.first.watch.was_left_behind(death);
         self.first.check(&Death { completed: false, ..*death })
+    }
+
+    fn watched_files(&self, _: u32) -> Vec<std::path::PathBuf> {
+        self.first.segment().path().into_iter().collect()
+    }
+
+    fn sample_size(&self) -> usize {
+        20
     }
 }
 
 /// At how many points the first process dies.
 const FIRST_DEATHS: usize = 6;
 
-fn recoverer(mut first: QueueOperation) -> KillCounts {
+/// The first process dies at points at which it has changed the queue, from its first change to its
+/// last.
+fn reaped(mut first: QueueOperation) -> KillCounts {
     let mut points = Vec::new();
-    let trace = kill::trace_operation(&mut first, |first, child, trace| {
-        if first.watch.lock.holder() == LockHolder::Thread(child.pid()) {
+    let mut changes = ChangeDetector::new(FileMapping::open(&first.segment().path().unwrap()).unwrap());
+    first.reset();
+    changes.has_changed();
+    let trace = kill::trace_operation(&mut first, |_, _, trace| {
+        if changes.has_changed() {
             points.push(trace.last());
         }
     });
     let mut kills = KillCounts::default();
     let chosen: Vec<usize> =
         (0..FIRST_DEATHS).map(|n| points[n * (points.len() - 1) / (FIRST_DEATHS - 1)]).collect();
-    let mut second = Recoverer { first, trace, point: 0 };
+    let mut second = Reaper { first, trace, point: 0 };
     for point in chosen {
         second.point = point;
-        kills.merge(&kill::at_every_instruction(&mut second));
+        kills.merge(&kill::at_changes(&mut second));
     }
     kills
 }
 
-pub(crate) fn is_empty_after_push_death(name: &str) -> KillCounts {
-    recoverer(QueueOperation::push(name))
+pub(crate) fn reap_after_push_death(name: &str) -> KillCounts {
+    reaped(QueueOperation::push(name))
 }
 
-pub(crate) fn is_empty_after_pop_death(name: &str) -> KillCounts {
-    recoverer(QueueOperation::pop(name))
+pub(crate) fn reap_after_pop_death(name: &str) -> KillCounts {
+    reaped(QueueOperation::pop(name))
 }

@@ -9,14 +9,11 @@ use breezeway::{Atomic, PopError, Segment};
 
 use super::stop_case::{Functions, run};
 use crate::kill_counts::KillCounts;
-use crate::observe::{LockHolder, LockView};
 
 const LIMITS: Limits = Limits { messages: 4, bytes: 4 * 56 };
 
-/// How long a peer waits where the stopped process holds the queue's lock, and at every how many
-/// points it waits.
+/// How long a peer waits for a message that lies after the slot of a stopped producer.
 const WAIT_TIMEOUT: Duration = Duration::from_millis(5);
-const WAIT_EVERY: usize = 64;
 
 const HELD: &str = "held by the stopped";
 
@@ -46,13 +43,13 @@ fn clear(ledger: &Ledger) {
     ledger.iter().for_each(|word| word.store(0, Relaxed));
 }
 
-type Messages = (MessageQueue<u64>, Ledger, LockView);
+type Messages = (MessageQueue<u64>, Ledger);
 
 fn messages(segment: &Segment) -> Messages {
-    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment), LockView::of(segment))
+    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment))
 }
 
-fn put_two((queue, ledger, _): &Messages) {
+fn put_two((queue, ledger): &Messages) {
     while queue.try_pop().is_ok() {}
     clear(ledger);
     for number in [1, 2] {
@@ -61,17 +58,8 @@ fn put_two((queue, ledger, _): &Messages) {
     }
 }
 
-/// Whether the stopped process holds the lock and the peers do not wait for it at this point: an
-/// attempt takes a whole recheck interval.
-fn is_skipped(lock: &LockView, stopped: u32, point: usize) -> bool {
-    lock.holder() == LockHolder::Thread(stopped) && !point.is_multiple_of(WAIT_EVERY)
-}
-
-/// Pops a message and pushes one. Where the stopped process holds the lock, a peer waits for it.
-fn around_messages((queue, ledger, lock): &Messages, stopped: u32, point: usize) -> &'static str {
-    if is_skipped(lock, stopped, point) {
-        return HELD;
-    }
+/// Pops a message and pushes one.
+fn around_messages((queue, ledger): &Messages, _: u32, _: usize) -> &'static str {
     match queue.pop_timeout(WAIT_TIMEOUT) {
         Ok(number) => add(&ledger[PEERS], number),
         Err(PopError::Timeout) => return HELD,
@@ -82,7 +70,7 @@ fn around_messages((queue, ledger, lock): &Messages, stopped: u32, point: usize)
     "free"
 }
 
-fn check_messages((queue, ledger, _): &Messages) {
+fn check_messages((queue, ledger): &Messages) {
     while let Ok(number) = queue.try_pop() {
         add(&ledger[PEERS], number);
     }
@@ -105,26 +93,26 @@ fn message_operation(name: &str, operate: fn(&Messages)) -> KillCounts {
 }
 
 pub(crate) fn message_queue_push(name: &str) -> KillCounts {
-    message_operation(name, |(queue, ledger, _)| {
+    message_operation(name, |(queue, ledger)| {
         queue.push(4).unwrap();
         add(&ledger[PUSHED], 4);
     })
 }
 
 pub(crate) fn message_queue_pop(name: &str) -> KillCounts {
-    message_operation(name, |(queue, ledger, _)| {
+    message_operation(name, |(queue, ledger)| {
         let number = queue.pop().unwrap();
         add(&ledger[TOOK], number);
     })
 }
 
-type Jobs = (JoinableQueue<u64>, Ledger, LockView);
+type Jobs = (JoinableQueue<u64>, Ledger);
 
 fn jobs(segment: &Segment) -> Jobs {
-    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment), LockView::of(segment))
+    (segment.get_or_add("queue", LIMITS).unwrap(), ledger(segment))
 }
 
-fn put_two_jobs((queue, ledger, _): &Jobs) {
+fn put_two_jobs((queue, ledger): &Jobs) {
     while let Ok(job) = queue.try_lease() {
         job.ack().unwrap();
     }
@@ -135,11 +123,8 @@ fn put_two_jobs((queue, ledger, _): &Jobs) {
     }
 }
 
-/// Takes a job and finishes it, unless the stopped process holds the lock.
-fn around_jobs((queue, ledger, lock): &Jobs, stopped: u32, point: usize) -> &'static str {
-    if is_skipped(lock, stopped, point) {
-        return HELD;
-    }
+/// Takes a job and finishes it.
+fn around_jobs((queue, ledger): &Jobs, _: u32, _: usize) -> &'static str {
     match queue.lease_timeout(WAIT_TIMEOUT) {
         Ok(job) => {
             assert!(!job.redelivered(), "the stopped process's job is its own");
@@ -152,7 +137,7 @@ fn around_jobs((queue, ledger, lock): &Jobs, stopped: u32, point: usize) -> &'st
     }
 }
 
-fn check_jobs((queue, ledger, _): &Jobs) {
+fn check_jobs((queue, ledger): &Jobs) {
     while let Ok(job) = queue.try_lease() {
         add(&ledger[PEERS], *job);
         job.ack().unwrap();
@@ -168,8 +153,8 @@ pub(crate) fn joinable_queue_lease_ack(name: &str) -> KillCounts {
             open: jobs,
             reset: put_two_jobs,
             // Looks for the dead, which the first lease would do otherwise.
-            prepare: |(queue, ..)| assert!(queue.join_timeout(Duration::ZERO).is_err(), "two are left"),
-            operate: |(queue, ledger, _)| {
+            prepare: |(queue, _)| assert!(queue.join_timeout(Duration::ZERO).is_err(), "two are left"),
+            operate: |(queue, ledger)| {
                 let job = queue.lease().unwrap();
                 assert!(!job.redelivered());
                 let number = *job;
@@ -189,7 +174,7 @@ pub(crate) fn joinable_queue_push(name: &str) -> KillCounts {
             open: jobs,
             reset: put_two_jobs,
             prepare: |_| {},
-            operate: |(queue, ledger, _)| {
+            operate: |(queue, ledger)| {
                 queue.push(4).unwrap();
                 add(&ledger[PUSHED], 4);
             },

@@ -121,15 +121,56 @@ fn task_done_with_id_of_earlier_delivery_is_not_held() {
 }
 
 #[test]
-fn try_push_push_timeout_full_while_job_is_unfinished() {
+fn try_push_has_room_as_soon_as_a_job_is_leased() {
     let queue = JoinableQueue::<u64>::new(1).unwrap();
     queue.push(1).unwrap();
-    let job = queue.lease().unwrap();
     assert!(matches!(queue.try_push(2), Err(PushError::Full(2))));
-    assert!(matches!(queue.push_timeout(2, A_WHILE), Err(PushError::Timeout(2))));
-    job.ack().unwrap();
+    let job = queue.lease().unwrap();
+    // A worker may feed its own queue.
     queue.try_push(2).unwrap();
-    assert_eq!(queue.capacity(), 1);
+    assert!(matches!(queue.push_timeout(3, A_WHILE), Err(PushError::Timeout(3))));
+    assert_eq!((queue.len(), queue.unfinished(), queue.capacity()), (1, 2, 1));
+    job.ack().unwrap();
+    assert_eq!(queue.pop().unwrap(), 2);
+    queue.join().unwrap();
+}
+
+#[test]
+fn drop_of_leased_job_returns_it_before_jobs_pushed_since() {
+    let queue = JoinableQueue::<String>::new(1).unwrap();
+    // In its slot, and in blocks.
+    for text in ["short".to_owned(), "long ".repeat(5000)] {
+        queue.push(text.clone()).unwrap();
+        let job = queue.lease().unwrap();
+        queue.push("newer".to_owned()).unwrap();
+        drop(job);
+        assert_eq!((queue.len(), queue.unfinished()), (2, 2));
+        let job = queue.lease().unwrap();
+        assert_eq!((&*job, job.redelivered()), (&text, true));
+        job.ack().unwrap();
+        assert_eq!(queue.pop().unwrap(), "newer");
+    }
+}
+
+#[test]
+fn lease_waits_for_an_ack_when_as_many_are_leased_as_can_be() {
+    let _watchdog = Watchdog::start(60);
+    let queue = JoinableQueue::<u64>::new(4).unwrap();
+    let mut jobs: Vec<Job<u64>> = (0..32)
+        .map(|n| {
+            queue.push(n).unwrap();
+            queue.lease().unwrap()
+        })
+        .collect();
+    queue.push(32).unwrap();
+    assert!(matches!(queue.try_lease(), Err(PopError::Empty)));
+    assert!(matches!(queue.lease_timeout(A_WHILE), Err(PopError::Timeout)));
+    let other = asleep({
+        let queue = queue.clone();
+        move || *queue.lease().unwrap()
+    });
+    jobs.pop().unwrap().ack().unwrap();
+    assert_eq!(other.wake(), 32);
 }
 
 /// Decodes from any number but 13, and panics at 14.

@@ -5,21 +5,22 @@ use breezeway::{PopError, PushError, Segment, SegmentError};
 use support::Watchdog;
 use support::scratch::{Scratch, patch};
 
-/// Where a queue has its stale mark, its index and its first slot.
-const STALE: u64 = 64;
-const INDEX: u64 = STALE + 24;
-const SLOTS: u64 = 64 + 320;
+/// Where a queue has its slots, its records, and the entries of its blocks.
+const SLOTS: u64 = 512;
+const RECORDS: u64 = SLOTS + 3 * 128;
+const ENTRIES: u64 = RECORDS + 32 * 128;
+const BLOCKS: u64 = 8;
 
-const LIMITS: Limits = Limits { messages: 3, bytes: 10 * 56 };
+const LIMITS: Limits = Limits { messages: 3, bytes: 560 };
 
-/// A queue in a file with two messages, of 1 and of 2 blocks, in which `places` are overwritten with these words.
+/// A queue in a file with two messages, in the slot and in 3 blocks, in which `places` are overwritten with these words.
 fn damaged(places: &[(u64, u64)], then: impl FnOnce(&MessageQueue<Vec<u8>>)) {
     let scratch = Scratch::new("message-damage");
     let path = scratch.file("segment");
-    let segment = Segment::builder().participants(2).objects(1).create_file(&path, 4096).unwrap();
+    let segment = Segment::builder().participants(2).objects(1).create_file(&path, 8192).unwrap();
     let queue = segment.add::<MessageQueue<Vec<u8>>>("queue", LIMITS).unwrap();
     queue.push(vec![1; 20]).unwrap();
-    queue.push(vec![2; 90]).unwrap();
+    queue.push(vec![2; 300]).unwrap();
     let at = segment.objects().unwrap()[0].offset;
     for (place, word) in places {
         patch(&path, at + place, &word.to_ne_bytes());
@@ -30,52 +31,60 @@ fn damaged(places: &[(u64, u64)], then: impl FnOnce(&MessageQueue<Vec<u8>>)) {
 #[test]
 fn any_damaged_word_never_panics_or_hangs() {
     let _watchdog = Watchdog::start(100);
-    for place in (STALE..STALE + 320 + 3 * 32 + 10 * 64).step_by(8) {
-        for word in [0, 1, 2, 11, 1 << 62, 2 << 62, u64::MAX] {
-            for stale in [0, 1] {
-                damaged(&[(place, word), (STALE, stale)], |queue| {
-                    for _ in 0..6 {
-                        let _ = queue.try_push(vec![3; 60]);
-                        let _ = queue.try_pop();
-                        let _ = queue.try_push(vec![4; 300]);
-                        let _ = (queue.len(), queue.is_closed());
-                    }
-                });
-            }
+    let places = (0..RECORDS + 3 * 128).chain(ENTRIES..ENTRIES + BLOCKS * 16 + 64);
+    for place in places.step_by(8) {
+        for word in [0, 1, 2, 11, 1 << 20 | 5, 2 << 20 | 2, 1 << 62, u64::MAX] {
+            damaged(&[(place, word)], |queue| {
+                for _ in 0..6 {
+                    let _ = queue.try_push(vec![3; 60]);
+                    let _ = queue.try_pop();
+                    let _ = queue.try_push(vec![4; 300]);
+                    let _ = (queue.len(), queue.is_closed());
+                }
+                let _ = queue.segment().reap();
+            });
         }
     }
 }
 
 #[test]
-fn pop_rebuilds_damaged_index() {
-    for place in (INDEX..INDEX + 72).step_by(8) {
-        damaged(&[(place, 99), (STALE, 1)], |queue| {
-            assert_eq!(queue.len(), 2);
+fn try_pop_damaged_message_returns_corrupt() {
+    let (length, first_block, second) = (8, 16, 128);
+    let next = |block: u64| ENTRIES + 16 * block + 8;
+    damaged(&[(SLOTS + length, u64::MAX)], |queue| {
+        for _ in 0..3 {
+            assert!(matches!(queue.try_pop(), Err(PopError::Corrupt { .. })));
+        }
+    });
+    for place in [
+        (SLOTS + second + length, 561),
+        (SLOTS + second + first_block, 8),
+        (SLOTS + second + first_block, u64::MAX),
+        (next(0), 8),
+        (next(1), u64::MAX),
+        (ENTRIES + 16, 0),
+        (ENTRIES + 32, 5 << 4 | 2),
+    ] {
+        damaged(&[place], |queue| {
+            // The length of the second message, its first block, a link, the word of a block.
             assert_eq!(queue.pop().unwrap(), [1; 20]);
-            assert_eq!(queue.pop().unwrap(), [2; 90]);
-            queue.try_push(vec![3; 500]).unwrap();
-            assert_eq!(queue.pop().unwrap(), [3; 500]);
+            for _ in 0..3 {
+                assert!(matches!(queue.try_pop(), Err(PopError::Corrupt { .. })), "{place:?}");
+                assert!(matches!(queue.pop(), Err(PopError::Corrupt { .. })), "{place:?}");
+            }
         });
     }
 }
 
 #[test]
-fn try_pop_try_push_damaged_slots_return_corrupt() {
-    let (second, unknown) = (32, 3 << 62);
-    // The tag, the first block, the length of a message, two messages in one block, a chain that goes in circles.
-    let chain = SLOTS + second + 8;
-    for place in [(SLOTS, unknown), (chain, 0), (chain, 11), (SLOTS + 16, u64::MAX), (chain, 1)] {
-        damaged(&[place, (STALE, 1)], |queue| {
-            for _ in 0..3 {
-                assert!(matches!(queue.try_pop(), Err(PopError::Corrupt { .. })), "{place:?}");
-                assert!(matches!(queue.try_push(vec![]), Err(PushError::Corrupt { .. })), "{place:?}");
-            }
+fn try_push_damaged_slot_returns_corrupt() {
+    // A slot that is free for an earlier lap, and one in a state that none has.
+    for word in [u64::MAX, 1 << 63] {
+        damaged(&[(SLOTS + 2 * 128, word)], |queue| {
+            assert!(matches!(queue.try_push(vec![]), Err(PushError::Corrupt { .. })), "{word:#x}");
+            assert!(matches!(queue.push(vec![]), Err(PushError::Corrupt { .. })), "{word:#x}");
         });
     }
-    let (second_block_next, blocks) = (64, SLOTS + 3 * 32);
-    damaged(&[(blocks + second_block_next, 2), (STALE, 1)], |queue| {
-        assert!(matches!(queue.pop(), Err(PopError::Corrupt { .. })));
-    });
 }
 
 #[test]

@@ -26,14 +26,31 @@ fn try_push_full_by_message_count() {
 
 #[test]
 fn try_push_full_by_bytes() {
-    let queue = MessageQueue::<Vec<u8>>::new(Limits { messages: 10, bytes: 560 }).unwrap();
-    queue.push(vec![1; 300]).unwrap();
-    let too_many = vec![2; 300];
+    let queue = MessageQueue::<Vec<u8>>::new(Limits { messages: 4, bytes: 4096 }).unwrap();
+    queue.push(vec![1; 3000]).unwrap();
+    let too_many = vec![2; 3000];
     assert!(matches!(queue.try_push(too_many.clone()), Err(PushError::Full(value)) if value == too_many));
-    queue.try_push(vec![3; 100]).unwrap();
-    assert_eq!(queue.pop().unwrap(), vec![1; 300]);
+    queue.try_push(vec![3; 1000]).unwrap();
+    assert_eq!(queue.pop().unwrap(), vec![1; 3000]);
     queue.try_push(too_many).unwrap();
     assert_eq!(queue.len(), 2);
+}
+
+#[test]
+fn try_push_any_messages_within_the_limits() {
+    let limits = Limits { messages: 8, bytes: 8000 };
+    let queue = MessageQueue::<Vec<u8>>::new(limits).unwrap();
+    for lengths in [[990; 8], [7000, 120, 130, 140, 150, 160, 170, 110], [1, 2, 3, 4, 5, 6, 7, 7900]] {
+        for round in 0..20 {
+            for length in lengths {
+                queue.try_push(vec![round; length]).unwrap();
+            }
+            assert!(matches!(queue.try_push(vec![]), Err(PushError::Full(_))));
+            for length in lengths {
+                assert_eq!(queue.pop().unwrap(), vec![round; length]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -42,12 +42,12 @@ fn try_push_and_push_timeout_when_full() {
 #[test]
 fn push_of_small_not_blocked_behind_larger_waiter() {
     let _watchdog = Watchdog::start(60);
-    let queue = MessageQueue::<Vec<u8>>::new(Limits { messages: 4, bytes: 560 }).unwrap();
-    queue.push(vec![0; 200]).unwrap();
-    queue.push(vec![1; 330]).unwrap();
+    let queue = MessageQueue::<Vec<u8>>::new(Limits { messages: 4, bytes: 4096 }).unwrap();
+    queue.push(vec![0; 1500]).unwrap();
+    queue.push(vec![1; 2800]).unwrap();
     thread::scope(|scope| {
         // The large one sleeps first, so it is the first to be woken; and it has to wait for both.
-        for length in [500, 100] {
+        for length in [4000, 1000] {
             let (queue, (tell, told)) = (queue.clone(), std::sync::mpsc::channel());
             scope.spawn(move || {
                 tell.send(thread_id()).unwrap();
@@ -55,9 +55,9 @@ fn push_of_small_not_blocked_behind_larger_waiter() {
             });
             until_parked(&told.recv().unwrap());
         }
-        assert_eq!(queue.pop().unwrap().len(), 200);
+        assert_eq!(queue.pop().unwrap().len(), 1500);
         until(|| queue.len() == 2);
-        assert_eq!([(); 3].map(|()| queue.pop().unwrap().len()), [330, 100, 500]);
+        assert_eq!([(); 3].map(|()| queue.pop().unwrap().len()), [2800, 1000, 4000]);
     });
 }
 
