@@ -123,7 +123,7 @@ pub fn wait(waitables: &mut [&mut dyn Waitable], timeout: impl Into<Option<Durat
     if !ready.is_empty() {
         return ready;
     }
-    if files == 0 && !self::events(waitables).all(EventCount::was_notified_from_here) {
+    if files == 0 && !self::events(waitables).all(EventCount::is_spinning_hopeless) {
         for _ in 0..SPIN_POLLS {
             spin_loop();
             let ready = find_ready(waitables);

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::clock::Deadline;
 #[cfg(not(loom))]
-use crate::sys::process::current_cpu;
+use crate::sys::process::{current_cpu, has_many_cpus};
 use crate::sys::{barrier, futex};
 
 pub(crate) use crate::sys::futex::WAKE_ALL;
@@ -194,9 +194,11 @@ impl EventCount {
     /// Whether the last notifier that found waiters ran on this CPU. Then the next one probably
     /// will too, and cannot while this thread spins.
     #[cfg(not(loom))]
-    pub(crate) fn was_notified_from_here(&self) -> bool {
-        let cpu = self.notifier_cpu.load(Ordering::Relaxed);
-        cpu != 0 && cpu == current_cpu() + 1
+    pub(crate) fn is_spinning_hopeless(&self) -> bool {
+        match self.notifier_cpu.load(Ordering::Relaxed) {
+            0 => !has_many_cpus(),
+            cpu => cpu == current_cpu() + 1,
+        }
     }
 
     /// The word. It is another one after each wake-up.

@@ -140,7 +140,7 @@ impl<S: SpinBeforePark> WaitPoint<'_, S> {
 
     /// Spins, if the notifier may run meanwhile.
     pub(crate) fn spin<R>(&self, try_once: &mut impl FnMut() -> Option<R>) -> Option<R> {
-        self.spin.spin(self.event.was_notified_from_here(), try_once)
+        self.spin.spin(self.event.is_spinning_hopeless(), try_once)
     }
 
     #[cold]

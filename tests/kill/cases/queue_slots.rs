@@ -50,7 +50,7 @@ impl QueueSlots {
 
     /// Whether consumers look for returned messages.
     pub(super) fn knows_of_returned(&self) -> bool {
-        self.mapping.word64(self.at + 272) & 1 != 0
+        self.mapping.word64(self.at + 280) & 1 != 0
     }
 
     /// All words of the queue, for comparison.
