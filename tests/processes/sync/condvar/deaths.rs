@@ -26,7 +26,8 @@ fn notify_one_of_killed_waiter_reaches_the_living() {
             dead.kill();
         } else {
             dead.kill();
-            assert_eq!(scene.condvar.notify_one(), 1);
+            // The living one has looked for the dead meanwhile, or has not: a death wakes the others.
+            assert!(scene.condvar.notify_one() <= 1);
         }
         assert_eq!(living.hear(), "woken");
         scene.until_waiting(0);
