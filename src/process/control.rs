@@ -30,6 +30,7 @@ use std::os::unix::fs::FileExt;
 use serde::{Deserialize, Serialize};
 
 use super::call::{CallOutcome, FunctionCall};
+use crate::codec;
 use crate::sys::{file, process};
 
 /// What a parent asks of its child.
@@ -107,7 +108,7 @@ impl ControlFile {
 
     pub(super) fn spec(&self) -> io::Result<ChildSpec> {
         let bytes = self.read(SPEC_OFFSET, self.get(SPEC_LEN_OFFSET)?)?;
-        postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        codec::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     pub(super) fn arguments(&self) -> io::Result<Vec<u8>> {

@@ -13,6 +13,7 @@ use super::scheduler::Scheduler;
 use super::shared::PoolShared;
 use super::supervisor::{self, Supervisor, WorkerOptions};
 use super::task_ring::TaskRing;
+use crate::codec;
 use crate::error::{PoolError, SpawnError};
 use crate::process::call::FunctionCall;
 use crate::process::cpu_count;
@@ -84,8 +85,7 @@ impl PoolBuilder {
     {
         let prepare = || {
             let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
-            let bytes =
-                postcard::to_allocvec(&args).map_err(|error| SpawnError::Encode { source: error.into() })?;
+            let bytes = codec::to_vec(&args).map_err(|error| SpawnError::Encode { source: error.into() })?;
             Ok((call, bytes))
         };
         let prepared = prepare();
