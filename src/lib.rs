@@ -126,6 +126,8 @@ compile_error!("breezeway runs on Linux with glibc, on x86_64 and little-endian 
 
 #[cfg(not(loom))]
 mod cell;
+#[cfg(all(feature = "serde", not(loom)))]
+mod codec;
 #[cfg(not(loom))]
 mod error;
 #[cfg(loom)]

@@ -37,8 +37,6 @@ pub mod spsc;
 pub(crate) mod transit;
 
 #[cfg(feature = "process")]
-pub(crate) use message::codec;
-
 #[cfg(feature = "serde")]
 pub use joinable::{Job, JobId, JobIter, JoinableQueue};
 #[cfg(feature = "serde")]

@@ -1,7 +1,9 @@
 //! Encodes a value where it will be read, or into memory of its own if it turns out to be too long.
 
-use postcard::ser_flavors::Flavor;
 use serde::Serialize;
+
+use crate::codec::{self, Sink};
+use crate::error::CodecError;
 
 /// Takes the encoded bytes. A value is encoded only once, because encoding an end of a queue gives
 /// it away.
@@ -24,8 +26,9 @@ pub(super) enum Encoded {
 
 /// Encodes a value into a buffer, if it fits.
 #[inline]
-pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut [u8]) -> postcard::Result<Encoded> {
-    postcard::serialize_with_flavor(value, InPlaceEncoder { buffer, len: 0, spilled: Vec::new() })
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut [u8]) -> Result<Encoded, CodecError> {
+    let encoder = codec::encode_into(value, InPlaceEncoder { buffer, len: 0, spilled: Vec::new() })?;
+    Ok(if encoder.has_spilled() { Encoded::Spilled(encoder.spilled) } else { Encoded::InPlace(encoder.len) })
 }
 
 impl InPlaceEncoder<'_> {
@@ -44,11 +47,9 @@ impl InPlaceEncoder<'_> {
     }
 }
 
-impl Flavor for InPlaceEncoder<'_> {
-    type Output = Encoded;
-
+impl Sink for InPlaceEncoder<'_> {
     #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+    fn byte(&mut self, byte: u8) {
         match self.buffer.get_mut(self.len) {
             Some(buffer) => {
                 *buffer = byte;
@@ -56,11 +57,10 @@ impl Flavor for InPlaceEncoder<'_> {
             }
             None => self.spill(&[byte]),
         }
-        Ok(())
     }
 
     #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+    fn bytes(&mut self, bytes: &[u8]) {
         match self.buffer.get_mut(self.len..self.len + bytes.len()) {
             Some(buffer) => {
                 buffer.copy_from_slice(bytes);
@@ -68,12 +68,6 @@ impl Flavor for InPlaceEncoder<'_> {
             }
             None => self.spill(bytes),
         }
-        Ok(())
-    }
-
-    #[inline]
-    fn finalize(self) -> postcard::Result<Encoded> {
-        Ok(if self.has_spilled() { Encoded::Spilled(self.spilled) } else { Encoded::InPlace(self.len) })
     }
 }
 
@@ -84,7 +78,7 @@ mod tests {
     #[test]
     fn encode_into_buffers_of_any_length() {
         let value = (7_u8, "breeze".to_owned(), vec![1_u64, 2, 1 << 40], None::<u8>, String::new());
-        let bytes = postcard::to_allocvec(&value).unwrap();
+        let bytes = codec::to_vec(&value).unwrap();
         for len in 0..bytes.len() + 3 {
             let mut buffer = vec![0; len];
             match encode(&value, &mut buffer).unwrap() {
@@ -95,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn encode_nothing_into_an_empty_buffer() {
-        assert!(matches!(encode(&(), &mut []), Ok(Encoded::InPlace(0))));
+    fn encode_unit_into_an_empty_buffer_spills() {
+        assert!(matches!(encode(&(), &mut []), Ok(Encoded::Spilled(bytes)) if bytes.len() == 1));
     }
 }

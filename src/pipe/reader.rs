@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use super::yields::should_yield;
+use crate::codec;
 use crate::error::PopError;
 use crate::queue::bytes::BytesConsumer;
-use crate::queue::codec;
 use crate::raw::wait::Wait;
 
 /// The receiving side of a pipe, without the messages' type.
@@ -51,7 +51,7 @@ impl FrameReader {
     #[inline]
     pub(super) fn recv<T: DeserializeOwned>(&mut self, wait: Wait) -> Result<T, PopError> {
         self.take_message(wait)?;
-        let value = codec::decode(&self.inbox);
+        let value = codec::from_bytes(&self.inbox).map_err(|source| PopError::Decode { source });
         self.release_inbox();
         value
     }

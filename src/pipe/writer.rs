@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::{self, Frame, TRAILER_LEN};
 use super::in_place_encoder::{Encoded, encode};
 use super::yields::should_yield;
-use crate::error::{CodecError, PushError};
+use crate::error::PushError;
 use crate::queue::bytes::BytesProducer;
 use crate::queue::transit;
 use crate::raw::wait::Wait;
@@ -85,7 +85,7 @@ impl FrameWriter {
                 self.last_len = message.len();
                 Ok(Some(message))
             }
-            Err(error) => Err(PushError::Encode { value: (), source: CodecError::new(error) }),
+            Err(source) => Err(PushError::Encode { value: (), source }),
         }
     }
 

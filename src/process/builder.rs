@@ -15,6 +15,7 @@ use super::call::{CallOutcome, FunctionCall};
 use super::child::Child;
 use super::control::{ChildSpec, ChildState, ControlFile};
 use super::{Process, current, registry, start};
+use crate::codec;
 use crate::error::SpawnError;
 use crate::queue::transit;
 use crate::sys::checked_file::CheckedFile;
@@ -153,8 +154,7 @@ impl ProcessBuilder {
         if !start::has_constructor_run() {
             return Err(SpawnError::NoEntry);
         }
-        let arguments =
-            postcard::to_allocvec(args).map_err(|error| SpawnError::Encode { source: error.into() })?;
+        let arguments = codec::to_vec(args).map_err(|error| SpawnError::Encode { source: error.into() })?;
         let mut path = identity.map_or(Vec::new(), |identity| identity.path.clone());
         path.push(registry::next_number());
         let name = self.name.clone().unwrap_or_else(|| {
@@ -169,8 +169,7 @@ impl ProcessBuilder {
             is_daemon: self.is_daemon,
             parent_name: current::current_name().to_owned(),
         };
-        let encoded =
-            postcard::to_allocvec(&spec).map_err(|error| SpawnError::Encode { source: error.into() })?;
+        let encoded = codec::to_vec(&spec).map_err(|error| SpawnError::Encode { source: error.into() })?;
         let control = ControlFile::create(&encoded, &arguments).map_err(SpawnError::os(DESCRIBE))?;
         let (ready, ready_writer) = {
             let _standard = descriptors::hold_standard();

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::queue::codec;
+use crate::codec;
 use crate::sys::image::Image;
 
 /// A function and the types of its argument and its result.
@@ -93,7 +93,7 @@ fn invoke<A: DeserializeOwned, R: Serialize>(
         Err(panic) => return CallOutcome::Undecodable(message(panic)),
     };
     begun();
-    match catch_unwind(AssertUnwindSafe(|| postcard::to_allocvec(&function(arguments)))) {
+    match catch_unwind(AssertUnwindSafe(|| codec::to_vec(&function(arguments)))) {
         Ok(Ok(result)) => CallOutcome::Returned(result),
         Ok(Err(error)) => CallOutcome::Unencodable(error.to_string()),
         Err(panic) => CallOutcome::Panicked(message(panic)),
@@ -129,17 +129,24 @@ mod tests {
         (answer, has_begun)
     }
 
+    fn encoded(number: u32) -> Vec<u8> {
+        codec::to_vec(&number).unwrap()
+    }
+
     #[test]
     fn function_call_run_outcomes() {
         let half = FunctionCall::of(|x: u32| if x.is_multiple_of(2) { x / 2 } else { panic!("{x} is odd") })
             .unwrap();
-        assert_eq!(run(half, &[84]), (Some(CallOutcome::Returned(vec![42])), true));
-        assert_eq!(run(half, &[3]), (Some(CallOutcome::Panicked("3 is odd".to_owned())), true));
+        assert_eq!(run(half, &encoded(84)), (Some(CallOutcome::Returned(encoded(42))), true));
+        assert_eq!(run(half, &encoded(3)), (Some(CallOutcome::Panicked("3 is odd".to_owned())), true));
         assert!(matches!(run(half, &[]), (Some(CallOutcome::Undecodable(_)), false)));
-        assert!(matches!(run(half, &[1, 2]), (Some(CallOutcome::Undecodable(_)), false)));
+        assert!(matches!(
+            run(half, &[encoded(2), encoded(2)].concat()),
+            (Some(CallOutcome::Undecodable(_)), false)
+        ));
         let boxed = FunctionCall::of(|()| -> () { std::panic::panic_any(7) }).unwrap();
         assert_eq!(
-            run(boxed, &[]),
+            run(boxed, &codec::to_vec(&()).unwrap()),
             (Some(CallOutcome::Panicked("the panic has no message".to_owned())), true)
         );
     }
@@ -147,7 +154,7 @@ mod tests {
     #[test]
     fn function_call_run_outside_the_code() {
         let call = FunctionCall::of(|x: u32| x).unwrap();
-        assert_eq!(run(FunctionCall { invoke: 0, ..call }, &[1]), (None, false));
-        assert_eq!(run(FunctionCall { function: u64::MAX, ..call }, &[1]), (None, false));
+        assert_eq!(run(FunctionCall { invoke: 0, ..call }, &encoded(1)), (None, false));
+        assert_eq!(run(FunctionCall { function: u64::MAX, ..call }, &encoded(1)), (None, false));
     }
 }

@@ -29,6 +29,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use serde::{Deserialize, Serialize};
 
 use super::call::{CallOutcome, FunctionCall};
+use crate::codec;
 use crate::sys::checked_file::CheckedFile;
 use crate::sys::keeper::FileAddress;
 use crate::sys::{file, process};
@@ -105,7 +106,7 @@ impl ControlFile {
 
     pub(super) fn spec(&self) -> io::Result<ChildSpec> {
         let bytes = self.read(SPEC_OFFSET, self.get(SPEC_LEN_OFFSET)?)?;
-        postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        codec::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     pub(super) fn arguments(&self) -> io::Result<Vec<u8>> {

@@ -30,16 +30,26 @@ use crate::raw::wait::{Timeout, Wait};
 /// A queue of messages of any type that serde knows, whatever their size: strings, vectors, enums,
 /// handles of this crate.
 ///
-/// Any number of processes push and pop, first in, first out. The producer encodes a value (as
-/// `postcard` does) before it touches shared memory, and the consumer decodes it. A queue is
-/// created for a number of messages, or with [`Limits`].
+/// Any number of processes push and pop, first in, first out. The producer encodes a value before it
+/// touches shared memory, and the consumer decodes it.
+///
+/// **What is pushed comes out equal, or the push is refused.** The encoding names fields and
+/// variants, and says what each value is: serde's attributes (`skip`, `skip_serializing_if`,
+/// `untagged`, `tag`, `flatten`) and types like `serde_json::Value` work as in JSON. If a field was
+/// skipped, the push makes sure that the message can be decoded. Values nested more than 128 deep are
+/// refused on both sides. Vectors of numbers are copied in one piece. (What a type's own
+/// implementations do not tell is not known here: two variants of an untagged enum that look alike,
+/// a skipped field whose default is another value.)
+///
+/// A queue is created for a number of messages, or with [`Limits`].
 ///
 /// **When a process is killed at any instruction:** every push that returned is delivered exactly
 /// once to a live consumer. A push that is killed leaves nothing, or a message that is delivered; a
 /// pop that is killed leaves the message to the next consumer (before all others and out of its
 /// order, if it is longer than 4 KiB), or the message was the dead process's. No lock is held:
-/// nothing is rebuilt after a death, and a process that is stopped holds up others only while the
-/// message that it writes is the next one. A consumer that cannot lose a popped message uses a
+/// nothing is rebuilt after a death, the room of a message that was not pushed comes back within
+/// 200 ms, and a process that is stopped holds up others only while the message that it writes is
+/// the next one. A consumer that cannot lose a popped message uses a
 /// [`JoinableQueue`](super::JoinableQueue).
 ///
 /// ```

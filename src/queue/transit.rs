@@ -62,6 +62,11 @@ impl Transits {
         self.0.iter().for_each(Transit::give_back);
     }
 
+    /// Whether no endpoint went into the bytes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Disconnects the endpoints that no receiver has claimed: the bytes will not be decoded any
     /// more.
     #[cfg(feature = "process")]

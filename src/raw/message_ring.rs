@@ -279,7 +279,7 @@ impl<'a> MessageRing<'a> {
         let Some(chain) = copied else {
             // ORDER: Acquire; the look at the word comes after the reads.
             fence(Ordering::Acquire);
-            let is_there = slot.word.load(Ordering::Relaxed) == found.into();
+            let is_there = slot.word.load(Ordering::Relaxed) == u64::from(found);
             return if is_there { Take::Corrupt } else { Take::Lost };
         };
         // ORDER: Release, so that the message is read before its slot is free; pairs with the

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Modules of the crate's root by floor. A module may name those of lower floors and its own children.
 const FLOORS: &[&[&str]] = &[
     &["error", "layout", "primitive", "shareable"],
-    &["sys"],
+    &["codec", "sys"],
     &["raw"],
     &["segment"],
     &["reactor"],

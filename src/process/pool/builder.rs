@@ -13,6 +13,7 @@ use super::scheduler::Scheduler;
 use super::shared::PoolShared;
 use super::supervisor::{self, Supervisor, WorkerOptions};
 use super::task_ring::TaskRing;
+use crate::codec;
 use crate::error::{PoolError, SpawnError};
 use crate::process::call::FunctionCall;
 use crate::process::cpu_count;
@@ -87,7 +88,7 @@ impl PoolBuilder {
         let mut transits = PendingTransits::default();
         let mut prepare = || {
             let call = FunctionCall::of(f).ok_or(SpawnError::NotInExecutable)?;
-            let encoded = transits.collect(|| postcard::to_allocvec(&args));
+            let encoded = transits.collect(|| codec::to_vec(&args));
             Ok((call, encoded.map_err(|error| SpawnError::Encode { source: error.into() })?))
         };
         let prepared = prepare();

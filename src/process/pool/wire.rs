@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::task_ring::SlotHeader;
+use crate::codec;
 use crate::error::TaskError;
 use crate::process::call::{self, CallOutcome, FunctionCall};
 use crate::queue::transit::PendingTransits;
@@ -60,7 +61,7 @@ pub(super) fn add_item<A: Serialize>(
     let start = task.len();
     let mut bytes = core::mem::take(task);
     bytes.extend([0; 4]);
-    let encoded = transits.collect(|| postcard::to_extend(item, bytes));
+    let encoded = transits.collect(|| codec::encode_into(item, bytes));
     *task = encoded.map_err(|source| error(source.into()))?;
     let len = u32::try_from(task.len() - start - 4).map_err(|source| error(source.into()))?;
     task[start..start + 4].copy_from_slice(&len.to_le_bytes());

@@ -4,12 +4,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::store::MessageStore;
-use crate::error::{CodecError, PopError, PushError};
+use crate::codec;
+use crate::error::{PopError, PushError};
 use crate::queue::transit::{self, Transits};
 use crate::raw::wait::Wait;
 
 /// Encodes a value before any lock is taken, and pushes it, waiting until there is room.
-pub(in crate::queue) fn push<T: Serialize>(
+pub(in crate::queue) fn push<T: Serialize + DeserializeOwned>(
     store: &MessageStore,
     value: T,
     wait: Wait,
@@ -23,7 +24,7 @@ pub(in crate::queue) fn push<T: Serialize>(
 
 /// Encodes a value before any lock is taken, and pushes it; the task waits until there is room.
 #[cfg(feature = "async")]
-pub(in crate::queue) async fn push_async<T: Serialize>(
+pub(in crate::queue) async fn push_async<T: Serialize + DeserializeOwned>(
     store: &MessageStore,
     value: T,
 ) -> Result<(), PushError<T>> {
@@ -41,32 +42,33 @@ pub(in crate::queue) async fn push_async<T: Serialize>(
 
 /// The value, its encoding, which is no longer than the queue's largest message, and the endpoints
 /// that went into it.
-fn encode<T: Serialize>(store: &MessageStore, value: T) -> Result<(T, Vec<u8>, Transits), PushError<T>> {
+fn encode<T: Serialize + DeserializeOwned>(
+    store: &MessageStore,
+    value: T,
+) -> Result<(T, Vec<u8>, Transits), PushError<T>> {
     let max = store.geometry().max_message();
-    match transit::collect(|| postcard::to_allocvec(&value)) {
-        (Ok(message), transits) if message.len() <= max => Ok((value, message, transits)),
-        (Ok(message), transits) => {
+    let (encoded, transits) = transit::collect(|| codec::to_vec_noting_skips(&value));
+    let checked = encoded.and_then(|(message, has_skipped)| {
+        // Decoding an endpoint would claim it.
+        if has_skipped && transits.is_empty() {
+            codec::check::<T>(&message)?;
+        }
+        Ok(message)
+    });
+    match checked {
+        Ok(message) if message.len() <= max => Ok((value, message, transits)),
+        Ok(message) => {
             transits.give_back();
             Err(PushError::TooLarge { value, len: message.len(), max })
         }
-        (Err(error), transits) => {
+        Err(source) => {
             transits.give_back();
-            Err(PushError::Encode { value, source: CodecError::new(error) })
+            Err(PushError::Encode { value, source })
         }
     }
 }
 
 /// Decodes a message from all of its bytes.
-pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
-    from_bytes(message).map_err(|source| PopError::Decode { source })
-}
-
-/// Decodes a value from all of the bytes.
-pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        // Bytes that are left over are as wrong as missing ones.
-        Ok(_) => Err(CodecError::new("there are more bytes than the type has")),
-        Err(error) => Err(CodecError::new(error)),
-    }
+pub(in crate::queue) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
+    codec::from_bytes(message).map_err(|source| PopError::Decode { source })
 }

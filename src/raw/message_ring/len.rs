@@ -56,7 +56,7 @@ impl<'a> MessageRing<'a> {
         let slot = self.ring.slot(position);
         // ORDER: Acquire pairs with the Release that freed the slot: if it is, the record is seen
         // moved.
-        slot.is_some_and(|slot| slot.word.load(Ordering::Acquire) == taken.into())
+        slot.is_some_and(|slot| slot.word.load(Ordering::Acquire) == u64::from(taken))
     }
 
     /// How many slots are used from the first position that is not popped to the first that is not

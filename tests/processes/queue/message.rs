@@ -7,6 +7,7 @@ use std::time::Duration;
 use breezeway::queue::{Limits, MessageQueue};
 use support::process::{stop, until_parked};
 use support::scratch::Name;
+use support::waiting::LONG;
 use support::{Role, Watchdog, listen, role, say};
 
 #[test]
@@ -148,9 +149,9 @@ fn push_pop_work_after_processes_killed_anywhere() {
             number_of(&message);
         }
         assert!(queue.is_empty());
-        // All the room there was is there again.
-        let full = queue.max_message() - 10;
-        MessageQueue::<Vec<u64>>::open(&name).unwrap().try_push(vec![0; full]).unwrap();
+        // All the room there was is there again, once the dead are found.
+        let full = (queue.max_message() - 10) / 8;
+        MessageQueue::<Vec<u64>>::open(&name).unwrap().push_timeout(vec![0; full], LONG).unwrap();
         assert_eq!(queue.pop().unwrap().len(), full);
     }
 }

@@ -1,5 +1,6 @@
 //! [`breezeway::queue::MessageQueue`] in one process: order, sizes, limits, damage.
 
+mod codec;
 mod damage;
 mod limits;
 mod waiting;
