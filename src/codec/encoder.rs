@@ -54,7 +54,7 @@ impl<S: Sink> Encoder<S> {
 
     #[inline]
     pub(super) fn key(&mut self, key: &'static str) {
-        let is_there = |known: &&str| core::ptr::eq(*known, key) || *known == key;
+        let is_there = |known: &&'static str| core::ptr::eq(*known, key) || *known == key;
         // Structs of one type have their fields in the same order.
         let hinted = self.keys.get(self.next_key).filter(|known| is_there(known)).map(|_| self.next_key);
         match hinted.or_else(|| self.keys.iter().position(|known| is_there(&known))) {

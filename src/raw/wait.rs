@@ -9,7 +9,7 @@ use core::iter;
 use std::time::Duration;
 
 use super::event_count::EventCount;
-#[cfg(feature = "serde")]
+#[cfg(feature = "process")]
 pub(crate) use super::event_count::RECHECK_INTERVAL;
 pub(crate) use super::event_count::{WakePolicy, WakeReason};
 use super::wait_stats::WaitStats;
