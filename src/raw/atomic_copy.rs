@@ -61,6 +61,46 @@ pub(crate) fn bytes_of_word(word: u64, bytes: &mut [MaybeUninit<u8>]) {
     bytes.copy_from_slice(&word[..bytes.len()]);
 }
 
+/// Writes `bytes` from byte `start` of the words on, as fast as the processor copies. No other
+/// participant relies on what it reads there meanwhile.
+///
+/// There must be a word for all of them; those that have none are not written.
+#[cfg_attr(loom, allow(unused_variables))]
+pub(crate) fn store_owned(words: &[AtomicU64], start: usize, bytes: &[u8]) {
+    let length = bytes.len().min((words.len() * WORD).saturating_sub(start));
+    debug_assert_eq!(length, bytes.len());
+    #[cfg(not(loom))]
+    // SAFETY: as many bytes are in the words, which may be written through a shared reference. A
+    // participant that reads some of them meanwhile reads single words, and discards them.
+    #[allow(unsafe_code)]
+    unsafe {
+        words.as_ptr().cast::<u8>().cast_mut().add(start).copy_from_nonoverlapping(bytes.as_ptr(), length);
+    }
+    #[cfg(loom)]
+    store(&words[start / WORD..], bytes);
+}
+
+/// Appends `length` bytes from the words to `bytes`, as fast as the processor copies. No participant
+/// that keeps to the protocol writes them meanwhile.
+///
+/// There must be a word for all of them; further words are not read.
+pub(crate) fn append_owned(words: &[AtomicU64], length: usize, bytes: &mut Vec<u8>) {
+    let length = length.min(words.len() * WORD);
+    bytes.reserve(length);
+    #[cfg(not(loom))]
+    // SAFETY: as many bytes are in the words, and there is room for them after the last one. If a
+    // hostile participant writes them meanwhile, any bytes are as good as others: they are read
+    // once, into private memory.
+    #[allow(unsafe_code)]
+    unsafe {
+        let end = bytes.as_mut_ptr().add(bytes.len());
+        end.copy_from_nonoverlapping(words.as_ptr().cast::<u8>(), length);
+        bytes.set_len(bytes.len() + length);
+    }
+    #[cfg(loom)]
+    append(words, length, bytes);
+}
+
 /// Appends `length` bytes from the words to `bytes`.
 ///
 /// There must be a word for all of them; further words are not read.

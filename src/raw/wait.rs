@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::async_waiter::AsyncWaiter;
 use super::event_count::EventCount;
-#[cfg(feature = "serde")]
+#[cfg(feature = "process")]
 pub(crate) use super::event_count::RECHECK_INTERVAL;
 pub(crate) use super::event_count::WakePolicy;
 use super::wait_stats::WaitStats;
