@@ -83,11 +83,11 @@ pub(super) fn visited<'de, V: Visitor<'de>, N: Number>(bytes: &[u8]) -> Result<V
     }
     let count = bytes.len() / size_of::<N>();
     let mut numbers = Vec::<N>::with_capacity(count);
-    // SAFETY: there is room for as many numbers, of which any bytes are one.
-    unsafe {
-        numbers.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), count * size_of::<N>());
-        numbers.set_len(count);
-    }
+    let start = numbers.as_mut_ptr().cast::<u8>();
+    // SAFETY: there is room for as many bytes.
+    unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), count * size_of::<N>()) };
+    // SAFETY: as many numbers were filled, of which any bytes are one.
+    unsafe { numbers.set_len(count) };
     let numbers = ManuallyDrop::new(numbers);
     // SAFETY: `V::Value` is `Vec<N>`, which has no lifetime; it is moved, and not dropped here.
     Ok(unsafe { transmute_copy(&numbers) })

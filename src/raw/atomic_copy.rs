@@ -70,11 +70,14 @@ pub(crate) fn store_owned(words: &[AtomicU64], start: usize, bytes: &[u8]) {
     let length = bytes.len().min((words.len() * WORD).saturating_sub(start));
     debug_assert_eq!(length, bytes.len());
     #[cfg(not(loom))]
-    // SAFETY: as many bytes are in the words, which may be written through a shared reference. A
-    // participant that reads some of them meanwhile reads single words, and discards them.
-    #[allow(unsafe_code)]
-    unsafe {
-        words.as_ptr().cast::<u8>().cast_mut().add(start).copy_from_nonoverlapping(bytes.as_ptr(), length);
+    {
+        let first = words.as_ptr().cast::<u8>().cast_mut().wrapping_add(start);
+        // SAFETY: as many bytes are in the words, which may be written through a shared reference. A
+        // participant that reads some of them meanwhile reads single words, and discards them.
+        #[allow(unsafe_code)]
+        unsafe {
+            first.copy_from_nonoverlapping(bytes.as_ptr(), length);
+        }
     }
     #[cfg(loom)]
     store(&words[start / WORD..], bytes);
@@ -88,14 +91,20 @@ pub(crate) fn append_owned(words: &[AtomicU64], length: usize, bytes: &mut Vec<u
     let length = length.min(words.len() * WORD);
     bytes.reserve(length);
     #[cfg(not(loom))]
-    // SAFETY: as many bytes are in the words, and there is room for them after the last one. If a
-    // hostile participant writes them meanwhile, any bytes are as good as others: they are read
-    // once, into private memory.
-    #[allow(unsafe_code)]
-    unsafe {
-        let end = bytes.as_mut_ptr().add(bytes.len());
-        end.copy_from_nonoverlapping(words.as_ptr().cast::<u8>(), length);
-        bytes.set_len(bytes.len() + length);
+    {
+        let end = bytes.spare_capacity_mut().as_mut_ptr().cast::<u8>();
+        // SAFETY: as many bytes are in the words, and there is room for them after the last one. If
+        // a hostile participant writes them meanwhile, any bytes are as good as others: they are
+        // read once, into private memory.
+        #[allow(unsafe_code)]
+        unsafe {
+            end.copy_from_nonoverlapping(words.as_ptr().cast::<u8>(), length);
+        }
+        // SAFETY: as many bytes were filled after the last one.
+        #[allow(unsafe_code)]
+        unsafe {
+            bytes.set_len(bytes.len() + length);
+        }
     }
     #[cfg(loom)]
     append(words, length, bytes);

@@ -43,7 +43,7 @@
 //! - [`blocks`]: allocating blocks, and the messages in them
 //! - [`geometry`]: how large the parts are
 //! - [`len`]: how many messages there are, and whether any is left
-//! - [`records`]: leases
+//! - [`records`]: messages that are leased
 //! - [`repair`]: after a death
 
 // Without `serde` no queue pushes, but what the dead of others left is repaired.
