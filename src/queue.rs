@@ -36,7 +36,6 @@ pub mod spsc;
 #[cfg(feature = "serde")]
 pub(crate) mod transit;
 
-#[cfg(feature = "process")]
 #[cfg(feature = "serde")]
 pub use joinable::{Job, JobId, JobIter, JoinableQueue};
 #[cfg(feature = "serde")]
