@@ -46,7 +46,14 @@ use crate::error::CodecError;
 use decoder::Decoder;
 use encoder::Encoder;
 use failure::CodecFailure;
+use reader::Reader;
 pub(crate) use sink::Sink;
+
+/// Vectors of more bytes are not copied into an encoding of their own.
+const LONG_BYTES: usize = 1024;
+
+/// Room for an encoding, to begin with.
+const FIRST_CAPACITY: usize = 128;
 
 /// Encodes a value into a sink.
 #[inline]
@@ -59,14 +66,14 @@ pub(crate) fn encode_into<T: Serialize + ?Sized, S: Sink>(value: &T, sink: S) ->
 /// Encodes a value.
 #[inline]
 pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-    encode_into(value, Vec::new())
+    encode_into(value, Vec::with_capacity(FIRST_CAPACITY))
 }
 
 /// Encodes a value, and tells whether any field was skipped: what the decoder puts in its place may
 /// be missing, or another value; see [`check`].
 #[inline]
 pub(crate) fn to_vec_noting_skips<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, bool), CodecError> {
-    let mut encoder = Encoder::new(Vec::new());
+    let mut encoder = Encoder::new(Vec::with_capacity(FIRST_CAPACITY));
     value.serialize(&mut encoder).map_err(CodecError::new)?;
     let has_skipped = encoder.has_skipped();
     Ok((encoder.into_sink(), has_skipped))
@@ -85,6 +92,30 @@ pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecEr
     let value = T::deserialize(&mut decoder).map_err(CodecError::new)?;
     decoder.end().map_err(CodecError::new)?;
     Ok(value)
+}
+
+/// The encoding of a long `Vec<u8>` as its first bytes and the vector's own; `None` for other values.
+#[inline]
+pub(crate) fn long_bytes<T>(value: &T) -> Option<(Vec<u8>, &[u8])> {
+    let bytes: &[u8] = numbers::vec_bytes(value).filter(|bytes| bytes.len() > LONG_BYTES)?;
+    let mut head = vec![tag::NUMBERS];
+    head.varint(bytes.len() as u64);
+    Some((head, bytes))
+}
+
+/// Decodes a value from all of the bytes. Those of a `Vec<u8>` become the vector.
+#[inline]
+pub(crate) fn from_vec<T: DeserializeOwned>(bytes: Vec<u8>) -> Result<T, CodecError> {
+    if bytes.len() <= LONG_BYTES || bytes.first() != Some(&tag::NUMBERS) {
+        return from_bytes(&bytes);
+    }
+    let mut reader = Reader::new(bytes.get(1..).unwrap_or_default());
+    let length = reader.varint().map_err(CodecError::new)?;
+    let head = bytes.len() - reader.len();
+    if reader.len() as u64 != length {
+        return from_bytes(&bytes);
+    }
+    numbers::vec_of_tail(bytes, head).or_else(|bytes| from_bytes(&bytes))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl<S: Sink> Encoder<S> {
         let is_there = |known: &&'static str| core::ptr::eq(*known, key) || *known == key;
         // Structs of one type have their fields in the same order.
         let hinted = self.keys.get(self.next_key).filter(|known| is_there(known)).map(|_| self.next_key);
-        match hinted.or_else(|| self.keys.iter().position(|known| is_there(&known))) {
+        match hinted.or_else(|| self.keys.iter().position(is_there)) {
             Some(number) => {
                 self.sink.varint(number as u64 + 1);
                 self.next_key = number + 1;

@@ -81,11 +81,38 @@ pub(super) fn visited<'de, V: Visitor<'de>, N: Number>(bytes: &[u8]) -> Result<V
     if typeid::of::<V::Value>() != TypeId::of::<Vec<N>>() {
         return Err(CodecFailure::Malformed("the visitor of a vector"));
     }
-    let mut numbers = vec![N::zeroed(); bytes.len() / size_of::<N>()];
-    bytemuck::cast_slice_mut(&mut numbers).copy_from_slice(bytes);
+    let count = bytes.len() / size_of::<N>();
+    let mut numbers = Vec::<N>::with_capacity(count);
+    let start = numbers.as_mut_ptr().cast::<u8>();
+    // SAFETY: there is room for as many bytes.
+    unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), count * size_of::<N>()) };
+    // SAFETY: as many numbers were filled, of which any bytes are one.
+    unsafe { numbers.set_len(count) };
     let numbers = ManuallyDrop::new(numbers);
     // SAFETY: `V::Value` is `Vec<N>`, which has no lifetime; it is moved, and not dropped here.
     Ok(unsafe { transmute_copy(&numbers) })
+}
+
+/// The bytes of a value that is a `Vec<u8>`.
+#[inline]
+pub(super) fn vec_bytes<T>(value: &T) -> Option<&[u8]> {
+    if typeid::of::<T>() != TypeId::of::<Vec<u8>>() {
+        return None;
+    }
+    // SAFETY: `T` is `Vec<u8>`.
+    let bytes: &Vec<u8> = unsafe { &*core::ptr::from_ref(value).cast() };
+    Some(bytes)
+}
+
+/// The bytes after the first `head` as a `T`, if that is a `Vec<u8>`; else all of them back.
+pub(super) fn vec_of_tail<T>(mut bytes: Vec<u8>, head: usize) -> Result<T, Vec<u8>> {
+    if typeid::of::<T>() != TypeId::of::<Vec<u8>>() {
+        return Err(bytes);
+    }
+    bytes.drain(..head);
+    let bytes = ManuallyDrop::new(bytes);
+    // SAFETY: `T` is `Vec<u8>`, which has no lifetime; it is moved, and not dropped here.
+    Ok(unsafe { transmute_copy(&bytes) })
 }
 
 /// Tells which visitor a type asks with for a sequence.

@@ -18,6 +18,11 @@ impl<'de> Reader<'de> {
         self.rest.is_empty()
     }
 
+    /// How many bytes are left.
+    pub(super) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next byte, which is not read yet.
     #[inline]
     pub(super) fn peek(&self) -> Result<u8, CodecFailure> {

@@ -136,7 +136,7 @@ impl<T: Serialize + DeserializeOwned> JoinableQueue<T> {
         let (lease, message) = self.store.lease(wait).map_err(|stop| stop.of_pop())?;
         // Guarded before the decoder runs, which may panic.
         let job_lease = JobLease::new(Arc::clone(&self.store), lease);
-        match codec::decode(&message) {
+        match codec::decode(message) {
             Ok(value) => Ok(Job::new(value, job_lease)),
             Err(error) => {
                 // Given back, the job would be the next one again. Acknowledging it fails only if

@@ -46,7 +46,7 @@ use crate::raw::wait::{Timeout, Wait};
 /// **When a process is killed at any instruction:** every push that returned is delivered exactly
 /// once to a live consumer. A push that is killed leaves nothing, or a message that is delivered; a
 /// pop that is killed leaves the message to the next consumer (before all others and out of its
-/// order, if it is longer than 4 KiB), or the message was the dead process's. No lock is held:
+/// order, if it is longer than 1 KiB), or the message was the dead process's. No lock is held:
 /// nothing is rebuilt after a death, the room of a message that was not pushed comes back within
 /// 200 ms, and a process that is stopped holds up others only while the message that it writes is
 /// the next one. A consumer that cannot lose a popped message uses a
@@ -137,7 +137,7 @@ impl<T: Serialize + DeserializeOwned> MessageQueue<T> {
     }
 
     fn pop_within(&self, wait: Wait) -> Result<T, PopError> {
-        codec::decode(&self.store.pop(wait).map_err(|stop| stop.of_pop())?)
+        codec::decode(self.store.pop(wait).map_err(|stop| stop.of_pop())?)
     }
 
     /// Closes the queue for all processes: later pushes fail, and pops fail once the queue is

@@ -61,6 +61,55 @@ pub(crate) fn bytes_of_word(word: u64, bytes: &mut [MaybeUninit<u8>]) {
     bytes.copy_from_slice(&word[..bytes.len()]);
 }
 
+/// Writes `bytes` from byte `start` of the words on, as fast as the processor copies. No other
+/// participant relies on what it reads there meanwhile.
+///
+/// There must be a word for all of them; those that have none are not written.
+#[cfg_attr(loom, allow(unused_variables))]
+pub(crate) fn store_owned(words: &[AtomicU64], start: usize, bytes: &[u8]) {
+    let length = bytes.len().min((words.len() * WORD).saturating_sub(start));
+    debug_assert_eq!(length, bytes.len());
+    #[cfg(not(loom))]
+    {
+        let first = words.as_ptr().cast::<u8>().cast_mut().wrapping_add(start);
+        // SAFETY: as many bytes are in the words, which may be written through a shared reference. A
+        // participant that reads some of them meanwhile reads single words, and discards them.
+        #[allow(unsafe_code)]
+        unsafe {
+            first.copy_from_nonoverlapping(bytes.as_ptr(), length);
+        }
+    }
+    #[cfg(loom)]
+    store(&words[start / WORD..], bytes);
+}
+
+/// Appends `length` bytes from the words to `bytes`, as fast as the processor copies. No participant
+/// that keeps to the protocol writes them meanwhile.
+///
+/// There must be a word for all of them; further words are not read.
+pub(crate) fn append_owned(words: &[AtomicU64], length: usize, bytes: &mut Vec<u8>) {
+    let length = length.min(words.len() * WORD);
+    bytes.reserve(length);
+    #[cfg(not(loom))]
+    {
+        let end = bytes.spare_capacity_mut().as_mut_ptr().cast::<u8>();
+        // SAFETY: as many bytes are in the words, and there is room for them after the last one. If
+        // a hostile participant writes them meanwhile, any bytes are as good as others: they are
+        // read once, into private memory.
+        #[allow(unsafe_code)]
+        unsafe {
+            end.copy_from_nonoverlapping(words.as_ptr().cast::<u8>(), length);
+        }
+        // SAFETY: as many bytes were filled after the last one.
+        #[allow(unsafe_code)]
+        unsafe {
+            bytes.set_len(bytes.len() + length);
+        }
+    }
+    #[cfg(loom)]
+    append(words, length, bytes);
+}
+
 /// Appends `length` bytes from the words to `bytes`.
 ///
 /// There must be a word for all of them; further words are not read.

@@ -43,7 +43,7 @@
 //! - [`blocks`]: allocating blocks, and the messages in them
 //! - [`geometry`]: how large the parts are
 //! - [`len`]: how many messages there are, and whether any is left
-//! - [`records`]: the leases of consumers
+//! - [`records`]: messages that are leased
 //! - [`repair`]: after a death
 
 // Without `serde` no queue pushes, but what the dead of others left is repaired.
@@ -198,7 +198,7 @@ impl<'a> MessageRing<'a> {
     #[inline]
     pub(crate) fn try_push(&self, me: u32, message: &[u8]) -> Result<PushedMessage, MessageAttempt> {
         if message.len() > INLINE_BYTES {
-            return self.push_blocks(me, message);
+            return self.try_push_long(me, &[], message);
         }
         let pushed = self.ring.try_push_with(me, |_, payload| {
             if let Some((length, inline)) = payload.split_first() {
@@ -209,15 +209,22 @@ impl<'a> MessageRing<'a> {
         Ok(PushedMessage { pushed, chain: BlockChain::default() })
     }
 
-    fn push_blocks(&self, me: u32, message: &[u8]) -> Result<PushedMessage, MessageAttempt> {
+    /// Puts a message into blocks, as participant `me`: the bytes of `head`, a few, and of `body`.
+    pub(crate) fn try_push_long(
+        &self,
+        me: u32,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<PushedMessage, MessageAttempt> {
+        let message_length = head.len() + body.len();
         // Before the copy, which would be in vain.
         self.ring.find_free()?;
-        let mut chain = self.allocate(me, message.len())?;
-        self.write_blocks(&chain, message);
+        let mut chain = self.allocate(me, message_length)?;
+        self.write_blocks(&chain, head, body);
         let pushed = self.ring.try_push_with(me, |position, payload| {
             self.attach(&mut chain, position);
             if let [length, first, ..] = payload {
-                length.store(message.len() as u64, Ordering::Relaxed);
+                length.store(message_length as u64, Ordering::Relaxed);
                 first.store(chain.first(), Ordering::Relaxed);
             }
         });

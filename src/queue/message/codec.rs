@@ -15,6 +15,13 @@ pub(in crate::queue) fn push<T: Serialize + DeserializeOwned>(
     value: T,
     wait: Wait,
 ) -> Result<(), PushError<T>> {
+    if let Some((head, body)) = codec::long_bytes(&value) {
+        let (len, max) = (head.len() + body.len(), store.geometry().max_message());
+        if len > max {
+            return Err(PushError::TooLarge { value, len, max });
+        }
+        return store.push_long(&head, body, wait).map_err(|stop| stop.of_push(value));
+    }
     let (value, message, transits) = encode(store, value)?;
     store.push(&message, wait).map_err(|stop| {
         transits.give_back();
@@ -69,6 +76,6 @@ fn encode<T: Serialize + DeserializeOwned>(
 }
 
 /// Decodes a message from all of its bytes.
-pub(in crate::queue) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, PopError> {
-    codec::from_bytes(message).map_err(|source| PopError::Decode { source })
+pub(in crate::queue) fn decode<T: DeserializeOwned>(message: Vec<u8>) -> Result<T, PopError> {
+    codec::from_vec(message).map_err(|source| PopError::Decode { source })
 }

@@ -10,7 +10,7 @@ use crate::queue::held_leases::{HeldLease, drop_ended, held_by_caller, keep_unti
 use crate::raw::adaptive_spin::AdaptiveSpin;
 use crate::raw::event_count::WAKE_ALL;
 use crate::raw::message_ring::{
-    MessageAttempt, MessageGeometry, MessageHints, MessageLease, MessageRing, MessageState,
+    MessageAttempt, MessageGeometry, MessageHints, MessageLease, MessageRing, MessageState, PushedMessage,
 };
 use crate::raw::wait::{Wait, WaitPoint, WakePolicy};
 use crate::segment::object::{Region, Shape};
@@ -84,6 +84,19 @@ impl MessageStore {
 
     /// Pushes a message, waiting for room.
     pub(in crate::queue) fn push(&self, message: &[u8], wait: Wait) -> Result<(), Stop> {
+        self.push_by(wait, |own_id| self.ring().try_push(own_id, message))
+    }
+
+    /// Pushes a long message of a few bytes and others, waiting for room.
+    pub(in crate::queue) fn push_long(&self, head: &[u8], body: &[u8], wait: Wait) -> Result<(), Stop> {
+        self.push_by(wait, |own_id| self.ring().try_push_long(own_id, head, body))
+    }
+
+    fn push_by(
+        &self,
+        wait: Wait,
+        put: impl Fn(u32) -> Result<PushedMessage, MessageAttempt>,
+    ) -> Result<(), Stop> {
         let own_id = self.participant_id()?;
         let point = WaitPoint {
             event: &self.state.ring.space,
@@ -91,17 +104,17 @@ impl MessageStore {
             policy: WakePolicy::All,
             spin: &self.spins.space,
         };
-        self.retry(&point, || self.ring().pushed(), wait, || self.push_once(own_id, message))?;
+        self.retry(&point, || self.ring().pushed(), wait, || self.push_once(|| put(own_id)))?;
         self.state.ring.items.notify(1);
         Ok(())
     }
 
-    fn push_once(&self, own_id: u32, message: &[u8]) -> Result<(), MessageStop> {
+    fn push_once(&self, put: impl Fn() -> Result<PushedMessage, MessageAttempt>) -> Result<(), MessageStop> {
         let ring = self.ring();
         if ring.is_closed() {
             return Err(Stop::Closed.into());
         }
-        let pushed = ring.try_push(own_id, message).map_err(|attempt| {
+        let pushed = put().map_err(|attempt| {
             // A wake-up that was for the slot goes on to the other producers, once.
             if attempt == MessageAttempt::NoBlocks && ring.want_room() {
                 self.state.ring.space.notify(WAKE_ALL);

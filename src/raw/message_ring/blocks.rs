@@ -117,11 +117,16 @@ impl<'a> MessageRing<'a> {
         self.state.freed.fetch_add(1, Ordering::Release)
     }
 
-    pub(super) fn write_blocks(&self, chain: &BlockChain, message: &[u8]) {
+    /// Writes a message into its blocks: the bytes of `head`, which fit into one, and of `body`.
+    pub(super) fn write_blocks(&self, chain: &BlockChain, head: &[u8], body: &[u8]) {
         let mut next = chain.blocks.iter().skip(1);
-        for (block, piece) in chain.blocks.iter().zip(message.chunks(self.geometry.block_bytes)) {
+        let (mut head, mut body) = (head, body);
+        for block in &chain.blocks {
             if let Some(words) = self.block(*block as usize) {
-                atomic_copy::store(words, piece);
+                let (piece, rest) = body.split_at((self.geometry.block_bytes - head.len()).min(body.len()));
+                atomic_copy::store_owned(words, 0, head);
+                atomic_copy::store_owned(words, head.len(), piece);
+                (head, body) = (&[], rest);
             }
             if let (Some((_, link)), Some(next)) = (self.entry(*block as usize), next.next()) {
                 link.store(u64::from(*next), Ordering::Relaxed);
@@ -151,10 +156,16 @@ impl<'a> MessageRing<'a> {
     ) -> Option<BlockChain> {
         // The longest length at most, so that no damage makes this reserve more.
         let chain = self.chain_of(payload, position, length)?;
-        message.reserve(length);
+        message.reserve_exact(length);
         for block in &chain.blocks {
             let piece = (length - message.len()).min(self.geometry.block_bytes);
-            atomic_copy::append(self.block(*block as usize)?, piece, message);
+            let words = self.block(*block as usize)?;
+            // A longer one is in a record by now, or is copied in vain.
+            if length > self.geometry.copied_at_once {
+                atomic_copy::append_owned(words, piece, message);
+            } else {
+                atomic_copy::append(words, piece, message);
+            }
         }
         Some(chain)
     }

@@ -38,7 +38,7 @@ const MIN_BLOCK: usize = 128;
 const MAX_BLOCK: usize = 64 << 10;
 
 /// Bytes of the longest message in blocks that a consumer copies before it takes it.
-const COPIED_AT_ONCE: usize = 4096;
+const COPIED_AT_ONCE: usize = 1024;
 
 /// The lengths of a ring: computed once at opening, checked, and kept in private memory.
 #[derive(Clone, Copy, Debug)]

@@ -236,7 +236,8 @@ fn send_short(tx: &mut Sender<(u32, u8)>) {
     tx.send((300, 5)).unwrap();
 }
 
-const SHORT: [u8; 3] = [0xac, 2, 5];
+/// A sequence of two: the kind and the number of each.
+const SHORT: [u8; 7] = [0x14, 2, 7, 0xac, 2, 5, 5];
 
 /// In two frames, the second shorter than the first.
 const LONG: usize = 100;

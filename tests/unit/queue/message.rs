@@ -92,3 +92,35 @@ fn open_wrong_type_or_capacity_returns_type_mismatch() {
     assert!(matches!(MessageQueue::<u8>::open_or_create(&name, 5), Err(SegmentError::TypeMismatch { .. })));
     assert_eq!(MessageQueue::<u8>::open_or_create(&name, 4).unwrap().capacity(), 4);
 }
+
+/// Pushes, pops and closes against a plain list, with messages of all lengths.
+#[test]
+fn push_pop_as_a_list_would() {
+    let queue = MessageQueue::<Vec<u8>>::new(limits::small()).unwrap();
+    let mut list = std::collections::VecDeque::new();
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    for step in 0..50_000_u64 {
+        if next(2) == 0 {
+            let length = [0, 8, 90, 104, 105, 128, 500, 1500][next(8) as usize] + next(24) as usize;
+            let message = vec![step as u8; length];
+            match queue.try_push(message.clone()) {
+                Ok(()) => list.push_back(message),
+                Err(error) => {
+                    assert!(matches!(error, PushError::Full(_)));
+                    // Whatever is within the limits fits.
+                    let bytes: usize = list.iter().map(|message: &Vec<u8>| message.len() + 3).sum();
+                    assert!(list.len() == 12 || bytes + length + 3 > 2000, "{} of {bytes}", list.len());
+                }
+            }
+        } else {
+            assert_eq!(queue.try_pop().ok(), list.pop_front());
+        }
+        assert_eq!(queue.len(), list.len());
+    }
+}

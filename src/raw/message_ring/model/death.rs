@@ -47,7 +47,7 @@ fn die(dead: &Peer, death: Death) -> (bool, bool) {
         Death::Allocated | Death::Writing | Death::Pushed => {
             let bytes = message(52);
             let mut chain = ring.allocate(DEAD, bytes.len()).unwrap();
-            ring.write_blocks(&chain, &bytes);
+            ring.write_blocks(&chain, &[], &bytes);
             if matches!(death, Death::Allocated) {
                 return (true, false);
             }
