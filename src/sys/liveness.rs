@@ -4,7 +4,9 @@
 //! They are open-file-description (OFD) locks on single bytes. They belong to the open file
 //! description, not to the process; the bytes may lie beyond the file's end. A [`PinnedFile`] ties
 //! the description to the process's memory, so that its locks last as long as that: no closing of
-//! descriptors drops them, and no forked child keeps them.
+//! descriptors drops them, and no forked child keeps them. One fork does: one that is not the C
+//! library's (`_Fork`, `clone`), by another thread, while a lock is being taken or pinned. That child
+//! keeps the lock until it ends or executes another program.
 //!
 //! | byte | lock | who holds it |
 //! |---|---|---|
