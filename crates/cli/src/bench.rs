@@ -89,7 +89,7 @@ The JSON is one object:
   results   [{…}], one for each case and metric:
     case, peer      what was done (round-trip, stream, lock), and with what
     bytes           the length of a message; 0 for a lock
-    mode            hot, parked; for a lock alone, contended
+    mode            hot, blocking, parked (both on one CPU); for a lock alone, contended
     metric, unit    time in ns (of a round trip, a message, a section), or throughput in GB/s
     median          of the rounds, each the mean of the middle half of its times
     min, max        the rounds with the lowest and the highest number

@@ -102,16 +102,20 @@ fn bench_json_keeps_to_its_schema() {
     for peer in
         ["spsc", "Queue", "bytes", "MessageQueue", "breezeway pipe", "pipe", "unix stream", "unix seqpacket"]
     {
-        for mode in ["hot", "parked"] {
-            for (case, metric) in [("round-trip", "time"), ("stream", "time"), ("stream", "throughput")] {
-                assert!(find(case, peer, mode, metric)["ratio_to_pipe"].as_f64().unwrap() > 0.0);
-            }
+        let modes =
+            [("round-trip", "hot"), ("round-trip", "parked"), ("stream", "hot"), ("stream", "blocking")];
+        for (case, mode) in modes {
+            assert!(find(case, peer, mode, "time")["ratio_to_pipe"].as_f64().unwrap() > 0.0);
+        }
+        for mode in ["hot", "blocking"] {
+            assert!(find("stream", peer, mode, "throughput")["ratio_to_pipe"].as_f64().unwrap() > 0.0);
         }
     }
     assert_eq!(find("round-trip", "pipe", "parked", "time")["ratio_to_pipe"], 1.0);
     assert!(find("round-trip", "spsc", "hot", "time")["ratio_to_line"].is_f64());
     assert!(find("round-trip", "spsc", "parked", "time")["ratio_to_line"].is_null());
     assert_eq!(find("round-trip", "spsc", "parked", "time")["baseline"], "bare futex");
+    assert!(find("round-trip", "spsc", "blocking", "time")["ratio_to_line"].is_f64());
     assert_eq!(find("stream", "spsc, batches", "hot", "time")["unit"], "ns");
     let (time, rate) = (find("stream", "spsc", "hot", "time"), find("stream", "spsc", "hot", "throughput"));
     let bytes = time["median"].as_f64().unwrap() * rate["median"].as_f64().unwrap();
@@ -122,7 +126,7 @@ fn assert_schema(result: &Value) {
     let text = |key: &str| result[key].as_str().unwrap_or_else(|| panic!("{key} in {result}"));
     let number = |key: &str| result[key].as_f64().unwrap_or_else(|| panic!("{key} in {result}"));
     assert!(["round-trip", "stream", "lock"].contains(&text("case")));
-    assert!(["hot", "parked", "alone", "contended"].contains(&text("mode")));
+    assert!(["hot", "blocking", "parked", "alone", "contended"].contains(&text("mode")));
     assert!([("time", "ns"), ("throughput", "GB/s")].contains(&(text("metric"), text("unit"))));
     assert!(!text("peer").is_empty() && result["bytes"].is_u64());
     assert!(number("min") <= number("median") && number("median") <= number("max"), "{result}");
@@ -220,7 +224,7 @@ fn bench_cpus_warns_of_two_processes_on_one() {
     let allowed = fs::read_to_string("/proc/self/status").unwrap();
     let allowed = allowed.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
     let first = allowed.split(['-', ',']).next().unwrap();
-    measured("stream parked POSIX 8 B")
+    measured("stream blocking POSIX 8 B")
         .args(["--cpus", &format!("{first},{first}")])
         .assert()
         .success()
