@@ -384,10 +384,8 @@ impl<'a> MpmcRing<'a> {
         let (next, bound) = (self.geometry.next(position), bound());
         let next = if self.geometry.distance(next, bound) > 0 { bound } else { next };
         // ORDER: Release, as in `advance_hint`.
-        match counter.word.compare_exchange(position, next, Ordering::Release, Ordering::Acquire) {
-            Ok(_) => next,
-            Err(now) => now,
-        }
+        let moved = counter.word.compare_exchange(position, next, Ordering::Release, Ordering::Acquire);
+        moved.map_or_else(|now| now, |_| next)
     }
 }
 

@@ -97,7 +97,8 @@ fn readme_index_is_complete() {
         }
     }
     // What several cases use.
-    const SHARED: [&str; 5] = ["numbered", "queue_ledger", "settle", "spsc_fixture", "spsc_kinds"];
+    const SHARED: [&str; 7] =
+        ["numbered", "queue_ledger", "settle", "small_segment", "spsc_fixture", "spsc_kinds", "stop_case"];
     for case in names_in(&tests().join("kill/cases")) {
         assert!(
             named.contains(&case) || SHARED.contains(&case.as_str()),
