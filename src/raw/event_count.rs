@@ -113,15 +113,26 @@ impl EventCount {
         // heavy barrier in `prepare_wait`.
         let word = self.word.load(Ordering::Relaxed);
         if word & WAITERS_BIT != 0 {
+            // Before the wake-up, so that the waiter finds it.
+            #[cfg(not(loom))]
+            self.notifier_cpu.store(current_cpu() + 1, Ordering::Relaxed);
             self.wake(count);
+        }
+    }
+
+    /// Passes a wake-up on to another waiter, if there is one. The caller is a waiter itself, so its
+    /// CPU tells nothing of where the notifier runs.
+    #[cfg(not(loom))]
+    pub(crate) fn forward(&self) {
+        barrier::light();
+        // ORDER: relaxed; the light barrier orders it, as in `notify`.
+        if self.word.load(Ordering::Relaxed) & WAITERS_BIT != 0 {
+            self.wake(1);
         }
     }
 
     #[cold]
     fn wake(&self, count: u32) {
-        // Before the wake-up, so that the waiter finds it.
-        #[cfg(not(loom))]
-        self.notifier_cpu.store(current_cpu() + 1, Ordering::Relaxed);
         // ORDER: Release pairs with the Acquire in `word`: a thread that sees the new count sees
         // what was published.
         let word = self.word.fetch_add(COUNT_STEP, Ordering::Release).wrapping_add(COUNT_STEP);

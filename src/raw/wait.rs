@@ -180,7 +180,7 @@ impl<S: SpinBeforePark> WaitPoint<'_, S> {
                 self.stats.wakes.add(1);
                 if matches!(self.policy, WakePolicy::AnyOne | WakePolicy::All) {
                     // One wake-up may have been for two waiters, or for one that could not use it.
-                    self.event.notify(1);
+                    self.event.forward();
                 }
                 return Some(found);
             }
