@@ -47,7 +47,7 @@ const BACKOFF_COOLDOWN: i32 = 256;
 pub(crate) struct AdaptiveSpin {
     /// The length of the next spin.
     nanos: AtomicU32,
-    /// Spins in vain.
+    /// Waits whose spin found nothing.
     parks: AtomicU32,
     /// The length of the next pause; below 0, the number of stops until there is one again.
     pauses: AtomicI32,

@@ -36,8 +36,9 @@
 //!
 //! A position occurs once, so a CAS that frees a block of one message never frees one of another,
 //! and two participants that free the same block at the same time free it once. A death therefore
-//! leaves nothing that must be rebuilt: whoever [repairs](MessageRing::repair) after it visits
-//! records, slots and blocks in this order and makes single moves, and the others go on meanwhile.
+//! leaves nothing that must be rebuilt: a participant that [repairs](MessageRing::repair) after it
+//! visits records, slots and blocks in this order and makes single moves, and the others go on
+//! meanwhile.
 //!
 //! - [`block_chain`]: the word of a block, and the blocks of a message
 //! - [`blocks`]: allocating blocks, and the messages in them
@@ -81,7 +82,7 @@ pub(crate) use records::MessageLease;
 #[repr(C)]
 pub(crate) struct MessageState {
     pub(crate) ring: MpmcState,
-    /// Whoever waits until no message is left parks on it.
+    /// Joiners, which wait until no message is left, park on it.
     pub(crate) idle: EventCount,
     /// Waits until no message is left.
     pub(crate) joins: WaitStats,
@@ -217,7 +218,7 @@ impl<'a> MessageRing<'a> {
         body: &[u8],
     ) -> Result<PushedMessage, MessageAttempt> {
         let message_length = head.len() + body.len();
-        // Before the copy, which would be in vain.
+        // Before the copy: without a free slot there is no use for it.
         self.ring.find_free()?;
         let mut chain = self.allocate(me, message_length)?;
         self.write_blocks(&chain, head, body);
@@ -256,7 +257,8 @@ impl<'a> MessageRing<'a> {
         let mut lease = None;
         self.take(|slot, found| {
             let length = self.stored_length(slot.payload);
-            // Copying a long message costs more than a record, and may be in vain.
+            // Copying a long message costs more than a record, and another consumer may take the
+            // message meanwhile.
             if (self.geometry.copied_at_once + 1..=self.geometry.max_message()).contains(&length)
                 && let Some(record) = self.claim_record(me)
             {

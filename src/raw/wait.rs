@@ -113,8 +113,8 @@ impl<S: SpinBeforePark> WaitPoint<'_, S> {
     /// Waits until `try_once` finds something, and returns it.
     ///
     /// Whatever makes `try_once` find something notifies the event count. `check_peers` is called
-    /// after each park in vain, and when the time is over: it is worth a system call then to see
-    /// whether a process has died that this one waits for.
+    /// after each park that found nothing, and when the time is over: it is worth a system call
+    /// then to see whether a process has died that this one waits for.
     ///
     /// # Errors
     /// [`Unready`] if it found nothing as long as the operation may wait. A task's waiter is

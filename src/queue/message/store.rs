@@ -121,8 +121,8 @@ impl MessageStore {
             }
             MessageStop::from(attempt)
         })?;
-        // A consumer that finds the queue closed looks once more after the heavy barrier. So either it
-        // finds this message, or this producer finds the queue closed.
+        // A consumer that finds the queue closed looks once more after the heavy barrier. So either
+        // it finds this message, or this producer finds the queue closed.
         barrier::light();
         if ring.is_closed() && ring.retract(pushed) {
             // Consumers may wait because they found this producer at work.
@@ -243,8 +243,8 @@ impl MessageStore {
         Ok(true)
     }
 
-    /// Wakes those who wait for a message to leave the queue for good: joiners, consumers of the
-    /// closed queue, and consumers that wait for a record.
+    /// Wakes the waiters for which a message must leave the queue for good: joiners, consumers of
+    /// the closed queue, and consumers that wait for a record.
     fn after_leaving(&self) {
         let ring = self.ring();
         if ring.is_closed() || ring.are_records_wanted() {

@@ -55,8 +55,8 @@ impl fmt::Debug for BlockWord {
     }
 }
 
-/// The blocks of a message, in order: a private copy of the links, so that whoever frees them reads
-/// none that another participant may have freed too.
+/// The blocks of a message, in order: a private copy of the links, so that a participant that frees
+/// them reads none that another participant may have freed too.
 #[derive(Debug)]
 pub(super) struct BlockChain {
     pub(super) blocks: Vec<u32>,

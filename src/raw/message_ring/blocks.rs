@@ -160,7 +160,7 @@ impl<'a> MessageRing<'a> {
         for block in &chain.blocks {
             let piece = (length - message.len()).min(self.geometry.block_bytes);
             let words = self.block(*block as usize)?;
-            // A longer one is in a record by now, or is copied in vain.
+            // A longer message has moved to a record by now, or another consumer takes it first.
             if length > self.geometry.copied_at_once {
                 atomic_copy::append_owned(words, piece, message);
             } else {

@@ -138,7 +138,7 @@ impl<'a> MessageRing<'a> {
             match self.holder_of(&record) {
                 RecordHolder::None => {}
                 RecordHolder::Consumers => {
-                    // Whoever returned it may have died before it noted that.
+                    // The participant that returned it may have died before it noted that.
                     self.note_returned();
                     return true;
                 }
